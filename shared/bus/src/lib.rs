@@ -1,1 +1,13 @@
-//! To be written.
+//! The bus: how workers exchange events and commands, and the loop that every worker runs.
+//!
+//! [`Bus`] is the one seam; it has two implementations, RabbitMQ (`amqp`) and one process
+//! without a broker (`embedded`).
+//!
+//! **Invariant:** only `amqp/` names lapin, only `embedded/` names rusqlite.
+
+mod seam;
+
+pub use seam::{
+    Alive, Bus, BusError, CommandDelivery, Commands, History, HistoryItem, Position, Settle,
+    Wakeup, Wakeups,
+};

@@ -1,0 +1,142 @@
+//! What a worker may expect of a bus, whichever it is.
+
+use async_trait::async_trait;
+use gentoo_updater_fleet::message::{Command, DecodeError, Envelope, Event};
+
+/// Why the bus cannot go on.
+///
+/// Faults that pass (a cut connection, a broker that restarts) are not errors of this type: the
+/// bus mends them itself, with a growing and jittered pause, for as long as it takes.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The broker refuses this user or this operation. Trying again would not help.
+    #[error("the broker refuses access: {detail}; check `broker.url` and the permissions of its user")]
+    AccessRefused {
+        /// What the broker said.
+        detail: String,
+    },
+    /// A queue or exchange exists with other properties.
+    #[error("{name} exists on the broker with other properties: {detail}; delete it or use another vhost")]
+    DeclaredOtherwise {
+        /// The queue or exchange.
+        name: String,
+        /// What the broker said.
+        detail: String,
+    },
+    /// The journal of the embedded bus cannot be read or written.
+    #[error("the journal {path} cannot be used: {detail}")]
+    Journal {
+        /// Its path.
+        path: String,
+        /// Why.
+        detail: String,
+    },
+    /// A message of this program cannot be written as JSON.
+    #[error("a message cannot be encoded: {0}")]
+    Encode(#[from] serde_json::Error),
+    /// The bus was closed by its own process.
+    #[error("the bus is closed")]
+    Closed,
+}
+
+/// Where to begin to read the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// At the oldest event that is kept.
+    First,
+    /// At this offset.
+    Offset(u64),
+}
+
+/// One event of the history.
+#[derive(Debug)]
+pub struct HistoryItem {
+    /// Its place in the one order that all readers see.
+    pub offset: u64,
+    /// The event, or why it cannot be understood. The reader says so and goes on.
+    pub event: Result<Envelope<Event>, DecodeError>,
+}
+
+/// Exchanges events and commands with the other workers.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Publishes an event and waits until it is safe: persistent, routed and confirmed.
+    /// It tries again through every passing fault, so a reader may see the event twice.
+    async fn publish(&self, event: &Envelope<Event>) -> Result<(), BusError>;
+
+    /// Puts a command into a queue (named as in `topology`) and waits until it is safe, as
+    /// [`Bus::publish`] does.
+    async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError>;
+
+    /// Takes commands out of these queues, at most `slots` at once unsettled.
+    async fn commands(&self, queues: &[String], slots: u16) -> Result<Box<dyn Commands>, BusError>;
+
+    /// Reads the history from a position on, without end.
+    async fn history(&self, from: Position) -> Result<Box<dyn History>, BusError>;
+
+    /// What wakes the planner. Of several planners only one gets them at a time.
+    async fn wakeups(&self) -> Result<Box<dyn Wakeups>, BusError>;
+
+    /// The signs of life of all workers from now on.
+    async fn alive(&self) -> Result<Box<dyn Alive>, BusError>;
+
+    /// Ends all connections in good order.
+    async fn close(&self);
+}
+
+/// Commands as they come.
+#[async_trait]
+pub trait Commands: Send {
+    /// The next command. What cannot be decoded has gone to the dead letters by then.
+    async fn next(&mut self) -> Result<CommandDelivery, BusError>;
+}
+
+/// A command that waits for its settlement.
+pub struct CommandDelivery {
+    /// The queue that it came from.
+    pub queue: String,
+    /// The command.
+    pub command: Envelope<Command>,
+    /// How to settle it.
+    pub settle: Box<dyn Settle>,
+}
+
+/// Settles one delivery. Dropping it without a call gives the message back to its queue.
+#[async_trait]
+pub trait Settle: Send {
+    /// Takes the message off its queue. When the connection that delivered it is gone this does
+    /// nothing, and the message comes again: claims make that harmless.
+    async fn ack(self: Box<Self>) -> Result<(), BusError>;
+
+    /// Sends the message to the dead letters, with the cause.
+    async fn reject(self: Box<Self>, cause: String) -> Result<(), BusError>;
+}
+
+/// The history as it grows.
+#[async_trait]
+pub trait History: Send {
+    /// The next event in offset order; waits for one where there is none yet.
+    async fn next(&mut self) -> Result<HistoryItem, BusError>;
+}
+
+/// An event that wakes the planner.
+pub struct Wakeup {
+    /// The event. Signs of life come this way too.
+    pub event: Envelope<Event>,
+    /// How to settle it.
+    pub settle: Box<dyn Settle>,
+}
+
+/// What wakes the planner.
+#[async_trait]
+pub trait Wakeups: Send {
+    /// The next event. What cannot be decoded has gone to the dead letters by then.
+    async fn next(&mut self) -> Result<Wakeup, BusError>;
+}
+
+/// Signs of life.
+#[async_trait]
+pub trait Alive: Send {
+    /// The next `WorkerAlive` or `PlannerAlive`.
+    async fn next(&mut self) -> Result<Envelope<Event>, BusError>;
+}

@@ -1,0 +1,122 @@
+//! Commands: what a worker is to do. Imperatives. Only the planner issues them.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::package::{Binary, Change, HeldBack, Job, Task, WorkKey};
+use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId};
+use gentoo_updater_portage::build_key::BuildKey;
+
+/// Everything that a worker can be told to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "body")]
+pub enum Command {
+    /// Ask a guest what it needs.
+    ScanGuest(ScanGuest),
+    /// Build one package.
+    BuildPackage(BuildPackage),
+    /// Install a closed set on a guest, in one transaction.
+    InstallPackages(InstallPackages),
+    /// Remove what a run put on a builder.
+    CleanBuilder(CleanBuilder),
+}
+
+/// Ask a guest what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanGuest {
+    /// The run.
+    pub run: RunId,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The guest.
+    pub guest: GuestName,
+}
+
+/// Build one package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildPackage {
+    /// The run.
+    pub run: RunId,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// What to build.
+    pub job: Job,
+    /// The binaries that must be on the builder before, each behind those that it needs.
+    pub dependencies: Vec<Binary>,
+}
+
+/// One package to install.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallPackage {
+    /// What the guest planned.
+    pub key: BuildKey,
+    /// What happens to it.
+    pub change: Change,
+    /// The binary that serves this key.
+    pub binary: Binary,
+}
+
+/// Install a closed set on a guest, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallPackages {
+    /// The run.
+    pub run: RunId,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The guest.
+    pub guest: GuestName,
+    /// The platform whose store it reads.
+    pub platform: PlatformName,
+    /// The set.
+    pub packages: Vec<InstallPackage>,
+    /// What was left out, and why.
+    pub held: Vec<HeldBack>,
+}
+
+/// Remove what a run put on a builder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanBuilder {
+    /// The run.
+    pub run: RunId,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The builder.
+    pub builder: BuilderName,
+}
+
+/// The name space of command ids.
+const COMMANDS: Uuid = Uuid::from_u128(0x6b1f_4f0e_53c7_4f9b_9d0e_0d5a_6f1b_7c21);
+
+impl Command {
+    /// What is claimed by whoever takes this command.
+    pub fn work(&self) -> WorkKey {
+        let (run, attempt, task) = match self {
+            Self::ScanGuest(c) => (c.run, c.attempt, Task::Scan(c.guest.clone())),
+            Self::BuildPackage(c) => (c.run, c.attempt, Task::Build(c.job.id.clone())),
+            Self::InstallPackages(c) => (c.run, c.attempt, Task::Install(c.guest.clone())),
+            Self::CleanBuilder(c) => (c.run, c.attempt, Task::Clean(c.builder.clone())),
+        };
+        WorkKey { run, task, attempt }
+    }
+
+    /// Its type as it is written on the wire.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::ScanGuest(_) => "ScanGuest",
+            Self::BuildPackage(_) => "BuildPackage",
+            Self::InstallPackages(_) => "InstallPackages",
+            Self::CleanBuilder(_) => "CleanBuilder",
+        }
+    }
+
+    /// A UUIDv5 of run, task, attempt and content: two planners that decide the same make the
+    /// same id.
+    ///
+    /// # Errors
+    /// When the content cannot be serialised, which no command of this crate does.
+    pub fn id(&self) -> Result<CommandId, serde_json::Error> {
+        let content = Sha256::digest(serde_json::to_vec(self)?);
+        Ok(CommandId(Uuid::new_v5(&COMMANDS, &content)))
+    }
+}

@@ -1,0 +1,355 @@
+//! Events: what happened. Past participles.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::{Failure, Finding};
+use super::package::{
+    Batch, Binary, HeldBack, Identity, InstalledPackage, JobId, PackageChange, Role, Task, Update,
+    WorkKey,
+};
+use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId, WorkerId};
+
+/// Everything that can have happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "body")]
+pub enum Event {
+    /// Somebody wants a run.
+    RunRequested(RunRequested),
+    /// A command was accepted by its queue.
+    CommandIssued(CommandIssued),
+    /// A worker claims an attempt; the first claim in the history wins.
+    WorkStarted(WorkStarted),
+    /// A guest said what it needs.
+    GuestScanned(GuestScanned),
+    /// A guest could not be asked, or its answer is not to be believed.
+    ScanFailed(ScanFailed),
+    /// All answers were merged.
+    BatchPlanned(BatchPlanned),
+    /// A binary that fits its key is in the store.
+    PackageBuilt(PackageBuilt),
+    /// A job could not be built.
+    BuildFailed(BuildFailed),
+    /// A guest has its updates, and its new state was read.
+    GuestUpdated(GuestUpdated),
+    /// A guest did not get all of its updates.
+    InstallFailed(InstallFailed),
+    /// What a run put on a builder was removed.
+    BuilderCleaned(BuilderCleaned),
+    /// A builder could not be cleaned.
+    CleanFailed(CleanFailed),
+    /// The planner gives a task up after too many attempts.
+    TaskAbandoned(TaskAbandoned),
+    /// A run is over.
+    RunFinished(RunFinished),
+    /// A worker has come up.
+    WorkerRegistered(WorkerRegistered),
+    /// A worker lives. Not kept in the history.
+    WorkerAlive(WorkerAlive),
+    /// A planner lives: the clock of all leases. Not kept in the history.
+    PlannerAlive(PlannerAlive),
+}
+
+impl Event {
+    /// The run that it belongs to, if it belongs to one.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::RunRequested(e) => Some(e.run),
+            Self::CommandIssued(e) => Some(e.work.run),
+            Self::WorkStarted(e) => Some(e.work.run),
+            Self::GuestScanned(e) => Some(e.run),
+            Self::ScanFailed(e) => Some(e.run),
+            Self::BatchPlanned(e) => Some(e.run),
+            Self::PackageBuilt(e) => Some(e.run),
+            Self::BuildFailed(e) => Some(e.run),
+            Self::GuestUpdated(e) => Some(e.run),
+            Self::InstallFailed(e) => Some(e.run),
+            Self::BuilderCleaned(e) => Some(e.run),
+            Self::CleanFailed(e) => Some(e.run),
+            Self::TaskAbandoned(e) => Some(e.work.run),
+            Self::RunFinished(e) => Some(e.run),
+            Self::WorkerRegistered(_) | Self::WorkerAlive(_) | Self::PlannerAlive(_) => None,
+        }
+    }
+
+    /// Its type as it is written on the wire.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RunRequested(_) => "RunRequested",
+            Self::CommandIssued(_) => "CommandIssued",
+            Self::WorkStarted(_) => "WorkStarted",
+            Self::GuestScanned(_) => "GuestScanned",
+            Self::ScanFailed(_) => "ScanFailed",
+            Self::BatchPlanned(_) => "BatchPlanned",
+            Self::PackageBuilt(_) => "PackageBuilt",
+            Self::BuildFailed(_) => "BuildFailed",
+            Self::GuestUpdated(_) => "GuestUpdated",
+            Self::InstallFailed(_) => "InstallFailed",
+            Self::BuilderCleaned(_) => "BuilderCleaned",
+            Self::CleanFailed(_) => "CleanFailed",
+            Self::TaskAbandoned(_) => "TaskAbandoned",
+            Self::RunFinished(_) => "RunFinished",
+            Self::WorkerRegistered(_) => "WorkerRegistered",
+            Self::WorkerAlive(_) => "WorkerAlive",
+            Self::PlannerAlive(_) => "PlannerAlive",
+        }
+    }
+
+    /// Whether it is a sign of life, which the history does not keep.
+    pub fn is_alive(&self) -> bool {
+        matches!(self, Self::WorkerAlive(_) | Self::PlannerAlive(_))
+    }
+}
+
+/// How far a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunKind {
+    /// Scan, build, install and clean.
+    Update,
+    /// Only show what is pending; change nothing.
+    ScanOnly,
+}
+
+/// Somebody wants a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRequested {
+    /// The new run.
+    pub run: RunId,
+    /// How far it goes.
+    pub kind: RunKind,
+    /// The guests, each with the platform that it is of.
+    pub guests: BTreeMap<GuestName, PlatformName>,
+}
+
+/// A command was accepted by its queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandIssued {
+    /// The command.
+    pub command: CommandId,
+    /// What it orders.
+    pub work: WorkKey,
+    /// The queue that holds it until it is claimed.
+    pub queue: String,
+}
+
+/// A worker claims an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkStarted {
+    /// What is claimed.
+    pub work: WorkKey,
+    /// Who claims it.
+    pub worker: WorkerId,
+    /// The builder that it works on, for builds.
+    #[serde(default)]
+    pub builder: Option<BuilderName>,
+}
+
+/// A guest said what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestScanned {
+    /// The run.
+    pub run: RunId,
+    /// The guest.
+    pub guest: GuestName,
+    /// Which attempt found this.
+    pub attempt: u32,
+    /// What machine it is.
+    pub identity: Identity,
+    /// What it needs, in the order of Portage's plan.
+    pub updates: Vec<Update>,
+    /// What it has.
+    pub installed: Vec<InstalledPackage>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+}
+
+/// A guest could not be asked, or its answer is not to be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanFailed {
+    /// The run.
+    pub run: RunId,
+    /// The guest.
+    pub guest: GuestName,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// All answers were merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchPlanned {
+    /// The run.
+    pub run: RunId,
+    /// The jobs and who wants them.
+    pub batch: Batch,
+}
+
+/// A binary that fits its key is in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageBuilt {
+    /// The run.
+    pub run: RunId,
+    /// The job.
+    pub job: JobId,
+    /// Which attempt built it.
+    pub attempt: u32,
+    /// On which builder.
+    pub builder: BuilderName,
+    /// The binary.
+    pub binary: Binary,
+    /// Whether the store held it already.
+    pub reused: bool,
+    /// How long the build took, in milliseconds; 0 when reused.
+    pub duration_ms: u64,
+    /// What an administrator should know.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+}
+
+/// A job could not be built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildFailed {
+    /// The run.
+    pub run: RunId,
+    /// The job.
+    pub job: JobId,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// On which builder.
+    pub builder: BuilderName,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// A guest has its updates, and its new state was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestUpdated {
+    /// The run.
+    pub run: RunId,
+    /// The guest.
+    pub guest: GuestName,
+    /// Which attempt did it.
+    pub attempt: u32,
+    /// What changed.
+    pub changes: Vec<PackageChange>,
+    /// What was left out on purpose.
+    pub held: Vec<HeldBack>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+}
+
+/// A guest did not get all of its updates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallFailed {
+    /// The run.
+    pub run: RunId,
+    /// The guest.
+    pub guest: GuestName,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+    /// What changed all the same; empty when nothing was touched.
+    pub changes: Vec<PackageChange>,
+    /// What was left out on purpose.
+    pub held: Vec<HeldBack>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+}
+
+/// What a run put on a builder was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuilderCleaned {
+    /// The run.
+    pub run: RunId,
+    /// The builder.
+    pub builder: BuilderName,
+    /// Which attempt did it.
+    pub attempt: u32,
+    /// What was removed.
+    pub removed: Vec<PackageChange>,
+    /// What was put there and is needed by now, with the reason.
+    pub kept: Vec<Finding>,
+    /// What the builder had before and has in another version now.
+    pub updated: Vec<PackageChange>,
+}
+
+/// A builder could not be cleaned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanFailed {
+    /// The run.
+    pub run: RunId,
+    /// The builder.
+    pub builder: BuilderName,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// The planner gives a task up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskAbandoned {
+    /// The last attempt.
+    pub work: WorkKey,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunOutcome {
+    /// Every guest has all that it needs.
+    Complete,
+    /// Something failed or was held back.
+    WithFailures,
+}
+
+/// A run is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFinished {
+    /// The run.
+    pub run: RunId,
+    /// How it ended.
+    pub outcome: RunOutcome,
+}
+
+/// A worker has come up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerRegistered {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Its role.
+    pub role: Role,
+    /// The queues that it serves.
+    pub queues: Vec<String>,
+}
+
+/// A worker lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerAlive {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Its role.
+    pub role: Role,
+    /// What it works on.
+    pub working_on: Vec<WorkKey>,
+}
+
+/// A planner lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannerAlive {
+    /// The planner.
+    pub worker: WorkerId,
+    /// Counts the beats of one planner process.
+    pub beat: u64,
+}
+
+impl WorkStarted {
+    /// The task that is claimed.
+    pub fn task(&self) -> &Task {
+        &self.work.task
+    }
+}

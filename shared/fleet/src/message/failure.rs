@@ -1,0 +1,88 @@
+//! What went wrong, and what an administrator should know.
+
+use serde::{Deserialize, Serialize};
+
+/// What a failure means for the next attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum FailureClass {
+    /// It may go away by itself (a dropped connection): tried again after a growing delay.
+    Transient,
+    /// It will not go away by itself (a compile error, a changed host key): reported once.
+    Permanent,
+    /// The worker's machine is unfit (disk full, store unreachable): the package is not to blame.
+    Machine,
+}
+
+/// Why something could not be done, in words that lead to the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What it means for the next attempt.
+    pub class: FailureClass,
+    /// A stable name of the cause for programs, for example `HostKeyChanged`.
+    pub cause: String,
+    /// One or two sentences for people: what happened and what to do.
+    pub message: String,
+    /// The last lines of the log that tells about it; empty where there is none.
+    #[serde(default)]
+    pub log_tail: Vec<String>,
+    /// Where the whole log is, as `machine:path`.
+    #[serde(default)]
+    pub log_path: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a log.
+    pub fn new(
+        class: FailureClass,
+        cause: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            class,
+            cause: cause.into(),
+            message: message.into(),
+            log_tail: Vec::new(),
+            log_path: None,
+        }
+    }
+
+    /// The same failure with the end of its log.
+    #[must_use]
+    pub fn with_log(mut self, tail: Vec<String>, path: impl Into<String>) -> Self {
+        self.log_tail = tail;
+        self.log_path = Some(path.into());
+        self
+    }
+}
+
+/// Something that does not stop an update and that an administrator should know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// What kind of thing it is.
+    pub kind: FindingKind,
+    /// The finding in words.
+    pub text: String,
+}
+
+/// The kinds of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A package of the world file is installed, and its ebuild is gone.
+    WorldAtomWithoutEbuild,
+    /// Portage left an update out because of a conflict.
+    UpdateSkipped,
+    /// A configuration file waits for `dispatch-conf` or `etc-update`.
+    ConfigurationPending,
+    /// News items are unread.
+    NewsUnread,
+    /// An installed package is masked.
+    InstalledMasked,
+    /// A binary in the store did not have the content that it was stored with.
+    CorruptBinary,
+    /// What a guest still wants after its update.
+    StillPending,
+    /// Anything else that Portage said.
+    Other,
+}

@@ -1,0 +1,24 @@
+//! The words that the workers exchange: events (what happened) and commands (what to do).
+//!
+//! On the wire a message is JSON with a version tag:
+//! `{"v":1,"id":"…","at":"2026-01-05T12:00:00Z","sender":"builder@b1","type":"PackageBuilt","body":{…}}`.
+//! Unknown fields are tolerated, unknown versions and types are not: they end as dead letters.
+
+mod command;
+mod envelope;
+mod event;
+mod failure;
+mod package;
+
+pub use command::{BuildPackage, CleanBuilder, Command, InstallPackages, InstallPackage, ScanGuest};
+pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
+pub use event::{
+    BatchPlanned, BuildFailed, BuilderCleaned, CleanFailed, CommandIssued, Event, GuestScanned,
+    GuestUpdated, InstallFailed, PackageBuilt, PlannerAlive, RunFinished, RunKind, RunOutcome,
+    RunRequested, ScanFailed, TaskAbandoned, WorkStarted, WorkerAlive, WorkerRegistered,
+};
+pub use failure::{Failure, FailureClass, Finding, FindingKind};
+pub use package::{
+    Batch, Binary, Change, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage, Job, JobId,
+    PackageChange, Purpose, RepositoryRevision, Role, SubslotBinding, Task, Update, WorkKey,
+};

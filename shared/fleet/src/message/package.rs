@@ -1,0 +1,283 @@
+//! What messages say about packages, jobs and machines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use gentoo_updater_portage::build_key::{BuildKey, BuildKeyDigest};
+use gentoo_updater_portage::cpv::Cpv;
+use gentoo_updater_portage::name::{CategoryPackage, RepositoryName, SlotAndSubslot};
+use serde::{Deserialize, Serialize};
+
+use crate::name::{BuilderName, GuestName, PlatformName, RunId};
+
+/// The roles of workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Asks guests what they need.
+    Scanner,
+    /// Merges the answers and issues all commands.
+    Planner,
+    /// Builds packages.
+    Builder,
+    /// Installs binaries on guests.
+    Installer,
+    /// Removes what builds left behind.
+    Janitor,
+    /// The operator's command line.
+    Operator,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scanner => "scanner",
+            Self::Planner => "planner",
+            Self::Builder => "builder",
+            Self::Installer => "installer",
+            Self::Janitor => "janitor",
+            Self::Operator => "operator",
+        })
+    }
+}
+
+/// One piece of work that a worker can claim.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "subject", rename_all = "lowercase")]
+pub enum Task {
+    /// Ask a guest what it needs.
+    Scan(GuestName),
+    /// Build one job.
+    Build(JobId),
+    /// Install the closed set of a guest.
+    Install(GuestName),
+    /// Clean a builder.
+    Clean(BuilderName),
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scan(guest) => write!(f, "scan of {guest}"),
+            Self::Build(job) => write!(f, "build {}", job.short()),
+            Self::Install(guest) => write!(f, "install on {guest}"),
+            Self::Clean(builder) => write!(f, "cleaning of {builder}"),
+        }
+    }
+}
+
+/// One attempt at one task of one run: what a worker claims.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WorkKey {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: Task,
+    /// Counts from 1.
+    pub attempt: u32,
+}
+
+/// A job is named by the digest of its build key.
+pub type JobId = BuildKeyDigest;
+
+/// What happens to a package on a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Change {
+    /// It was not there in any version.
+    New,
+    /// Another slot of it was there.
+    NewSlot,
+    /// It gets a newer version.
+    Upgrade,
+    /// It gets an older version, because the newer one was withdrawn or masked.
+    Downgrade,
+    /// The same version again, because its USE or IUSE changed.
+    Reinstall,
+    /// The same version again, because a library that it is bound to changes its subslot.
+    Rebuild,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::NewSlot => "new slot",
+            Self::Upgrade => "upgrade",
+            Self::Downgrade => "downgrade",
+            Self::Reinstall => "reinstall",
+            Self::Rebuild => "rebuild",
+        })
+    }
+}
+
+/// Whether a guest wants a package for itself, or only so that something can be compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Purpose {
+    /// The guest will have it installed.
+    Runtime,
+    /// Only a build needs it; the guest, which installs binaries, does not.
+    BuildOnly,
+}
+
+/// One row of a guest's plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    /// Package, version, slot, repository, USE and bindings.
+    pub key: BuildKey,
+    /// What happens to the package.
+    pub change: Change,
+    /// The versions that it replaces, as Portage prints them.
+    #[serde(default)]
+    pub previous: Vec<String>,
+    /// Whether the guest wants it for itself.
+    pub purpose: Purpose,
+    /// Rows of the same plan that must be installed before this one can be compiled.
+    #[serde(default)]
+    pub build_needs: BTreeSet<Cpv>,
+    /// Rows of the same plan that this one needs when it runs.
+    #[serde(default)]
+    pub runtime_needs: BTreeSet<Cpv>,
+}
+
+/// That an installed package was built against one subslot of another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SubslotBinding {
+    /// The library.
+    pub package: CategoryPackage,
+    /// Its slot and subslot at the time of the build.
+    pub slot: SlotAndSubslot,
+}
+
+/// One package that a guest has installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledPackage {
+    /// Package and version.
+    pub cpv: Cpv,
+    /// Slot and subslot.
+    pub slot: SlotAndSubslot,
+    /// The repository that it came from, where Portage knows it.
+    #[serde(default)]
+    pub repository: Option<RepositoryName>,
+    /// The number of its binary; absent when it was compiled on the machine itself.
+    #[serde(default)]
+    pub build_id: Option<u32>,
+    /// What it is bound to.
+    #[serde(default)]
+    pub bindings: Vec<SubslotBinding>,
+}
+
+/// One ebuild repository of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryRevision {
+    /// Its name.
+    pub name: RepositoryName,
+    /// Where it lies on that machine.
+    pub location: String,
+    /// A commit or a time stamp that names its content, where there is one.
+    pub revision: Option<String>,
+}
+
+/// What a machine is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Identity {
+    /// The version of Portage.
+    pub portage_version: String,
+    /// The profile, as a path below the repository's `profiles` where it is one.
+    pub profile: String,
+    /// CHOST, ARCH, CFLAGS, CXXFLAGS, LDFLAGS and their like.
+    pub settings: BTreeMap<String, String>,
+    /// Its ebuild repositories.
+    pub repositories: Vec<RepositoryRevision>,
+}
+
+/// One binary package in a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binary {
+    /// Package and version.
+    pub cpv: Cpv,
+    /// Slot and subslot.
+    pub slot: SlotAndSubslot,
+    /// Portage's number of this binary among those of the same version.
+    pub build_id: u32,
+    /// Its path below the store.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of the whole file, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// One build key to build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The digest of the key.
+    pub id: JobId,
+    /// The platform whose store it goes to.
+    pub platform: PlatformName,
+    /// What to build.
+    pub key: BuildKey,
+    /// The guests that install it; empty when only other jobs need it.
+    pub wanted_by: BTreeSet<GuestName>,
+    /// Jobs whose binaries must be on the builder before this one is compiled.
+    pub build_needs: BTreeSet<JobId>,
+    /// Jobs whose binaries this one needs when it runs.
+    pub runtime_needs: BTreeSet<JobId>,
+}
+
+/// What one guest wants of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestPlan {
+    /// The jobs whose binaries it installs, by package.
+    pub wants: BTreeMap<Cpv, JobId>,
+}
+
+/// The deduplicated jobs of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Batch {
+    /// The jobs.
+    pub jobs: Vec<Job>,
+    /// What each guest wants; a guest whose scan failed is absent.
+    pub guests: BTreeMap<GuestName, GuestPlan>,
+}
+
+/// An update that a guest does not get in this run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeldBack {
+    /// The package.
+    pub cpv: Cpv,
+    /// Why.
+    pub reason: HoldReason,
+}
+
+/// Why an update is held back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "why", content = "package")]
+pub enum HoldReason {
+    /// Its own build failed.
+    BuildFailed,
+    /// It needs a package that failed or is held back itself.
+    Needs(Cpv),
+    /// Its new subslot would break an installed package that has no rebuilt binary.
+    WouldBreak(Cpv),
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuildFailed => f.write_str("its build failed"),
+            Self::Needs(cpv) => write!(f, "it needs {cpv}"),
+            Self::WouldBreak(cpv) => {
+                write!(f, "its new subslot would break {cpv}, which has no rebuilt binary")
+            }
+        }
+    }
+}
+
+/// A package that changed on a machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackageChange {
+    /// What it was before; absent for a new package.
+    pub before: Option<Cpv>,
+    /// What it is now; absent for a removed one.
+    pub after: Option<Cpv>,
+}

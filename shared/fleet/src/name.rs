@@ -1,0 +1,176 @@
+//! Names that operators choose, and the ids of runs and commands.
+//!
+//! A name becomes part of queue names, routing keys, file names and broker users.
+//! Each type therefore cannot hold anything that needs quoting in one of those places.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The reason why a text is not a valid name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is not a valid {what}: use 1 to 63 of a-z A-Z 0-9 - _ ., beginning with a letter or digit"
+)]
+pub struct InvalidName {
+    /// What the name was meant for, in words.
+    pub what: &'static str,
+    /// The refused text.
+    pub text: String,
+}
+
+fn check(what: &'static str, text: &str, extra: &[char]) -> Result<(), InvalidName> {
+    let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let holds_well = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c) || extra.contains(&c));
+    if begins_well && holds_well && text.len() <= 63 {
+        Ok(())
+    } else {
+        Err(InvalidName { what, text: text.to_owned() })
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $extra:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = InvalidName;
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                check($what, text, &$extra)?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = InvalidName;
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A machine that is kept up to date.
+    GuestName, "name of a guest", []
+);
+name!(
+    /// A machine that compiles.
+    BuilderName, "name of a builder", []
+);
+name!(
+    /// A set of machines that can share binaries; each has a store of its own.
+    PlatformName, "name of a platform", []
+);
+name!(
+    /// One worker process in one role, for example `builder@b1`.
+    ///
+    /// It is stable over restarts: a worker that comes back under its old id resumes what it
+    /// had claimed.
+    WorkerId, "worker id", ['@']
+);
+
+macro_rules! id {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $type(pub Uuid);
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+id!(
+    /// One pass over the fleet. UUIDv7, so that ids sort by the time of their start.
+    RunId
+);
+id!(
+    /// One command. UUIDv5 of run, task and attempt, so that two planners make the same id.
+    CommandId
+);
+id!(
+    /// One event.
+    EventId
+);
+
+impl RunId {
+    /// A new id, that sorts behind all earlier ones.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The last twelve characters, which are random: enough to tell runs apart on a screen.
+    pub fn short(&self) -> String {
+        let text = self.0.simple().to_string();
+        text[text.len() - 12..].to_owned()
+    }
+}
+
+impl EventId {
+    /// A new id.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_would_need_quoting_is_refused() {
+        for text in ["", "a b", "a;b", "../a", "-a", ".a", "a/b", "ä", "a\n", &"x".repeat(64)] {
+            assert!(text.parse::<GuestName>().is_err(), "{text:?} was accepted");
+        }
+        for text in ["g1", "web-01.example.org", "Mail_2"] {
+            assert_eq!(text.parse::<GuestName>().unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn a_name_is_checked_when_it_is_read_from_a_message() {
+        assert!(serde_json::from_str::<GuestName>("\"g1\"").is_ok());
+        let error = serde_json::from_str::<GuestName>("\"g1;reboot\"").unwrap_err();
+        assert!(error.to_string().contains("not a valid name of a guest"), "{error}");
+    }
+}
