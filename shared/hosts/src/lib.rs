@@ -1,1 +1,22 @@
-//! To be written.
+//! Runs commands on a machine: this one, or another one over ssh.
+//!
+//! A [`HostAddress`] says where, [`connect`] opens the way, [`Host::run`] runs one [`Command`]
+//! there and gives its [`Output`]. What takes long goes through [`job`]: it is detached from the
+//! connection, survives its loss, and is attached to again. Host keys are checked strictly
+//! ([`ssh::known_hosts`]); [`trust`] is how a person teaches them.
+//!
+//! **Invariants.** Only `ssh/` names russh. Only [`quote`] builds text for a shell from data. A
+//! command whose exit status never arrived is [`HostError::ConnectionLost`] and never a failure of
+//! the command.
+
+pub mod address;
+pub mod command;
+pub mod error;
+pub mod host;
+mod local;
+pub mod quote;
+
+pub use address::{AddressError, HostAddress, SshAddress};
+pub use command::{Command, ExitStatus, Output};
+pub use error::{ChangedHostKey, HostError, RevokedHostKey};
+pub use host::{Host, SshSettings, connect};

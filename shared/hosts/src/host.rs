@@ -1,0 +1,89 @@
+//! The seam: a machine that runs commands.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::address::HostAddress;
+use crate::command::{Command, Output};
+use crate::error::HostError;
+use crate::local::LocalHost;
+
+/// A machine that runs commands.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// Runs one command to its end: until it exited and nobody holds its output any more.
+    ///
+    /// A command that fails is an [`Output`] with its status, not an error. When the timeout
+    /// passes, a local command and its process group get SIGTERM and, 5 seconds later, SIGKILL. An
+    /// ssh server is asked to do so, but it may refuse, and OpenSSH does for root: then the command
+    /// lives on until it prints. What may take long, and must be ended for sure, is a
+    /// [`job`](crate::job).
+    ///
+    /// # Errors
+    /// [`HostError`]; see [`HostError::is_transient`].
+    async fn run(&self, command: &Command) -> Result<Output, HostError>;
+
+    /// Where this machine is.
+    fn address(&self) -> &HostAddress;
+}
+
+/// How to open ssh connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshSettings {
+    /// The files with the host keys that are trusted. A file that is not there is an empty one.
+    pub known_hosts: Vec<PathBuf>,
+    /// Private keys to log in with, in this order. One that is not there is passed over.
+    pub identity_files: Vec<PathBuf>,
+    /// How long one attempt to connect and log in may take.
+    pub connect_timeout: Duration,
+    /// After how much silence the server is asked whether it is there. A dead path is found after
+    /// 4 such intervals.
+    pub keepalive_interval: Duration,
+}
+
+impl Default for SshSettings {
+    /// The files of OpenSSH's client: `~/.ssh/known_hosts`, `/etc/ssh/ssh_known_hosts`, and the
+    /// keys `~/.ssh/id_ed25519`, `id_ecdsa` and `id_rsa` (ssh_config(5)).
+    fn default() -> Self {
+        let own = std::env::var_os("HOME").map_or_else(
+            || PathBuf::from("/root/.ssh"),
+            |home| PathBuf::from(home).join(".ssh"),
+        );
+        Self {
+            known_hosts: vec![
+                own.join("known_hosts"),
+                PathBuf::from("/etc/ssh/ssh_known_hosts"),
+            ],
+            identity_files: ["id_ed25519", "id_ecdsa", "id_rsa"]
+                .map(|name| own.join(name))
+                .to_vec(),
+            connect_timeout: Duration::from_secs(20),
+            keepalive_interval: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Opens the way to a machine.
+///
+/// Over ssh one connection is opened now, kept, shared by all commands, and opened again when it
+/// broke.
+///
+/// # Errors
+/// [`HostError`] when the machine cannot be reached, is not the one that known_hosts knows, or does
+/// not let us in.
+pub async fn connect(
+    address: &HostAddress,
+    settings: &SshSettings,
+) -> Result<Arc<dyn Host>, HostError> {
+    let _ = settings;
+    match address {
+        HostAddress::Local => Ok(Arc::new(LocalHost::new())),
+        HostAddress::Ssh(_) => Err(HostError::Unreachable {
+            address: address.clone(),
+            cause: "ssh comes with the next commit".to_owned(),
+        }),
+    }
+}
