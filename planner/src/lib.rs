@@ -1,1 +1,8 @@
-//! To be written.
+//! The planner: merges what all guests need into one batch and issues every command.
+//!
+//! It keeps no state of its own. What happened it reads from the history; what to do next is
+//! [`gentoo_updater_fleet::decide::decide`], which is pure; this crate carries it out.
+
+mod serve;
+
+pub use serve::serve;

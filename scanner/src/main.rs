@@ -1,3 +1,30 @@
-//! To be written.
+//! `gentoo-updater-scanner`: the scanner as a process of its own.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use gentoo_updater_runtime::{CommonArguments, worker_main};
+
+/// Asks guests over ssh what they need, and publishes their answers
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  gentoo-updater-scanner --config /etc/gentoo-updater/fleet.toml"
+)]
+struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+
+    /// Tells several scanners apart; keep it over restarts
+    #[arg(long, value_name = "NAME", default_value = "1")]
+    instance: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    worker_main(arguments.common, |context| async move {
+        gentoo_updater_scanner::serve(&context, &arguments.instance).await
+    })
+    .await
+}

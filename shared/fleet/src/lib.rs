@@ -1,7 +1,25 @@
 //! The fleet: its configuration, its messages, the state of its runs and what to do next.
 //!
+//! | room | what is in it |
+//! |---|---|
+//! | [`name`] | names that operators choose, ids |
+//! | [`message`] | events and commands, and their form on the wire |
+//! | [`state`] | the fold over the history |
+//! | [`batch`], [`order`], [`closing`], [`liveness`] | the pure parts of a decision |
+//! | [`decide`] | what to do next |
+//! | [`report`] | what came of a run |
+//! | [`config`] | the configuration file |
+//!
 //! **Invariant:** nothing in this crate reads a clock or the network, and no file but the one
 //! configuration that it is told to read.
 
+pub mod batch;
+pub mod closing;
+pub mod config;
+pub mod decide;
+pub mod liveness;
 pub mod message;
 pub mod name;
+pub mod order;
+pub mod report;
+pub mod state;

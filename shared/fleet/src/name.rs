@@ -6,7 +6,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use gentoo_updater_portage::build_key::BuildKey;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The reason why a text is not a valid name.
@@ -29,7 +31,10 @@ fn check(what: &'static str, text: &str, extra: &[char]) -> Result<(), InvalidNa
     if begins_well && holds_well && text.len() <= 63 {
         Ok(())
     } else {
-        Err(InvalidName { what, text: text.to_owned() })
+        Err(InvalidName {
+            what,
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -153,13 +158,74 @@ impl EventId {
     }
 }
 
+/// One build key on one platform: SHA-256 of both, in 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct JobId(String);
+
+impl JobId {
+    /// The id of the job that builds this key for this platform.
+    pub fn of(platform: &PlatformName, key: &BuildKey) -> Self {
+        let digest = Sha256::digest(format!("{platform}\n{}", key.digest()));
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// All 64 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first twelve digits: enough to tell jobs apart on a screen.
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+impl TryFrom<String> for JobId {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        if text.len() == 64 && text.chars().all(is_digit) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidName {
+                what: "job id",
+                text,
+            })
+        }
+    }
+}
+
+impl From<JobId> for String {
+    fn from(id: JobId) -> String {
+        id.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_name_that_would_need_quoting_is_refused() {
-        for text in ["", "a b", "a;b", "../a", "-a", ".a", "a/b", "ä", "a\n", &"x".repeat(64)] {
+        for text in [
+            "",
+            "a b",
+            "a;b",
+            "../a",
+            "-a",
+            ".a",
+            "a/b",
+            "ä",
+            "a\n",
+            &"x".repeat(64),
+        ] {
             assert!(text.parse::<GuestName>().is_err(), "{text:?} was accepted");
         }
         for text in ["g1", "web-01.example.org", "Mail_2"] {
@@ -171,6 +237,9 @@ mod tests {
     fn a_name_is_checked_when_it_is_read_from_a_message() {
         assert!(serde_json::from_str::<GuestName>("\"g1\"").is_ok());
         let error = serde_json::from_str::<GuestName>("\"g1;reboot\"").unwrap_err();
-        assert!(error.to_string().contains("not a valid name of a guest"), "{error}");
+        assert!(
+            error.to_string().contains("not a valid name of a guest"),
+            "{error}"
+        );
     }
 }

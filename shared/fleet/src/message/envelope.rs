@@ -47,7 +47,13 @@ struct VersionOnly {
 impl<T: Serialize + DeserializeOwned> Envelope<T> {
     /// Wraps a new message.
     pub fn new(sender: WorkerId, at: Timestamp, message: T) -> Self {
-        Self { v: WIRE_VERSION, id: EventId::generate(), at, sender, message }
+        Self {
+            v: WIRE_VERSION,
+            id: EventId::generate(),
+            at,
+            sender,
+            message,
+        }
     }
 
     /// The message as JSON.

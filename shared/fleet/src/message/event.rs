@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, Finding};
 use super::package::{
-    Batch, Binary, HeldBack, Identity, InstalledPackage, JobId, PackageChange, Role, Task, Update,
-    WorkKey,
+    Batch, Binary, HeldBack, Identity, InstalledPackage, PackageChange, Role, Task, Update, WorkKey,
 };
-use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId, WorkerId};
+use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
 
 /// Everything that can have happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,11 +33,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure without a log.
-    pub fn new(
-        class: FailureClass,
-        cause: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn new(class: FailureClass, cause: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             class,
             cause: cause.into(),

@@ -10,7 +10,9 @@ mod event;
 mod failure;
 mod package;
 
-pub use command::{BuildPackage, CleanBuilder, Command, InstallPackages, InstallPackage, ScanGuest};
+pub use command::{
+    BuildPackage, CleanBuilder, Command, InstallPackage, InstallPackages, ScanGuest,
+};
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
     BatchPlanned, BuildFailed, BuilderCleaned, CleanFailed, CommandIssued, Event, GuestScanned,
@@ -19,6 +21,6 @@ pub use event::{
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
 pub use package::{
-    Batch, Binary, Change, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage, Job, JobId,
+    Batch, Binary, Change, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage, Job,
     PackageChange, Purpose, RepositoryRevision, Role, SubslotBinding, Task, Update, WorkKey,
 };

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use gentoo_updater_portage::build_key::{BuildKey, BuildKeyDigest};
+use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{CategoryPackage, RepositoryName, SlotAndSubslot};
 use serde::{Deserialize, Serialize};
 
-use crate::name::{BuilderName, GuestName, PlatformName, RunId};
+use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId};
 
 /// The roles of workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,9 +76,6 @@ pub struct WorkKey {
     /// Counts from 1.
     pub attempt: u32,
 }
-
-/// A job is named by the digest of its build key.
-pub type JobId = BuildKeyDigest;
 
 /// What happens to a package on a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -267,7 +264,10 @@ impl fmt::Display for HoldReason {
             Self::BuildFailed => f.write_str("its build failed"),
             Self::Needs(cpv) => write!(f, "it needs {cpv}"),
             Self::WouldBreak(cpv) => {
-                write!(f, "its new subslot would break {cpv}, which has no rebuilt binary")
+                write!(
+                    f,
+                    "its new subslot would break {cpv}, which has no rebuilt binary"
+                )
             }
         }
     }

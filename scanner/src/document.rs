@@ -1,0 +1,119 @@
+//! The JSON document that `scan.py` prints on a guest.
+
+use std::collections::BTreeMap;
+
+use gentoo_updater_portage::build_key::HexDigest;
+use gentoo_updater_portage::cpv::Cpv;
+use gentoo_updater_portage::name::{RepositoryName, SlotAndSubslot, UseFlag};
+use serde::Deserialize;
+
+/// The version of the document's form that this program reads.
+pub const FORMAT: u32 = 1;
+
+/// Everything that a guest says of itself in one pass.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Document {
+    /// The version of its form.
+    pub format: u32,
+    /// Why Portage's API could not be used at all.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// The version of Portage.
+    #[serde(default)]
+    pub portage_version: String,
+    /// CHOST, ARCH, CFLAGS and their like.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// The profile.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// The ebuild repositories that the configuration names.
+    #[serde(default)]
+    pub repositories: Vec<Repository>,
+    /// The atoms of the world file and of the system set.
+    #[serde(default)]
+    pub world: Vec<String>,
+    /// Everything installed.
+    #[serde(default)]
+    pub installed: Vec<Installed>,
+    /// The metadata of what the plan names, by `category/package-version::repository`.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, Metadata>,
+    /// What emerge said.
+    #[serde(default)]
+    pub plan: Option<Output>,
+}
+
+/// One ebuild repository.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Repository {
+    /// Its name; absent when the folder does not say.
+    pub name: Option<String>,
+    /// Its folder.
+    pub location: Option<String>,
+    /// A commit or time stamp.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// Whether the folder is there and holds a repository.
+    pub exists: bool,
+}
+
+/// One installed package.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Installed {
+    /// Package and version.
+    pub cpv: Cpv,
+    /// Slot and subslot.
+    pub slot: SlotAndSubslot,
+    /// Where it came from.
+    #[serde(default)]
+    pub repository: Option<RepositoryName>,
+    /// The number of its binary.
+    #[serde(default)]
+    pub build_id: Option<u32>,
+    /// The atoms of its dependencies that were bound to a subslot when it was built.
+    #[serde(default)]
+    pub bindings: Vec<String>,
+}
+
+/// What an ebuild says of itself, and what Portage makes of it on this guest.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Metadata {
+    /// The flags of its IUSE, without the signs of their defaults.
+    #[serde(default)]
+    pub iuse: Vec<UseFlag>,
+    /// Every flag that is on for it, hidden ones such as `kernel_linux` included.
+    #[serde(rename = "use", default)]
+    pub enabled: Vec<UseFlag>,
+    /// DEPEND.
+    #[serde(default)]
+    pub depend: String,
+    /// BDEPEND.
+    #[serde(default)]
+    pub bdepend: String,
+    /// RDEPEND.
+    #[serde(default)]
+    pub rdepend: String,
+    /// PDEPEND.
+    #[serde(default)]
+    pub pdepend: String,
+    /// IDEPEND.
+    #[serde(default)]
+    pub idepend: String,
+    /// SHA-256 over the ebuild and its eclasses.
+    pub ebuild_digest: HexDigest,
+    /// SHA-256 over the package.env and user patches that apply to it; absent without any.
+    #[serde(default)]
+    pub environment_digest: Option<HexDigest>,
+}
+
+/// What a command printed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Output {
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// Its exit code.
+    pub status: i32,
+}

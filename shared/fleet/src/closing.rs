@@ -1,0 +1,107 @@
+//! Closing a guest's set: what can be installed when something failed to build.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gentoo_updater_portage::cpv::Cpv;
+
+use crate::message::{GuestScanned, HeldBack, HoldReason, InstalledPackage, Purpose, Update};
+
+/// What a guest gets, and what it does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedSet<'a> {
+    /// The updates to install, in the order of the guest's plan.
+    pub install: Vec<&'a Update>,
+    /// The updates that are held back.
+    pub held: Vec<HeldBack>,
+}
+
+/// Closes the set of one guest.
+///
+/// Held back is, until nothing changes any more: what has no binary; what needs something that
+/// is held back; and a library whose new subslot would break an installed package that is not
+/// replaced in the same transaction.
+pub fn close<'a>(scan: &'a GuestScanned, has_binary: impl Fn(&Cpv) -> bool) -> ClosedSet<'a> {
+    let wanted: Vec<&Update> = scan
+        .updates
+        .iter()
+        .filter(|update| update.purpose == Purpose::Runtime)
+        .collect();
+    let mut held: BTreeMap<&Cpv, HoldReason> = BTreeMap::new();
+    for update in &wanted {
+        if !has_binary(&update.key.cpv) {
+            held.insert(&update.key.cpv, HoldReason::BuildFailed);
+        }
+    }
+    loop {
+        let mut more = Vec::new();
+        for update in &wanted {
+            let cpv = &update.key.cpv;
+            if held.contains_key(cpv) {
+                continue;
+            }
+            if let Some(need) = needs(update).find(|need| held.contains_key(need)) {
+                more.push((cpv, HoldReason::Needs(need.clone())));
+            } else if let Some(broken) = would_break(update, scan, &wanted, &held) {
+                more.push((cpv, HoldReason::WouldBreak(broken.clone())));
+            }
+        }
+        if more.is_empty() {
+            break;
+        }
+        held.extend(more);
+    }
+    let install = wanted
+        .into_iter()
+        .filter(|u| !held.contains_key(&u.key.cpv))
+        .collect();
+    let held = held
+        .into_iter()
+        .map(|(cpv, reason)| HeldBack {
+            cpv: cpv.clone(),
+            reason,
+        })
+        .collect();
+    ClosedSet { install, held }
+}
+
+/// What must come with an update: what it needs when it runs, and what it was bound to when it
+/// was built, which is among the needs of its build.
+fn needs(update: &Update) -> impl Iterator<Item = &Cpv> {
+    let bound = update.build_needs.iter().filter(|cpv| {
+        update
+            .key
+            .bindings
+            .keys()
+            .any(|binding| binding.category_package == cpv.category_package)
+    });
+    update.runtime_needs.iter().chain(bound)
+}
+
+/// An installed package that this update would leave bound to a subslot that is gone.
+fn would_break<'a>(
+    update: &Update,
+    scan: &'a GuestScanned,
+    wanted: &[&Update],
+    held: &BTreeMap<&Cpv, HoldReason>,
+) -> Option<&'a Cpv> {
+    let key = &update.key;
+    let replaced: BTreeSet<_> = wanted
+        .iter()
+        .filter(|other| !held.contains_key(&other.key.cpv))
+        .map(|other| (&other.key.cpv.category_package, &other.key.slot.slot))
+        .collect();
+    let is_replaced = |installed: &InstalledPackage| {
+        replaced.contains(&(&installed.cpv.category_package, &installed.slot.slot))
+    };
+    let loses_its_library = |installed: &InstalledPackage| {
+        installed.bindings.iter().any(|binding| {
+            binding.package == key.cpv.category_package
+                && binding.slot.slot == key.slot.slot
+                && binding.slot.subslot != key.slot.subslot
+        })
+    };
+    scan.installed
+        .iter()
+        .find(|installed| loses_its_library(installed) && !is_replaced(installed))
+        .map(|installed| &installed.cpv)
+}

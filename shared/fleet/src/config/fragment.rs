@@ -1,0 +1,77 @@
+//! The configuration as it is written: everything optional, nothing checked but its form.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::name::{BuilderName, GuestName, PlatformName};
+
+/// The whole file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fragment {
+    pub(super) state_directory: Option<PathBuf>,
+    pub(super) broker: Option<BrokerFragment>,
+    #[serde(default)]
+    pub(super) ssh: SshFragment,
+    #[serde(default)]
+    pub(super) platforms: BTreeMap<PlatformName, PlatformFragment>,
+    #[serde(default)]
+    pub(super) builders: BTreeMap<BuilderName, BuilderFragment>,
+    #[serde(default)]
+    pub(super) guests: BTreeMap<GuestName, GuestFragment>,
+    #[serde(default)]
+    pub(super) policy: PolicyFragment,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BrokerFragment {
+    pub(super) url: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SshFragment {
+    pub(super) known_hosts: Option<Vec<PathBuf>>,
+    pub(super) identity_files: Option<Vec<PathBuf>>,
+    pub(super) connect_timeout_seconds: Option<u64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlatformFragment {
+    pub(super) store: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BuilderFragment {
+    pub(super) address: Option<String>,
+    pub(super) platform: Option<PlatformName>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GuestFragment {
+    pub(super) address: Option<String>,
+    pub(super) platform: Option<PlatformName>,
+    pub(super) build_dependencies: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicyFragment {
+    pub(super) attempts: Option<u32>,
+    pub(super) retry_delay_seconds: Option<u64>,
+    pub(super) lease_seconds: Option<u64>,
+    pub(super) heartbeat_seconds: Option<u64>,
+    pub(super) scan_timeout_seconds: Option<u64>,
+    pub(super) build_timeout_seconds: Option<u64>,
+    pub(super) install_timeout_seconds: Option<u64>,
+    pub(super) store_wait_seconds: Option<u64>,
+    pub(super) grace_seconds: Option<u64>,
+    pub(super) parallel_scans: Option<u16>,
+    pub(super) parallel_installs: Option<u16>,
+}

@@ -1,0 +1,100 @@
+//! The configuration of a fleet: one TOML file, overridden by environment variables.
+//!
+//! It goes through three types: a [`fragment`](Fragment) in which everything is optional and an
+//! unknown key is an error with its line; the merge with the environment; and the checked
+//! [`Settings`] that the program works with.
+//!
+//! A variable names its key with two underscores between the parts and the prefix
+//! `GENTOO_UPDATER`, for example `GENTOO_UPDATER__BROKER__URL`.
+
+mod fragment;
+mod settings;
+
+use std::path::{Path, PathBuf};
+
+pub use fragment::Fragment;
+pub use settings::{Builder, Guest, Invalid, Platform, Policy, Settings, Ssh};
+
+/// The prefix of environment variables that override the file.
+pub const ENVIRONMENT_PREFIX: &str = "GENTOO_UPDATER";
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no such file, or it cannot be read.
+    #[error("the configuration {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or has an unknown key, or a value of a wrong kind.
+    #[error("{}: {detail}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and cause.
+        detail: String,
+    },
+    /// A variable of the environment has an unknown name or a wrong value.
+    #[error("the environment (variables {ENVIRONMENT_PREFIX}__…) does not fit: {detail}")]
+    Environment {
+        /// The cause.
+        detail: String,
+    },
+    /// Each value is well-formed, and they do not fit together.
+    #[error("{}: {invalid}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        invalid: Invalid,
+    },
+}
+
+/// Reads, merges and checks the configuration.
+///
+/// # Errors
+/// [`ConfigError`]; a missing file is one, and never an empty configuration.
+pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(path, &text, environment())
+}
+
+fn environment() -> config::Environment {
+    config::Environment::with_prefix(ENVIRONMENT_PREFIX)
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true)
+}
+
+fn parse(
+    path: &Path,
+    text: &str,
+    environment: config::Environment,
+) -> Result<Settings, ConfigError> {
+    // The file alone first: its own parser knows the line of a wrong key, the merged tree does not.
+    toml::from_str::<Fragment>(text).map_err(|error| ConfigError::Malformed {
+        path: path.to_owned(),
+        detail: error.to_string().trim_end().to_owned(),
+    })?;
+    let merged: Fragment = config::Config::builder()
+        .add_source(config::File::from_str(text, config::FileFormat::Toml))
+        .add_source(environment)
+        .build()
+        .and_then(config::Config::try_deserialize)
+        .map_err(|error| ConfigError::Environment {
+            detail: error.to_string(),
+        })?;
+    Settings::check(merged).map_err(|invalid| ConfigError::Invalid {
+        path: path.to_owned(),
+        invalid,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+use std::path::Path;
+
+use super::*;
+
+fn parse_text(text: &str) -> Result<Settings, ConfigError> {
+    parse_with(text, &[])
+}
+
+fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+    let source = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    parse(
+        Path::new("fleet.toml"),
+        text,
+        environment().source(Some(source)),
+    )
+}
+
+const SMALL: &str = "[builders.b1]\naddress = \"local\"\n[guests.g1]\naddress = \"ssh://g1\"\n";
+
+#[test]
+fn two_machines_are_a_fleet() {
+    let settings = parse_text(SMALL).unwrap();
+    assert!(settings.broker_url.is_none());
+    let guest = &settings.guests[&"g1".parse().unwrap()];
+    assert_eq!(guest.platform.as_str(), "default");
+    assert_eq!(
+        settings.platforms[&guest.platform].store,
+        Path::new("/var/cache/binpkgs")
+    );
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_file_and_line() {
+    let error = parse_text(&format!("{SMALL}colour = \"red\"\n"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("fleet.toml"), "{error}");
+    assert!(error.contains("line 5"), "{error}");
+    assert!(error.contains("colour"), "{error}");
+}
+
+#[test]
+fn a_name_that_needs_quoting_is_refused_with_its_line() {
+    let error = parse_text("[guests.\"a;b\"]\naddress = \"local\"\n")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("line 1") && error.contains("not a valid name of a guest"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_variable_overrides_the_file() {
+    let url = "amqp://user:secret@broker/fleet";
+    let settings = parse_with(SMALL, &[("GENTOO_UPDATER__BROKER__URL", url)]).unwrap();
+    assert_eq!(settings.broker_url.as_deref(), Some(url));
+    let settings = parse_with(SMALL, &[("GENTOO_UPDATER__POLICY__ATTEMPTS", "7")]).unwrap();
+    assert_eq!(settings.policy.patience.attempts, 7);
+}
+
+#[test]
+fn a_variable_with_an_unknown_name_is_refused() {
+    let error = parse_with(SMALL, &[("GENTOO_UPDATER__POLICY__ATEMPTS", "7")]).unwrap_err();
+    assert!(matches!(error, ConfigError::Environment { .. }), "{error}");
+    assert!(error.to_string().contains("atempts"), "{error}");
+}
+
+#[test]
+fn values_that_do_not_fit_together_are_refused_with_the_remedy() {
+    for (text, words) in [
+        ("", "no builder"),
+        ("[builders.b1]\naddress = \"local\"\n", "no guest"),
+        (
+            "[builders.b1]\n[guests.g1]\naddress = \"local\"\n",
+            "builders.b1.address is missing",
+        ),
+        (
+            "[platforms.a]\n[platforms.b]\n[builders.b1]\naddress = \"local\"\nplatform = \"a\"\n\
+             [guests.g1]\naddress = \"local\"\n",
+            "guests.g1.platform is missing",
+        ),
+        (
+            "[platforms.a]\n[platforms.b]\n[builders.b1]\naddress = \"local\"\nplatform = \"a\"\n\
+             [guests.g1]\naddress = \"local\"\nplatform = \"b\"\n",
+            "no builder is of platform b",
+        ),
+        (
+            &format!("{SMALL}[policy]\nlease_seconds = 5\n"),
+            "three times",
+        ),
+        (&format!("{SMALL}[broker]\nurl = \"http://x\"\n"), "amqp://"),
+        (
+            &format!("{SMALL}[platforms.p]\nstore = \"binpkgs\"\n"),
+            "absolute",
+        ),
+    ] {
+        let error = parse_text(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_an_error_and_not_an_empty_configuration() {
+    let error = load(Path::new("/nonexistent/fleet.toml")).unwrap_err();
+    assert!(matches!(error, ConfigError::Unreadable { .. }));
+}

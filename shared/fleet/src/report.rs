@@ -1,0 +1,457 @@
+//! What came of a run, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::message::{
+    Failure, Finding, HeldBack, PackageChange, Purpose, RunKind, RunOutcome, Task,
+};
+use crate::name::{BuilderName, GuestName, RunId};
+use crate::state::{JobProgress, Run};
+
+/// How a guest stands in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum GuestOutcome {
+    /// It was not asked yet, or is being asked.
+    Scanning,
+    /// It has updates, which are shown and not installed.
+    Pending,
+    /// What it wants is being built.
+    Building,
+    /// Its set is being installed.
+    Installing,
+    /// There was nothing to do.
+    UpToDate,
+    /// It has all that it needs.
+    Updated,
+    /// It has what could be had; the rest is held back.
+    HeldBack,
+    /// It could not be asked or updated.
+    Failed,
+}
+
+/// How this guest stands.
+pub fn guest_outcome(run: &Run, name: &GuestName) -> GuestOutcome {
+    let scan = Task::Scan(name.clone());
+    let install = Task::Install(name.clone());
+    if run.failure(&scan).is_some() || run.failure(&install).is_some() {
+        return GuestOutcome::Failed;
+    }
+    let Some(guest) = run.guests.get(name) else {
+        return GuestOutcome::Failed;
+    };
+    let Some(answer) = &guest.scan else {
+        return GuestOutcome::Scanning;
+    };
+    let wants_nothing = !answer.updates.iter().any(|u| u.purpose == Purpose::Runtime);
+    if wants_nothing {
+        return GuestOutcome::UpToDate;
+    }
+    if run.is_scan_only() {
+        return GuestOutcome::Pending;
+    }
+    if run.is_over(&install) {
+        let held = guest
+            .installation
+            .as_ref()
+            .is_some_and(|i| !i.held.is_empty());
+        return if held {
+            GuestOutcome::HeldBack
+        } else {
+            GuestOutcome::Updated
+        };
+    }
+    let Some(plan) = &guest.plan else {
+        return GuestOutcome::Building;
+    };
+    let progress = run.progress();
+    let over = |id| progress.get(id).is_some_and(JobProgress::is_over);
+    if !plan.wants.values().all(over) {
+        GuestOutcome::Building
+    } else if run.tasks.contains_key(&install) {
+        GuestOutcome::Installing
+    } else if run.finished.is_some() {
+        // All was held back, so that nothing was ordered.
+        GuestOutcome::HeldBack
+    } else {
+        GuestOutcome::Installing
+    }
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The run.
+    pub run: RunId,
+    /// How far it went.
+    pub kind: RunKind,
+    /// How it ended; absent while it goes on.
+    pub outcome: Option<RunOutcome>,
+    /// When it was requested.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// The guests.
+    pub guests: BTreeMap<GuestName, GuestReport>,
+    /// The jobs, by package.
+    pub jobs: Vec<JobReport>,
+    /// The builders that were cleaned.
+    pub builders: BTreeMap<BuilderName, BuilderReport>,
+}
+
+/// What came of one guest.
+#[derive(Debug, Clone, Serialize)]
+pub struct GuestReport {
+    /// How it stands.
+    pub outcome: GuestOutcome,
+    /// What it asked for.
+    pub updates: Vec<String>,
+    /// What changed on it.
+    pub changes: Vec<PackageChange>,
+    /// What was held back.
+    pub held: Vec<HeldBack>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+}
+
+/// What came of one job.
+#[derive(Debug, Clone, Serialize)]
+pub struct JobReport {
+    /// Package and version.
+    pub cpv: String,
+    /// The first digits of its id.
+    pub job: String,
+    /// `built`, `reused`, `failed`, `held back`, `building` or `waiting`.
+    pub state: &'static str,
+    /// Where it was built.
+    pub builder: Option<BuilderName>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// The guests that wanted it.
+    pub wanted_by: Vec<GuestName>,
+    /// The package whose failure holds it back.
+    pub held_by: Option<String>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+}
+
+/// What came of one builder.
+#[derive(Debug, Clone, Serialize)]
+pub struct BuilderReport {
+    /// What was removed again.
+    pub removed: Vec<PackageChange>,
+    /// What stays because something needs it by now.
+    pub kept: Vec<Finding>,
+    /// What it has in another version now.
+    pub updated: Vec<PackageChange>,
+    /// Why it could not be cleaned.
+    pub failure: Option<Failure>,
+}
+
+impl Report {
+    /// The report of a run, which may still go on.
+    pub fn of(run: &Run) -> Self {
+        let guests = run
+            .guests
+            .keys()
+            .map(|name| (name.clone(), guest_report(run, name)));
+        let builders = run.builders().into_iter().map(|name| {
+            let cleaning = run.cleaned.get(name);
+            let report = BuilderReport {
+                removed: cleaning.map(|c| c.removed.clone()).unwrap_or_default(),
+                kept: cleaning.map(|c| c.kept.clone()).unwrap_or_default(),
+                updated: cleaning.map(|c| c.updated.clone()).unwrap_or_default(),
+                failure: run.failure(&Task::Clean(name.clone())).cloned(),
+            };
+            (name.clone(), report)
+        });
+        Self {
+            run: run.id,
+            kind: run.kind,
+            outcome: run.finished.map(|f| f.outcome),
+            started_at: run.requested_at,
+            finished_at: run.finished.map(|f| f.at),
+            guests: guests.collect(),
+            jobs: job_reports(run),
+            builders: builders.collect(),
+        }
+    }
+}
+
+fn guest_report(run: &Run, name: &GuestName) -> GuestReport {
+    let guest = run.guests.get(name);
+    let scan = guest.and_then(|g| g.scan.as_ref());
+    let installation = guest.and_then(|g| g.installation.as_ref());
+    let failure = run
+        .failure(&Task::Scan(name.clone()))
+        .or_else(|| run.failure(&Task::Install(name.clone())));
+    let wanted = scan
+        .iter()
+        .flat_map(|s| &s.updates)
+        .filter(|u| u.purpose == Purpose::Runtime);
+    let mut findings = scan.map(|s| s.findings.clone()).unwrap_or_default();
+    for finding in installation.iter().flat_map(|i| &i.findings) {
+        if !findings.contains(finding) {
+            findings.push(finding.clone());
+        }
+    }
+    let outcome = guest_outcome(run, name);
+    let held = match installation {
+        Some(installation) => installation.held.clone(),
+        None if outcome == GuestOutcome::HeldBack => all_held(run, name),
+        None => Vec::new(),
+    };
+    GuestReport {
+        outcome,
+        updates: wanted
+            .map(|u| format!("{} ({})", u.key.cpv, u.change))
+            .collect(),
+        changes: installation.map(|i| i.changes.clone()).unwrap_or_default(),
+        held,
+        failure: failure.cloned(),
+        findings,
+    }
+}
+
+/// What is held back on a guest for which nothing was ordered.
+fn all_held(run: &Run, name: &GuestName) -> Vec<HeldBack> {
+    let Some(guest) = run.guests.get(name) else {
+        return Vec::new();
+    };
+    let (Some(scan), Some(plan)) = (&guest.scan, &guest.plan) else {
+        return Vec::new();
+    };
+    let has_binary = |cpv: &_| {
+        plan.wants
+            .get(cpv)
+            .is_some_and(|id| run.built.contains_key(id))
+    };
+    crate::closing::close(scan, has_binary).held
+}
+
+fn job_reports(run: &Run) -> Vec<JobReport> {
+    let Some(jobs) = &run.jobs else {
+        return Vec::new();
+    };
+    let progress = run.progress();
+    let mut reports: Vec<JobReport> = jobs
+        .values()
+        .map(|job| {
+            let built = run.built.get(&job.id);
+            let task = Task::Build(job.id.clone());
+            let claim = run.tasks.get(&task).and_then(|state| {
+                state
+                    .attempts
+                    .values()
+                    .rev()
+                    .find_map(|attempt| attempt.claim.as_ref())
+            });
+            let (state, held_by) = match progress.get(&job.id) {
+                Some(JobProgress::Built) if built.is_some_and(|b| b.reused) => ("reused", None),
+                Some(JobProgress::Built) => ("built", None),
+                Some(JobProgress::Failed) => ("failed", None),
+                Some(JobProgress::HeldBack(by)) => {
+                    ("held back", jobs.get(by).map(|job| job.key.cpv.to_string()))
+                }
+                Some(JobProgress::Ready) if claim.is_some() => ("building", None),
+                Some(JobProgress::Ready | JobProgress::Waiting) | None => ("waiting", None),
+            };
+            JobReport {
+                cpv: job.key.cpv.to_string(),
+                job: job.id.short().to_owned(),
+                state,
+                builder: built
+                    .map(|b| b.builder.clone())
+                    .or_else(|| claim.and_then(|c| c.builder.clone())),
+                duration_ms: built.filter(|b| !b.reused).map(|b| b.duration_ms),
+                wanted_by: job.wanted_by.iter().cloned().collect(),
+                held_by,
+                failure: run.failure(&task).cloned(),
+                findings: built.map(|b| b.findings.clone()).unwrap_or_default(),
+            }
+        })
+        .collect();
+    reports.sort_by(|a, b| (&a.cpv, &a.job).cmp(&(&b.cpv, &b.job)));
+    reports
+}
+
+impl Report {
+    /// The report as plain text, as the command line prints it.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let state = match self.outcome {
+            None => "goes on".to_owned(),
+            Some(outcome) => {
+                let took = self
+                    .finished_at
+                    .map(|end| end.duration_since(self.started_at));
+                let took = took
+                    .map(|took| format!(" after {}", seconds(took)))
+                    .unwrap_or_default();
+                match outcome {
+                    RunOutcome::Complete => format!("complete{took}"),
+                    RunOutcome::WithFailures => format!("finished with failures{took}"),
+                }
+            }
+        };
+        writeln!(out, "Run {}: {state}", self.run)?;
+        writeln!(out, "\nGuests")?;
+        for (name, guest) in &self.guests {
+            write_guest(out, name, guest)?;
+        }
+        if !self.jobs.is_empty() {
+            self.write_jobs(out)?;
+        }
+        if !self.builders.is_empty() {
+            writeln!(out, "\nBuilders")?;
+            for (name, builder) in &self.builders {
+                write_builder(out, name, builder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_jobs(&self, out: &mut String) -> std::fmt::Result {
+        let count = |state: &str| self.jobs.iter().filter(|job| job.state == state).count();
+        let states = [
+            "built",
+            "reused",
+            "failed",
+            "held back",
+            "building",
+            "waiting",
+        ];
+        let counts: Vec<String> = states
+            .iter()
+            .filter(|state| count(state) > 0)
+            .map(|state| format!("{} {state}", count(state)))
+            .collect();
+        writeln!(out, "\nPackages: {}", counts.join(", "))?;
+        let width = self
+            .jobs
+            .iter()
+            .map(|job| job.cpv.len())
+            .max()
+            .unwrap_or_default();
+        for job in &self.jobs {
+            write!(out, "  {:width$}  {:9}", job.cpv, job.state)?;
+            if let Some(builder) = &job.builder {
+                write!(out, " {builder}")?;
+            }
+            if let Some(ms) = job.duration_ms {
+                write!(out, " {}", seconds(SignedDuration::from_millis(ms as i64)))?;
+            }
+            if let Some(by) = &job.held_by {
+                write!(out, " by {by}")?;
+            }
+            let names: Vec<&str> = job.wanted_by.iter().map(GuestName::as_str).collect();
+            let wanted = if names.is_empty() {
+                "builds only".to_owned()
+            } else {
+                names.join(" ")
+            };
+            writeln!(out, "  for {wanted}")?;
+            if let Some(failure) = &job.failure {
+                write_failure(out, failure)?;
+            }
+            for finding in &job.findings {
+                writeln!(out, "      ! {}", finding.text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_guest(out: &mut String, name: &GuestName, guest: &GuestReport) -> std::fmt::Result {
+    let words = match guest.outcome {
+        GuestOutcome::Scanning => "is being asked".to_owned(),
+        GuestOutcome::Pending => format!("{} updates pending", guest.updates.len()),
+        GuestOutcome::Building => format!("waits for {} packages", guest.updates.len()),
+        GuestOutcome::Installing => "installs".to_owned(),
+        GuestOutcome::UpToDate => "up to date, nothing to do".to_owned(),
+        GuestOutcome::Updated => format!("updated, {} packages", guest.changes.len()),
+        GuestOutcome::HeldBack => format!(
+            "{} packages updated, {} held back",
+            guest.changes.len(),
+            guest.held.len()
+        ),
+        GuestOutcome::Failed if guest.changes.is_empty() => "FAILED, not touched".to_owned(),
+        GuestOutcome::Failed => format!("FAILED after {} changes", guest.changes.len()),
+    };
+    writeln!(out, "  {name}: {words}")?;
+    if guest.outcome == GuestOutcome::Pending {
+        for update in &guest.updates {
+            writeln!(out, "      {update}")?;
+        }
+    }
+    if let Some(failure) = &guest.failure {
+        write_failure(out, failure)?;
+    }
+    for held in &guest.held {
+        writeln!(out, "      held back: {}: {}", held.cpv, held.reason)?;
+    }
+    for finding in &guest.findings {
+        writeln!(out, "      ! {}", finding.text)?;
+    }
+    Ok(())
+}
+
+fn write_builder(
+    out: &mut String,
+    name: &BuilderName,
+    builder: &BuilderReport,
+) -> std::fmt::Result {
+    writeln!(
+        out,
+        "  {name}: {} packages removed again, {} updated",
+        builder.removed.len(),
+        builder.updated.len()
+    )?;
+    for change in &builder.updated {
+        if let (Some(before), Some(after)) = (&change.before, &change.after) {
+            writeln!(out, "      updated: {before} -> {after}")?;
+        }
+    }
+    for kept in &builder.kept {
+        writeln!(out, "      kept: {}", kept.text)?;
+    }
+    if let Some(failure) = &builder.failure {
+        write_failure(out, failure)?;
+    }
+    Ok(())
+}
+
+fn write_failure(out: &mut String, failure: &Failure) -> std::fmt::Result {
+    writeln!(out, "      {}: {}", failure.cause, failure.message)?;
+    for line in &failure.log_tail {
+        writeln!(out, "      | {line}")?;
+    }
+    if let Some(path) = &failure.log_path {
+        writeln!(out, "      the whole log: {path}")?;
+    }
+    Ok(())
+}
+
+fn seconds(duration: SignedDuration) -> String {
+    let total = duration.as_secs();
+    if total >= 3600 {
+        format!("{} h {:02} min", total / 3600, total % 3600 / 60)
+    } else if total >= 60 {
+        format!("{} min {:02} s", total / 60, total % 60)
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}

@@ -1,0 +1,227 @@
+//! How each event changes the state.
+
+use jiff::Timestamp;
+
+use super::run::{Claim, Cleaning, Finished, Guest, Installation, Run, TaskOutcome};
+use super::{Fleet, Registration};
+use crate::message::{
+    Envelope, Event, Failure, FailureClass, RunKind, RunRequested, Task, WorkKey,
+};
+use crate::name::RunId;
+
+impl Fleet {
+    /// Takes one event of the history over.
+    ///
+    /// An event that was applied before (its offset says so) changes nothing. Neither does one
+    /// that comes too late: the first claim of an attempt and the first result of a task stand.
+    pub fn apply(&mut self, offset: u64, envelope: &Envelope<Event>) {
+        if self.offset.is_some_and(|applied| offset <= applied) {
+            return;
+        }
+        self.offset = Some(offset);
+        let at = envelope.at;
+        match &envelope.message {
+            Event::RunRequested(event) => self.request(event, at),
+            Event::CommandIssued(event) => {
+                if let Some(run) = self.open(event.work.run) {
+                    let task = run.tasks.entry(event.work.task.clone()).or_default();
+                    let attempt = task.attempts.entry(event.work.attempt).or_default();
+                    attempt
+                        .issued
+                        .get_or_insert((event.command, event.queue.clone(), at));
+                }
+            }
+            Event::WorkStarted(event) => {
+                if let Some(run) = self.open(event.work.run) {
+                    let task = run.tasks.entry(event.work.task.clone()).or_default();
+                    let attempt = task.attempts.entry(event.work.attempt).or_default();
+                    attempt.claim.get_or_insert(Claim {
+                        worker: event.worker.clone(),
+                        builder: event.builder.clone(),
+                        at,
+                    });
+                }
+            }
+            Event::GuestScanned(event) => {
+                let task = Task::Scan(event.guest.clone());
+                self.done(event.run, task, event.attempt, at, |run| {
+                    if let Some(guest) = run.guests.get_mut(&event.guest) {
+                        guest.scan = Some(event.clone());
+                    }
+                });
+            }
+            Event::ScanFailed(event) => {
+                let task = Task::Scan(event.guest.clone());
+                self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
+            }
+            Event::BatchPlanned(event) => {
+                if let Some(run) = self.open(event.run) {
+                    run.plan(event.batch.clone());
+                }
+            }
+            Event::PackageBuilt(event) => {
+                let task = Task::Build(event.job.clone());
+                self.done(event.run, task, event.attempt, at, |run| {
+                    run.built.insert(event.job.clone(), event.clone());
+                });
+            }
+            Event::BuildFailed(event) => {
+                let task = Task::Build(event.job.clone());
+                self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
+            }
+            Event::GuestUpdated(event) => {
+                let task = Task::Install(event.guest.clone());
+                self.done(event.run, task, event.attempt, at, |run| {
+                    if let Some(guest) = run.guests.get_mut(&event.guest) {
+                        guest.installation = Some(Installation {
+                            changes: event.changes.clone(),
+                            held: event.held.clone(),
+                            findings: event.findings.clone(),
+                        });
+                    }
+                });
+            }
+            Event::InstallFailed(event) => {
+                let task = Task::Install(event.guest.clone());
+                self.failed(event.run, task, event.attempt, &event.failure, at, |run| {
+                    if let Some(guest) = run.guests.get_mut(&event.guest) {
+                        guest.installation = Some(Installation {
+                            changes: event.changes.clone(),
+                            held: event.held.clone(),
+                            findings: event.findings.clone(),
+                        });
+                    }
+                });
+            }
+            Event::BuilderCleaned(event) => {
+                let task = Task::Clean(event.builder.clone());
+                self.done(event.run, task, event.attempt, at, |run| {
+                    run.cleaned.insert(
+                        event.builder.clone(),
+                        Cleaning {
+                            removed: event.removed.clone(),
+                            kept: event.kept.clone(),
+                            updated: event.updated.clone(),
+                        },
+                    );
+                });
+            }
+            Event::CleanFailed(event) => {
+                let task = Task::Clean(event.builder.clone());
+                self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
+            }
+            Event::TaskAbandoned(event) => self.abandon(&event.work, &event.failure, at),
+            Event::RunFinished(event) => {
+                if let Some(run) = self.open(event.run) {
+                    run.finished = Some(Finished {
+                        outcome: event.outcome,
+                        at,
+                    });
+                }
+            }
+            Event::WorkerRegistered(event) => {
+                let registration = Registration {
+                    role: event.role,
+                    queues: event.queues.clone(),
+                    at,
+                };
+                self.workers.insert(event.worker.clone(), registration);
+            }
+            // Signs of life are no part of the history.
+            Event::WorkerAlive(_) | Event::PlannerAlive(_) => {}
+        }
+    }
+
+    fn request(&mut self, event: &RunRequested, at: Timestamp) {
+        let guests = event.guests.iter().map(|(name, platform)| {
+            let platform = platform.clone();
+            (
+                name.clone(),
+                Guest {
+                    platform,
+                    scan: None,
+                    plan: None,
+                    installation: None,
+                },
+            )
+        });
+        self.runs.entry(event.run).or_insert_with(|| Run {
+            id: event.run,
+            kind: event.kind,
+            requested_at: at,
+            guests: guests.collect(),
+            jobs: None,
+            built: Default::default(),
+            cleaned: Default::default(),
+            tasks: Default::default(),
+            finished: None,
+        });
+    }
+
+    /// The run, unless it is unknown or over.
+    fn open(&mut self, run: RunId) -> Option<&mut Run> {
+        self.runs.get_mut(&run).filter(|run| run.finished.is_none())
+    }
+
+    fn done(
+        &mut self,
+        run: RunId,
+        task: Task,
+        attempt: u32,
+        at: Timestamp,
+        keep: impl FnOnce(&mut Run),
+    ) {
+        let Some(run) = self.open(run) else { return };
+        let state = run.tasks.entry(task).or_default();
+        if state.outcome.is_some() {
+            return;
+        }
+        state.outcome = Some(TaskOutcome::Done { attempt, at });
+        keep(run);
+    }
+
+    fn failed(
+        &mut self,
+        run: RunId,
+        task: Task,
+        attempt: u32,
+        failure: &Failure,
+        at: Timestamp,
+        keep: impl FnOnce(&mut Run),
+    ) {
+        let Some(run) = self.open(run) else { return };
+        let state = run.tasks.entry(task).or_default();
+        if state.outcome.is_some() {
+            return;
+        }
+        let entry = state.attempts.entry(attempt).or_default();
+        entry.failure.get_or_insert((failure.clone(), at));
+        if failure.class == FailureClass::Permanent {
+            state.outcome = Some(TaskOutcome::Failed {
+                failure: failure.clone(),
+                at,
+            });
+        }
+        keep(run);
+    }
+
+    fn abandon(&mut self, work: &WorkKey, failure: &Failure, at: Timestamp) {
+        let Some(run) = self.open(work.run) else {
+            return;
+        };
+        let state = run.tasks.entry(work.task.clone()).or_default();
+        if state.outcome.is_none() {
+            state.outcome = Some(TaskOutcome::Failed {
+                failure: failure.clone(),
+                at,
+            });
+        }
+    }
+}
+
+impl Run {
+    /// Whether it only shows what is pending.
+    pub fn is_scan_only(&self) -> bool {
+        self.kind == RunKind::ScanOnly
+    }
+}

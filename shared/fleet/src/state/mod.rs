@@ -1,0 +1,77 @@
+//! The state of the fleet: a pure fold over the history.
+//!
+//! [`Fleet::apply`] is called with every event in offset order, and with nothing else. The
+//! planner, the claims of the workers, the command line and the report all use this one fold.
+
+mod fold;
+mod progress;
+mod run;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::message::{Role, WorkKey};
+use crate::name::{RunId, WorkerId};
+
+pub use progress::JobProgress;
+pub use run::{
+    Attempt, Claim, Cleaning, Finished, Guest, Installation, Run, TaskOutcome, TaskState,
+};
+
+/// The state of the fleet.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fleet {
+    /// The offset of the newest event that was applied.
+    pub offset: Option<u64>,
+    /// The runs, oldest first.
+    pub runs: BTreeMap<RunId, Run>,
+    /// The workers that have registered.
+    pub workers: BTreeMap<WorkerId, Registration>,
+}
+
+/// A worker that has come up at least once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registration {
+    /// Its role.
+    pub role: Role,
+    /// The queues that it serves.
+    pub queues: Vec<String>,
+    /// When it last came up.
+    pub at: Timestamp,
+}
+
+impl Fleet {
+    /// Who holds the claim on this attempt: the first that said so in the history.
+    pub fn claim(&self, work: &WorkKey) -> Option<&WorkerId> {
+        let attempt = self
+            .runs
+            .get(&work.run)?
+            .tasks
+            .get(&work.task)?
+            .attempts
+            .get(&work.attempt)?;
+        attempt.claim.as_ref().map(|claim| &claim.worker)
+    }
+
+    /// Whether nothing more is to be done for this task: it has a result, or its run is over.
+    pub fn is_finished(&self, work: &WorkKey) -> bool {
+        self.runs.get(&work.run).is_some_and(|run| {
+            run.finished.is_some()
+                || run
+                    .tasks
+                    .get(&work.task)
+                    .is_some_and(|task| task.outcome.is_some())
+        })
+    }
+
+    /// The runs that are not over.
+    pub fn unfinished(&self) -> impl Iterator<Item = &Run> {
+        self.runs.values().filter(|run| run.finished.is_none())
+    }
+
+    /// The newest run.
+    pub fn newest(&self) -> Option<&Run> {
+        self.runs.values().next_back()
+    }
+}

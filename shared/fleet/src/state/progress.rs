@@ -1,0 +1,174 @@
+//! What follows from the state of a batch: which jobs can be built, and which never will be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::run::Run;
+use crate::message::{Binary, Job, Task};
+use crate::name::JobId;
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobProgress {
+    /// Other jobs come first.
+    Waiting,
+    /// Everything that it needs is in the store.
+    Ready,
+    /// Its binary is in the store.
+    Built,
+    /// It failed for good.
+    Failed,
+    /// It needs this job, which failed.
+    HeldBack(JobId),
+}
+
+impl JobProgress {
+    /// Whether nothing more will happen to it in this run.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Built | Self::Failed | Self::HeldBack(_))
+    }
+}
+
+impl Run {
+    /// How far every job is.
+    pub fn progress(&self) -> BTreeMap<JobId, JobProgress> {
+        let Some(jobs) = &self.jobs else {
+            return BTreeMap::new();
+        };
+        let closures: BTreeMap<&JobId, BTreeSet<&JobId>> =
+            jobs.keys().map(|id| (id, closure(jobs, id))).collect();
+        let mut progress = BTreeMap::new();
+        for (id, needs) in &closures {
+            let state = if self.built.contains_key(*id) {
+                JobProgress::Built
+            } else if self.failure(&Task::Build((*id).clone())).is_some() {
+                JobProgress::Failed
+            } else if needs.iter().all(|id| self.built.contains_key(*id)) {
+                JobProgress::Ready
+            } else {
+                JobProgress::Waiting
+            };
+            progress.insert((*id).clone(), state);
+        }
+        hold_back(&closures, &mut progress);
+        release_cycles(self, jobs, &mut progress);
+        progress
+    }
+
+    /// The binaries that must be on a builder before it compiles this job, each behind those
+    /// that it needs itself.
+    pub fn dependencies(&self, job: &JobId) -> Vec<Binary> {
+        let Some(jobs) = &self.jobs else {
+            return Vec::new();
+        };
+        let needs = closure(jobs, job);
+        let mut ordered = Vec::new();
+        let mut seen = BTreeSet::new();
+        for id in &needs {
+            place(jobs, &needs, id, &mut seen, &mut ordered);
+        }
+        ordered
+            .iter()
+            .filter_map(|id| self.built.get(*id))
+            .map(|b| b.binary.clone())
+            .collect()
+    }
+}
+
+/// Marks all that waits for something that failed, however far away, with the job that failed.
+fn hold_back(
+    closures: &BTreeMap<&JobId, BTreeSet<&JobId>>,
+    progress: &mut BTreeMap<JobId, JobProgress>,
+) {
+    loop {
+        let mut found = Vec::new();
+        for (id, needs) in closures {
+            if progress.get(*id) != Some(&JobProgress::Waiting) {
+                continue;
+            }
+            let cause = needs.iter().find_map(|need| match progress.get(*need)? {
+                JobProgress::Failed => Some((*need).clone()),
+                JobProgress::HeldBack(cause) => Some(cause.clone()),
+                _ => None,
+            });
+            if let Some(cause) = cause {
+                found.push(((*id).clone(), cause));
+            }
+        }
+        if found.is_empty() {
+            return;
+        }
+        for (id, cause) in found {
+            progress.insert(id, JobProgress::HeldBack(cause));
+        }
+    }
+}
+
+/// Puts `id` behind everything of `within` that it needs. Cycles are cut where they are met.
+fn place<'a>(
+    jobs: &'a BTreeMap<JobId, Job>,
+    within: &BTreeSet<&'a JobId>,
+    id: &'a JobId,
+    seen: &mut BTreeSet<&'a JobId>,
+    ordered: &mut Vec<&'a JobId>,
+) {
+    if !seen.insert(id) {
+        return;
+    }
+    if let Some(job) = jobs.get(id) {
+        for need in job.build_needs.iter().chain(&job.runtime_needs) {
+            if within.contains(need) {
+                place(jobs, within, need, seen, ordered);
+            }
+        }
+    }
+    ordered.push(id);
+}
+
+/// What must be installed so that a job can be compiled: what its build needs, and what that
+/// needs to run. A job is never in its own closure.
+fn closure<'a>(jobs: &'a BTreeMap<JobId, Job>, job: &JobId) -> BTreeSet<&'a JobId> {
+    let mut found = BTreeSet::new();
+    let Some((own, job)) = jobs.get_key_value(job) else {
+        return found;
+    };
+    let mut open: Vec<&JobId> = job.build_needs.iter().collect();
+    while let Some(id) = open.pop() {
+        if id == own {
+            continue;
+        }
+        if let Some((id, job)) = jobs.get_key_value(id)
+            && found.insert(id)
+        {
+            open.extend(&job.runtime_needs);
+        }
+    }
+    found
+}
+
+/// Where jobs wait for each other in a ring and nothing else can go on, the one that misses
+/// least is released: its builder takes what is missing from its own ebuilds, as Portage does.
+fn release_cycles(
+    run: &Run,
+    jobs: &BTreeMap<JobId, Job>,
+    progress: &mut BTreeMap<JobId, JobProgress>,
+) {
+    if progress.values().any(|state| *state == JobProgress::Ready) {
+        return;
+    }
+    let missing = |id: &JobId| {
+        closure(jobs, id)
+            .iter()
+            .filter(|id| !run.built.contains_key(**id))
+            .count()
+    };
+    let waiting = progress
+        .iter()
+        .filter(|(_, state)| **state == JobProgress::Waiting);
+    let next = waiting
+        .map(|(id, _)| id)
+        .min_by_key(|id| (missing(id), (*id).clone()))
+        .cloned();
+    if let Some(id) = next {
+        progress.insert(id, JobProgress::Ready);
+    }
+}

@@ -1,0 +1,176 @@
+//! What is known of one run.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::message::{
+    Batch, Failure, Finding, GuestPlan, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
+    RunKind, RunOutcome, Task,
+};
+use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
+
+/// One pass over the fleet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// How far it goes.
+    pub kind: RunKind,
+    /// When it was requested.
+    pub requested_at: Timestamp,
+    /// Its guests.
+    pub guests: BTreeMap<GuestName, Guest>,
+    /// Its jobs; absent until all answers were merged.
+    pub jobs: Option<BTreeMap<JobId, Job>>,
+    /// The binaries that are in the store.
+    pub built: BTreeMap<JobId, PackageBuilt>,
+    /// What was cleaned.
+    pub cleaned: BTreeMap<BuilderName, Cleaning>,
+    /// Every piece of work that was ever issued or claimed.
+    pub tasks: BTreeMap<Task, TaskState>,
+    /// How it ended; absent while it goes on.
+    pub finished: Option<Finished>,
+}
+
+/// One guest in a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guest {
+    /// Its platform.
+    pub platform: PlatformName,
+    /// What it said; absent until it was asked, or when that failed.
+    pub scan: Option<GuestScanned>,
+    /// What it wants of the batch.
+    pub plan: Option<GuestPlan>,
+    /// How the installation ended.
+    pub installation: Option<Installation>,
+}
+
+/// How an installation ended. Whether it failed says the outcome of its task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Installation {
+    /// What changed.
+    pub changes: Vec<PackageChange>,
+    /// What was left out on purpose.
+    pub held: Vec<HeldBack>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+}
+
+/// What the janitor did on a builder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cleaning {
+    /// What was removed.
+    pub removed: Vec<PackageChange>,
+    /// What is needed by now.
+    pub kept: Vec<Finding>,
+    /// What has another version now.
+    pub updated: Vec<PackageChange>,
+}
+
+/// One task with all its attempts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskState {
+    /// The attempts, by number.
+    pub attempts: BTreeMap<u32, Attempt>,
+    /// How it ended; absent while it goes on.
+    pub outcome: Option<TaskOutcome>,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskOutcome {
+    /// Done, by this attempt.
+    Done {
+        /// The attempt.
+        attempt: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// Failed for good.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// One attempt at a task.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Attempt {
+    /// The command, its queue, and when it was accepted.
+    pub issued: Option<(CommandId, String, Timestamp)>,
+    /// Who works on it.
+    pub claim: Option<Claim>,
+    /// Why it failed, where another attempt may follow.
+    pub failure: Option<(Failure, Timestamp)>,
+}
+
+/// The claim on an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// Who.
+    pub worker: WorkerId,
+    /// On which builder, for builds.
+    pub builder: Option<BuilderName>,
+    /// When, by the worker's clock.
+    pub at: Timestamp,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Finished {
+    /// How.
+    pub outcome: RunOutcome,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Run {
+    /// Why a task failed for good, if it did.
+    pub fn failure(&self, task: &Task) -> Option<&Failure> {
+        match self.tasks.get(task)?.outcome.as_ref()? {
+            TaskOutcome::Failed { failure, .. } => Some(failure),
+            TaskOutcome::Done { .. } => None,
+        }
+    }
+
+    /// Whether a task came to its end, well or not.
+    pub fn is_over(&self, task: &Task) -> bool {
+        self.tasks
+            .get(task)
+            .is_some_and(|state| state.outcome.is_some())
+    }
+
+    /// The builders that worked on this run's jobs, in any attempt.
+    pub fn builders(&self) -> std::collections::BTreeSet<&BuilderName> {
+        let built = self.built.values().map(|built| &built.builder);
+        let claimed = self.tasks.values().flat_map(|task| {
+            task.attempts
+                .values()
+                .filter_map(|attempt| attempt.claim.as_ref()?.builder.as_ref())
+        });
+        built.chain(claimed).collect()
+    }
+
+    /// Takes over the batch.
+    pub(super) fn plan(&mut self, batch: Batch) {
+        if self.jobs.is_some() {
+            // Two planners may have merged the same answers; the first result stands.
+            return;
+        }
+        for (guest, plan) in batch.guests {
+            if let Some(guest) = self.guests.get_mut(&guest) {
+                guest.plan = Some(plan);
+            }
+        }
+        self.jobs = Some(
+            batch
+                .jobs
+                .into_iter()
+                .map(|job| (job.id.clone(), job))
+                .collect(),
+        );
+    }
+}

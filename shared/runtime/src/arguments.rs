@@ -1,0 +1,59 @@
+//! The arguments that every binary takes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use gentoo_updater_fleet::config::{self, Settings};
+
+use crate::logging::{self, LogFormat};
+use crate::machines;
+
+/// Where the configuration is looked for.
+pub const DEFAULT_CONFIGURATION: &str = "/etc/gentoo-updater/fleet.toml";
+
+/// The arguments that every binary takes.
+#[derive(Debug, Clone, Args)]
+pub struct CommonArguments {
+    /// The configuration of the fleet
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = DEFAULT_CONFIGURATION,
+        env = "GENTOO_UPDATER_CONFIG"
+    )]
+    pub config: PathBuf,
+
+    /// How log lines are written to standard error; RUST_LOG says which
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+impl CommonArguments {
+    /// Starts logging and reads the configuration, addresses included.
+    ///
+    /// # Errors
+    /// A cause that names file, line or key.
+    pub fn start(&self) -> anyhow::Result<Arc<Settings>> {
+        logging::start(self.log_format, "info")?;
+        self.load()
+    }
+
+    /// As [`CommonArguments::start`], with warnings only: for commands whose output is for people.
+    ///
+    /// # Errors
+    /// A cause that names file, line or key.
+    pub fn start_quietly(&self) -> anyhow::Result<Arc<Settings>> {
+        logging::start(self.log_format, "warn")?;
+        self.load()
+    }
+
+    fn load(&self) -> anyhow::Result<Arc<Settings>> {
+        let settings = config::load(&self.config)?;
+        machines::check_addresses(&settings)
+            .with_context(|| self.config.display().to_string())?;
+        Ok(Arc::new(settings))
+    }
+}

@@ -1,0 +1,48 @@
+//! What a worker works with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use gentoo_updater_bus::Bus;
+use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::name::WorkerId;
+use tokio_util::sync::CancellationToken;
+
+use crate::machines::Machines;
+
+/// What a worker works with.
+#[derive(Clone)]
+pub struct Context {
+    /// The configuration.
+    pub settings: Arc<Settings>,
+    /// The bus.
+    pub bus: Arc<dyn Bus>,
+    /// The way to the machines.
+    pub machines: Arc<Machines>,
+    /// Cancelled when the worker shall stop.
+    pub stop: CancellationToken,
+}
+
+impl Context {
+    /// On a bus that is open.
+    pub fn new(settings: Arc<Settings>, bus: Arc<dyn Bus>) -> Self {
+        let machines = Arc::new(Machines::new(settings.clone()));
+        Self { settings, bus, machines, stop: CancellationToken::new() }
+    }
+
+    /// Where this worker keeps its claims and results.
+    pub fn state_of(&self, worker: &WorkerId) -> PathBuf {
+        self.settings.state_directory.join("workers").join(worker.as_str())
+    }
+}
+
+/// The id of a worker: its role, and what tells it from others in that role.
+///
+/// # Errors
+/// When the text cannot be part of a name.
+pub fn worker_id(role: &str, instance: &str) -> anyhow::Result<WorkerId> {
+    format!("{role}@{instance}")
+        .parse()
+        .with_context(|| format!("{instance} cannot name a {role}; use --instance NAME"))
+}

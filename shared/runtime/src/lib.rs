@@ -1,0 +1,65 @@
+//! The wiring that every binary of gentoo-updater shares: arguments, logging, signals, and the
+//! way from a name in the configuration to a machine or a bus.
+//!
+//! **Invariant:** no decision about packages is made here.
+
+mod arguments;
+mod context;
+mod logging;
+mod machines;
+mod signals;
+
+pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION};
+pub use context::{Context, worker_id};
+pub use logging::{LogFormat, LoggingError};
+pub use machines::{AddressProblem, Machines, failure_of_host};
+pub use signals::stop_on_signals;
+
+use std::process::ExitCode;
+
+/// Exit code of wrong usage or configuration (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+/// Exit code of a program that could not do its work at all.
+pub const EXIT_COULD_NOT_RUN: u8 = 2;
+
+/// Runs one worker from its arguments to its end: reads the configuration, opens the bus, serves
+/// until a signal comes, and gives the exit code.
+pub async fn worker_main<F, Fut>(common: CommonArguments, serve: F) -> ExitCode
+where
+    F: FnOnce(Context) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let settings = match common.start() {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("{error:#}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    if settings.broker_url.is_none() {
+        eprintln!(
+            "{}: there is no [broker], so the roles cannot talk to each other from separate \
+             processes; add one, or use `gentoo-updater run`",
+            common.config.display()
+        );
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let context = match Context::with_broker(settings).await {
+        Ok(context) => context,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            return ExitCode::from(EXIT_COULD_NOT_RUN);
+        }
+    };
+    stop_on_signals(context.stop.clone());
+    let bus = context.bus.clone();
+    let result = serve(context).await;
+    bus.close().await;
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(EXIT_COULD_NOT_RUN)
+        }
+    }
+}
