@@ -10,6 +10,7 @@ use crate::address::HostAddress;
 use crate::command::{Command, Output};
 use crate::error::HostError;
 use crate::local::LocalHost;
+use crate::ssh::SshHost;
 
 /// A machine that runs commands.
 #[async_trait]
@@ -78,12 +79,11 @@ pub async fn connect(
     address: &HostAddress,
     settings: &SshSettings,
 ) -> Result<Arc<dyn Host>, HostError> {
-    let _ = settings;
     match address {
         HostAddress::Local => Ok(Arc::new(LocalHost::new())),
-        HostAddress::Ssh(_) => Err(HostError::Unreachable {
-            address: address.clone(),
-            cause: "ssh comes with the next commit".to_owned(),
-        }),
+        HostAddress::Ssh(ssh) => {
+            let host = SshHost::open(ssh.clone(), settings.clone()).await?;
+            Ok(Arc::new(host))
+        }
     }
 }

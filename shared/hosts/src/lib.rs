@@ -13,10 +13,15 @@ pub mod address;
 pub mod command;
 pub mod error;
 pub mod host;
+mod host_key;
 mod local;
+pub mod markers;
 pub mod quote;
+pub mod ssh;
+pub mod trust;
 
 pub use address::{AddressError, HostAddress, SshAddress};
 pub use command::{Command, ExitStatus, Output};
 pub use error::{ChangedHostKey, HostError, RevokedHostKey};
 pub use host::{Host, SshSettings, connect};
+pub use host_key::HostKey;

@@ -1,0 +1,70 @@
+//! Asking a server for its keys, without trusting any of them and without logging in.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use russh::client;
+
+use super::connection::{Failure, dial, handshake_turn, offered_key};
+use super::{algorithms, connection};
+use crate::address::{HostAddress, SshAddress};
+use crate::error::HostError;
+use crate::host_key::HostKey;
+
+/// The key of each kind that the server has; one handshake a kind, since a server shows only one
+/// key in each.
+pub(crate) async fn scan(ssh: &SshAddress, timeout: Duration) -> Result<Vec<HostKey>, HostError> {
+    let mut keys = Vec::new();
+    for kind in algorithms::KINDS {
+        let shown = Arc::new(Mutex::new(None));
+        let config = client::Config {
+            preferred: algorithms::only(kind),
+            ..client::Config::default()
+        };
+        let looker = Looker(Arc::clone(&shown));
+        let turn = handshake_turn(ssh).await;
+        let dialled = tokio::time::timeout(timeout, dial(ssh, config, looker)).await;
+        drop(turn);
+        let key = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (key, dialled) {
+            (Some(key), _) => keys.push(key),
+            // The server has no key of this kind.
+            (None, Ok(Err(Failure::Cut(russh::Error::NoCommonAlgo { .. })))) => {}
+            (None, Ok(Err(failure))) => return Err(failure.into_host_error(ssh)),
+            (None, Ok(Ok(_))) => {
+                return Err(connection::unreachable(ssh, "the server showed no key"));
+            }
+            (None, Err(_)) => {
+                return Err(connection::unreachable(
+                    ssh,
+                    format!("no answer within {timeout:?}"),
+                ));
+            }
+        }
+    }
+    if keys.is_empty() {
+        return Err(HostError::Unreachable {
+            address: HostAddress::Ssh(ssh.clone()),
+            cause: "the server has no ed25519, ecdsa or rsa key".to_owned(),
+        });
+    }
+    Ok(keys)
+}
+
+/// Notes the key and ends the handshake.
+struct Looker(Arc<Mutex<Option<HostKey>>>);
+
+impl client::Handler for Looker {
+    type Error = Failure;
+
+    async fn check_server_key(
+        &mut self,
+        offered: &russh::keys::PublicKeyOrCertificate,
+    ) -> Result<bool, Failure> {
+        let key = offered_key(offered)?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+        // The signature over the exchange was verified before this call, so the server holds the
+        // key. There is nothing more to learn from it.
+        Ok(false)
+    }
+}
