@@ -15,12 +15,11 @@ hash_of() { sha256sum | cut -c1-12; }
 
 # The names depend on each other: a new base means a new seed.
 name_layers() {
-  local lib=$LAB_DIR/lib base gcc trees v1 seed
-  base=$({ printf '%s\n' "$PORTAGE_VERSION" "$SUITE"; cat "$lib/layers.sh" "$lib/base.sh"; } | hash_of)
-  gcc=$({ printf '%s\n' "$base" gcc; } | hash_of)
-  trees=$({ printf '%s\n' "$base"; cat "$LAB_DIR"/repo/*.sh; } | hash_of)
-  v1=$(cat "$LAB_DIR"/repo/{mkrepo,profile,v1}.sh | hash_of)
-  seed=$({ printf '%s\n' "$gcc" "$v1"; cat "$lib/seed.sh"; } | hash_of)
+  local lib=$LAB_DIR/lib repo=$LAB_DIR/repo base gcc trees seed
+  base=$({ echo "$PORTAGE_VERSION $SUITE"; cat "$lib/base.sh"; } | hash_of)
+  gcc=$({ echo "$base"; declare -f build_gcc; } | hash_of)
+  trees=$({ echo "$base"; declare -f build_trees; cat "$repo"/*.sh; } | hash_of)
+  seed=$({ echo "$gcc"; declare -f build_seed; cat "$lib/seed.sh" "$repo"/{mkrepo,profile,v1}.sh; } | hash_of)
   BASE=$LAB_CACHE/base-$base
   GCC=$LAB_CACHE/gcc-$gcc
   TREES=$LAB_CACHE/trees-$trees

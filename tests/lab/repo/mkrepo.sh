@@ -27,6 +27,7 @@ ebuild() {
     default_line '^LICENSE=' 'LICENSE="GPL-2"'
     default_line '^SLOT=' 'SLOT="0"'
     default_line '^KEYWORDS=' 'KEYWORDS="amd64"'
+    # shellcheck disable=SC2016
     default_line '^S=' 'S="${WORKDIR}"'
     printf '%s\n' "$body"
   } | file "$1/${1#*/}-$2.ebuild"
@@ -42,14 +43,18 @@ finish() {
 
 STATE=v1
 mkdir v1
+# shellcheck source=profile.sh
 source "$HERE/profile.sh"
+# shellcheck source=v1.sh
 source "$HERE/v1.sh"
 finish 2026-01-10
 STATE=v2
 cp -r v1 v2
+# shellcheck source=v2.sh
 source "$HERE/v2.sh"
 finish 2026-02-10
 STATE=v2b
 cp -r v2 v2b
+# shellcheck source=v2b.sh
 source "$HERE/v2b.sh"
 finish 2026-03-10
