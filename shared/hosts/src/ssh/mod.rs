@@ -13,9 +13,11 @@ mod pattern;
 pub(crate) mod scan;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use russh::ChannelOpenFailure;
+use russh::Channel;
+use russh::client::Msg;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::address::{HostAddress, SshAddress};
@@ -27,6 +29,9 @@ use connection::Connection;
 /// How many commands run at once over one connection: below the 10 that OpenSSH's server allows
 /// (sshd_config(5), MaxSessions). More wait for their turn.
 const SESSIONS: usize = 8;
+
+/// How often a session that the server refuses is asked for again, over 3 seconds in all.
+const REFUSALS: u32 = 6;
 
 /// A machine behind an ssh server.
 pub(crate) struct SshHost {
@@ -74,6 +79,46 @@ impl SshHost {
             *kept = None;
         }
     }
+
+    /// A channel for one command. Until the command is sent, more tries do no harm; after that
+    /// nobody can say what happened.
+    async fn channel(&self) -> Result<(Arc<Connection>, Channel<Msg>), HostError> {
+        let (mut refusals, mut losses) = (0, 0);
+        loop {
+            let connection = self.connection().await?;
+            let opened = tokio::time::timeout(
+                self.settings.connect_timeout,
+                connection.handle().channel_open_session(),
+            );
+            let cause = match opened.await {
+                Ok(Ok(channel)) => return Ok((connection, channel)),
+                Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
+                    if refusals == REFUSALS {
+                        return Err(HostError::SessionRefused {
+                            address: self.address.clone(),
+                            cause: format!("{reason:?}; see MaxSessions in sshd_config(5)"),
+                        });
+                    }
+                    // A session counts in the server until its process is gone, which is later
+                    // than its close: the next one may come too early.
+                    tokio::time::sleep(Duration::from_millis(50) * 2_u32.pow(refusals)).await;
+                    refusals += 1;
+                    continue;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the server does not answer any more".to_owned(),
+            };
+            // A kept connection may be dead without anybody knowing.
+            self.forget(&connection).await;
+            losses += 1;
+            if losses == 2 {
+                return Err(HostError::Unreachable {
+                    address: self.address.clone(),
+                    cause,
+                });
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -87,40 +132,8 @@ impl Host for SshHost {
             })?;
         // The semaphore is never closed, so this cannot fail; an error would mean no limit.
         let _turn = self.sessions.acquire().await.ok();
-        let mut cause = String::new();
-        // A kept connection may be dead without anybody knowing. Until the command is sent, another
-        // try with a fresh one does no harm; after that nobody can say what happened.
-        for _ in 0..2 {
-            let connection = self.connection().await?;
-            let opened = tokio::time::timeout(
-                self.settings.connect_timeout,
-                connection.handle().channel_open_session(),
-            );
-            match opened.await {
-                Ok(Ok(channel)) => {
-                    return exec::exec(&self.address, &connection, channel, command).await;
-                }
-                Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
-                    let cause = match reason {
-                        ChannelOpenFailure::AdministrativelyProhibited => {
-                            "prohibited by the server".to_owned()
-                        }
-                        other => format!("{other:?}"),
-                    };
-                    return Err(HostError::SessionRefused {
-                        address: self.address.clone(),
-                        cause,
-                    });
-                }
-                Ok(Err(error)) => cause = error.to_string(),
-                Err(_) => cause = "the server does not answer any more".to_owned(),
-            }
-            self.forget(&connection).await;
-        }
-        Err(HostError::Unreachable {
-            address: self.address.clone(),
-            cause,
-        })
+        let (connection, channel) = self.channel().await?;
+        exec::exec(&self.address, &connection, channel, command).await
     }
 
     fn address(&self) -> &HostAddress {

@@ -1,0 +1,8 @@
+//! What only a real ssh server, and the real tools of OpenSSH, can tell.
+
+// Helpers of tests stand outside of test functions, where clippy.toml does not reach.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod known_hosts;
+mod server;
+mod ssh;
