@@ -300,11 +300,11 @@ mod tests {
                  against 00000000000000000000000000000000",
             ),
             vary(
-                |key| drop(key.use_flags.insert("ssl".parse().unwrap(), false)),
+                |key| _ = key.use_flags.insert("ssl".parse().unwrap(), false),
                 "USE ssl against -ssl",
             ),
             vary(
-                |key| drop(key.use_flags.insert("nls".parse().unwrap(), false)),
+                |key| _ = key.use_flags.insert("nls".parse().unwrap(), false),
                 "USE without nls against -nls",
             ),
             vary(

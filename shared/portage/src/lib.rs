@@ -12,5 +12,6 @@ pub mod atom;
 pub mod build_key;
 pub mod cpv;
 pub mod name;
+pub mod plan;
 pub mod text;
 pub mod version;
