@@ -35,14 +35,15 @@ started=$SECONDS
 holds "a lab comes up" ./lab.sh up 2 1
 printf 'ok: warm start in %s s\n' $((SECONDS - started))
 holds "up again changes nothing" ./lab.sh up 2 1
-eval "$(./lab.sh env | sed 's/^/export /')"
+declare -A lab
+while IFS='=' read -r key value; do lab[$key]=$value; done < <(./lab.sh env)
 
 # guests
 holds "root logs in by key" ssh_to g1 true
-holds "fleet logs in and may use sudo" ./lab.sh ctl ssh -F "$LAB_SSH_CONFIG" fleet@g2 'sudo -n true'
+holds "fleet logs in and may use sudo" ./lab.sh ctl ssh -F "${lab[LAB_SSH_CONFIG]}" fleet@g2 'sudo -n true'
 for type in ed25519 ecdsa rsa; do
-  holds "an $type host key is offered and known" ./lab.sh ctl ssh-keygen -F "$LAB_IP_g1" -f "$LAB_KNOWN_HOSTS"
-  holds "an $type host key serves" ./lab.sh ctl ssh -F "$LAB_SSH_CONFIG" -o "HostKeyAlgorithms=$(
+  holds "an $type host key is offered and known" ./lab.sh ctl ssh-keygen -F "${lab[LAB_IP_g1]}" -f "${lab[LAB_KNOWN_HOSTS]}"
+  holds "an $type host key serves" ./lab.sh ctl ssh -F "${lab[LAB_SSH_CONFIG]}" -o "HostKeyAlgorithms=$(
     case $type in ed25519) echo ssh-ed25519 ;; ecdsa) echo ecdsa-sha2-nistp256 ;; rsa) echo rsa-sha2-512 ;; esac)" g1 true
 done
 fails "a guest has no compiler" ssh_to g1 'command -v gcc cc make'
@@ -50,14 +51,14 @@ holds "a builder has one" ssh_to b1 'command -v gcc'
 fails "a guest cannot write the store" ssh_to g1 'touch /var/cache/binpkgs/x'
 holds "a builder can" ssh_to b1 'touch /var/cache/binpkgs/x && rm /var/cache/binpkgs/x'
 fails "nobody can write the ebuild repository" ssh_to b1 'touch /var/db/repos/gentoo/x'
-holds "guests reach each other" ssh_to g1 "bash -c 'exec 3<>/dev/tcp/$LAB_IP_g2/22'"
+holds "guests reach each other" ssh_to g1 "bash -c 'exec 3<>/dev/tcp/${lab[LAB_IP_g2]}/22'"
 fails "and nothing outside" ssh_to g1 "timeout 2 bash -c 'exec 3<>/dev/tcp/192.0.2.1/80'"
 
 # the first process
 holds "a job in its own session outlives a cut connection" ./lab.sh ctl bash -c "
-  ssh -F $LAB_SSH_CONFIG g1 'setsid sh -c \"echo \\\$\\\$ > /run/job; while sleep 0.1; do :; done\" </dev/null >/dev/null 2>&1 & sleep 60' & ssh=\$!
-  for ((i = 0; i < 200; i++)); do [[ -s \$(echo $LAB_RUN/none) ]] || ssh -F $LAB_SSH_CONFIG g1 test -s /run/job && break; done
-  kill -9 \$ssh; ssh -F $LAB_SSH_CONFIG g1 'kill -0 \$(cat /run/job) && kill \$(cat /run/job)'"
+  ssh -F ${lab[LAB_SSH_CONFIG]} g1 'setsid sh -c \"echo \\\$\\\$ > /run/job; while sleep 0.1; do :; done\" </dev/null >/dev/null 2>&1 & sleep 60' & ssh=\$!
+  for ((i = 0; i < 200; i++)); do ssh -F ${lab[LAB_SSH_CONFIG]} g1 test -s /run/job && break; done
+  kill -9 \$ssh; ssh -F ${lab[LAB_SSH_CONFIG]} g1 'kill -0 \$(cat /run/job) && kill \$(cat /run/job)'"
 ssh_to g1 'for i in 1 2 3 4 5; do (setsid sleep 0.1 </dev/null >/dev/null 2>&1 &); done'
 no_zombie() { [[ -z $(ssh_to g1 'ps -eo stat= | grep ^Z') ]]; }
 holds "orphans that end are collected" soon no_zombie
@@ -103,7 +104,7 @@ holds "the host is as before" compare
 holds "down twice is the same" ./lab.sh down
 
 ./lab.sh up 2 1 >/dev/null
-holds "a guest's files are lost" rm -rf "$LAB_RUN"
+holds "a guest's files are lost" rm -rf "${lab[LAB_RUN]}"
 holds "down works without the lab's files" ./lab.sh down
 holds "the host is as before" compare
 

@@ -4,19 +4,15 @@
 
 lab_netns() { local f; for f in /run/netns/"$LAB_NAME"-*; do [[ ! -e $f ]] || basename "$f"; done; }
 
-# Processes that stand on this lab's folder or run a command out of it: a guest that is
-# about to boot has no namespace of its own yet.
+# What is in the lab's namespaces, what the guests' files say, and what is about to boot.
 lab_processes() {
-  local netns
+  local netns name file
   for netns in $(lab_netns); do ip netns pids "$netns" 2>/dev/null || true; done
-  guest_shells
-}
-guest_shells() {
-  local dir name
-  for dir in "$LAB_RUN"/guests/*/; do
-    name=$(basename "$dir")
-    pid_of "$name" || true
-  done
+  for name in $(guest_names); do pid_of "$name" || true; done
+  while IFS= read -r file; do
+    file=${file#/proc/}
+    echo "${file%/environ}"
+  done < <(grep -lsxzF -- "LAB_BOOT=$LAB_RUN" /proc/[0-9]*/environ)
 }
 
 down() {

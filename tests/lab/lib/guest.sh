@@ -29,7 +29,8 @@ create_lab() {
   if ! netns_exists "$CTL"; then
     ip netns add "$CTL"
     ip -n "$CTL" link set lo up
-    ip -n "$CTL" link add br0 type bridge
+    # A fixed MAC here too: otherwise it is the lowest of the ports', and changes with them.
+    ip -n "$CTL" link add br0 address 02:fb:00:00:00:01 type bridge
     ip -n "$CTL" addr add "$LAB_NET.1/24" dev br0
     ip -n "$CTL" link set br0 up
   fi
@@ -123,17 +124,20 @@ start_guest() {
   ip -n "$netns" addr add "$ip/24" dev eth0
   ip -n "$netns" link set eth0 up
   rm -f "$place/pid"
-  setsid nsenter --net="/run/netns/$netns" \
+  # LAB_BOOT marks it until it has a namespace by which `down` would find it.
+  LAB_BOOT=$LAB_RUN setsid nsenter --net="/run/netns/$netns" \
     unshare --mount --uts --ipc --pid --fork --kill-child --propagation private \
     -- "$LAB_DIR/lab.sh" __boot "$name" </dev/null >"$place/console" 2>&1 8>&- &
   for ((i = 0; i < 1200; i++)); do
-    if [[ -e $place/pid ]] && grep -q 'Server listening' "$place/console"; then return; fi
+    if [[ -e $place/pid ]] && grep -q 'Server listening' "$place/console" && is_reachable "$ip"; then return; fi
     [[ -d /proc/$! ]] || break
     sleep 0.05
   done
   cat "$place/console" >&2
   die "guest $name did not boot"
 }
+# On a busy machine the bridge may take a while to forward to a new port.
+is_reachable() { ip netns exec "$CTL" bash -c 'exec 3<>"/dev/tcp/$1/22"' reach "$1" 2>/dev/null; }
 
 # Runs as first process of the guest's namespaces, still on the host's root.
 boot_guest() {
