@@ -1,0 +1,349 @@
+"""Asks a Gentoo machine what it is, what it has and what it needs.
+
+Runs on a guest as `python3 - REQUEST` and prints one JSON document between two lines that hold
+the request's marker; whatever the machine's shell prints around them is no part of the answer.
+REQUEST is JSON: {"marker": TEXT, "with_bdeps": BOOL,
+                  "emerge": {"argv": [TEXT, ...], "environment": {NAME: VALUE}}}
+
+Nothing on the machine is changed: emerge runs with --pretend or not at all, and Portage's API
+(3.0.30 and later) is only read. Where Portage cannot answer, the document says so in "error".
+"""
+
+import configparser
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+
+FORMAT = 1
+
+# What tells one platform from another, and what explains a plan. See make.conf(5).
+SETTINGS = (
+    "ACCEPT_KEYWORDS", "ACCEPT_LICENSE", "ABI", "ARCH", "BINPKG_FORMAT", "CBUILD", "CFLAGS",
+    "CHOST", "CPPFLAGS", "CXXFLAGS", "ELIBC", "EPREFIX", "FCFLAGS", "FEATURES", "FFLAGS", "KERNEL",
+    "LDFLAGS", "PKGDIR", "ROOT", "RUSTFLAGS", "USE",
+)
+DEPENDENCIES = ("DEPEND", "BDEPEND", "RDEPEND", "PDEPEND", "IDEPEND")
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+ROW = re.compile(r"^\[(?:ebuild|binary|nomerge)\b[^\]]*\]\s+(\S+)", re.MULTILINE)
+# An atom whose `:=` was bound when its package was built: `dev-libs/a:0/2=`.
+BOUND = re.compile(r"^[^!:\s]+:[^/=\s]+/[^=\s]+=")
+
+
+class Refused(Exception):
+    """The request asks for what this program does not do."""
+
+
+def pretend(request):
+    """What emerge plans: {"stdout", "stderr", "status"}."""
+    argv = request["argv"]
+    if argv[0] != "emerge" or not ({"--pretend", "-p"} & set(argv)):
+        raise Refused("only `emerge --pretend` is run here")
+    # Standard input is this program's own text.
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False
+    )
+    return {
+        "stdout": done.stdout.decode("utf-8", "replace"),
+        "stderr": done.stderr.decode("utf-8", "replace"),
+        "status": done.returncode,
+    }
+
+
+def read_bytes(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def first_line(path):
+    """The first line of a file, or None."""
+    try:
+        text = read_bytes(path).decode("utf-8", "replace").strip()
+    except OSError:
+        return None
+    return text.splitlines()[0].strip() if text else None
+
+
+def digest(parts):
+    """SHA-256 over named contents, each framed, so that no two lists of parts look alike."""
+    whole = hashlib.sha256()
+    for name, content in parts:
+        whole.update("{}\0{}\n".format(name, hashlib.sha256(content).hexdigest()).encode())
+    return whole.hexdigest()
+
+
+def git_revision(location):
+    """The commit of a git checkout, without running git, which distrusts foreign owners."""
+    folder = os.path.join(location, ".git")
+    if os.path.isfile(folder):
+        pointer = first_line(folder) or ""
+        folder = os.path.join(location, pointer.partition("gitdir:")[2].strip())
+    head = first_line(os.path.join(folder, "HEAD"))
+    if head is None or not head.startswith("ref:"):
+        return head
+    reference = head[len("ref:"):].strip()
+    common = first_line(os.path.join(folder, "commondir"))
+    folders = [folder] if common is None else [folder, os.path.join(folder, common)]
+    for place in folders:
+        commit = first_line(os.path.join(place, reference))
+        if commit is not None:
+            return commit
+        try:
+            packed = read_bytes(os.path.join(place, "packed-refs")).decode("utf-8", "replace")
+        except OSError:
+            continue
+        for line in packed.splitlines():
+            commit, _, name = line.partition(" ")
+            if name.strip() == reference:
+                return commit
+    return None
+
+
+def revision(location):
+    """What state an ebuild repository is in: a commit, or the time stamp of its mirror."""
+    return (
+        git_revision(location)
+        or first_line(os.path.join(location, "metadata", "timestamp.commit"))
+        or first_line(os.path.join(location, "metadata", "timestamp.chk"))
+    )
+
+
+def is_repository(location):
+    """Whether a folder holds a repository; the mount point of one that is not mounted does not."""
+    return any(os.path.isdir(os.path.join(location, name)) for name in ("profiles", "metadata"))
+
+
+def configured_repositories(portage, settings):
+    """Name to location of every section of repos.conf. Portage forgets those without a folder."""
+    files = [os.path.join(portage.const.GLOBAL_CONFIG_PATH, "repos.conf")]
+    own = os.path.join(settings["PORTAGE_CONFIGROOT"], portage.const.USER_CONFIG_PATH, "repos.conf")
+    if os.path.isdir(own):
+        for folder, folders, names in os.walk(own):
+            folders.sort()
+            files += [os.path.join(folder, name) for name in sorted(names)
+                      if not name.startswith(".") and not name.endswith("~")]
+    else:
+        files.append(own)
+    defaults = {name: settings.get(name, "") for name in ("EPREFIX", "PORTAGE_CONFIGROOT", "ROOT")}
+    parser = configparser.ConfigParser(defaults=defaults, strict=False)
+    parser.read(files, encoding="utf-8")
+    return {name: parser.get(name, "location", fallback=None) for name in parser.sections()}
+
+
+def repositories(portage, settings, problems):
+    """Every ebuild repository that the configuration names, there or not."""
+    found = {repository.name: repository.location for repository in settings.repositories}
+    try:
+        for name, location in configured_repositories(portage, settings).items():
+            known = location is not None and location in found.values()
+            if not known:
+                found.setdefault(name, location)
+    except (configparser.Error, OSError, UnicodeDecodeError) as error:
+        problems.append("repos.conf: {}".format(error))
+    return [
+        {
+            "name": name,
+            "location": location,
+            "revision": revision(location) if location else None,
+            "exists": bool(location) and is_repository(location),
+        }
+        for name, location in sorted(found.items())
+    ]
+
+
+def world(portage, settings):
+    """The atoms and sets of the world files, and the atoms of the system set."""
+    wanted = []
+    for path in (portage.const.WORLD_FILE, portage.const.WORLD_SETS_FILE):
+        wanted += portage.util.grabfile(os.path.join(settings["EROOT"], path))
+    # In the profile's `packages` files a star marks the system set.
+    wanted += [str(atom)[1:] for atom in settings.packages if str(atom).startswith("*")]
+    return sorted(set(wanted))
+
+
+def number(text):
+    return int(text) if text.strip().isdigit() else None
+
+
+def flags_of(iuse):
+    """The flags of an IUSE, without the signs of their defaults."""
+    return sorted({flag.lstrip("+-") for flag in iuse.split()})
+
+
+def installed(vardb, problems):
+    """Everything installed, with the subslots that each package was bound to when it was built."""
+    keys = ("SLOT", "repository", "BUILD_ID", "BUILD_TIME", "USE", "IUSE") + DEPENDENCIES
+    packages = []
+    for cpv in sorted(vardb.cpv_all()):
+        try:
+            value = dict(zip(keys, vardb.aux_get(cpv, list(keys))))
+        except KeyError as error:
+            problems.append("installed {}: {}".format(cpv, error))
+            continue
+        iuse = flags_of(value["IUSE"])
+        atoms = " ".join(value[name] for name in DEPENDENCIES).split()
+        packages.append({
+            "cpv": str(cpv),
+            "slot": value["SLOT"].strip(),
+            "repository": value["repository"].strip() or None,
+            "build_id": number(value["BUILD_ID"]),
+            "build_time": number(value["BUILD_TIME"]),
+            "use": sorted(set(value["USE"].split()) & set(iuse)),
+            "iuse": iuse,
+            "bindings": sorted({atom for atom in atoms if BOUND.match(atom)}),
+        })
+    return packages
+
+
+def planned(stdout):
+    """The (package-version, repository) of every row of a plan, read loosely."""
+    rows = set()
+    for word in ROW.findall(ESCAPE.sub("", stdout)):
+        name, _, repository = word.partition("::")
+        rows.add((name.partition(":")[0], repository or None))
+    return sorted(rows, key=lambda row: (row[0], row[1] or ""))
+
+
+def user_patches(settings, package):
+    """The contents of the patches that eapply_user would apply, in its order (portage(5))."""
+    category, name, version, revised = package.cpv_split
+    folder = os.path.join(settings["PORTAGE_CONFIGROOT"], "etc/portage/patches", category)
+    applied = {}
+    for place in (name, "{}-{}".format(name, version), "{}-{}-{}".format(name, version, revised)):
+        for place_and_slot in (place, "{}:{}".format(place, package.slot)):
+            path = os.path.join(folder, place_and_slot)
+            for patch in os.listdir(path) if os.path.isdir(path) else ():
+                if patch.endswith((".diff", ".patch")):
+                    applied[patch] = read_bytes(os.path.join(path, patch))
+    # An empty patch takes back one of the same name.
+    return [("patch " + name, content) for name, content in sorted(applied.items()) if content]
+
+
+def environment_parts(settings, package):
+    """What the administrator adds to the build of this package, as named contents.
+
+    `settings` is set to the package. /etc/portage/bashrc is not part of it: it concerns every
+    package, and only the platform can tell it apart.
+    """
+    own = os.path.join(settings["PORTAGE_CONFIGROOT"], "etc/portage")
+    # package.env(5): Portage keeps the names of the matching files here, and nowhere in public.
+    files = [("package.env", os.path.join(own, "env", name)) for name in settings._penv]
+    category, pn, version = package.cpv_split[:3]
+    short = "{}-{}".format(pn, version)
+    full = str(package).partition("/")[2]
+    for name in dict.fromkeys((pn, short, full)):
+        for hook in (name, "{}:{}".format(name, package.slot)):
+            path = os.path.join(own, "env", category, hook)
+            if os.path.isfile(path):
+                files.append(("env", path))
+    files += [("bashrc", path) for path in getattr(settings, "_pbashrc", ())
+              if path.startswith(own + os.sep) and os.path.isfile(path)]
+    parts = [(kind, read_bytes(path) if os.path.isfile(path) else b"") for kind, path in files]
+    return parts + user_patches(settings, package)
+
+
+def ebuild_parts(portdb, settings, cpv, repository, inherited):
+    """The ebuild and its eclasses, by name."""
+    path, tree = portdb.findname2(cpv, myrepo=repository)
+    if path is None:
+        raise KeyError("no ebuild")
+    eclasses = settings.repositories.get_repo_for_location(tree).eclass_db.eclasses
+    parts = [(name, read_bytes(eclasses[name].location)) for name in sorted(set(inherited))]
+    return [("ebuild", read_bytes(path))] + parts
+
+
+def metadata_of(portage, portdb, settings, cpv, repository):
+    """What an ebuild says of itself, and what this machine's configuration makes of it."""
+    keys = ("SLOT", "IUSE", "EAPI", "INHERITED", "KEYWORDS", "LICENSE", "PROPERTIES",
+            "RESTRICT", "REQUIRED_USE", "DEFINED_PHASES") + DEPENDENCIES
+    value = dict(zip(keys, portdb.aux_get(cpv, list(keys), myrepo=repository)))
+    value["repository"] = repository
+    package = portage.versions._pkg_str(
+        cpv, slot=value["SLOT"], repo=repository, eapi=value["EAPI"]
+    )
+    settings.setcpv(package, mydb=value)
+    environment = environment_parts(settings, package)
+    answer = {
+        "slot": value["SLOT"],
+        "eapi": value["EAPI"],
+        "iuse": flags_of(value["IUSE"]),
+        "use": sorted(settings["PORTAGE_USE"].split()),
+        "ebuild_digest": digest(
+            ebuild_parts(portdb, settings, cpv, repository, value["INHERITED"].split())
+        ),
+        "environment_digest": digest(environment) if environment else None,
+    }
+    answer.update((name.lower(), value[name]) for name in DEPENDENCIES)
+    return answer
+
+
+def metadata(portage, portdb, settings, rows, problems):
+    """The metadata of every row of the plan, by `category/package-version::repository`."""
+    own_settings = portage.config(clone=settings)
+    answer = {}
+    for cpv, repository in rows:
+        if portage.versions.catpkgsplit(cpv) is None:
+            problems.append("{} is no package and version".format(cpv))
+            continue
+        try:
+            if repository is None:
+                tree = portdb.findname2(cpv)[1]
+                repository = tree and portdb.getRepositoryName(tree)
+            name = "{}::{}".format(cpv, repository)
+            answer[name] = metadata_of(portage, portdb, own_settings, cpv, repository)
+        except (KeyError, OSError, portage.exception.PortageException) as error:
+            problems.append("{}::{}: {!r}".format(cpv, repository, error))
+    return answer
+
+
+def describe(plan, document):
+    """Fills the document with what Portage's API knows."""
+    import portage
+
+    problems = document["problems"]
+    document["portage_version"] = portage.VERSION
+    settings = portage.settings
+    trees = portage.db[settings["EROOT"]]
+    document["settings"] = {name: settings[name] for name in SETTINGS if settings.get(name)}
+    if not settings.profiles:
+        raise Refused("there is no valid profile: see /etc/portage/make.profile")
+    document["profile"] = os.path.realpath(settings.profile_path)
+    document["repositories"] = repositories(portage, settings, problems)
+    document["world"] = world(portage, settings)
+    document["installed"] = installed(trees["vartree"].dbapi, problems)
+    rows = planned(plan["stdout"])
+    document["metadata"] = metadata(portage, trees["porttree"].dbapi, settings, rows, problems)
+
+
+def scan(request):
+    """The whole document; an "error" in it where Portage cannot answer."""
+    os.environ.update(request["emerge"].get("environment", {}))
+    document = {"format": FORMAT, "problems": []}
+    try:
+        document["plan"] = pretend(request["emerge"])
+        describe(document["plan"], document)
+    except ImportError as error:
+        document["error"] = "python3 has no Portage: {}".format(error)
+    except (Refused, OSError) as error:
+        document["error"] = str(error)
+    except (Exception, SystemExit) as error:  # Portage raises its own kinds, and leaves on some.
+        document["error"] = "{}: {}".format(type(error).__name__, error)
+    return document
+
+
+def main():
+    sys.dont_write_bytecode = True
+    request = json.loads(sys.argv[1])
+    # Portage prints warnings where it likes; between the markers stands the document alone.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    document = json.dumps(scan(request), sort_keys=True)
+    answers.write("\n{0}\n{1}\n{0}\n".format(request["marker"], document))
+    answers.close()
+
+
+if __name__ == "__main__":
+    main()
