@@ -308,10 +308,11 @@ def describe(plan, document):
     settings = portage.settings
     trees = portage.db[settings["EROOT"]]
     document["settings"] = {name: settings[name] for name in SETTINGS if settings.get(name)}
-    if not settings.profiles:
-        raise Refused("there is no valid profile: see /etc/portage/make.profile")
-    document["profile"] = os.path.realpath(settings.profile_path)
     document["repositories"] = repositories(portage, settings, problems)
+    if settings.profiles:
+        document["profile"] = os.path.realpath(settings.profile_path)
+    elif all(repository["exists"] for repository in document["repositories"]):
+        raise Refused("there is no valid profile: see /etc/portage/make.profile")
     document["world"] = world(portage, settings)
     document["installed"] = installed(trees["vartree"].dbapi, problems)
     rows = planned(plan["stdout"])
