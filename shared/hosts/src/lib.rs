@@ -14,6 +14,7 @@ pub mod command;
 pub mod error;
 pub mod host;
 mod host_key;
+pub mod job;
 mod local;
 pub mod markers;
 pub mod quote;

@@ -3,6 +3,7 @@
 // Helpers of tests stand outside of test functions, where clippy.toml does not reach.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod jobs;
 mod known_hosts;
 mod server;
 mod ssh;
