@@ -67,6 +67,9 @@ check_settings() {
   [[ $LAB_NAME =~ ^[a-z][a-z0-9]{0,9}$ ]] || die "LAB_NAME=$LAB_NAME: a small letter, then up to 9 letters or digits"
   [[ $LAB_NET =~ ^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$ ]] || die "LAB_NET=$LAB_NET: three numbers, as 10.77.0"
   [[ $LAB_CACHE$LAB_RUN != *[:,\\[:space:]]* ]] || die "no space, comma, colon or backslash in the lab's paths (overlayfs options)"
+  # Whoever exported one lab's LAB_RUN and names another one would mix the two.
+  [[ ! -e $LAB_RUN/name || $(< "$LAB_RUN/name") == "$LAB_NAME" ]] ||
+    die "LAB_RUN=$LAB_RUN belongs to the lab $(< "$LAB_RUN/name"), not to $LAB_NAME"
 }
 
 # One command at a time changes a lab. The lock is the kernel's, so it ends with its

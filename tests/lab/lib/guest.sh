@@ -22,6 +22,7 @@ pid_of() {
 create_lab() {
   mkdir -p "$LAB_RUN"/{guests,pkgdir}
   chmod 755 "$LAB_RUN" "$LAB_RUN/pkgdir"
+  echo "$LAB_NAME" > "$LAB_RUN/name"
   [[ -e $LAB_RUN/layers ]] || printf '%q=%q\n' BASE "$BASE" GCC "$GCC" TREES "$TREES" SEED "$SEED" > "$LAB_RUN/layers"
   use_layers
   [[ -e $LAB_RUN/repo.state ]] || publish v1
