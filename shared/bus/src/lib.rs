@@ -1,11 +1,16 @@
 //! The bus: how workers exchange events and commands, and the loop that every worker runs.
 //!
-//! [`Bus`] is the one seam; it has two implementations, RabbitMQ (`amqp`) and one process
-//! without a broker (`embedded`).
+//! [`Bus`] is the one seam; it has two implementations, RabbitMQ ([`amqp`]) and one process
+//! without a broker ([`embedded`]).
 //!
 //! **Invariant:** only `amqp/` names lapin, only `embedded/` names rusqlite.
 
+pub mod amqp;
+pub mod embedded;
+pub mod follow;
 mod seam;
+pub mod topology;
+pub mod worker;
 
 pub use seam::{
     Alive, Bus, BusError, CommandDelivery, Commands, History, HistoryItem, Position, Settle,

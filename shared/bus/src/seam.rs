@@ -10,13 +10,17 @@ use gentoo_updater_fleet::message::{Command, DecodeError, Envelope, Event};
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     /// The broker refuses this user or this operation. Trying again would not help.
-    #[error("the broker refuses access: {detail}; check `broker.url` and the permissions of its user")]
+    #[error(
+        "the broker refuses access: {detail}; check `broker.url` and the permissions of its user"
+    )]
     AccessRefused {
         /// What the broker said.
         detail: String,
     },
     /// A queue or exchange exists with other properties.
-    #[error("{name} exists on the broker with other properties: {detail}; delete it or use another vhost")]
+    #[error(
+        "{name} exists on the broker with other properties: {detail}; delete it or use another vhost"
+    )]
     DeclaredOtherwise {
         /// The queue or exchange.
         name: String,
@@ -31,6 +35,15 @@ pub enum BusError {
         /// Why.
         detail: String,
     },
+    /// The URL of the broker cannot be understood. It is not repeated: it holds a password.
+    #[error("`broker.url` cannot be understood: {detail}")]
+    Url {
+        /// Why.
+        detail: String,
+    },
+    /// This handle only reads the history of another process.
+    #[error("this journal is only read here: another process works with it")]
+    ReadOnly,
     /// A message of this program cannot be written as JSON.
     #[error("a message cannot be encoded: {0}")]
     Encode(#[from] serde_json::Error),
@@ -68,11 +81,15 @@ pub trait Bus: Send + Sync {
     /// [`Bus::publish`] does.
     async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError>;
 
-    /// Takes commands out of these queues, at most `slots` at once unsettled.
-    async fn commands(&self, queues: &[String], slots: u16) -> Result<Box<dyn Commands>, BusError>;
+    /// Takes commands out of these queues, one for each call of [`Commands::next`].
+    async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError>;
 
     /// Reads the history from a position on, without end.
     async fn history(&self, from: Position) -> Result<Box<dyn History>, BusError>;
+
+    /// The offset of the newest event of the history at about this moment; `None` while it is
+    /// empty. Who has read as far knows all that was known when it asked.
+    async fn end(&self) -> Result<Option<u64>, BusError>;
 
     /// What wakes the planner. Of several planners only one gets them at a time.
     async fn wakeups(&self) -> Result<Box<dyn Wakeups>, BusError>;
@@ -84,10 +101,16 @@ pub trait Bus: Send + Sync {
     async fn close(&self);
 }
 
-/// Commands as they come.
+/// Commands as they are asked for.
 #[async_trait]
 pub trait Commands: Send {
-    /// The next command. What cannot be decoded has gone to the dead letters by then.
+    /// Takes one command, and waits for one where there is none yet. What cannot be decoded has
+    /// gone to the dead letters by then.
+    ///
+    /// Nothing is fetched ahead: a command that waits behind a build of many hours in the memory
+    /// of one worker could not be taken by another one that is free.
+    ///
+    /// It may be cancelled and called again: no command gets lost by it.
     async fn next(&mut self) -> Result<CommandDelivery, BusError>;
 }
 
@@ -115,7 +138,8 @@ pub trait Settle: Send {
 /// The history as it grows.
 #[async_trait]
 pub trait History: Send {
-    /// The next event in offset order; waits for one where there is none yet.
+    /// The next event in offset order; waits for one where there is none yet. It may be cancelled
+    /// and called again.
     async fn next(&mut self) -> Result<HistoryItem, BusError>;
 }
 
@@ -130,13 +154,15 @@ pub struct Wakeup {
 /// What wakes the planner.
 #[async_trait]
 pub trait Wakeups: Send {
-    /// The next event. What cannot be decoded has gone to the dead letters by then.
+    /// The next event. What cannot be decoded has gone to the dead letters by then. It may be
+    /// cancelled and called again.
     async fn next(&mut self) -> Result<Wakeup, BusError>;
 }
 
 /// Signs of life.
 #[async_trait]
 pub trait Alive: Send {
-    /// The next `WorkerAlive` or `PlannerAlive`.
+    /// The next `WorkerAlive` or `PlannerAlive`. It may be cancelled and called again; who reads
+    /// too slowly misses some.
     async fn next(&mut self) -> Result<Envelope<Event>, BusError>;
 }

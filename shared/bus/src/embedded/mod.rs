@@ -1,0 +1,222 @@
+//! The bus of one process without a broker.
+//!
+//! History, unsettled commands and dead letters are in one SQLite file, the journal, so that
+//! `status` works afterwards and an interrupted run goes on. What is confirmed is on the disk.
+
+mod deliveries;
+mod history;
+mod journal;
+mod reader;
+mod ready;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use gentoo_updater_fleet::message::{Command, Envelope, Event};
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::deliveries::{JournalAlive, JournalCommands, JournalWakeups, WaitingWakeup};
+use self::history::{Growth, JournalHistory};
+use self::journal::Journal;
+use self::ready::Ready;
+use crate::seam::{Alive, Bus, BusError, Commands, History, Position, Wakeups};
+use crate::topology::ALIVE_EXPIRATION;
+
+pub use self::journal::DeadLetter;
+pub use self::reader::EmbeddedReader;
+
+/// How many signs of life a slow reader may be behind before it misses some.
+const ALIVE_BACKLOG: usize = 256;
+
+/// Why the embedded bus cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process works with the journal.
+    #[error("{path} is in use by another process")]
+    InUse {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// The folder or the lock file cannot be made.
+    #[error("{path} cannot be locked: {source}")]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] BusError),
+}
+
+/// The bus of one process without a broker.
+pub struct Embedded {
+    journal: Journal,
+    newest: watch::Sender<i64>,
+    commands: Arc<Ready<(String, i64)>>,
+    wakeups: Arc<Ready<WaitingWakeup>>,
+    active_planner: Arc<tokio::sync::Mutex<()>>,
+    alive: broadcast::Sender<Arc<Envelope<Event>>>,
+    closed: CancellationToken,
+    lock: Mutex<Option<File>>,
+}
+
+impl Embedded {
+    /// Opens the journal at `path`, which this process then holds alone, and creates it with its
+    /// folder where it is not there. The lock is `<path>.lock`.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] when another process holds it.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let lock = lock(path)?;
+        let journal = Journal::open(path).await?;
+        let newest = journal.end().await?.unwrap_or(0);
+        let (commands, wakeups) = journal.unsettled().await?;
+        Ok(Self {
+            journal,
+            newest: watch::Sender::new(newest),
+            commands: Ready::new(commands),
+            wakeups: Ready::new(wakeups.into_iter().map(WaitingWakeup::Event)),
+            active_planner: Arc::default(),
+            alive: broadcast::Sender::new(ALIVE_BACKLOG),
+            closed: CancellationToken::new(),
+            lock: Mutex::new(Some(lock)),
+        })
+    }
+
+    /// What could not be used, oldest first.
+    ///
+    /// # Errors
+    /// [`BusError::Journal`] when the journal cannot be read.
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, BusError> {
+        self.journal.dead_letters().await
+    }
+
+    fn check_open(&self) -> Result<(), BusError> {
+        if self.closed.is_cancelled() {
+            Err(BusError::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Signs of life are not kept: they go to who listens, and to the planner's queue, from
+    /// which they expire.
+    fn say_alive(&self, event: &Envelope<Event>) {
+        let event = Arc::new(event.clone());
+        // An error means that nobody listens.
+        let _ = self.alive.send(event.clone());
+        let now = Instant::now();
+        self.wakeups.retain(|waiting| waiting.is_kept(now));
+        self.wakeups
+            .push(WaitingWakeup::Alive(event, now + ALIVE_EXPIRATION));
+    }
+}
+
+fn lock(journal: &Path) -> Result<File, OpenError> {
+    let mut path = journal.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let opened = match journal.parent() {
+        Some(folder) => std::fs::create_dir_all(folder),
+        None => Ok(()),
+    }
+    .and_then(|()| File::options().create(true).append(true).open(&path));
+    let file = opened.map_err(|source| OpenError::Lock {
+        path: path.clone(),
+        source,
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+            path: journal.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Lock { path, source }),
+    }
+}
+
+#[async_trait]
+impl Bus for Embedded {
+    async fn publish(&self, event: &Envelope<Event>) -> Result<(), BusError> {
+        self.check_open()?;
+        if event.message.is_alive() {
+            self.say_alive(event);
+            return Ok(());
+        }
+        let (newest, wakeups) = (self.newest.clone(), self.wakeups.clone());
+        let stored = move |offset| {
+            newest.send_replace(offset);
+            wakeups.push(WaitingWakeup::Event(offset));
+        };
+        self.journal
+            .append(event.id.to_string(), event.encode()?, stored)
+            .await
+    }
+
+    async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError> {
+        self.check_open()?;
+        let (commands, name) = (self.commands.clone(), queue.to_owned());
+        let stored = move |number| commands.push((name, number));
+        let (id, body) = (command.id.to_string(), command.encode()?);
+        self.journal
+            .enqueue(queue.to_owned(), id, body, stored)
+            .await
+    }
+
+    async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {
+        self.check_open()?;
+        Ok(Box::new(JournalCommands {
+            journal: self.journal.clone(),
+            ready: self.commands.clone(),
+            queues: queues.to_vec(),
+            closed: self.closed.clone(),
+        }))
+    }
+
+    async fn history(&self, from: Position) -> Result<Box<dyn History>, BusError> {
+        self.check_open()?;
+        let (journal, closed) = (self.journal.clone(), self.closed.clone());
+        let growth = Growth::Watched(self.newest.subscribe());
+        Ok(Box::new(JournalHistory::new(journal, growth, closed, from)))
+    }
+
+    async fn end(&self) -> Result<Option<u64>, BusError> {
+        self.check_open()?;
+        Ok(self.journal.end().await?.map(i64::unsigned_abs))
+    }
+
+    async fn wakeups(&self) -> Result<Box<dyn Wakeups>, BusError> {
+        self.check_open()?;
+        Ok(Box::new(JournalWakeups {
+            journal: self.journal.clone(),
+            ready: self.wakeups.clone(),
+            single: self.active_planner.clone(),
+            active: None,
+            closed: self.closed.clone(),
+        }))
+    }
+
+    async fn alive(&self) -> Result<Box<dyn Alive>, BusError> {
+        self.check_open()?;
+        let (events, closed) = (self.alive.subscribe(), self.closed.clone());
+        Ok(Box::new(JournalAlive { events, closed }))
+    }
+
+    async fn close(&self) {
+        self.closed.cancel();
+        // Whoever still holds this bus can do nothing with it, so the next process may begin.
+        self.lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+}

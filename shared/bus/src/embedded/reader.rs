@@ -1,0 +1,93 @@
+//! The journal of another process, to look at.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gentoo_updater_fleet::message::{Command, Envelope, Event};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::history::{Growth, JournalHistory};
+use super::journal::{DeadLetter, Journal};
+use crate::seam::{Alive, Bus, BusError, Commands, History, Position, Wakeups};
+
+/// How long a journal may take to appear: the process that holds its lock may just create it.
+const APPEARS_WITHIN: Duration = Duration::from_secs(2);
+
+/// The journal of another process. As a [`Bus`] it has a history and nothing else.
+pub struct EmbeddedReader {
+    journal: Journal,
+    closed: CancellationToken,
+}
+
+impl EmbeddedReader {
+    /// Opens the journal, whether or not another process works with it.
+    ///
+    /// # Errors
+    /// [`BusError::Journal`] when it is not there or cannot be read.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, BusError> {
+        let deadline = Instant::now() + APPEARS_WITHIN;
+        loop {
+            match Journal::open_to_read(path.as_ref()).await {
+                Ok(journal) => {
+                    return Ok(Self {
+                        journal,
+                        closed: CancellationToken::new(),
+                    });
+                }
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    /// What could not be used, oldest first.
+    ///
+    /// # Errors
+    /// [`BusError::Journal`] when the journal cannot be read.
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, BusError> {
+        self.journal.dead_letters().await
+    }
+}
+
+#[async_trait]
+impl Bus for EmbeddedReader {
+    async fn publish(&self, _: &Envelope<Event>) -> Result<(), BusError> {
+        Err(BusError::ReadOnly)
+    }
+
+    async fn issue(&self, _: &str, _: &Envelope<Command>) -> Result<(), BusError> {
+        Err(BusError::ReadOnly)
+    }
+
+    async fn commands(&self, _: &[String]) -> Result<Box<dyn Commands>, BusError> {
+        Err(BusError::ReadOnly)
+    }
+
+    async fn history(&self, from: Position) -> Result<Box<dyn History>, BusError> {
+        let (journal, closed) = (self.journal.clone(), self.closed.clone());
+        Ok(Box::new(JournalHistory::new(
+            journal,
+            Growth::Polled,
+            closed,
+            from,
+        )))
+    }
+
+    async fn end(&self) -> Result<Option<u64>, BusError> {
+        Ok(self.journal.end().await?.map(i64::unsigned_abs))
+    }
+
+    async fn wakeups(&self) -> Result<Box<dyn Wakeups>, BusError> {
+        Err(BusError::ReadOnly)
+    }
+
+    async fn alive(&self) -> Result<Box<dyn Alive>, BusError> {
+        Err(BusError::ReadOnly)
+    }
+
+    async fn close(&self) {
+        self.closed.cancel();
+    }
+}

@@ -1,0 +1,85 @@
+//! What waits to be taken, in the memory of the process.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+/// Entries that wait, oldest first.
+pub(super) struct Ready<T> {
+    entries: Mutex<VecDeque<T>>,
+    grown: watch::Sender<()>,
+}
+
+impl<T> Ready<T> {
+    pub(super) fn new(entries: impl IntoIterator<Item = T>) -> Arc<Self> {
+        let entries = Mutex::new(entries.into_iter().collect());
+        Arc::new(Self {
+            entries,
+            grown: watch::Sender::new(()),
+        })
+    }
+
+    /// Adds an entry behind all others.
+    pub(super) fn push(&self, entry: T) {
+        self.with(|entries| entries.push_back(entry));
+        self.grown.send_replace(());
+    }
+
+    /// Removes the entries that are wanted no more.
+    pub(super) fn retain(&self, keep: impl FnMut(&T) -> bool) {
+        self.with(|entries| entries.retain(keep));
+    }
+
+    /// Takes the first entry that fits, and waits for one where there is none. It comes back by
+    /// itself when what is lent is dropped, so a cancelled caller loses nothing.
+    pub(super) async fn take(self: &Arc<Self>, fits: impl Fn(&T) -> bool) -> Lent<T> {
+        let mut grown = self.grown.subscribe();
+        loop {
+            grown.mark_unchanged();
+            let taken = self.with(|entries| {
+                let index = entries.iter().position(&fits)?;
+                entries.remove(index)
+            });
+            if taken.is_some() {
+                return Lent {
+                    entry: taken,
+                    ready: self.clone(),
+                };
+            }
+            // The sender lives as long as `self` does, so this cannot fail.
+            let _ = grown.changed().await;
+        }
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut VecDeque<T>) -> R) -> R {
+        work(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// An entry that was taken and is not settled.
+pub(super) struct Lent<T> {
+    entry: Option<T>,
+    ready: Arc<Ready<T>>,
+}
+
+impl<T> Lent<T> {
+    /// The entry; `None` never happens before it is settled.
+    pub(super) fn entry(&self) -> Option<&T> {
+        self.entry.as_ref()
+    }
+
+    /// It does not come back.
+    pub(super) fn settle(mut self) {
+        self.entry = None;
+    }
+}
+
+impl<T> Drop for Lent<T> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            self.ready.with(|entries| entries.push_front(entry));
+            self.ready.grown.send_replace(());
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The state of the fleet as this process knows it: the history, folded as it comes.
+//!
+//! Everybody in a process who follows the same bus shares one follower and one copy of the state.
+
+mod seen;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::time::Duration;
+
+use gentoo_updater_fleet::name::EventId;
+use gentoo_updater_fleet::state::Fleet;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::seen::Seen;
+use crate::seam::{Bus, BusError, History, Position};
+
+/// How long a wait goes on after its stop: with a bus that works it ends well in that time.
+const WAIT_AFTER_STOP: Duration = Duration::from_secs(5);
+
+/// A view of the state of the fleet. Clones share it.
+#[derive(Clone)]
+pub struct FleetView {
+    follower: Arc<Follower>,
+    stop: CancellationToken,
+}
+
+/// One follower of one bus; it ends with the last view of it.
+struct Follower {
+    core: Arc<Core>,
+    bus: Weak<dyn Bus>,
+    _task: AbortOnDropHandle<()>,
+}
+
+struct Core {
+    state: RwLock<State>,
+    progress: watch::Sender<Progress>,
+    /// Why the follower ended. The first who asks gets it.
+    error: Mutex<Option<BusError>>,
+}
+
+#[derive(Default)]
+struct State {
+    fleet: Fleet,
+    seen: Seen,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    applied: Option<u64>,
+    ended: bool,
+}
+
+/// The followers of this process, so that all roles in one process share the state.
+static FOLLOWERS: Mutex<Vec<Weak<Follower>>> = Mutex::new(Vec::new());
+
+impl FleetView {
+    /// Follows the history of a bus from its beginning, and returns when everything is applied
+    /// that was in it at the call.
+    ///
+    /// # Errors
+    /// When the history cannot be read, or [`BusError::Closed`] when `stop` came before.
+    pub async fn follow(bus: Arc<dyn Bus>, stop: CancellationToken) -> Result<Self, BusError> {
+        let follower = match running(&bus) {
+            Some(follower) => follower,
+            None => tokio::select! {
+                history = bus.history(Position::First) => start(&bus, history?),
+                () = stop.cancelled() => return Err(BusError::Closed),
+            },
+        };
+        let view = Self { follower, stop };
+        let end = tokio::select! {
+            end = bus.end() => end?,
+            () = view.stop.cancelled() => return Err(BusError::Closed),
+        };
+        if let Some(end) = end {
+            view.wait(|progress, _| progress.applied.is_some_and(|applied| applied >= end))
+                .await?;
+        }
+        Ok(view)
+    }
+
+    /// Looks at the state. No event is applied meanwhile, so `look` is to be quick.
+    pub fn read<T>(&self, look: impl FnOnce(&Fleet) -> T) -> T {
+        look(&self.follower.core.state().fleet)
+    }
+
+    /// The offset of the newest event that is applied.
+    pub fn applied(&self) -> Option<u64> {
+        self.follower.core.progress.borrow().applied
+    }
+
+    /// Ends when an event is applied after this call (and not only after the first poll).
+    ///
+    /// # Errors
+    /// The future's output is an error when the history cannot be followed any further.
+    pub fn changed(&self) -> impl Future<Output = Result<(), BusError>> + Send + use<> {
+        let core = self.follower.core.clone();
+        let mut progress = core.progress.subscribe();
+        async move {
+            if progress.borrow().ended || progress.changed().await.is_err() {
+                return Err(core.take_error());
+            }
+            if progress.borrow().ended {
+                Err(core.take_error())
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until the state is as wanted.
+    ///
+    /// # Errors
+    /// When the history cannot be followed any further, or [`BusError::Closed`] some seconds
+    /// after the stop.
+    pub async fn wait_until(&self, wanted: impl Fn(&Fleet) -> bool) -> Result<(), BusError> {
+        self.wait(|_, state| wanted(&state.fleet)).await
+    }
+
+    /// Waits until this event is applied. One that is older than the history counts as applied.
+    ///
+    /// # Errors
+    /// As [`FleetView::wait_until`].
+    pub async fn wait_for_event(&self, id: EventId) -> Result<(), BusError> {
+        self.wait(|_, state| state.seen.has_passed(id)).await
+    }
+
+    async fn wait(&self, reached: impl Fn(&Progress, &State) -> bool) -> Result<(), BusError> {
+        let core = &self.follower.core;
+        let mut progress = core.progress.subscribe();
+        let waited = async {
+            loop {
+                let now = *progress.borrow_and_update();
+                if reached(&now, &core.state()) {
+                    return Ok(());
+                }
+                if now.ended || progress.changed().await.is_err() {
+                    return Err(core.take_error());
+                }
+            }
+        };
+        let given_up = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(WAIT_AFTER_STOP).await;
+        };
+        tokio::select! {
+            biased;
+            waited = waited => waited,
+            () = given_up => Err(BusError::Closed),
+        }
+    }
+}
+
+fn followers() -> std::sync::MutexGuard<'static, Vec<Weak<Follower>>> {
+    FOLLOWERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn running(bus: &Arc<dyn Bus>) -> Option<Arc<Follower>> {
+    let mut followers = followers();
+    followers.retain(|follower| follower.strong_count() > 0);
+    followers.iter().filter_map(Weak::upgrade).find(|follower| {
+        let same = follower
+            .bus
+            .upgrade()
+            .is_some_and(|other| Arc::ptr_eq(&other, bus));
+        same && !follower.core.progress.borrow().ended
+    })
+}
+
+fn start(bus: &Arc<dyn Bus>, history: Box<dyn History>) -> Arc<Follower> {
+    let core = Arc::new(Core {
+        state: RwLock::default(),
+        progress: watch::Sender::new(Progress::default()),
+        error: Mutex::new(None),
+    });
+    let task = AbortOnDropHandle::new(tokio::spawn(core.clone().follow(history)));
+    let follower = Arc::new(Follower {
+        core,
+        bus: Arc::downgrade(bus),
+        _task: task,
+    });
+    followers().push(Arc::downgrade(&follower));
+    follower
+}
+
+impl Core {
+    async fn follow(self: Arc<Self>, mut history: Box<dyn History>) {
+        let error = loop {
+            let item = match history.next().await {
+                Ok(item) => item,
+                Err(error) => break error,
+            };
+            match item.event {
+                Ok(event) => {
+                    let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+                    state.fleet.apply(item.offset, &event);
+                    state.seen.note(item.offset, event.id);
+                }
+                Err(error) => {
+                    tracing::warn!(offset = item.offset, %error, "an event is left out");
+                }
+            }
+            self.progress
+                .send_modify(|progress| progress.applied = Some(item.offset));
+        };
+        if !matches!(error, BusError::Closed) {
+            tracing::error!(%error, "the history cannot be followed any further");
+        }
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.progress.send_modify(|progress| progress.ended = true);
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_error(&self) -> BusError {
+        let error = self
+            .error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        error.unwrap_or(BusError::Closed)
+    }
+}

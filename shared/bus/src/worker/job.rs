@@ -1,0 +1,222 @@
+//! One command from its delivery to its published result.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gentoo_updater_fleet::message::{
+    Command, Envelope, Event, Failure, FailureClass, WorkKey, WorkStarted,
+};
+use gentoo_updater_fleet::name::CommandId;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::claim::{Standing, standing};
+use super::heartbeat::{Working, WorkingOn};
+use super::store::{Found, Store};
+use super::{Handler, WorkerError, WorkerSpec};
+use crate::follow::FleetView;
+use crate::seam::{Bus, BusError, CommandDelivery};
+
+/// How many finished attempts a worker without a view of the history remembers.
+const REMEMBERED: usize = 64;
+
+/// What all jobs of a worker share.
+pub(super) struct Worker {
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) spec: WorkerSpec,
+    pub(super) store: Store,
+    pub(super) handler: Arc<dyn Handler>,
+    /// Absent where claims are not read back.
+    pub(super) view: Option<FleetView>,
+    pub(super) stop: CancellationToken,
+    /// What is being claimed or worked on: a command that comes twice is dropped.
+    pub(super) taken: Arc<WorkingOn>,
+    /// What is worked on, as the signs of life tell it.
+    pub(super) working_on: Arc<WorkingOn>,
+    /// What was finished lately, where no history tells it.
+    pub(super) finished: Mutex<VecDeque<WorkKey>>,
+}
+
+impl Worker {
+    /// A command that came from its queue.
+    pub(super) async fn take(
+        self: Arc<Self>,
+        delivery: CommandDelivery,
+    ) -> Result<(), WorkerError> {
+        let CommandDelivery {
+            queue,
+            command,
+            settle,
+        } = delivery;
+        let work = command.message.work();
+        let id = command.message.id().map_err(BusError::Encode)?;
+        let Some(_taken) = Working::begin(&self.taken, &work) else {
+            tracing::debug!(task = %work.task, queue, "a command came again; it is worked on");
+            return Ok(settle.ack().await?);
+        };
+        if self.was_finished(&work) {
+            tracing::debug!(task = %work.task, queue, "a command came again; it is finished");
+            return Ok(settle.ack().await?);
+        }
+        let claimed = tokio::select! {
+            biased;
+            claimed = self.claim(id, &command, &work) => claimed?,
+            // The claim stays on the disk, and the command goes back to its queue.
+            () = self.stop.cancelled() => return Ok(()),
+        };
+        match claimed {
+            Standing::Ours | Standing::Free => {
+                settle.ack().await?;
+                self.work(id, &command, &work).await
+            }
+            Standing::Theirs(_) | Standing::Over => {
+                tracing::debug!(task = %work.task, attempt = work.attempt, ?claimed, "dropped");
+                self.store.remove_claim(id).await?;
+                Ok(settle.ack().await?)
+            }
+            Standing::UnknownRun => {
+                let cause = format!("the history does not know run {}", work.run);
+                tracing::warn!(task = %work.task, cause, "a command becomes a dead letter");
+                self.store.remove_claim(id).await?;
+                Ok(settle.reject(cause).await?)
+            }
+        }
+    }
+
+    /// A claim that was on the disk when the worker came up.
+    pub(super) async fn resume(self: Arc<Self>, found: Found<Command>) -> Result<(), WorkerError> {
+        let Found {
+            id,
+            message: command,
+        } = found;
+        let work = command.message.work();
+        let Some(_taken) = Working::begin(&self.taken, &work) else {
+            return Ok(());
+        };
+        let claimed = match self.standing(&work) {
+            Standing::Free => tokio::select! {
+                biased;
+                claimed = self.claim(id, &command, &work) => claimed?,
+                () = self.stop.cancelled() => return Ok(()),
+            },
+            standing => standing,
+        };
+        match claimed {
+            Standing::Ours | Standing::Free => {
+                tracing::info!(run.id = %work.run, task = %work.task, "work is resumed");
+                self.work(id, &command, &work).await
+            }
+            Standing::Theirs(_) | Standing::Over | Standing::UnknownRun => {
+                tracing::info!(run.id = %work.run, task = %work.task, ?claimed, "a claim is void");
+                self.store.remove_claim(id).await
+            }
+        }
+    }
+
+    /// Claims an attempt and reads back who was first. `Free` without a view of the history.
+    async fn claim(
+        &self,
+        id: CommandId,
+        command: &Envelope<Command>,
+        work: &WorkKey,
+    ) -> Result<Standing, WorkerError> {
+        match self.standing(work) {
+            Standing::Free | Standing::Ours => {}
+            decided @ (Standing::Theirs(_) | Standing::Over) => return Ok(decided),
+            // The run may be newer than what this worker has read; its own claim is newer still.
+            Standing::UnknownRun => {}
+        }
+        self.store.write_claim(id, command).await?;
+        let started = self.say(Event::WorkStarted(WorkStarted {
+            work: work.clone(),
+            worker: self.spec.id.clone(),
+            builder: self.spec.builder.clone(),
+        }));
+        self.bus.publish(&started).await?;
+        if let Some(view) = &self.view {
+            view.wait_for_event(started.id).await?;
+        }
+        Ok(self.standing(work))
+    }
+
+    fn standing(&self, work: &WorkKey) -> Standing {
+        match &self.view {
+            Some(view) => view.read(|fleet| standing(fleet, work, &self.spec.id)),
+            None => Standing::Free,
+        }
+    }
+
+    /// Works and publishes the result.
+    async fn work(
+        &self,
+        id: CommandId,
+        command: &Envelope<Command>,
+        work: &WorkKey,
+    ) -> Result<(), WorkerError> {
+        let _working = Working::begin(&self.working_on, work);
+        tracing::info!(run.id = %work.run, task = %work.task, attempt = work.attempt, "begun");
+        let result = self.say(self.handle(&command.message).await?);
+        if let Err(error) = self.store.write_result(id, &result).await {
+            // A full disk is no reason to keep the result back: it can still be published.
+            tracing::error!(%error, task = %work.task, "the result cannot be kept");
+        }
+        self.bus.publish(&result).await?;
+        tracing::info!(
+            run.id = %work.run, task = %work.task, attempt = work.attempt,
+            result = result.message.kind(), "ended"
+        );
+        self.note_finished(work);
+        self.store.remove(id).await
+    }
+
+    /// Calls the handler in a task of its own, so that its panic is a failure of this command
+    /// and of nothing else.
+    async fn handle(&self, command: &Command) -> Result<Event, BusError> {
+        let (handler, owned) = (self.handler.clone(), command.clone());
+        let task = tokio::spawn(async move { handler.handle(&owned).await });
+        match AbortOnDropHandle::new(task).await {
+            Ok(event) => Ok(event),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => {
+                    let message = format!("the worker panicked: {}", words_of(panic.as_ref()));
+                    tracing::error!(message);
+                    let failure = Failure::new(FailureClass::Permanent, "WorkerPanicked", message);
+                    Ok(self.handler.failed(command, failure))
+                }
+                // Nobody aborts the task but a runtime that shuts down.
+                Err(_) => Err(BusError::Closed),
+            },
+        }
+    }
+
+    pub(super) fn say(&self, event: Event) -> Envelope<Event> {
+        Envelope::new(self.spec.id.clone(), Timestamp::now(), event)
+    }
+
+    fn was_finished(&self, work: &WorkKey) -> bool {
+        self.finished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(work)
+    }
+
+    fn note_finished(&self, work: &WorkKey) {
+        if self.view.is_none() {
+            let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+            finished.push_back(work.clone());
+            if finished.len() > REMEMBERED {
+                finished.pop_front();
+            }
+        }
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without words")
+}

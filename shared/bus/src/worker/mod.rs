@@ -1,0 +1,87 @@
+//! The loop that every worker runs: take a command, claim it, work, publish the result.
+//!
+//! No delivery is held while a worker works. A command is claimed by an event
+//! (`WorkStarted`); the first claim of an attempt in the order of the history wins, and then the
+//! command is settled. Claim and result are on the worker's own disk from then on, so that a
+//! restart of worker or broker loses nothing.
+
+mod claim;
+mod heartbeat;
+mod job;
+mod serve;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gentoo_updater_fleet::message::{Command, Event, Failure, Role};
+use gentoo_updater_fleet::name::{BuilderName, WorkerId};
+
+use crate::seam::BusError;
+
+pub use serve::serve;
+
+/// Does the work of one role.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Does what the command says and tells how it ended.
+    ///
+    /// It is called again with the same command after a restart of the worker, so it attaches
+    /// to work that still goes on instead of beginning it again.
+    async fn handle(&self, command: &Command) -> Event;
+
+    /// The event that says that the command could not be done.
+    fn failed(&self, command: &Command, failure: Failure) -> Event;
+}
+
+/// What tells one worker from another.
+#[derive(Debug, Clone)]
+pub struct WorkerSpec {
+    /// Its id, the same after every restart.
+    pub id: WorkerId,
+    /// Its role.
+    pub role: Role,
+    /// The queues that it serves.
+    pub queues: Vec<String>,
+    /// How many commands it works on at once; at least one.
+    pub slots: u16,
+    /// Where it keeps claims and results; its own, and kept over restarts.
+    pub state_directory: PathBuf,
+    /// How often it says that it lives.
+    pub heartbeat: Duration,
+    /// How long work may go on after the stop.
+    pub grace: Duration,
+    /// Whether claims are read back from the history. A guest's own agent has no access to the
+    /// history, and its queue has no other reader.
+    pub read_back: bool,
+    /// The builder that it works on, for builders.
+    pub builder: Option<BuilderName>,
+}
+
+/// Why a worker ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The bus cannot go on.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// Another process works under this id on this machine.
+    #[error("another process works as {id} here ({path} is locked); choose another instance name")]
+    InUse {
+        /// The id.
+        id: WorkerId,
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// Claims and results cannot be kept.
+    #[error("{path}: {source}")]
+    State {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}

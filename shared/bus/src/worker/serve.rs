@@ -1,0 +1,147 @@
+//! The life of one worker.
+
+use std::sync::{Arc, Mutex};
+
+use gentoo_updater_fleet::message::{Event, WorkerRegistered};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::heartbeat::beat;
+use super::job::Worker;
+use super::store::{Found, Store};
+use super::{Handler, WorkerError, WorkerSpec};
+use crate::follow::FleetView;
+use crate::seam::{Bus, BusError};
+
+/// Serves until `stop` is cancelled: then it takes no new work, waits for running work for the
+/// grace, and returns. What is not finished by then stays claimed on the disk, and the worker
+/// goes on with it when it comes up again.
+///
+/// # Errors
+/// [`WorkerError`], when the bus cannot go on, the state directory cannot be used, or another
+/// process works under the same id.
+pub async fn serve(
+    bus: Arc<dyn Bus>,
+    spec: WorkerSpec,
+    handler: Arc<dyn Handler>,
+    stop: CancellationToken,
+) -> Result<(), WorkerError> {
+    let store = Store::open(&spec).await?;
+    let begun = tokio::select! {
+        begun = begin(bus, spec, store, handler, stop.clone()) => begun,
+        () = stop.cancelled() => return Ok(()),
+    };
+    match begun {
+        Ok(worker) => worker.run().await,
+        Err(WorkerError::Bus(BusError::Closed)) if stop.is_cancelled() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Everything that comes before the first command: finished work is published, and the history
+/// is read as far as the worker's own registration.
+async fn begin(
+    bus: Arc<dyn Bus>,
+    spec: WorkerSpec,
+    store: Store,
+    handler: Arc<dyn Handler>,
+    stop: CancellationToken,
+) -> Result<Arc<Worker>, WorkerError> {
+    for Found { id, message } in store.results().await? {
+        tracing::info!(
+            result = message.message.kind(),
+            "a result is published after a restart"
+        );
+        bus.publish(&message).await?;
+        store.remove(id).await?;
+    }
+    let view = match spec.read_back {
+        true => Some(FleetView::follow(bus.clone(), stop.clone()).await?),
+        false => None,
+    };
+    let worker = Arc::new(Worker {
+        bus,
+        spec,
+        store,
+        handler,
+        view,
+        stop,
+        taken: Arc::new(watch::Sender::default()),
+        working_on: Arc::new(watch::Sender::default()),
+        finished: Mutex::default(),
+    });
+    let registered = worker.say(Event::WorkerRegistered(WorkerRegistered {
+        worker: worker.spec.id.clone(),
+        role: worker.spec.role,
+        queues: worker.spec.queues.clone(),
+    }));
+    worker.bus.publish(&registered).await?;
+    if let Some(view) = &worker.view {
+        view.wait_for_event(registered.id).await?;
+    }
+    tracing::info!(worker = %worker.spec.id, queues = ?worker.spec.queues, "ready");
+    Ok(worker)
+}
+
+type Jobs = JoinSet<Result<(), WorkerError>>;
+
+impl Worker {
+    async fn run(self: Arc<Self>) -> Result<(), WorkerError> {
+        let beating = beat(self.bus.clone(), self.spec.clone(), self.working_on.clone());
+        let mut heartbeat = AbortOnDropHandle::new(tokio::spawn(beating));
+        let mut jobs = Jobs::new();
+        for claim in self.store.claims().await? {
+            jobs.spawn(self.clone().resume(claim));
+        }
+        let mut commands = self.bus.commands(&self.spec.queues).await?;
+        let slots = usize::from(self.spec.slots.max(1));
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                Some(job) = jobs.join_next() => ended(job)?,
+                beaten = &mut heartbeat => {
+                    return ended(beaten.map(|beaten| beaten.map_err(WorkerError::from)));
+                }
+                delivery = commands.next(), if jobs.len() < slots => {
+                    jobs.spawn(self.clone().take(delivery?));
+                }
+            }
+        }
+        drop(commands);
+        self.finish(jobs).await
+    }
+
+    /// Waits for running work. The heartbeat goes on meanwhile: its task ends with [`Self::run`].
+    async fn finish(&self, mut jobs: Jobs) -> Result<(), WorkerError> {
+        let all = async {
+            while let Some(job) = jobs.join_next().await {
+                ended(job)?;
+            }
+            Ok(())
+        };
+        match timeout(self.spec.grace, all).await {
+            Ok(Err(WorkerError::Bus(BusError::Closed))) => Ok(()),
+            Ok(ended) => ended,
+            Err(_) => {
+                let left = jobs.len();
+                tracing::info!(worker = %self.spec.id, left, "stopped; unfinished work stays claimed");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn ended(job: Result<Result<(), WorkerError>, JoinError>) -> Result<(), WorkerError> {
+    match job {
+        Ok(ended) => ended,
+        Err(error) => match error.try_into_panic() {
+            // Handlers' panics are caught before; this one is a defect of the worker itself.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(WorkerError::Bus(BusError::Closed)),
+        },
+    }
+}
