@@ -1,1 +1,15 @@
-//! To be written.
+//! The builder: builds each package once.
+//!
+//! One job is one shell program on the builder machine, detached from whoever started it: it
+//! brings the job's dependencies in, compiles, and leaves the binary in a private folder. What
+//! came out is checked against the job's key before anybody else can see it; then it moves into
+//! the store. The two programs are `build.sh` and `publish.sh`.
+
+mod check;
+mod handler;
+mod program;
+mod record;
+mod serve;
+mod store;
+
+pub use serve::serve;

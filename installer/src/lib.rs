@@ -1,1 +1,10 @@
-//! To be written.
+//! The installer: puts finished binaries on a guest, in one transaction, after a proof and
+//! before a look at what came of it.
+
+mod handler;
+mod proof;
+mod serve;
+mod store;
+mod verify;
+
+pub use serve::serve;

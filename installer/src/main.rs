@@ -1,3 +1,39 @@
-//! To be written.
+//! `gentoo-updater-installer`: the installer as a process of its own.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use gentoo_updater_fleet::name::GuestName;
+use gentoo_updater_runtime::{CommonArguments, worker_main};
+
+/// Installs finished binaries: on one guest as an agent, or on all guests over ssh
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  gentoo-updater-installer                  all guests of the configuration\n  gentoo-updater-installer --guest web      one guest, which may be this machine"
+)]
+struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+
+    /// Only these guests; all without any
+    #[arg(long = "guest", value_name = "NAME")]
+    guests: Vec<GuestName>,
+
+    /// Tells several installers apart; keep it over restarts
+    #[arg(long, value_name = "NAME", default_value = "1")]
+    instance: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    worker_main(arguments.common, |context| async move {
+        let guests = match arguments.guests {
+            named if named.is_empty() => context.settings.guests.keys().cloned().collect(),
+            named => named,
+        };
+        gentoo_updater_installer::serve(&context, &arguments.instance, guests).await
+    })
+    .await
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gentoo_updater_fleet::message::{Failure, FailureClass};
-use gentoo_updater_portage::atom::{Atom, Candidate};
+use gentoo_updater_portage::atom::{Atom, Candidate, SlotDependency};
 use gentoo_updater_portage::build_key::BindingTarget;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::dependency::Dependency;
@@ -93,8 +93,9 @@ pub(crate) fn needs_of(
 
 /// What a `:=` atom binds to: the package, and the slot where the atom names one.
 fn target_of(atom: &Atom) -> BindingTarget {
-    BindingTarget {
-        category_package: atom.category_package().clone(),
-        slot: atom.slot().and_then(|slot| slot.slot().cloned()),
-    }
+    let slot = match atom.slot() {
+        Some(SlotDependency::Exact { slot, .. }) => Some(slot.clone()),
+        _ => None,
+    };
+    BindingTarget { category_package: atom.category_package().clone(), slot }
 }

@@ -17,6 +17,7 @@ pub mod batch;
 pub mod closing;
 pub mod config;
 pub mod decide;
+pub mod describe;
 pub mod liveness;
 pub mod message;
 pub mod name;

@@ -8,19 +8,30 @@ mod context;
 mod logging;
 mod machines;
 mod signals;
+pub mod emerge;
+pub mod jobs;
+pub mod vdb;
 
 pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION};
 pub use context::{Context, worker_id};
 pub use logging::{LogFormat, LoggingError};
-pub use machines::{AddressProblem, Machines, failure_of_host};
+pub use machines::{AddressProblem, Machines, ask, failure_of_host};
 pub use signals::stop_on_signals;
 
 use std::process::ExitCode;
+
+use gentoo_updater_fleet::message::{Command, Failure, FailureClass};
 
 /// Exit code of wrong usage or configuration (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
 /// Exit code of a program that could not do its work at all.
 pub const EXIT_COULD_NOT_RUN: u8 = 2;
+
+/// Why a worker refuses a command that is meant for another role.
+pub fn wrong_command(command: &Command) -> Failure {
+    let message = format!("{} came to a worker of another role", command.kind());
+    Failure::new(FailureClass::Permanent, "WrongRole", message)
+}
 
 /// Runs one worker from its arguments to its end: reads the configuration, opens the bus, serves
 /// until a signal comes, and gives the exit code.

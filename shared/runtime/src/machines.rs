@@ -7,7 +7,10 @@ use std::time::Duration;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::{BuilderName, GuestName};
-use gentoo_updater_hosts::{AddressError, Host, HostAddress, HostError, SshSettings, connect};
+use gentoo_updater_hosts::markers::run_between_markers;
+use gentoo_updater_hosts::{
+    AddressError, Command, Host, HostAddress, HostError, Output, SshSettings, connect,
+};
 use tokio::sync::Mutex;
 
 /// An address in the configuration is none.
@@ -116,4 +119,13 @@ pub fn failure_of_host(error: &HostError) -> Failure {
     let class =
         if error.is_transient() { FailureClass::Transient } else { FailureClass::Permanent };
     Failure::new(class, cause, error.to_string())
+}
+
+/// Runs a command whose standard output is read as data: what the machine's start-up files print
+/// around it is cut off.
+///
+/// # Errors
+/// As [`failure_of_host`] says. A command that fails is no error.
+pub async fn ask(host: &dyn Host, command: &Command) -> Result<Output, Failure> {
+    run_between_markers(host, command).await.map_err(|error| failure_of_host(&error))
 }

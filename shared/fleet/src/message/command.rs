@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::event::{BuildFailed, CleanFailed, Event, InstallFailed, ScanFailed};
+use super::failure::Failure;
 use super::package::{Binary, Change, HeldBack, Job, Task, WorkKey};
 use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId};
 use gentoo_updater_portage::build_key::BuildKey;
@@ -85,6 +87,58 @@ pub struct CleanBuilder {
     pub builder: BuilderName,
 }
 
+impl ScanGuest {
+    /// That it could not be done.
+    pub fn failed(&self, failure: Failure) -> Event {
+        Event::ScanFailed(ScanFailed {
+            run: self.run,
+            guest: self.guest.clone(),
+            attempt: self.attempt,
+            failure,
+        })
+    }
+}
+
+impl BuildPackage {
+    /// That it could not be done, on this builder.
+    pub fn failed(&self, builder: Option<&BuilderName>, failure: Failure) -> Event {
+        Event::BuildFailed(BuildFailed {
+            run: self.run,
+            job: self.job.id.clone(),
+            attempt: self.attempt,
+            builder: builder.cloned(),
+            failure,
+        })
+    }
+}
+
+impl InstallPackages {
+    /// That it could not be done, and that nothing was touched.
+    pub fn failed(&self, failure: Failure) -> Event {
+        Event::InstallFailed(InstallFailed {
+            run: self.run,
+            guest: self.guest.clone(),
+            attempt: self.attempt,
+            failure,
+            changes: Vec::new(),
+            held: self.held.clone(),
+            findings: Vec::new(),
+        })
+    }
+}
+
+impl CleanBuilder {
+    /// That it could not be done.
+    pub fn failed(&self, failure: Failure) -> Event {
+        Event::CleanFailed(CleanFailed {
+            run: self.run,
+            builder: self.builder.clone(),
+            attempt: self.attempt,
+            failure,
+        })
+    }
+}
+
 /// The name space of command ids.
 const COMMANDS: Uuid = Uuid::from_u128(0x6b1f_4f0e_53c7_4f9b_9d0e_0d5a_6f1b_7c21);
 
@@ -107,6 +161,16 @@ impl Command {
             Self::BuildPackage(_) => "BuildPackage",
             Self::InstallPackages(_) => "InstallPackages",
             Self::CleanBuilder(_) => "CleanBuilder",
+        }
+    }
+
+    /// That it could not be done; for a build, on this builder.
+    pub fn failed(&self, builder: Option<&BuilderName>, failure: Failure) -> Event {
+        match self {
+            Self::ScanGuest(command) => command.failed(failure),
+            Self::BuildPackage(command) => command.failed(builder, failure),
+            Self::InstallPackages(command) => command.failed(failure),
+            Self::CleanBuilder(command) => command.failed(failure),
         }
     }
 

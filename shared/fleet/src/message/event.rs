@@ -216,8 +216,9 @@ pub struct BuildFailed {
     pub job: JobId,
     /// Which attempt failed.
     pub attempt: u32,
-    /// On which builder.
-    pub builder: BuilderName,
+    /// On which builder; absent when it never came to one.
+    #[serde(default)]
+    pub builder: Option<BuilderName>,
     /// Why.
     pub failure: Failure,
 }

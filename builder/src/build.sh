@@ -1,0 +1,55 @@
+# Builds one package into a private PKGDIR. The commands of emerge stand below the last line of
+# this file; they are made by the builder, quoted.
+#
+# $1 working folder of this job      $2 store
+# $3 category/name                   $4 name-version
+# $5 lines for package.use, $6 for package.accept_keywords, $7 for package.license,
+# $8 for package.unmask
+#
+# Exit codes: 20 the machine is unfit, 21 the dependencies from the store could not be installed,
+# 22 other dependencies could not be, 23 the package itself could not be built.
+set -u
+work=$1 store=$2 package=$3 pf=$4
+
+step() { printf '\n@@ gentoo-updater: %s\n' "$1"; }
+unfit() { printf '\n@@ gentoo-updater: unfit: %s\n' "$1"; exit 20; }
+
+step "prepare $pf"
+rm -rf "$work" && mkdir -p "$work/config/etc" "$work/packages/$package" ||
+    unfit "cannot write below $work"
+cp -a /etc/portage "$work/config/etc/portage" || unfit "cannot copy /etc/portage"
+portage=$work/config/etc/portage
+if profile=$(readlink -f /etc/portage/make.profile) && [ -d "$profile" ]; then
+    # The link is often relative, and means something else here.
+    ln -sfn "$profile" "$portage/make.profile" || unfit "cannot write below $work"
+fi
+entry() {
+    # The administrator may keep either one file or a folder of files, which are read in order.
+    if [ -f "$portage/$1" ]; then
+        mv "$portage/$1" "$portage/$1.file" && mkdir "$portage/$1" &&
+            mv "$portage/$1.file" "$portage/$1/00-administrator" || unfit "cannot write below $work"
+    fi
+    mkdir -p "$portage/$1" && printf '%s\n' "$2" > "$portage/$1/zzzz-gentoo-updater" ||
+        unfit "cannot write below $work"
+}
+entry package.use "$5"
+entry package.accept_keywords "$6"
+entry package.license "$7"
+entry package.unmask "$8"
+
+# A number of its own among the binaries of this version, that nobody else can get: the number is
+# written into the binary, so the file cannot be renamed later. Portage takes the first number
+# whose file is not there.
+step "reserve a BUILD_ID"
+ids=$store/.gentoo-updater/build-ids/$package
+mkdir -p "$ids" || unfit "cannot write to the store $store"
+id=1
+while [ -e "$store/$package/$pf-$id.gpkg.tar" ] || [ -e "$store/$package/$pf-$id.xpak" ] ||
+    ! mkdir "$ids/$pf-$id" 2>/dev/null; do
+    [ "$id" -lt 100000 ] && [ -w "$ids" ] || unfit "cannot reserve a BUILD_ID in $ids"
+    : > "$work/packages/$package/$pf-$id.gpkg.tar"
+    : > "$work/packages/$package/$pf-$id.xpak"
+    id=$((id + 1))
+done
+printf '%s\n' "$id" > "$work/build-id" || unfit "cannot write below $work"
+

@@ -1,0 +1,109 @@
+//! Whether what a build left in its private folder is what the job asked for.
+
+use std::collections::BTreeSet;
+
+use gentoo_updater_fleet::message::{Failure, FailureClass};
+use gentoo_updater_portage::atom::{Atom, SlotDependency};
+use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::dependency::Dependency;
+use gentoo_updater_portage::name::UseFlag;
+use gentoo_updater_portage::packages_index::{Entry, PackagesIndex};
+
+/// The entry of the index that is the job's binary, when it fits the job's key.
+///
+/// # Errors
+/// A failure that names the first thing that does not fit: version, BUILD_ID, slot, subslot,
+/// repository, a flag, or a binding.
+pub(crate) fn fitting<'a>(
+    index: &'a PackagesIndex,
+    key: &BuildKey,
+    build_id: u32,
+) -> Result<&'a Entry, Failure> {
+    let entry = index
+        .entries
+        .iter()
+        .find(|entry| entry.cpv == key.cpv && entry.build_id == Some(build_id))
+        .ok_or_else(|| {
+            misfit(format!("emerge built no {}-{build_id}, and did not say why", key.cpv))
+        })?;
+    if entry.slot != key.slot {
+        return Err(misfit(format!(
+            "{} was built in slot {}, and guests plan slot {}: is the builder's ebuild \
+             repository of another revision?",
+            key.cpv, entry.slot, key.slot
+        )));
+    }
+    if entry.repository.as_ref().is_some_and(|repository| *repository != key.repository) {
+        return Err(misfit(format!(
+            "{} was built from another repository than {}",
+            key.cpv, key.repository
+        )));
+    }
+    check_flags(entry, key)?;
+    check_bindings(entry, key)?;
+    Ok(entry)
+}
+
+fn misfit(message: String) -> Failure {
+    Failure::new(FailureClass::Permanent, "ResultDoesNotFit", message)
+}
+
+fn check_flags(entry: &Entry, key: &BuildKey) -> Result<(), Failure> {
+    let enabled: BTreeSet<&UseFlag> = entry.use_flags.iter().collect();
+    let known: BTreeSet<&UseFlag> = entry.iuse.iter().collect();
+    for (flag, wanted) in &key.use_flags {
+        let word = |on: bool| if on { "on" } else { "off" };
+        if !known.contains(flag) {
+            return Err(misfit(format!(
+                "{} was built from an ebuild without the flag {flag}: is the builder's ebuild \
+                 repository of another revision?",
+                key.cpv
+            )));
+        }
+        let is_on = enabled.contains(flag);
+        if is_on != *wanted {
+            return Err(misfit(format!(
+                "{} was built with {flag} {}, and guests want it {}: a profile of the builder \
+                 forces or masks it",
+                key.cpv,
+                word(is_on),
+                word(*wanted)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Every library that the key binds must be bound as the guests will have it.
+fn check_bindings(entry: &Entry, key: &BuildKey) -> Result<(), Failure> {
+    for text in [&entry.depend, &entry.rdepend, &entry.pdepend] {
+        let dependency: Dependency = text.parse().map_err(|error| {
+            misfit(format!("the dependencies of the built {} are not understood: {error}", key.cpv))
+        })?;
+        for atom in dependency.atoms(|flag| entry.use_flags.contains(flag)) {
+            let Some((slot, subslot)) = bound(atom) else { continue };
+            for (target, wanted) in &key.bindings {
+                let is_same = target.category_package == *atom.category_package()
+                    && wanted.slot.as_str() == slot;
+                if is_same && wanted.subslot.as_str() != subslot {
+                    return Err(misfit(format!(
+                        "{} is bound to {}:{slot}/{subslot}, and guests will have {wanted}",
+                        key.cpv,
+                        atom.category_package()
+                    )));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Slot and subslot of an atom as a built package records it, `:0/2=`.
+fn bound(atom: &Atom) -> Option<(&str, &str)> {
+    match atom.slot()? {
+        SlotDependency::Exact { slot, subslot: Some(subslot), bound: true } => {
+            Some((slot.as_str(), subslot.as_str()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,250 @@
+//! The order of steps of one build.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use gentoo_updater_bus::worker::Handler;
+use gentoo_updater_fleet::message::{
+    Binary, BuildPackage, Command, Event, Failure, FailureClass, Finding, FindingKind,
+    PackageBuilt,
+};
+use gentoo_updater_fleet::name::BuilderName;
+use gentoo_updater_hosts::Host;
+use gentoo_updater_hosts::job::JobOutcome;
+use gentoo_updater_portage::cpv::{Cpv, ExactPackage};
+use gentoo_updater_portage::outcome::{self, FailureKind};
+use gentoo_updater_portage::packages_index::PackagesIndex;
+use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
+
+use crate::check::fitting;
+use crate::program::{self, status};
+use crate::store::{Held, Store};
+
+/// Builds packages on one machine.
+pub(crate) struct BuildHandler {
+    context: Context,
+    builder: BuilderName,
+    store: PathBuf,
+}
+
+impl BuildHandler {
+    pub(crate) fn new(context: Context, builder: BuilderName, store: PathBuf) -> Self {
+        Self { context, builder, store }
+    }
+
+    async fn build(&self, command: &BuildPackage) -> Result<PackageBuilt, Failure> {
+        let host = self.context.machines.builder(&self.builder).await?;
+        // Written down before anything changes: the janitor goes by it.
+        vdb::installed_before(host.as_ref(), command.run).await?;
+        let store = Store::new(host.clone(), self.store.clone());
+        let key = &command.job.key;
+        let mut findings = Vec::new();
+        let spec = self.spec(command);
+        match store.look_up(key).await? {
+            Held::Binary(binary) => return Ok(self.built(command, binary, true, 0, findings)),
+            Held::Nothing => {}
+            Held::Corrupt { path, what } => {
+                store.discard(key, &path).await?;
+                findings.push(Finding {
+                    kind: FindingKind::CorruptBinary,
+                    text: format!("{path} in the store was discarded and is built again: {what}"),
+                });
+            }
+        }
+        let started = Instant::now();
+        self.compile(&host, command, spec).await?;
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let work = program::work_folder(command.run, &command.job);
+        let binary = examine(&store, &work, command).await?;
+        let stored = store.publish(&work, key, binary.clone()).await?;
+        let reused = stored != binary;
+        Ok(self.built(command, stored, reused, duration_ms, findings))
+    }
+
+    /// One detached program that outlives this worker. When it runs already, or has ended while
+    /// nobody looked, this attaches to it.
+    async fn compile(
+        &self,
+        host: &Arc<dyn Host>,
+        command: &BuildPackage,
+        spec: jobs::Description,
+    ) -> Result<(), Failure> {
+        let missing = self.missing(host.as_ref(), &command.dependencies).await?;
+        let program = program::build(command, &missing, &self.store)
+            .timeout(self.context.settings.policy.build_timeout);
+        let ended = jobs::run(host.as_ref(), &spec, program).await?;
+        if ended.outcome == JobOutcome::Exited(0) {
+            return Ok(());
+        }
+        let failure = self.explain(command, &ended);
+        // It is reported from here on; another attempt shall not attach to it.
+        jobs::forget(host.as_ref(), &spec).await?;
+        Err(failure)
+    }
+
+    /// The dependencies that the machine does not have as exactly these binaries.
+    async fn missing(
+        &self,
+        host: &dyn Host,
+        dependencies: &[Binary],
+    ) -> Result<Vec<ExactPackage>, Failure> {
+        let installed: BTreeMap<Cpv, Option<u32>> = vdb::installed(host).await?;
+        let is_missing =
+            |binary: &&Binary| installed.get(&binary.cpv) != Some(&Some(binary.build_id));
+        Ok(dependencies
+            .iter()
+            .filter(is_missing)
+            .map(|binary| ExactPackage {
+                cpv: binary.cpv.clone(),
+                build_id: Some(binary.build_id),
+            })
+            .collect())
+    }
+
+    fn spec(&self, command: &BuildPackage) -> jobs::Description {
+        let job = &command.job;
+        jobs::Description {
+            id: format!("build-{}-{}", command.run, job.id.short()),
+            log: format!("{}-{}.log", job.key.cpv.pf(), job.id.short()),
+            run: command.run,
+        }
+    }
+
+    /// What a program that did not end well means.
+    fn explain(&self, command: &BuildPackage, ended: &jobs::Ended) -> Failure {
+        let cpv = &command.job.key.cpv;
+        let builder = &self.builder;
+        let (class, cause, message) = match ended.outcome {
+            JobOutcome::Exited(status::UNFIT) => (
+                FailureClass::Machine,
+                "BuilderUnfit".to_owned(),
+                format!("builder {builder} could not prepare the build of {cpv}"),
+            ),
+            JobOutcome::Exited(status::DEPENDENCIES) => (
+                FailureClass::Transient,
+                "DependenciesNotInstalled".to_owned(),
+                format!("the dependencies of {cpv} could not be installed from the store"),
+            ),
+            JobOutcome::Exited(code) => {
+                let found = outcome::parse(&ended.log, code);
+                let whose = match code {
+                    status::OTHER_DEPENDENCIES => format!("a dependency of {cpv}"),
+                    _ => cpv.to_string(),
+                };
+                explain_emerge(&found, &whose, builder)
+            }
+            JobOutcome::Killed(_) | JobOutcome::Vanished => (
+                FailureClass::Transient,
+                "BuildVanished".to_owned(),
+                format!("the build of {cpv} on {builder} ended without an exit code: it was killed, or the machine restarted"),
+            ),
+        };
+        Failure::new(class, cause, message)
+            .with_log(outcome::last_lines(&ended.log, 25), format!("{builder}:{}", ended.log_path))
+    }
+
+    fn built(
+        &self,
+        command: &BuildPackage,
+        binary: Binary,
+        reused: bool,
+        duration_ms: u64,
+        findings: Vec<Finding>,
+    ) -> PackageBuilt {
+        PackageBuilt {
+            run: command.run,
+            job: command.job.id.clone(),
+            attempt: command.attempt,
+            builder: self.builder.clone(),
+            binary,
+            reused,
+            duration_ms: if reused { 0 } else { duration_ms },
+            findings,
+        }
+    }
+}
+
+/// Checks what lies in the private folder against the key, and measures it.
+async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<Binary, Failure> {
+    let key = &command.job.key;
+    let unreadable = |what: String| Failure::new(FailureClass::Machine, "ResultUnreadable", what);
+    let build_id = store.read(&work.join("build-id")).await?;
+    let build_id: u32 = build_id
+        .trim()
+        .parse()
+        .map_err(|_| unreadable(format!("{} holds no BUILD_ID", work.display())))?;
+    let packages = work.join("packages");
+    let text = store.read(&packages.join("Packages")).await?;
+    let index = PackagesIndex::parse(&text)
+        .map_err(|error| unreadable(format!("the index of {}: {error}", packages.display())))?;
+    let entry = fitting(&index, key, build_id)?;
+    let path = entry.path_in_store();
+    let measure = store
+        .measure(&packages.join(&path))
+        .await?
+        .ok_or_else(|| unreadable(format!("{path} is in the index and not in the folder")))?;
+    Ok(Binary {
+        cpv: key.cpv.clone(),
+        slot: key.slot.clone(),
+        build_id,
+        path,
+        size: measure.size,
+        sha256: measure.sha256,
+    })
+}
+
+/// What emerge's own words mean for the next attempt.
+fn explain_emerge(
+    found: &outcome::Outcome,
+    whose: &str,
+    builder: &BuilderName,
+) -> (FailureClass, String, String) {
+    let phase = found
+        .failures
+        .last()
+        .and_then(|failure| failure.phase.as_ref())
+        .map(|phase| format!(" in its {phase} phase"))
+        .unwrap_or_default();
+    match found.kind {
+        FailureKind::DiskFull => (
+            FailureClass::Machine,
+            "DiskFull".to_owned(),
+            format!("builder {builder} ran out of disk space while it built {whose}"),
+        ),
+        FailureKind::FetchFailure => (
+            FailureClass::Transient,
+            "FetchFailure".to_owned(),
+            format!("the sources of {whose} could not be fetched on {builder}"),
+        ),
+        FailureKind::Killed => (
+            FailureClass::Transient,
+            "BuildKilled".to_owned(),
+            format!("the build of {whose} on {builder} was killed{phase}; is there too little memory?"),
+        ),
+        kind => (
+            FailureClass::Permanent,
+            format!("{kind:?}"),
+            format!("{whose} could not be built on {builder}{phase}"),
+        ),
+    }
+}
+
+#[async_trait]
+impl Handler for BuildHandler {
+    async fn handle(&self, command: &Command) -> Event {
+        let Command::BuildPackage(build) = command else {
+            return self.failed(command, wrong_command(command));
+        };
+        match self.build(build).await {
+            Ok(built) => Event::PackageBuilt(built),
+            Err(failure) => build.failed(Some(&self.builder), failure),
+        }
+    }
+
+    fn failed(&self, command: &Command, failure: Failure) -> Event {
+        command.failed(Some(&self.builder), failure)
+    }
+}

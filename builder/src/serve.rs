@@ -1,0 +1,46 @@
+//! One builder from its start to its end.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use gentoo_updater_bus::topology;
+use gentoo_updater_bus::worker::{self, WorkerSpec};
+use gentoo_updater_fleet::message::Role;
+use gentoo_updater_fleet::name::BuilderName;
+use gentoo_updater_runtime::{Context, worker_id};
+
+use crate::handler::BuildHandler;
+
+/// Builds until the context is stopped, one job at a time.
+///
+/// # Errors
+/// When the configuration names no such builder, or the bus or the state directory cannot be
+/// used.
+pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> {
+    let builder = context
+        .settings
+        .builders
+        .get(name)
+        .with_context(|| format!("the configuration names no builder {name}"))?;
+    let platform = context
+        .settings
+        .platforms
+        .get(&builder.platform)
+        .with_context(|| format!("the configuration names no platform {}", builder.platform))?;
+    let id = worker_id("builder", name.as_str())?;
+    let policy = &context.settings.policy;
+    let spec = WorkerSpec {
+        state_directory: context.state_of(&id),
+        id,
+        role: Role::Builder,
+        queues: vec![topology::build_queue(&builder.platform)],
+        slots: 1,
+        heartbeat: policy.heartbeat,
+        grace: policy.grace,
+        read_back: true,
+        builder: Some(name.clone()),
+    };
+    let handler = BuildHandler::new(context.clone(), name.clone(), platform.store.clone());
+    worker::serve(context.bus.clone(), spec, Arc::new(handler), context.stop.clone()).await?;
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The store of a platform, as the builder machine sees it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gentoo_updater_fleet::message::{Binary, Failure, FailureClass};
+use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
+use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_runtime::ask;
+
+use crate::program;
+use crate::record::Record;
+
+/// How long the store's lock may be held by somebody else.
+const LOCK_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Prints a file, or nothing when there is none.
+const PRINT: &str = r#"if [ -e "$1" ]; then cat "$1"; fi"#;
+/// Prints size and SHA-256 of a file, or nothing when there is none.
+const MEASURE: &str = r#"
+if [ -e "$1" ]; then
+    stat -c %s "$1" && sha256sum < "$1"
+fi
+"#;
+
+/// What the store holds for a key.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// Nothing.
+    Nothing,
+    /// This binary, with the content that it was stored with.
+    Binary(Binary),
+    /// A binary whose file is gone or has other content by now.
+    Corrupt {
+        /// Where it lies, below the store.
+        path: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+/// Size and SHA-256 of a file.
+pub(crate) struct Measure {
+    pub(crate) size: u64,
+    pub(crate) sha256: String,
+}
+
+/// The store of a platform, as the builder machine sees it.
+pub(crate) struct Store {
+    host: Arc<dyn Host>,
+    path: PathBuf,
+}
+
+impl Store {
+    pub(crate) fn new(host: Arc<dyn Host>, path: PathBuf) -> Self {
+        Self { host, path }
+    }
+
+    /// What serves this key. The file is read and measured: a record alone proves nothing.
+    pub(crate) async fn look_up(&self, key: &BuildKey) -> Result<Held, Failure> {
+        let file = self.path.join(".gentoo-updater/keys").join(format!("{}.json", key.digest()));
+        let text = self.read(&file).await?;
+        let Some(record) = Record::read(&text, key) else { return Ok(Held::Nothing) };
+        let path = record.binary.path.clone();
+        Ok(match self.measure(&self.path.join(&path)).await? {
+            None => Held::Corrupt { path, what: "its file is gone" },
+            Some(measure) if measure.size != record.binary.size => {
+                Held::Corrupt { path, what: "its file has another size than when it was stored" }
+            }
+            Some(measure) if measure.sha256 != record.binary.sha256 => {
+                Held::Corrupt { path, what: "its file has other content than when it was stored" }
+            }
+            Some(_) => Held::Binary(record.binary),
+        })
+    }
+
+    /// Takes away the record of a binary that is not what it was, and the file with it, so that
+    /// no guest picks it up while it is built again.
+    pub(crate) async fn discard(&self, key: &BuildKey, path: &str) -> Result<(), Failure> {
+        let record = self.path.join(".gentoo-updater/keys").join(format!("{}.json", key.digest()));
+        let command = Command::new("rm").args([
+            "-f".to_owned(),
+            "--".to_owned(),
+            record.display().to_string(),
+            self.path.join(path).display().to_string(),
+        ]);
+        self.run(&command).await.and_then(|output| succeeded(&output, "StoreUnwritable"))?;
+        Ok(())
+    }
+
+    /// The private index of a job.
+    pub(crate) async fn read(&self, file: &Path) -> Result<String, Failure> {
+        let command = Command::shell("print", PRINT, [file.display().to_string()]);
+        let output = self.run(&command).await?;
+        let output = succeeded(&output, "StoreUnreadable")?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Size and SHA-256 of a file, if it is there.
+    pub(crate) async fn measure(&self, file: &Path) -> Result<Option<Measure>, Failure> {
+        let command = Command::shell("measure", MEASURE, [file.display().to_string()])
+            .timeout(Duration::from_secs(1800));
+        let output = self.run(&command).await?;
+        let output = succeeded(&output, "StoreUnreadable")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut words = text.split_whitespace();
+        let measure = words
+            .next()
+            .and_then(|size| size.parse().ok())
+            .zip(words.next())
+            .map(|(size, sha256)| Measure { size, sha256: sha256.to_owned() });
+        Ok(measure)
+    }
+
+    /// Moves a checked binary into the store. What is returned serves the key from now on; it is
+    /// somebody else's binary when the key was there by then.
+    pub(crate) async fn publish(
+        &self,
+        work: &Path,
+        key: &BuildKey,
+        binary: Binary,
+    ) -> Result<Binary, Failure> {
+        let path = binary.path.clone();
+        let record = Record { format: Record::FORMAT, key: key.clone(), binary };
+        let text = serde_json::to_string(&record).map_err(|error| {
+            Failure::new(FailureClass::Permanent, "RecordUnwritable", error.to_string())
+        })?;
+        let patience = LOCK_PATIENCE.as_secs();
+        let command = program::publish(work, &self.path, &path, key, &text, patience)
+            .timeout(LOCK_PATIENCE + Duration::from_secs(900));
+        let output = self.run(&command).await?;
+        let cause = match output.status {
+            ExitStatus::Code(program::status::STORE_LOCKED) => "StoreLocked",
+            ExitStatus::Code(program::status::INDEX) => "StoreIndexBroken",
+            _ => "StoreUnwritable",
+        };
+        let output = succeeded(&output, cause)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Record::read(text.trim(), key).map(|record| record.binary).ok_or_else(|| {
+            let message = format!("the record of {} in the store cannot be read back", key.cpv);
+            Failure::new(FailureClass::Machine, "StoreUnreadable", message)
+        })
+    }
+
+    async fn run(&self, command: &Command) -> Result<Output, Failure> {
+        ask(self.host.as_ref(), command).await
+    }
+}
+
+/// Trouble with the store is the machine's, and never the package's.
+fn succeeded<'a>(output: &'a Output, cause: &str) -> Result<&'a Output, Failure> {
+    if output.status == ExitStatus::Code(0) {
+        return Ok(output);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::new(FailureClass::Machine, cause, format!("the store: {}", said.trim())))
+}

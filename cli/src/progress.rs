@@ -1,0 +1,118 @@
+//! Progress of a run: bars on a terminal, one plain line a step elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use gentoo_updater_fleet::report::{GuestOutcome, JobReport, Report};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Shows what changed since it was last asked to.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    show: bool,
+    guests: BTreeMap<String, GuestOutcome>,
+    jobs: BTreeMap<String, &'static str>,
+}
+
+impl Progress {
+    /// On standard error, so that standard output holds the report alone.
+    pub(crate) fn new(show: bool) -> Self {
+        let bar = (show && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} [{elapsed}] {bar:30} {pos}/{len} {msg}")
+            {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self { bar, show, guests: BTreeMap::new(), jobs: BTreeMap::new() }
+    }
+
+    /// Shows the state of the run.
+    pub(crate) fn show(&mut self, report: &Report) {
+        if !self.show {
+            return;
+        }
+        for (name, guest) in &report.guests {
+            let before = self.guests.insert(name.to_string(), guest.outcome);
+            if before != Some(guest.outcome) {
+                self.line(&guest_line(name.as_str(), guest));
+            }
+        }
+        for job in &report.jobs {
+            let before = self.jobs.insert(job.job.clone(), job.state);
+            if before != Some(job.state) && job.state != "waiting" {
+                self.line(&job_line(job));
+            }
+        }
+        if let Some(bar) = &self.bar {
+            let over = |outcome| {
+                matches!(
+                    outcome,
+                    GuestOutcome::UpToDate
+                        | GuestOutcome::Updated
+                        | GuestOutcome::HeldBack
+                        | GuestOutcome::Failed
+                        | GuestOutcome::Pending
+                )
+            };
+            let guests = report.guests.values().filter(|guest| over(guest.outcome)).count();
+            let jobs = report
+                .jobs
+                .iter()
+                .filter(|job| !matches!(job.state, "waiting" | "building"))
+                .count();
+            bar.set_length((report.guests.len() + report.jobs.len()) as u64);
+            bar.set_position((guests + jobs) as u64);
+            let building: Vec<&str> = report
+                .jobs
+                .iter()
+                .filter(|job| job.state == "building")
+                .map(|job| job.cpv.as_str())
+                .collect();
+            bar.set_message(building.join(" "));
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+fn guest_line(name: &str, guest: &gentoo_updater_fleet::report::GuestReport) -> String {
+    let cause = guest.failure.as_ref().map(|f| format!(": {}", f.cause)).unwrap_or_default();
+    match guest.outcome {
+        GuestOutcome::Scanning => format!("{name}: is asked what it needs"),
+        GuestOutcome::Pending => format!("{name}: {} updates", guest.updates.len()),
+        GuestOutcome::Building => format!("{name}: waits for {} packages", guest.updates.len()),
+        GuestOutcome::Installing => format!("{name}: installs"),
+        GuestOutcome::UpToDate => format!("{name}: up to date"),
+        GuestOutcome::Updated => format!("{name}: updated"),
+        GuestOutcome::HeldBack => format!("{name}: done, {} held back", guest.held.len()),
+        GuestOutcome::Failed => format!("{name}: FAILED{cause}"),
+    }
+}
+
+fn job_line(job: &JobReport) -> String {
+    let on = job.builder.as_ref().map(|builder| format!(" on {builder}")).unwrap_or_default();
+    let cause = job.failure.as_ref().map(|f| format!(": {}", f.cause)).unwrap_or_default();
+    let by = job.held_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let took = job
+        .duration_ms
+        .map(|ms| format!(" in {:.1} s", Duration::from_millis(ms).as_secs_f64()))
+        .unwrap_or_default();
+    format!("{}: {}{on}{took}{by}{cause}", job.cpv, job.state)
+}

@@ -1,0 +1,60 @@
+//! `trust`: teach a machine's host keys, after a person has looked at them.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_hosts::{HostAddress, trust};
+
+use crate::arguments::TrustOptions;
+
+/// Shows the keys that a machine offers, asks, and writes them to the first known_hosts file.
+pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow::Result<u8> {
+    let address = address_of(settings, &options.host)?;
+    let HostAddress::Ssh(_) = &address else {
+        println!("{} is this machine; it has no host key to trust.", options.host);
+        return Ok(crate::EXIT_ALL_UPDATED);
+    };
+    let Some(file) = settings.ssh.known_hosts.first() else {
+        anyhow::bail!("ssh.known_hosts is empty, so there is no file to write to");
+    };
+    let keys = trust::scan_host_keys(&address, settings.ssh.connect_timeout).await?;
+    println!("{address} offers these host keys:");
+    for key in &keys {
+        println!("  {} {}", key.algorithm(), key.fingerprint());
+    }
+    println!(
+        "Compare them with what this prints on the machine itself:\n  \
+         for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf \"$key\"; done"
+    );
+    if !options.yes && !agreed(&format!("Trust them, in {}?", file.display()))? {
+        println!("Nothing was written.");
+        return Ok(crate::EXIT_WITH_FAILURES);
+    }
+    trust::append(file, &address, &keys)?;
+    println!("{} keys written to {}.", keys.len(), file.display());
+    Ok(crate::EXIT_ALL_UPDATED)
+}
+
+/// A name of the configuration comes before an address.
+fn address_of(settings: &Settings, host: &str) -> anyhow::Result<HostAddress> {
+    let guest = host.parse().ok().and_then(|name| settings.guests.get(&name));
+    let builder = host.parse().ok().and_then(|name| settings.builders.get(&name));
+    let named = guest.map(|g| &g.address).or_else(|| builder.map(|b| &b.address));
+    let Some(address) = named else {
+        return host.parse().map_err(|error| {
+            anyhow::anyhow!("{host} is neither a guest or builder of the configuration, nor: {error}")
+        });
+    };
+    Ok(address.parse()?)
+}
+
+fn agreed(question: &str) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        anyhow::bail!("{question} There is no terminal to ask on; use --yes if you have compared");
+    }
+    print!("{question} [yes/no] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+}

@@ -1,0 +1,144 @@
+//! The order of steps of one installation.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use gentoo_updater_bus::worker::Handler;
+use gentoo_updater_fleet::message::{
+    Command, Event, Failure, FailureClass, Finding, GuestUpdated, InstallFailed, InstallPackages,
+    PackageChange,
+};
+use gentoo_updater_hosts::job::JobOutcome;
+use gentoo_updater_hosts::Host;
+use gentoo_updater_portage::command::{self, CommandLine};
+use gentoo_updater_portage::cpv::ExactPackage;
+use gentoo_updater_portage::outcome;
+use gentoo_updater_portage::plan::Plan;
+use gentoo_updater_runtime::{Context, emerge, jobs, vdb, wrong_command};
+
+use crate::{proof, store, verify};
+
+/// Installs on guests.
+pub(crate) struct InstallHandler {
+    context: Context,
+}
+
+/// What came of an installation that was begun.
+struct Installed {
+    changes: Vec<PackageChange>,
+    findings: Vec<Finding>,
+    failure: Option<Failure>,
+}
+
+impl InstallHandler {
+    pub(crate) fn new(context: Context) -> Self {
+        Self { context }
+    }
+
+    async fn install(&self, order: &InstallPackages) -> Result<Installed, Failure> {
+        let policy = &self.context.settings.policy;
+        let host = self.context.machines.guest(&order.guest).await?;
+        let host = host.as_ref();
+        let set: Vec<ExactPackage> = order
+            .packages
+            .iter()
+            .map(|package| ExactPackage {
+                cpv: package.binary.cpv.clone(),
+                build_id: Some(package.binary.build_id),
+            })
+            .collect();
+        let description = jobs::Description {
+            id: format!("install-{}", order.run),
+            log: format!("install-{}.log", order.guest),
+            run: order.run,
+        };
+        let before = vdb::installed_before(host, order.run).await?;
+        // What was begun cannot be proved any more; it is attached to, and then looked at.
+        if !jobs::is_known(host, &description).await? {
+            let store = self.store(order)?;
+            store::wait_until_complete(host, &store, order, policy.store_wait).await?;
+            let (plan, status) = self.plan(host, command::plan_binaries(&set)).await?;
+            proof::prove(order, &plan, status)?;
+        }
+        let line = command::install_binaries(&set);
+        let program = emerge::in_own_environment(line, &[]).timeout(policy.install_timeout);
+        let ended = jobs::run(host, &description, program).await?;
+        let after = vdb::installed(host).await?;
+        let missing = verify::missing(order, &after);
+        let outcome = outcome::parse(&ended.log, exit_code(&ended.outcome));
+        let failed: Vec<String> = outcome.failures.iter().map(ToString::to_string).collect();
+        let log_path = format!("{}:{}", order.guest, ended.log_path);
+        let with_log = |failure: Failure| {
+            failure.with_log(outcome::last_lines(&ended.log, 25), log_path.clone())
+        };
+        let failure = if !missing.is_empty() {
+            Some(with_log(verify::incomplete(&missing, &failed)))
+        } else if ended.outcome != JobOutcome::Exited(0) {
+            let message = format!(
+                "everything is installed, and emerge still reports trouble: {}",
+                if failed.is_empty() { "see its log".to_owned() } else { failed.join("; ") }
+            );
+            let failure = Failure::new(FailureClass::Permanent, "InstalledWithTrouble", message);
+            Some(with_log(failure))
+        } else {
+            None
+        };
+        let mut findings = verify::pending_configuration(host).await?;
+        let (plan, _) = self.plan(host, command::plan_world(false)).await?;
+        findings.extend(verify::still_pending(&plan, &order.held));
+        jobs::sweep(host, order.run, &[]).await?;
+        Ok(Installed { changes: vdb::changes(&before, &after), findings, failure })
+    }
+
+    fn store(&self, order: &InstallPackages) -> Result<PathBuf, Failure> {
+        let platform = self.context.settings.platforms.get(&order.platform);
+        platform.map(|platform| platform.store.clone()).ok_or_else(|| {
+            let message = format!(
+                "this installer's configuration names no platform {}; give all workers the same \
+                 file",
+                order.platform
+            );
+            Failure::new(FailureClass::Permanent, "PlatformUnknown", message)
+        })
+    }
+
+    async fn plan(&self, host: &dyn Host, line: CommandLine) -> Result<(Plan, i32), Failure> {
+        let timeout = self.context.settings.policy.scan_timeout;
+        let command = emerge::in_own_environment(line, &[]).timeout(timeout);
+        emerge::ask_for_plan(host, &command).await
+    }
+}
+
+fn exit_code(outcome: &JobOutcome) -> i32 {
+    match outcome {
+        JobOutcome::Exited(code) => *code,
+        JobOutcome::Killed(_) | JobOutcome::Vanished => -1,
+    }
+}
+
+#[async_trait]
+impl Handler for InstallHandler {
+    async fn handle(&self, command: &Command) -> Event {
+        let Command::InstallPackages(order) = command else {
+            return self.failed(command, wrong_command(command));
+        };
+        let (run, guest, attempt) = (order.run, order.guest.clone(), order.attempt);
+        match self.install(order).await {
+            Ok(Installed { changes, findings, failure: None }) => {
+                let held = order.held.clone();
+                Event::GuestUpdated(GuestUpdated { run, guest, attempt, changes, held, findings })
+            }
+            Ok(Installed { changes, findings, failure: Some(failure) }) => {
+                let held = order.held.clone();
+                Event::InstallFailed(InstallFailed {
+                    run, guest, attempt, failure, changes, held, findings,
+                })
+            }
+            Err(failure) => order.failed(failure),
+        }
+    }
+
+    fn failed(&self, command: &Command, failure: Failure) -> Event {
+        command.failed(None, failure)
+    }
+}

@@ -1,0 +1,70 @@
+//! What came of an installation, read from the guest itself.
+
+use gentoo_updater_fleet::message::{
+    Failure, FailureClass, Finding, FindingKind, HeldBack, InstallPackages,
+};
+use gentoo_updater_hosts::{Command, Host};
+use gentoo_updater_portage::plan::{NoticeKind, Plan, RowKind};
+use gentoo_updater_runtime::ask;
+use gentoo_updater_runtime::vdb::Installed;
+
+/// Lists configuration files that wait for the administrator.
+const PENDING_CONFIGURATION: &str = r#"find /etc -name '._cfg[0-9][0-9][0-9][0-9]_*' -type f"#;
+
+/// The ordered packages that are not installed as exactly the ordered binary.
+pub(crate) fn missing(order: &InstallPackages, installed: &Installed) -> Vec<String> {
+    let is_missing = |package: &&gentoo_updater_fleet::message::InstallPackage| {
+        installed.get(&package.binary.cpv) != Some(&Some(package.binary.build_id))
+    };
+    let packages = order.packages.iter().filter(is_missing);
+    packages.map(|p| format!("{}-{}", p.binary.cpv, p.binary.build_id)).collect()
+}
+
+/// Files that `dispatch-conf` or `etc-update` would ask about.
+pub(crate) async fn pending_configuration(host: &dyn Host) -> Result<Vec<Finding>, Failure> {
+    let command = Command::shell("pending", PENDING_CONFIGURATION, Vec::<String>::new());
+    let output = ask(host, &command).await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text
+        .lines()
+        .map(|path| Finding {
+            kind: FindingKind::ConfigurationPending,
+            text: format!("{path} waits for dispatch-conf or etc-update"),
+        })
+        .collect())
+}
+
+/// What the guest still wants, according to its own new plan, beside what was held back.
+pub(crate) fn still_pending(plan: &Plan, held: &[HeldBack]) -> Vec<Finding> {
+    let is_held = |cpv: &_| held.iter().any(|held| held.cpv == *cpv);
+    let mut findings: Vec<Finding> = plan
+        .rows
+        .iter()
+        .filter(|row| matches!(row.kind, RowKind::Ebuild | RowKind::Binary) && !is_held(&row.cpv))
+        // With something held back, Portage lists what only its build needs as well.
+        .filter(|row| held.is_empty() || !row.status.new)
+        .map(|row| Finding {
+            kind: FindingKind::StillPending,
+            text: format!("{} is still wanted; the next run will see to it", row.cpv),
+        })
+        .collect();
+    let told = plan.notices.iter().filter_map(|notice| {
+        let kind = match notice.kind {
+            NoticeKind::NewsUnread => FindingKind::NewsUnread,
+            NoticeKind::SkippedUpdates => FindingKind::UpdateSkipped,
+            _ => return None,
+        };
+        Some(Finding { kind, text: notice.text.trim().to_owned() })
+    });
+    findings.extend(told);
+    findings
+}
+
+/// A failure that names what is not there.
+pub(crate) fn incomplete(missing: &[String], failed: &[String]) -> Failure {
+    let because =
+        if failed.is_empty() { String::new() } else { format!(" ({})", failed.join("; ")) };
+    let message =
+        format!("not installed as ordered: {}{because}", missing.join(" "));
+    Failure::new(FailureClass::Permanent, "InstallIncomplete", message)
+}

@@ -1,0 +1,81 @@
+//! The order of steps of one cleaning.
+
+use async_trait::async_trait;
+use gentoo_updater_bus::worker::Handler;
+use gentoo_updater_fleet::message::{
+    BuilderCleaned, CleanBuilder, Command, Event, Failure, FailureClass,
+};
+use gentoo_updater_hosts::job::JobOutcome;
+use gentoo_updater_portage::command;
+use gentoo_updater_portage::outcome;
+use gentoo_updater_runtime::{Context, emerge, jobs, vdb, wrong_command};
+
+use crate::plan;
+
+/// Where builds work; all of a run's folder is the run's.
+const WORK: &str = "/var/tmp/gentoo-updater";
+
+/// Cleans builders.
+pub(crate) struct CleanHandler {
+    context: Context,
+}
+
+impl CleanHandler {
+    pub(crate) fn new(context: Context) -> Self {
+        Self { context }
+    }
+
+    async fn clean(&self, order: &CleanBuilder) -> Result<BuilderCleaned, Failure> {
+        let host = self.context.machines.builder(&order.builder).await?;
+        let host = host.as_ref();
+        let before = vdb::installed_before(host, order.run).await?;
+        let now = vdb::installed(host).await?;
+        let to_remove = plan::to_remove(&before, &now);
+        if !to_remove.is_empty() {
+            let description = jobs::Description {
+                id: format!("clean-{}-{}", order.run, order.attempt),
+                log: "clean.log".to_owned(),
+                run: order.run,
+            };
+            let line = command::depclean(&to_remove);
+            let program = emerge::in_own_environment(line, &[])
+                .timeout(self.context.settings.policy.install_timeout);
+            let ended = jobs::run(host, &description, program).await?;
+            // Exit code 1 also means that all of it is needed by now: what counts is what is there.
+            if !matches!(ended.outcome, JobOutcome::Exited(0 | 1)) {
+                let message = format!("emerge --depclean on {} did not end well", order.builder);
+                let log_path = format!("{}:{}", order.builder, ended.log_path);
+                let failure = Failure::new(FailureClass::Transient, "DepcleanFailed", message)
+                    .with_log(outcome::last_lines(&ended.log, 25), log_path);
+                return Err(failure);
+            }
+        }
+        let after = vdb::installed(host).await?;
+        jobs::sweep(host, order.run, &[WORK]).await?;
+        Ok(BuilderCleaned {
+            run: order.run,
+            builder: order.builder.clone(),
+            attempt: order.attempt,
+            removed: plan::removed(&plan::to_remove(&before, &now), &after),
+            kept: plan::kept(&to_remove, &after),
+            updated: plan::updated(&before, &after),
+        })
+    }
+}
+
+#[async_trait]
+impl Handler for CleanHandler {
+    async fn handle(&self, command: &Command) -> Event {
+        let Command::CleanBuilder(order) = command else {
+            return self.failed(command, wrong_command(command));
+        };
+        match self.clean(order).await {
+            Ok(cleaned) => Event::BuilderCleaned(cleaned),
+            Err(failure) => order.failed(failure),
+        }
+    }
+
+    fn failed(&self, command: &Command, failure: Failure) -> Event {
+        command.failed(None, failure)
+    }
+}

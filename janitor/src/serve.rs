@@ -1,0 +1,44 @@
+//! One janitor from its start to its end.
+
+use std::sync::Arc;
+
+use gentoo_updater_bus::topology;
+use gentoo_updater_bus::worker::{self, WorkerSpec};
+use gentoo_updater_fleet::message::Role;
+use gentoo_updater_fleet::name::BuilderName;
+use gentoo_updater_runtime::{Context, worker_id};
+
+use crate::handler::CleanHandler;
+
+/// Cleans these builders until the context is stopped.
+///
+/// # Errors
+/// When the configuration names no such builder, or the bus or the state directory cannot be
+/// used.
+pub async fn serve(
+    context: &Context,
+    instance: &str,
+    builders: Vec<BuilderName>,
+) -> anyhow::Result<()> {
+    for builder in &builders {
+        if !context.settings.builders.contains_key(builder) {
+            anyhow::bail!("the configuration names no builder {builder}");
+        }
+    }
+    let id = worker_id("janitor", instance)?;
+    let policy = &context.settings.policy;
+    let spec = WorkerSpec {
+        state_directory: context.state_of(&id),
+        id,
+        role: Role::Janitor,
+        queues: builders.iter().map(topology::clean_queue).collect(),
+        slots: policy.parallel_installs,
+        heartbeat: policy.heartbeat,
+        grace: policy.grace,
+        read_back: true,
+        builder: None,
+    };
+    let handler = Arc::new(CleanHandler::new(context.clone()));
+    worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
+    Ok(())
+}

@@ -1,0 +1,357 @@
+//! What a guest's document means: its updates, or why it is not to be believed.
+//!
+//! Nothing here reads or writes anything but its arguments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gentoo_updater_fleet::message::{
+    Change, Failure, FailureClass, Finding, FindingKind, Identity, InstalledPackage, Purpose,
+    RepositoryRevision, SubslotBinding, Update,
+};
+use gentoo_updater_portage::atom::{Atom, Candidate};
+use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::cpv::Cpv;
+use gentoo_updater_portage::name::UseFlag;
+use gentoo_updater_portage::plan::{self, Notice, NoticeKind, Row, RowKind};
+
+use crate::document::{Document, FORMAT, Installed, Metadata};
+use crate::needs::{Present, needs_of};
+
+/// What a guest needs and has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What machine it is.
+    pub identity: Identity,
+    /// What it needs, in the order of Portage's plan.
+    pub updates: Vec<Update>,
+    /// What it has.
+    pub installed: Vec<InstalledPackage>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads a guest's document.
+///
+/// # Errors
+/// A [`Failure`] that names the cause, whenever the plan could be shorter than the truth: a
+/// repository that is missing, a profile that is broken, a row that is not understood, a
+/// conflict that Portage could not solve. An empty answer is believed only when nothing speaks
+/// against it.
+pub fn interpret(document: &Document) -> Result<Answer, Failure> {
+    if document.format != FORMAT {
+        let found = document.format;
+        let message = format!("the guest's answer has format {found}; this scanner reads {FORMAT}");
+        return Err(permanent("DocumentNotUnderstood", message));
+    }
+    if let Some(error) = &document.error {
+        let said = document.plan.as_ref().map(|plan| plan.stderr.trim()).unwrap_or_default();
+        return Err(permanent("PortageBroken", format!("Portage cannot start: {error}\n{said}")));
+    }
+    check_repositories(document)?;
+    check_platform(document)?;
+    let output = document
+        .plan
+        .as_ref()
+        .ok_or_else(|| permanent("DocumentNotUnderstood", "the guest sent no plan".to_owned()))?;
+    let plan = plan::parse(&output.stdout, &output.stderr, output.status)
+        .map_err(|error| permanent("PlanNotUnderstood", error.to_string()))?;
+    let installed = installed_packages(document)?;
+    let mut findings = Vec::new();
+    for notice in &plan.notices {
+        findings.extend(judge(notice, &installed)?);
+    }
+    if output.status != 0 {
+        let said = output.stderr.trim();
+        let message =
+            format!("emerge ended with exit code {} and these words:\n{said}", output.status);
+        return Err(permanent("PlanFailed", message));
+    }
+    let updates = updates(document, &plan.rows, &mut findings)?;
+    Ok(Answer { identity: identity(document), updates, installed, findings })
+}
+
+fn permanent(cause: &str, message: String) -> Failure {
+    Failure::new(FailureClass::Permanent, cause, message)
+}
+
+fn check_repositories(document: &Document) -> Result<(), Failure> {
+    if document.repositories.is_empty() {
+        let message = "the guest has no ebuild repository; see /etc/portage/repos.conf".to_owned();
+        return Err(permanent("RepositoryMissing", message));
+    }
+    for repository in &document.repositories {
+        let name = repository.name.as_deref().unwrap_or("without a name");
+        if !repository.exists {
+            let location = repository.location.as_deref().unwrap_or("an unknown place");
+            let message = format!(
+                "the ebuild repository {name} is not at {location}: mount or sync it, or take it \
+                 out of /etc/portage/repos.conf"
+            );
+            return Err(permanent("RepositoryMissing", message));
+        }
+    }
+    Ok(())
+}
+
+/// `-march=native` names a different machine on every machine.
+fn check_platform(document: &Document) -> Result<(), Failure> {
+    for name in ["CFLAGS", "CXXFLAGS"] {
+        let value = document.settings.get(name).map(String::as_str).unwrap_or_default();
+        if value.split_whitespace().any(|flag| matches!(flag, "-march=native" | "-mcpu=native")) {
+            let message = format!(
+                "{name} is {value:?}: with \"native\" the same words make different binaries on \
+                 different machines; write what `gcc -march=native -Q --help=target` prints for \
+                 the oldest machine of the platform"
+            );
+            return Err(permanent("NativeCompilerFlags", message));
+        }
+    }
+    Ok(())
+}
+
+fn identity(document: &Document) -> Identity {
+    let repositories = document.repositories.iter().filter_map(|repository| {
+        Some(RepositoryRevision {
+            name: repository.name.as_ref()?.parse().ok()?,
+            location: repository.location.clone().unwrap_or_default(),
+            revision: repository.revision.clone(),
+        })
+    });
+    Identity {
+        portage_version: document.portage_version.clone(),
+        profile: document.profile.clone().unwrap_or_default(),
+        settings: document.settings.clone(),
+        repositories: repositories.collect(),
+    }
+}
+
+fn installed_packages(document: &Document) -> Result<Vec<InstalledPackage>, Failure> {
+    document.installed.iter().map(installed_package).collect()
+}
+
+fn installed_package(installed: &Installed) -> Result<InstalledPackage, Failure> {
+    let mut bindings = Vec::new();
+    for text in &installed.bindings {
+        let atom: Atom = text.parse().map_err(|error| {
+            let message = format!("the installed {} is bound to {text:?}: {error}", installed.cpv);
+            permanent("DependencyNotUnderstood", message)
+        })?;
+        if let Some(slot) = atom.bound_slot() {
+            bindings.push(SubslotBinding { package: atom.category_package().clone(), slot });
+        }
+    }
+    bindings.sort();
+    bindings.dedup();
+    Ok(InstalledPackage {
+        cpv: installed.cpv.clone(),
+        slot: installed.slot.clone(),
+        repository: installed.repository.clone(),
+        build_id: installed.build_id,
+        bindings,
+    })
+}
+
+/// What a notice means: something to know, or a reason not to believe the plan.
+fn judge(notice: &Notice, installed: &[InstalledPackage]) -> Result<Option<Finding>, Failure> {
+    let text = notice.text.trim().to_owned();
+    let finding = |kind| Ok(Some(Finding { kind, text: text.clone() }));
+    match &notice.kind {
+        NoticeKind::WorldAtomWithoutEbuild { atoms } => world_atoms(atoms, installed),
+        NoticeKind::RepositoryMissing => Err(permanent("RepositoryMissing", text)),
+        NoticeKind::ProfileBroken => Err(permanent("ProfileBroken", text)),
+        NoticeKind::Masked => Err(permanent("Masked", text)),
+        NoticeKind::NoEbuild => Err(permanent("NoEbuild", text)),
+        NoticeKind::Autounmask => Err(permanent("ConfigurationChangeNeeded", text)),
+        NoticeKind::SlotConflict => Err(permanent("SlotConflict", text)),
+        NoticeKind::Circular => Err(permanent("CircularDependencies", text)),
+        NoticeKind::RequiredUse => Err(permanent("RequiredUseUnsatisfied", text)),
+        NoticeKind::Blocked => Err(permanent("Blocked", text)),
+        NoticeKind::NewsUnread => finding(FindingKind::NewsUnread),
+        NoticeKind::SkippedUpdates => finding(FindingKind::UpdateSkipped),
+        NoticeKind::InstalledMasked => finding(FindingKind::InstalledMasked),
+        _ => finding(FindingKind::Other),
+    }
+}
+
+/// A world atom whose ebuild is gone is worth a word when the package is installed: it stays as
+/// it is. When it is not installed, the guest asks for something that nobody can give, and its
+/// plan is shorter than what its administrator wants.
+fn world_atoms(
+    atoms: &[Atom],
+    installed: &[InstalledPackage],
+) -> Result<Option<Finding>, Failure> {
+    let is_installed = |atom: &&Atom| installed.iter().any(|package| matches(atom, package));
+    let (present, absent): (Vec<&Atom>, Vec<&Atom>) = atoms.iter().partition(is_installed);
+    let list = |atoms: &[&Atom]| {
+        atoms.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    if !absent.is_empty() {
+        let message = format!(
+            "the world file names {}, which is not installed and has no ebuild that this guest \
+             accepts: add the repository that has it, or take it out with emerge --deselect",
+            list(&absent)
+        );
+        return Err(permanent("WorldAtomWithoutEbuild", message));
+    }
+    if present.is_empty() {
+        return Ok(None);
+    }
+    let text = format!("no ebuild any more, stays installed as it is: {}", list(&present));
+    Ok(Some(Finding { kind: FindingKind::WorldAtomWithoutEbuild, text }))
+}
+
+fn matches(atom: &Atom, package: &InstalledPackage) -> bool {
+    atom.matches(&Candidate {
+        cpv: &package.cpv,
+        slot: &package.slot,
+        repository: package.repository.as_ref(),
+        build_id: None,
+    })
+}
+
+fn updates(
+    document: &Document,
+    rows: &[Row],
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Update>, Failure> {
+    let mut planned: Vec<(&Row, &Metadata)> = Vec::new();
+    for row in rows {
+        match row.kind {
+            RowKind::Ebuild => planned.push((row, metadata_of(document, row)?)),
+            RowKind::NoMerge => {}
+            RowKind::Uninstall => findings.push(Finding {
+                kind: FindingKind::Other,
+                text: format!("Portage will remove {}, which blocks an update", row.cpv),
+            }),
+            RowKind::Binary => {
+                let message = format!("{} is a binary in a plan that was made of ebuilds", row.cpv);
+                return Err(permanent("PlanNotUnderstood", message));
+            }
+        }
+    }
+    let present = after_the_update(document, &planned);
+    let mut updates = Vec::new();
+    for (row, metadata) in &planned {
+        let needs = needs_of(&row.cpv, metadata, &present)?;
+        let enabled: BTreeSet<&UseFlag> = row.use_flags.enabled.iter().collect();
+        let flag_state = |flag: &UseFlag| {
+            (flag.clone(), enabled.contains(flag) || metadata.enabled.contains(flag))
+        };
+        let key = BuildKey {
+            cpv: row.cpv.clone(),
+            slot: row.slot.clone(),
+            repository: row.repository.clone().ok_or_else(|| {
+                permanent("PlanNotUnderstood", format!("{} names no repository", row.cpv))
+            })?,
+            ebuild_digest: metadata.ebuild_digest.clone(),
+            use_flags: metadata.iuse.iter().map(flag_state).collect(),
+            bindings: needs.bindings,
+            environment_digest: metadata.environment_digest.clone(),
+        };
+        updates.push(Update {
+            key,
+            change: change_of(row),
+            previous: row.previous.iter().map(|previous| previous.version.to_string()).collect(),
+            purpose: Purpose::Runtime,
+            build_needs: needs.build,
+            runtime_needs: needs.runtime,
+        });
+    }
+    mark_what_only_builds_need(document, &mut updates);
+    Ok(updates)
+}
+
+fn metadata_of<'a>(document: &'a Document, row: &Row) -> Result<&'a Metadata, Failure> {
+    let repository = row.repository.as_ref().map(ToString::to_string).unwrap_or_default();
+    let name = format!("{}::{repository}", row.cpv);
+    document.metadata.get(&name).ok_or_else(|| {
+        permanent("MetadataMissing", format!("the guest knows no metadata of {name}"))
+    })
+}
+
+/// The packages that the guest will have: what is planned, and what is installed and not
+/// replaced by it.
+fn after_the_update<'a>(
+    document: &'a Document,
+    planned: &[(&'a Row, &'a Metadata)],
+) -> Vec<Present<'a>> {
+    let replaced: BTreeSet<_> =
+        planned.iter().map(|(row, _)| (&row.cpv.category_package, &row.slot.slot)).collect();
+    let new = planned.iter().map(|(row, _)| Present {
+        cpv: &row.cpv,
+        slot: &row.slot,
+        repository: row.repository.as_ref(),
+        is_planned: true,
+    });
+    let stays = document
+        .installed
+        .iter()
+        .filter(|old| !replaced.contains(&(&old.cpv.category_package, &old.slot.slot)))
+        .map(|old| Present {
+            cpv: &old.cpv,
+            slot: &old.slot,
+            repository: old.repository.as_ref(),
+            is_planned: false,
+        });
+    new.chain(stays).collect()
+}
+
+fn change_of(row: &Row) -> Change {
+    let status = &row.status;
+    if status.downgrade {
+        Change::Downgrade
+    } else if status.upgrade {
+        Change::Upgrade
+    } else if status.new_slot {
+        Change::NewSlot
+    } else if status.new {
+        Change::New
+    } else if status.rebuild {
+        Change::Rebuild
+    } else {
+        Change::Reinstall
+    }
+}
+
+/// A new package that only the DEPEND or BDEPEND of others reaches is no business of a guest
+/// that installs binaries.
+fn mark_what_only_builds_need(document: &Document, updates: &mut [Update]) {
+    let world: Vec<Atom> = document.world.iter().filter_map(|text| text.parse().ok()).collect();
+    let is_wanted = |update: &Update| {
+        world.iter().any(|atom| {
+            atom.matches(&Candidate {
+                cpv: &update.key.cpv,
+                slot: &update.key.slot,
+                repository: Some(&update.key.repository),
+                build_id: None,
+            })
+        })
+    };
+    let needed_by_builds: BTreeSet<Cpv> =
+        updates.iter().flat_map(|update| update.build_needs.iter().cloned()).collect();
+    let is_suspect = |update: &Update| {
+        matches!(update.change, Change::New | Change::NewSlot)
+            && needed_by_builds.contains(&update.key.cpv)
+            && !is_wanted(update)
+    };
+    let runtime_needs: BTreeMap<Cpv, BTreeSet<Cpv>> = updates
+        .iter()
+        .map(|update| (update.key.cpv.clone(), update.runtime_needs.clone()))
+        .collect();
+    let mut kept: BTreeSet<Cpv> = BTreeSet::new();
+    let mut open: Vec<Cpv> = updates
+        .iter()
+        .filter(|update| !is_suspect(update))
+        .map(|update| update.key.cpv.clone())
+        .collect();
+    while let Some(cpv) = open.pop() {
+        if kept.insert(cpv.clone()) {
+            open.extend(runtime_needs.get(&cpv).into_iter().flatten().cloned());
+        }
+    }
+    for update in updates {
+        if !kept.contains(&update.key.cpv) {
+            update.purpose = Purpose::BuildOnly;
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! One scanner from its start to its end.
+
+use std::sync::Arc;
+
+use gentoo_updater_bus::topology;
+use gentoo_updater_bus::worker::{self, WorkerSpec};
+use gentoo_updater_fleet::message::Role;
+use gentoo_updater_runtime::{Context, worker_id};
+
+use crate::handler::ScanHandler;
+
+/// Scans until the context is stopped.
+///
+/// # Errors
+/// When the bus or the state directory cannot be used.
+pub async fn serve(context: &Context, instance: &str) -> anyhow::Result<()> {
+    let id = worker_id("scanner", instance)?;
+    let policy = &context.settings.policy;
+    let spec = WorkerSpec {
+        state_directory: context.state_of(&id),
+        id,
+        role: Role::Scanner,
+        queues: vec![topology::SCAN.to_owned()],
+        slots: policy.parallel_scans,
+        heartbeat: policy.heartbeat,
+        grace: policy.grace,
+        read_back: true,
+        builder: None,
+    };
+    let handler = Arc::new(ScanHandler::new(context.clone()));
+    worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Events in one line, for people.
+
+use crate::message::{Event, RunKind, RunOutcome};
+
+/// What happened, in one line.
+pub fn describe(event: &Event) -> String {
+    match event {
+        Event::RunRequested(e) => {
+            let what = match e.kind {
+                RunKind::Update => "update",
+                RunKind::ScanOnly => "scan",
+            };
+            format!(
+                "run {}: {what} of {} guests requested",
+                e.run.short(),
+                e.guests.len()
+            )
+        }
+        Event::CommandIssued(e) => {
+            format!(
+                "{} (attempt {}) issued to {}",
+                e.work.task, e.work.attempt, e.queue
+            )
+        }
+        Event::WorkStarted(e) => {
+            format!(
+                "{} (attempt {}) claimed by {}",
+                e.work.task, e.work.attempt, e.worker
+            )
+        }
+        Event::GuestScanned(e) => {
+            format!(
+                "{}: {} updates, {} installed",
+                e.guest,
+                e.updates.len(),
+                e.installed.len()
+            )
+        }
+        Event::ScanFailed(e) => format!("{}: scan failed: {}", e.guest, e.failure.cause),
+        Event::BatchPlanned(e) => format!(
+            "batch of {} jobs for {} guests",
+            e.batch.jobs.len(),
+            e.batch.guests.len()
+        ),
+        Event::PackageBuilt(e) => {
+            let how = if e.reused { "reused" } else { "built" };
+            format!(
+                "{}-{} {how} on {}",
+                e.binary.cpv, e.binary.build_id, e.builder
+            )
+        }
+        Event::BuildFailed(e) => format!("job {} failed: {}", e.job.short(), e.failure.cause),
+        Event::GuestUpdated(e) => format!(
+            "{}: updated, {} changes, {} held back",
+            e.guest,
+            e.changes.len(),
+            e.held.len()
+        ),
+        Event::InstallFailed(e) => format!("{}: install failed: {}", e.guest, e.failure.cause),
+        Event::BuilderCleaned(e) => format!(
+            "{}: cleaned, {} removed, {} kept",
+            e.builder,
+            e.removed.len(),
+            e.kept.len()
+        ),
+        Event::CleanFailed(e) => format!("{}: cleaning failed: {}", e.builder, e.failure.cause),
+        Event::TaskAbandoned(e) => format!("{} given up: {}", e.work.task, e.failure.cause),
+        Event::RunFinished(e) => {
+            let how = match e.outcome {
+                RunOutcome::Complete => "complete",
+                RunOutcome::WithFailures => "finished with failures",
+            };
+            format!("run {}: {how}", e.run.short())
+        }
+        Event::WorkerRegistered(e) => format!("{} came up", e.worker),
+        Event::WorkerAlive(e) => format!("{} lives", e.worker),
+        Event::PlannerAlive(e) => format!("{} lives", e.worker),
+    }
+}

@@ -1,0 +1,216 @@
+//! Fixtures: small updates, guests and histories.
+#![allow(dead_code, unreachable_pub)]
+
+use std::collections::BTreeMap;
+
+use gentoo_updater_fleet::message::*;
+use gentoo_updater_fleet::name::*;
+use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::cpv::Cpv;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub fn run_id() -> RunId {
+    RunId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001))
+}
+
+pub fn cpv(text: &str) -> Cpv {
+    text.parse().unwrap()
+}
+
+pub fn guest(name: &str) -> GuestName {
+    name.parse().unwrap()
+}
+
+pub fn worker(name: &str) -> WorkerId {
+    name.parse().unwrap()
+}
+
+pub fn platform() -> PlatformName {
+    "default".parse().unwrap()
+}
+
+/// A row of a plan: an upgrade in slot 0.
+pub fn update(name: &str) -> Update {
+    Update {
+        key: BuildKey {
+            cpv: cpv(name),
+            slot: "0".parse().unwrap(),
+            repository: "gentoo".parse().unwrap(),
+            ebuild_digest: HexDigest::sha256(name.as_bytes()),
+            use_flags: BTreeMap::new(),
+            bindings: BTreeMap::new(),
+            environment_digest: None,
+        },
+        change: Change::Upgrade,
+        previous: Vec::new(),
+        purpose: Purpose::Runtime,
+        build_needs: Default::default(),
+        runtime_needs: Default::default(),
+    }
+}
+
+pub trait UpdateExt {
+    fn flag(self, flag: &str, on: bool) -> Self;
+    fn slot(self, slot: &str) -> Self;
+    fn needs_to_build(self, name: &str) -> Self;
+    fn needs_to_run(self, name: &str) -> Self;
+    fn bound_to(self, package: &str, slot: &str) -> Self;
+    fn only_for_builds(self) -> Self;
+}
+
+impl UpdateExt for Update {
+    fn flag(mut self, flag: &str, on: bool) -> Self {
+        self.key.use_flags.insert(flag.parse().unwrap(), on);
+        self
+    }
+    fn slot(mut self, slot: &str) -> Self {
+        self.key.slot = slot.parse().unwrap();
+        self
+    }
+    fn needs_to_build(mut self, name: &str) -> Self {
+        self.build_needs.insert(cpv(name));
+        self
+    }
+    fn needs_to_run(mut self, name: &str) -> Self {
+        self.runtime_needs.insert(cpv(name));
+        self
+    }
+    fn bound_to(mut self, package: &str, slot: &str) -> Self {
+        self.key
+            .bindings
+            .insert(package.parse().unwrap(), slot.parse().unwrap());
+        self
+    }
+    fn only_for_builds(mut self) -> Self {
+        self.purpose = Purpose::BuildOnly;
+        self.change = Change::New;
+        self
+    }
+}
+
+pub fn installed(name: &str, slot: &str, bindings: &[(&str, &str)]) -> InstalledPackage {
+    InstalledPackage {
+        cpv: cpv(name),
+        slot: slot.parse().unwrap(),
+        repository: None,
+        build_id: None,
+        bindings: bindings
+            .iter()
+            .map(|(package, slot)| SubslotBinding {
+                package: package.parse().unwrap(),
+                slot: slot.parse().unwrap(),
+            })
+            .collect(),
+    }
+}
+
+pub fn scanned(name: &str, updates: Vec<Update>, installed: Vec<InstalledPackage>) -> GuestScanned {
+    GuestScanned {
+        run: run_id(),
+        guest: guest(name),
+        attempt: 1,
+        identity: Identity::default(),
+        updates,
+        installed,
+        findings: Vec::new(),
+    }
+}
+
+pub fn binary(key: &BuildKey, build_id: u32) -> Binary {
+    Binary {
+        cpv: key.cpv.clone(),
+        slot: key.slot.clone(),
+        build_id,
+        path: format!(
+            "{}/{}-{build_id}.gpkg.tar",
+            key.cpv.category_package,
+            key.cpv.pf()
+        ),
+        size: 1000,
+        sha256: key.digest().to_string(),
+    }
+}
+
+pub fn built(job: &Job) -> Event {
+    Event::PackageBuilt(PackageBuilt {
+        run: run_id(),
+        job: job.id.clone(),
+        attempt: 1,
+        builder: "b1".parse().unwrap(),
+        binary: binary(&job.key, 1),
+        reused: false,
+        duration_ms: 1000,
+        findings: Vec::new(),
+    })
+}
+
+pub fn permanent(cause: &str) -> Failure {
+    Failure::new(FailureClass::Permanent, cause, "it does not work")
+}
+
+pub fn transient(cause: &str) -> Failure {
+    Failure::new(FailureClass::Transient, cause, "it does not work now")
+}
+
+/// A fleet with a clock that is set by hand.
+#[derive(Default)]
+pub struct History {
+    pub fleet: Fleet,
+    pub offset: u64,
+    pub seconds: i64,
+    pub events: Vec<(u64, Envelope<Event>)>,
+}
+
+impl History {
+    /// A run of these guests has been requested.
+    pub fn requested(guests: &[&str]) -> Self {
+        let mut history = Self::default();
+        history.say(Event::RunRequested(RunRequested {
+            run: run_id(),
+            kind: RunKind::Update,
+            guests: guests
+                .iter()
+                .map(|name| (guest(name), platform()))
+                .collect(),
+        }));
+        history
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_second(1_767_225_600 + self.seconds).unwrap()
+    }
+
+    pub fn say(&mut self, event: Event) {
+        let envelope = Envelope::new(worker("test@1"), self.now(), event);
+        self.fleet.apply(self.offset, &envelope);
+        self.events.push((self.offset, envelope));
+        self.offset += 1;
+    }
+
+    pub fn run(&self) -> &gentoo_updater_fleet::state::Run {
+        &self.fleet.runs[&run_id()]
+    }
+
+    pub fn claim(&mut self, task: Task, attempt: u32, by: &str) {
+        let work = WorkKey {
+            run: run_id(),
+            task,
+            attempt,
+        };
+        self.say(Event::WorkStarted(WorkStarted {
+            work,
+            worker: worker(by),
+            builder: None,
+        }));
+    }
+
+    pub fn job(&self, name: &str) -> Job {
+        let jobs = self.run().jobs.as_ref().unwrap();
+        jobs.values()
+            .find(|job| job.key.cpv == cpv(name))
+            .unwrap()
+            .clone()
+    }
+}

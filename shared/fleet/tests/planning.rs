@@ -1,0 +1,164 @@
+//! Merging answers and closing sets.
+
+mod common;
+
+use common::*;
+use gentoo_updater_fleet::batch::{Answer, merge};
+use gentoo_updater_fleet::closing::close;
+use gentoo_updater_fleet::message::{Batch, HoldReason, Update};
+
+fn merge_of(guests: &[(&str, Vec<Update>)]) -> Batch {
+    let names: Vec<_> = guests.iter().map(|(name, _)| guest(name)).collect();
+    let platform = platform();
+    let answers: Vec<Answer<'_>> = guests
+        .iter()
+        .zip(&names)
+        .map(|((_, updates), guest)| Answer {
+            guest,
+            platform: &platform,
+            updates,
+        })
+        .collect();
+    merge(&answers)
+}
+
+#[test]
+fn guests_that_agree_share_one_job() {
+    let batch = merge_of(&[("g1", vec![update("a/a-2")]), ("g2", vec![update("a/a-2")])]);
+    assert_eq!(batch.jobs.len(), 1);
+    assert_eq!(batch.jobs[0].wanted_by.len(), 2);
+}
+
+#[test]
+fn one_flag_of_difference_makes_two_jobs_and_each_guest_wants_its_own() {
+    let batch = merge_of(&[
+        ("g1", vec![update("a/a-2").flag("ssl", true)]),
+        ("g2", vec![update("a/a-2").flag("ssl", false)]),
+    ]);
+    assert_eq!(batch.jobs.len(), 2);
+    let wanted = |name| &batch.guests[&guest(name)].wants[&cpv("a/a-2")];
+    assert_ne!(wanted("g1"), wanted("g2"));
+}
+
+#[test]
+fn one_binding_of_difference_makes_two_jobs() {
+    let batch = merge_of(&[
+        ("g1", vec![update("a/a-2").bound_to("l/l", "0/1")]),
+        ("g2", vec![update("a/a-2").bound_to("l/l", "0/2")]),
+    ]);
+    assert_eq!(batch.jobs.len(), 2);
+}
+
+#[test]
+fn what_only_builds_need_is_built_and_wanted_by_nobody() {
+    let batch = merge_of(&[(
+        "g1",
+        vec![
+            update("a/tool-1").only_for_builds(),
+            update("a/a-2").needs_to_build("a/tool-1"),
+        ],
+    )]);
+    let job = |name| {
+        batch
+            .jobs
+            .iter()
+            .find(|job| job.key.cpv == cpv(name))
+            .unwrap()
+    };
+    assert!(job("a/tool-1").wanted_by.is_empty());
+    assert!(job("a/a-2").build_needs.contains(&job("a/tool-1").id));
+    assert_eq!(batch.guests[&guest("g1")].wants.len(), 1);
+}
+
+fn held(
+    updates: Vec<Update>,
+    installed: Vec<gentoo_updater_fleet::message::InstalledPackage>,
+    without: &str,
+) -> Vec<(String, HoldReason)> {
+    let scan = scanned("g1", updates, installed);
+    let closed = close(&scan, |package| *package != cpv(without));
+    for update in &closed.install {
+        assert!(!closed.held.iter().any(|held| held.cpv == update.key.cpv));
+    }
+    closed
+        .held
+        .into_iter()
+        .map(|held| (held.cpv.to_string(), held.reason))
+        .collect()
+}
+
+#[test]
+fn what_needs_a_failed_package_is_held_back_however_far_away() {
+    let held = held(
+        vec![
+            update("a/failed-2"),
+            update("a/near-2").needs_to_run("a/failed-2"),
+            update("a/far-2").needs_to_run("a/near-2"),
+            update("a/free-2"),
+        ],
+        vec![],
+        "a/failed-2",
+    );
+    assert_eq!(
+        held,
+        [
+            ("a/failed-2".to_owned(), HoldReason::BuildFailed),
+            ("a/far-2".to_owned(), HoldReason::Needs(cpv("a/near-2"))),
+            ("a/near-2".to_owned(), HoldReason::Needs(cpv("a/failed-2"))),
+        ]
+    );
+}
+
+#[test]
+fn a_library_whose_new_subslot_would_break_an_installed_package_is_held_back() {
+    let held = held(
+        vec![
+            update("l/l-2").slot("0/2"),
+            update("a/a-1").bound_to("l/l", "0/2"),
+        ],
+        vec![
+            installed("l/l-1", "0/1", &[]),
+            installed("a/a-1", "0", &[("l/l", "0/1")]),
+        ],
+        "a/a-1",
+    );
+    assert_eq!(held.len(), 2);
+    assert_eq!(
+        held[1],
+        ("l/l-2".to_owned(), HoldReason::WouldBreak(cpv("a/a-1")))
+    );
+}
+
+#[test]
+fn holding_the_library_holds_everything_that_is_bound_to_its_new_subslot() {
+    let held = held(
+        vec![
+            update("l/l-2").slot("0/2"),
+            update("a/broken-1")
+                .bound_to("l/l", "0/2")
+                .needs_to_build("l/l-2"),
+            update("a/good-2")
+                .bound_to("l/l", "0/2")
+                .needs_to_build("l/l-2"),
+        ],
+        vec![installed("a/broken-1", "0", &[("l/l", "0/1")])],
+        "a/broken-1",
+    );
+    let names: Vec<&str> = held.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["a/broken-1", "a/good-2", "l/l-2"]);
+}
+
+#[test]
+fn a_library_and_its_rebuilt_dependants_go_together() {
+    let held = held(
+        vec![
+            update("l/l-2").slot("0/2"),
+            update("a/a-1")
+                .bound_to("l/l", "0/2")
+                .needs_to_build("l/l-2"),
+        ],
+        vec![installed("a/a-1", "0", &[("l/l", "0/1")])],
+        "a/none-1",
+    );
+    assert!(held.is_empty());
+}

@@ -1,0 +1,298 @@
+//! The form of every message on the wire, held fast by golden files.
+//!
+//! A difference means that workers of two versions no longer understand each other. Where it is
+//! meant, `UPDATE_GOLDEN=1 cargo test -p gentoo-updater-fleet --test wire` writes the files anew.
+
+mod common;
+
+use std::path::Path;
+
+use common::*;
+use gentoo_updater_fleet::message::*;
+use gentoo_updater_fleet::name::*;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+fn key() -> Update {
+    update("dev-libs/libbeta-1.0")
+        .flag("doc", false)
+        .flag("fast", true)
+        .bound_to("dev-libs/libalpha", "0/2")
+        .needs_to_build("dev-libs/libalpha-2.0")
+        .needs_to_run("dev-libs/libalpha-2.0")
+}
+
+fn job() -> Job {
+    let answer = gentoo_updater_fleet::batch::Answer {
+        guest: &guest("g1"),
+        platform: &platform(),
+        updates: &[key()],
+    };
+    gentoo_updater_fleet::batch::merge(&[answer]).jobs.remove(0)
+}
+
+fn work() -> WorkKey {
+    WorkKey {
+        run: run_id(),
+        task: Task::Build(job().id),
+        attempt: 1,
+    }
+}
+
+fn failure() -> Failure {
+    permanent("CompileFailure").with_log(vec!["error: no".to_owned()], "b1:/var/log/x.log")
+}
+
+fn change() -> PackageChange {
+    PackageChange {
+        before: Some(cpv("a/a-1")),
+        after: Some(cpv("a/a-2")),
+    }
+}
+
+fn finding() -> Finding {
+    Finding {
+        kind: FindingKind::NewsUnread,
+        text: "1 news item".to_owned(),
+    }
+}
+
+fn held() -> HeldBack {
+    HeldBack {
+        cpv: cpv("a/a-2"),
+        reason: HoldReason::Needs(cpv("a/b-2")),
+    }
+}
+
+fn events() -> Vec<Event> {
+    let (run, attempt) = (run_id(), 1);
+    let builder: BuilderName = "b1".parse().unwrap();
+    vec![
+        Event::RunRequested(RunRequested {
+            run,
+            kind: RunKind::Update,
+            guests: [(guest("g1"), platform())].into(),
+        }),
+        Event::CommandIssued(CommandIssued {
+            command: CommandId(Uuid::nil()),
+            work: work(),
+            queue: "build.default".to_owned(),
+        }),
+        Event::WorkStarted(WorkStarted {
+            work: work(),
+            worker: worker("builder@b1"),
+            builder: Some(builder.clone()),
+        }),
+        Event::GuestScanned(GuestScanned {
+            findings: vec![finding()],
+            ..scanned(
+                "g1",
+                vec![key()],
+                vec![installed(
+                    "dev-libs/libbeta-1.0",
+                    "0",
+                    &[("dev-libs/libalpha", "0/1")],
+                )],
+            )
+        }),
+        Event::ScanFailed(ScanFailed {
+            run,
+            guest: guest("g1"),
+            attempt,
+            failure: failure(),
+        }),
+        Event::BatchPlanned(BatchPlanned {
+            run,
+            batch: Batch {
+                jobs: vec![job()],
+                guests: [(
+                    guest("g1"),
+                    GuestPlan {
+                        wants: [(cpv("dev-libs/libbeta-1.0"), job().id)].into(),
+                    },
+                )]
+                .into(),
+            },
+        }),
+        built(&job()),
+        Event::BuildFailed(BuildFailed {
+            run,
+            job: job().id,
+            attempt,
+            builder: Some(builder.clone()),
+            failure: failure(),
+        }),
+        Event::GuestUpdated(GuestUpdated {
+            run,
+            guest: guest("g1"),
+            attempt,
+            changes: vec![change()],
+            held: vec![held()],
+            findings: vec![finding()],
+        }),
+        Event::InstallFailed(InstallFailed {
+            run,
+            guest: guest("g1"),
+            attempt,
+            failure: failure(),
+            changes: vec![change()],
+            held: vec![held()],
+            findings: vec![finding()],
+        }),
+        Event::BuilderCleaned(BuilderCleaned {
+            run,
+            builder: builder.clone(),
+            attempt,
+            removed: vec![PackageChange {
+                before: Some(cpv("a/a-1")),
+                after: None,
+            }],
+            kept: vec![finding()],
+            updated: vec![change()],
+        }),
+        Event::CleanFailed(CleanFailed {
+            run,
+            builder,
+            attempt,
+            failure: failure(),
+        }),
+        Event::TaskAbandoned(TaskAbandoned {
+            work: work(),
+            failure: failure(),
+        }),
+        Event::RunFinished(RunFinished {
+            run,
+            outcome: RunOutcome::WithFailures,
+        }),
+        Event::WorkerRegistered(WorkerRegistered {
+            worker: worker("builder@b1"),
+            role: Role::Builder,
+            queues: vec!["build.default".to_owned()],
+        }),
+        Event::WorkerAlive(WorkerAlive {
+            worker: worker("builder@b1"),
+            role: Role::Builder,
+            working_on: vec![work()],
+        }),
+        Event::PlannerAlive(PlannerAlive {
+            worker: worker("planner@1"),
+            beat: 7,
+        }),
+    ]
+}
+
+fn commands() -> Vec<Command> {
+    let (run, attempt) = (run_id(), 1);
+    vec![
+        Command::ScanGuest(ScanGuest {
+            run,
+            attempt,
+            guest: guest("g1"),
+        }),
+        Command::BuildPackage(BuildPackage {
+            run,
+            attempt,
+            job: job(),
+            dependencies: vec![binary(&update("dev-libs/libalpha-2.0").slot("0/2").key, 4)],
+        }),
+        Command::InstallPackages(InstallPackages {
+            run,
+            attempt,
+            guest: guest("g1"),
+            platform: platform(),
+            packages: vec![InstallPackage {
+                key: key().key,
+                change: Change::Rebuild,
+                binary: binary(&key().key, 2),
+            }],
+            held: vec![held()],
+        }),
+        Command::CleanBuilder(CleanBuilder {
+            run,
+            attempt,
+            builder: "b1".parse().unwrap(),
+        }),
+    ]
+}
+
+/// The message in its envelope, with an id and a time that stay.
+fn envelope<T>(message: T) -> Envelope<T>
+where
+    T: Serialize + DeserializeOwned,
+{
+    let mut envelope = Envelope::new(worker("test@1"), Timestamp::UNIX_EPOCH, message);
+    envelope.id = EventId(Uuid::nil());
+    envelope
+}
+
+fn check<T>(kind: &str, message: T)
+where
+    T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug + Clone,
+{
+    let envelope = envelope(message);
+    let written: serde_json::Value = serde_json::from_slice(&envelope.encode().unwrap()).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{kind}.v1.json"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let text = serde_json::to_string_pretty(&written).unwrap();
+        std::fs::write(&path, text + "\n").unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        written,
+        golden,
+        "{kind} is written otherwise than in {}",
+        path.display()
+    );
+    assert_eq!(Envelope::<T>::decode(text.as_bytes()).unwrap(), envelope);
+}
+
+#[test]
+fn every_event_is_written_as_its_golden_file_says() {
+    for event in events() {
+        check(event.kind(), event.clone());
+    }
+}
+
+#[test]
+fn every_command_is_written_as_its_golden_file_says() {
+    for command in commands() {
+        check(command.kind(), command.clone());
+    }
+}
+
+#[test]
+fn fields_that_a_newer_program_adds_are_passed_over() {
+    let mut value = serde_json::to_value(envelope(events().remove(0))).unwrap();
+    value["colour"] = "red".into();
+    value["body"]["colour"] = "red".into();
+    Envelope::<Event>::decode(value.to_string().as_bytes()).unwrap();
+}
+
+#[test]
+fn an_unknown_version_and_an_unknown_type_are_refused() {
+    let mut value = serde_json::to_value(envelope(events().remove(0))).unwrap();
+    value["v"] = 2.into();
+    let error = Envelope::<Event>::decode(value.to_string().as_bytes()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the message has version 2, this program reads version 1"
+    );
+    value["v"] = 1.into();
+    value["type"] = "FleetDeleted".into();
+    Envelope::<Event>::decode(value.to_string().as_bytes()).unwrap_err();
+}
+
+#[test]
+fn a_package_that_is_no_package_is_refused_with_its_name() {
+    let event = Event::GuestScanned(scanned("g1", vec![update("cat/pkg-1")], vec![]));
+    let text = serde_json::to_string(&envelope(event)).unwrap();
+    let hostile = text.replace("\"cat/pkg-1\"", "\"cat/pkg-1;touch x\"");
+    assert_ne!(text, hostile);
+    let error = Envelope::<Event>::decode(hostile.as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("cat/pkg-1;touch x"), "{error}");
+}

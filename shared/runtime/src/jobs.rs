@@ -1,0 +1,143 @@
+//! What changes a machine: detached, under the machine's lock, with a log that stays.
+
+use std::time::Duration;
+
+use gentoo_updater_fleet::message::{Failure, FailureClass};
+use gentoo_updater_fleet::name::RunId;
+use gentoo_updater_hosts::job::{self, JobId, JobOutcome, JobSpec, LockName};
+use gentoo_updater_hosts::{Command, Host};
+
+use crate::machines::{ask, failure_of_host};
+use crate::vdb::RUNS;
+
+/// Where the logs of detached programs are kept.
+pub const LOGS: &str = "/var/log/gentoo-updater";
+
+/// The lock that every program holds that runs emerge against the machine itself, so that no two
+/// of them change it at once.
+const MACHINE_LOCK: &str = "portage";
+
+/// How much of the end of a log is read to explain a failure.
+const LOG_BYTES: usize = 256 * 1024;
+
+/// Removes folders of runs that are older than a week.
+const SWEEP: &str = r#"
+for folder; do
+    if [ -d "$folder" ]; then find "$folder" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +; fi
+done
+"#;
+
+/// How long the spool of a program that has ended is kept.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What a detached program is called.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// Names the program on its machine. Whoever starts one of the same name attaches to it.
+    pub id: String,
+    /// The name of its log below the folder of the run.
+    pub log: String,
+    /// The run that it belongs to.
+    pub run: RunId,
+}
+
+/// How a detached program ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Its exit code, or that there is none.
+    pub outcome: JobOutcome,
+    /// The end of its log.
+    pub log: String,
+    /// Where the whole log is on that machine.
+    pub log_path: String,
+}
+
+impl Description {
+    fn log_path(&self) -> String {
+        format!("{LOGS}/{}/{}", self.run, self.log)
+    }
+
+    fn id(&self) -> Result<JobId, Failure> {
+        self.id.parse().map_err(|error| {
+            let message = format!("{} cannot name a program: {error}", self.id);
+            Failure::new(FailureClass::Permanent, "NameInvalid", message)
+        })
+    }
+}
+
+/// Starts a program, or attaches to the one of this name, and waits for its end.
+///
+/// # Errors
+/// When the machine cannot be asked. The program then goes on, and the next attempt attaches.
+pub async fn run(
+    host: &dyn Host,
+    description: &Description,
+    command: Command,
+) -> Result<Ended, Failure> {
+    let lock: LockName = MACHINE_LOCK.parse().map_err(|error| {
+        Failure::new(FailureClass::Permanent, "NameInvalid", format!("{MACHINE_LOCK}: {error}"))
+    })?;
+    let log_path = description.log_path();
+    let spec = JobSpec::new(description.id()?, command).lock(lock).log(&log_path);
+    let mut tail = Tail::default();
+    let handle =
+        job::start_or_attach(host, &spec).await.map_err(|error| failure_of_host(&error))?;
+    let outcome =
+        handle.wait(|bytes| tail.push(bytes)).await.map_err(|error| failure_of_host(&error))?;
+    Ok(Ended { outcome, log: tail.into_text(), log_path })
+}
+
+/// Whether a program of this name was started on the machine, ended or not.
+///
+/// # Errors
+/// When the machine cannot be asked.
+pub async fn is_known(host: &dyn Host, description: &Description) -> Result<bool, Failure> {
+    let id = description.id()?;
+    let known = job::list(host).await.map_err(|error| failure_of_host(&error))?;
+    Ok(known.iter().any(|status| status.id == id))
+}
+
+/// Forgets a program that has ended, so that the next of this name is started anew. Its log stays.
+///
+/// # Errors
+/// When the machine cannot be asked.
+pub async fn forget(host: &dyn Host, description: &Description) -> Result<(), Failure> {
+    let id = description.id()?;
+    job::remove(host, &id).await.map_err(|error| failure_of_host(&error))
+}
+
+/// Removes what runs left on a machine: the folders of this run below `folders`, and what other
+/// runs left more than a week ago. What this run needs to answer again, should its answer get
+/// lost, stays until then.
+///
+/// # Errors
+/// When the machine cannot be asked.
+pub async fn sweep(host: &dyn Host, run: RunId, folders: &[&str]) -> Result<(), Failure> {
+    let own = folders.iter().map(|folder| format!("{folder}/{run}"));
+    ask(host, &Command::new("rm").args(["-rf", "--"]).args(own)).await?;
+    let old = folders.iter().chain(&[RUNS, LOGS]).map(|folder| (*folder).to_owned());
+    ask(host, &Command::shell("sweep", SWEEP, old)).await?;
+    let known = job::list(host).await.map_err(|error| failure_of_host(&error))?;
+    for status in known.iter().filter(|status| status.is_older_than(KEPT) && !status.is_running()) {
+        job::remove(host, &status.id).await.map_err(|error| failure_of_host(&error))?;
+    }
+    Ok(())
+}
+
+/// The last bytes of a log.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    fn push(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+        if self.0.len() > 2 * LOG_BYTES {
+            let surplus = self.0.len() - LOG_BYTES;
+            self.0.drain(..surplus);
+        }
+    }
+
+    fn into_text(self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
+}
