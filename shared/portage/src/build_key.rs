@@ -20,7 +20,8 @@ pub struct HexDigest(String);
 
 impl HexDigest {
     fn check(input: &str) -> Result<(), NameError> {
-        if (32..=128).contains(&input.len()) && input.len() % 2 == 0 && is_lower_hex(input) {
+        if (32..=128).contains(&input.len()) && input.len().is_multiple_of(2) && is_lower_hex(input)
+        {
             return Ok(());
         }
         let rule = "it is an even number of lower-case hexadecimal digits, 32 to 128 of them";

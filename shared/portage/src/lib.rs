@@ -10,8 +10,13 @@
 
 pub mod atom;
 pub mod build_key;
+pub mod command;
 pub mod cpv;
+pub mod depclean;
+pub mod dependency;
 pub mod name;
+pub mod outcome;
+pub mod packages_index;
 pub mod plan;
 pub mod text;
 pub mod version;
