@@ -67,7 +67,7 @@ impl Connection {
                     ));
                 }
             };
-            let cut = matches!(error, Failure::Cut(_)) && !shown.load(Ordering::Relaxed);
+            let cut = error.may_be_a_busy_server() && !shown.load(Ordering::Relaxed);
             if !cut || attempt == ATTEMPTS {
                 return Err(error.into_host_error(ssh));
             }
@@ -164,6 +164,11 @@ pub(super) enum Failure {
 impl Failure {
     fn cut(error: std::io::Error) -> Self {
         Self::Cut(russh::Error::IO(error))
+    }
+
+    fn may_be_a_busy_server(&self) -> bool {
+        // Two sides that have no algorithm in common will have none the next time.
+        matches!(self, Self::Cut(error) if !matches!(error, russh::Error::NoCommonAlgo { .. }))
     }
 
     pub(super) fn into_host_error(self, ssh: &SshAddress) -> HostError {

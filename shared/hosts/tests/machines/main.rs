@@ -5,5 +5,6 @@
 
 mod jobs;
 mod known_hosts;
+mod machine;
 mod server;
 mod ssh;

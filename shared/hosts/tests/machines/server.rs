@@ -127,11 +127,20 @@ impl Server {
     /// Kills the processes that serve the open connections, as a machine's crash or a cut path
     /// would, and leaves the listening one. Gives how many there were.
     pub(crate) fn cut_connections(&self) -> usize {
+        self.signal_connections("-KILL")
+    }
+
+    /// Stops the processes that serve the open connections: a path that went dead in silence.
+    pub(crate) fn freeze_connections(&self) -> usize {
+        self.signal_connections("-STOP")
+    }
+
+    fn signal_connections(&self, signal: &str) -> usize {
         let sessions = children_of(self.child.id());
         for pid in &sessions {
             // Those that end by themselves meanwhile are no matter.
             let _ = Command::new("kill")
-                .args(["-KILL", pid])
+                .args([signal, pid])
                 .stderr(Stdio::null())
                 .status();
         }
@@ -141,8 +150,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // The listening process is stopped first, so that it makes no more children, and killed
+        // last: without it they would be nobody's, and not found.
+        let _ = Command::new("kill")
+            .args(["-STOP", &self.child.id().to_string()])
+            .status();
         self.cut_connections();
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }

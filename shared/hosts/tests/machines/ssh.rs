@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gentoo_updater_hosts::markers::run_between_markers;
 use gentoo_updater_hosts::trust::{append, scan_host_keys};
-use gentoo_updater_hosts::{Command, ExitStatus, HostAddress, HostError, connect};
+use gentoo_updater_hosts::{Command, ExitStatus, HostAddress, HostError, SshSettings, connect};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -209,6 +209,38 @@ async fn a_lost_connection_is_no_failure_of_the_command_and_the_next_one_reconne
 }
 
 #[tokio::test]
+async fn a_path_that_went_dead_in_silence_is_found_and_left() {
+    let server = Server::start();
+    let settings = SshSettings {
+        keepalive_interval: Duration::from_millis(200),
+        ..server.settings()
+    };
+    let address = HostAddress::Ssh(server.ssh_address());
+    let host = connect(&address, &settings).await.unwrap();
+    assert!(
+        host.run(&Command::new("true"))
+            .await
+            .unwrap()
+            .status
+            .success()
+    );
+    assert!(server.freeze_connections() > 0);
+    // Whether the command is sent before the silence is noticed decides between an error and a
+    // new connection; a second one finds the machine in any case.
+    if let Err(error) = host.run(&Command::new("true")).await {
+        assert!(matches!(error, HostError::ConnectionLost { .. }), "{error}");
+    }
+    assert!(
+        host.run(&Command::new("true"))
+            .await
+            .unwrap()
+            .status
+            .success()
+    );
+    assert_eq!(server.log().matches("Accepted publickey").count(), 2);
+}
+
+#[tokio::test]
 async fn many_commands_with_much_output_share_one_connection() {
     let server = Server::start();
     let host = server.connect().await.unwrap();
@@ -290,7 +322,7 @@ async fn a_machine_that_is_off_or_silent_is_unreachable_in_time() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("ssh://{}", listener.local_addr().unwrap());
     let address: HostAddress = address.parse().unwrap();
-    let settings = gentoo_updater_hosts::SshSettings {
+    let settings = SshSettings {
         connect_timeout: Duration::from_millis(300),
         ..Default::default()
     };
