@@ -24,7 +24,10 @@ pub(crate) fn fitting<'a>(
         .iter()
         .find(|entry| entry.cpv == key.cpv && entry.build_id == Some(build_id))
         .ok_or_else(|| {
-            misfit(format!("emerge built no {}-{build_id}, and did not say why", key.cpv))
+            misfit(format!(
+                "emerge built no {}-{build_id}, and did not say why",
+                key.cpv
+            ))
         })?;
     if entry.slot != key.slot {
         return Err(misfit(format!(
@@ -33,7 +36,11 @@ pub(crate) fn fitting<'a>(
             key.cpv, entry.slot, key.slot
         )));
     }
-    if entry.repository.as_ref().is_some_and(|repository| *repository != key.repository) {
+    if entry
+        .repository
+        .as_ref()
+        .is_some_and(|repository| *repository != key.repository)
+    {
         return Err(misfit(format!(
             "{} was built from another repository than {}",
             key.cpv, key.repository
@@ -78,10 +85,15 @@ fn check_flags(entry: &Entry, key: &BuildKey) -> Result<(), Failure> {
 fn check_bindings(entry: &Entry, key: &BuildKey) -> Result<(), Failure> {
     for text in [&entry.depend, &entry.rdepend, &entry.pdepend] {
         let dependency: Dependency = text.parse().map_err(|error| {
-            misfit(format!("the dependencies of the built {} are not understood: {error}", key.cpv))
+            misfit(format!(
+                "the dependencies of the built {} are not understood: {error}",
+                key.cpv
+            ))
         })?;
         for atom in dependency.atoms(|flag| entry.use_flags.contains(flag)) {
-            let Some((slot, subslot)) = bound(atom) else { continue };
+            let Some((slot, subslot)) = bound(atom) else {
+                continue;
+            };
             for (target, wanted) in &key.bindings {
                 let is_same = target.category_package == *atom.category_package()
                     && wanted.slot.as_str() == slot;
@@ -101,9 +113,11 @@ fn check_bindings(entry: &Entry, key: &BuildKey) -> Result<(), Failure> {
 /// Slot and subslot of an atom as a built package records it, `:0/2=`.
 fn bound(atom: &Atom) -> Option<(&str, &str)> {
     match atom.slot()? {
-        SlotDependency::Exact { slot, subslot: Some(subslot), bound: true } => {
-            Some((slot.as_str(), subslot.as_str()))
-        }
+        SlotDependency::Exact {
+            slot,
+            subslot: Some(subslot),
+            bound: true,
+        } => Some((slot.as_str(), subslot.as_str())),
         _ => None,
     }
 }

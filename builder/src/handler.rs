@@ -8,8 +8,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, Command, Event, Failure, FailureClass, Finding, FindingKind,
-    PackageBuilt,
+    Binary, BuildPackage, Command, Event, Failure, FailureClass, Finding, FindingKind, PackageBuilt,
 };
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_hosts::Host;
@@ -32,7 +31,11 @@ pub(crate) struct BuildHandler {
 
 impl BuildHandler {
     pub(crate) fn new(context: Context, builder: BuilderName, store: PathBuf) -> Self {
-        Self { context, builder, store }
+        Self {
+            context,
+            builder,
+            store,
+        }
     }
 
     async fn build(&self, command: &BuildPackage) -> Result<PackageBuilt, Failure> {
@@ -139,11 +142,15 @@ impl BuildHandler {
             JobOutcome::Killed(_) | JobOutcome::Vanished => (
                 FailureClass::Transient,
                 "BuildVanished".to_owned(),
-                format!("the build of {cpv} on {builder} ended without an exit code: it was killed, or the machine restarted"),
+                format!(
+                    "the build of {cpv} on {builder} ended without an exit code: it was killed, or the machine restarted"
+                ),
             ),
         };
-        Failure::new(class, cause, message)
-            .with_log(outcome::last_lines(&ended.log, 25), format!("{builder}:{}", ended.log_path))
+        Failure::new(class, cause, message).with_log(
+            outcome::last_lines(&ended.log, 25),
+            format!("{builder}:{}", ended.log_path),
+        )
     }
 
     fn built(
@@ -222,7 +229,9 @@ fn explain_emerge(
         FailureKind::Killed => (
             FailureClass::Transient,
             "BuildKilled".to_owned(),
-            format!("the build of {whose} on {builder} was killed{phase}; is there too little memory?"),
+            format!(
+                "the build of {whose} on {builder} was killed{phase}; is there too little memory?"
+            ),
         ),
         kind => (
             FailureClass::Permanent,

@@ -19,6 +19,10 @@ const PUBLISH: &str = include_str!("publish.sh");
 /// Where a builder works. The janitor removes the folder of a run as a whole.
 pub(crate) const WORK: &str = "/var/tmp/gentoo-updater";
 
+/// What the builder's own FEATURES must not change: dependencies leave no binaries behind, each
+/// binary has a number, a failed build leaves its log and not its folder.
+const FEATURES: &str = "-buildpkg -news binpkg-multi-instance fail-clean preserve-libs";
+
 /// Exit codes of the build program.
 pub(crate) mod status {
     /// The machine is unfit.
@@ -47,19 +51,37 @@ pub(crate) fn build(command: &BuildPackage, missing: &[ExactPackage], store: &Pa
     let work = work_folder(command.run, &command.job);
     let configuration = work.join("config");
     let packages = work.join("packages");
-    let in_store = [("PKGDIR", store)];
-    let own = [("PKGDIR", packages.as_path()), ("PORTAGE_CONFIGROOT", configuration.as_path())];
+    let features = ("FEATURES", Path::new(FEATURES));
+    let in_store = [("PKGDIR", store), features];
+    let own = [
+        ("PKGDIR", packages.as_path()),
+        ("PORTAGE_CONFIGROOT", configuration.as_path()),
+        features,
+    ];
     let mut text = BUILD.to_owned();
     let mut step = |words: &str, line: CommandLine, variables: &[(&str, &Path)], code: i32| {
         let line = quote::line(&in_own_environment(line, variables));
-        text.push_str(&format!("step {}\n{line} || exit {code}\n", quote::word(words)));
+        text.push_str(&format!(
+            "step {}\n{line} || exit {code}\n",
+            quote::word(words)
+        ));
     };
     if !missing.is_empty() {
         let line = command::merge_without_dependencies(missing);
-        step("install the dependencies from the store", line, &in_store, status::DEPENDENCIES);
+        step(
+            "install the dependencies from the store",
+            line,
+            &in_store,
+            status::DEPENDENCIES,
+        );
     }
     let line = command::only_dependencies(&key.cpv);
-    step("install other dependencies", line, &own, status::OTHER_DEPENDENCIES);
+    step(
+        "install other dependencies",
+        line,
+        &own,
+        status::OTHER_DEPENDENCIES,
+    );
     let line = command::build_binary(&key.cpv);
     step("build", line, &own, status::BUILD);
     text.push_str("step 'built'\n");
@@ -94,7 +116,11 @@ pub(crate) fn publish(
         record.to_owned(),
         patience_seconds.to_string(),
     ];
-    Command::shell("publish.sh", PUBLISH, parameters.into_iter().chain(fix.argv))
+    Command::shell(
+        "publish.sh",
+        PUBLISH,
+        parameters.into_iter().chain(fix.argv),
+    )
 }
 
 /// What package.use must say so that exactly the flags of the key are on.

@@ -41,6 +41,12 @@ pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> 
         builder: Some(name.clone()),
     };
     let handler = BuildHandler::new(context.clone(), name.clone(), platform.store.clone());
-    worker::serve(context.bus.clone(), spec, Arc::new(handler), context.stop.clone()).await?;
+    worker::serve(
+        context.bus.clone(),
+        spec,
+        Arc::new(handler),
+        context.stop.clone(),
+    )
+    .await?;
     Ok(())
 }

@@ -59,18 +59,28 @@ impl Store {
 
     /// What serves this key. The file is read and measured: a record alone proves nothing.
     pub(crate) async fn look_up(&self, key: &BuildKey) -> Result<Held, Failure> {
-        let file = self.path.join(".gentoo-updater/keys").join(format!("{}.json", key.digest()));
+        let file = self
+            .path
+            .join(".gentoo-updater/keys")
+            .join(format!("{}.json", key.digest()));
         let text = self.read(&file).await?;
-        let Some(record) = Record::read(&text, key) else { return Ok(Held::Nothing) };
+        let Some(record) = Record::read(&text, key) else {
+            return Ok(Held::Nothing);
+        };
         let path = record.binary.path.clone();
         Ok(match self.measure(&self.path.join(&path)).await? {
-            None => Held::Corrupt { path, what: "its file is gone" },
-            Some(measure) if measure.size != record.binary.size => {
-                Held::Corrupt { path, what: "its file has another size than when it was stored" }
-            }
-            Some(measure) if measure.sha256 != record.binary.sha256 => {
-                Held::Corrupt { path, what: "its file has other content than when it was stored" }
-            }
+            None => Held::Corrupt {
+                path,
+                what: "its file is gone",
+            },
+            Some(measure) if measure.size != record.binary.size => Held::Corrupt {
+                path,
+                what: "its file has another size than when it was stored",
+            },
+            Some(measure) if measure.sha256 != record.binary.sha256 => Held::Corrupt {
+                path,
+                what: "its file has other content than when it was stored",
+            },
             Some(_) => Held::Binary(record.binary),
         })
     }
@@ -78,14 +88,17 @@ impl Store {
     /// Takes away the record of a binary that is not what it was, and the file with it, so that
     /// no guest picks it up while it is built again.
     pub(crate) async fn discard(&self, key: &BuildKey, path: &str) -> Result<(), Failure> {
-        let record = self.path.join(".gentoo-updater/keys").join(format!("{}.json", key.digest()));
+        let record = self
+            .path
+            .join(".gentoo-updater/keys")
+            .join(format!("{}.json", key.digest()));
         let command = Command::new("rm").args([
             "-f".to_owned(),
             "--".to_owned(),
             record.display().to_string(),
             self.path.join(path).display().to_string(),
         ]);
-        self.run(&command).await.and_then(|output| succeeded(&output, "StoreUnwritable"))?;
+        succeeded(&self.run(&command).await?, "StoreUnwritable")?;
         Ok(())
     }
 
@@ -109,7 +122,10 @@ impl Store {
             .next()
             .and_then(|size| size.parse().ok())
             .zip(words.next())
-            .map(|(size, sha256)| Measure { size, sha256: sha256.to_owned() });
+            .map(|(size, sha256)| Measure {
+                size,
+                sha256: sha256.to_owned(),
+            });
         Ok(measure)
     }
 
@@ -122,9 +138,17 @@ impl Store {
         binary: Binary,
     ) -> Result<Binary, Failure> {
         let path = binary.path.clone();
-        let record = Record { format: Record::FORMAT, key: key.clone(), binary };
+        let record = Record {
+            format: Record::FORMAT,
+            key: key.clone(),
+            binary,
+        };
         let text = serde_json::to_string(&record).map_err(|error| {
-            Failure::new(FailureClass::Permanent, "RecordUnwritable", error.to_string())
+            Failure::new(
+                FailureClass::Permanent,
+                "RecordUnwritable",
+                error.to_string(),
+            )
         })?;
         let patience = LOCK_PATIENCE.as_secs();
         let command = program::publish(work, &self.path, &path, key, &text, patience)
@@ -137,10 +161,12 @@ impl Store {
         };
         let output = succeeded(&output, cause)?;
         let text = String::from_utf8_lossy(&output.stdout);
-        Record::read(text.trim(), key).map(|record| record.binary).ok_or_else(|| {
-            let message = format!("the record of {} in the store cannot be read back", key.cpv);
-            Failure::new(FailureClass::Machine, "StoreUnreadable", message)
-        })
+        Record::read(text.trim(), key)
+            .map(|record| record.binary)
+            .ok_or_else(|| {
+                let message = format!("the record of {} in the store cannot be read back", key.cpv);
+                Failure::new(FailureClass::Machine, "StoreUnreadable", message)
+            })
     }
 
     async fn run(&self, command: &Command) -> Result<Output, Failure> {
@@ -154,5 +180,9 @@ fn succeeded<'a>(output: &'a Output, cause: &str) -> Result<&'a Output, Failure>
         return Ok(output);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(Failure::new(FailureClass::Machine, cause, format!("the store: {}", said.trim())))
+    Err(Failure::new(
+        FailureClass::Machine,
+        cause,
+        format!("the store: {}", said.trim()),
+    ))
 }

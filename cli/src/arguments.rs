@@ -33,7 +33,9 @@ pub(crate) enum Subcommand {
     /// Without a broker all roles run in this process; a run that was interrupted goes on where
     /// it stopped, and a second `run` follows the first. With a broker the run is handed to the
     /// planner and followed to its end.
-    #[command(after_help = "Examples:\n  gentoo-updater run\n  gentoo-updater run web mail\n  gentoo-updater run --json > report.json")]
+    #[command(
+        after_help = "Examples:\n  gentoo-updater run\n  gentoo-updater run web mail\n  gentoo-updater run --json > report.json"
+    )]
     Run(RunOptions),
 
     /// Show what is pending on each guest; change nothing
@@ -45,11 +47,15 @@ pub(crate) enum Subcommand {
     Status(StatusOptions),
 
     /// Print the events of the history, oldest first
-    #[command(after_help = "Examples:\n  gentoo-updater events\n  gentoo-updater events --follow --json")]
+    #[command(
+        after_help = "Examples:\n  gentoo-updater events\n  gentoo-updater events --follow --json"
+    )]
     Events(EventsOptions),
 
     /// Show the host keys of a machine and, when you agree, trust them from now on
-    #[command(after_help = "Examples:\n  gentoo-updater trust web\n  gentoo-updater trust ssh://root@10.0.0.7:2222\n\nCompare the fingerprints with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints on the machine itself.")]
+    #[command(
+        after_help = "Examples:\n  gentoo-updater trust web\n  gentoo-updater trust ssh://root@10.0.0.7:2222\n\nCompare the fingerprints with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints on the machine itself."
+    )]
     Trust(TrustOptions),
 
     /// Look after the configuration

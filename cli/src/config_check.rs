@@ -16,7 +16,10 @@ pub(crate) fn check(settings: &Settings, path: &Path) -> u8 {
         println!("  platform {name}: store {}", platform.store.display());
     }
     for (name, builder) in &settings.builders {
-        println!("  builder {name}: {} ({})", builder.address, builder.platform);
+        println!(
+            "  builder {name}: {} ({})",
+            builder.address, builder.platform
+        );
     }
     for (name, guest) in &settings.guests {
         println!("  guest {name}: {} ({})", guest.address, guest.platform);
@@ -26,7 +29,9 @@ pub(crate) fn check(settings: &Settings, path: &Path) -> u8 {
 
 /// The URL without what must not be shown.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     match rest.rsplit_once('@') {
         Some((user, host)) => {
             let user = user.split(':').next().unwrap_or_default();
@@ -42,7 +47,10 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        assert_eq!(without_password("amqp://u:se@cret@h:1/v"), "amqp://u:***@h:1/v");
+        assert_eq!(
+            without_password("amqp://u:se@cret@h:1/v"),
+            "amqp://u:***@h:1/v"
+        );
         assert_eq!(without_password("amqp://h/v"), "amqp://h/v");
     }
 }

@@ -1,9 +1,11 @@
 //! `events`: the history, as it is.
 
+use std::sync::Arc;
+
 use gentoo_updater_bus::{HistoryItem, Position};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::message::{Envelope, Event};
 use gentoo_updater_fleet::describe::describe;
+use gentoo_updater_fleet::message::{Envelope, Event};
 use gentoo_updater_runtime::stop_on_signals;
 use tokio_util::sync::CancellationToken;
 
@@ -11,15 +13,15 @@ use crate::arguments::EventsOptions;
 use crate::open;
 
 /// Prints events until the end of the history, or until interrupted.
-pub(crate) async fn events(settings: &Settings, options: EventsOptions) -> anyhow::Result<u8> {
+pub(crate) async fn events(settings: &Arc<Settings>, options: EventsOptions) -> anyhow::Result<u8> {
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
-    let Some(history) = open::read_only(settings).await? else {
+    let Some(bus) = open::read_only(settings).await? else {
         println!("There was no run yet.");
         return Ok(crate::EXIT_ALL_UPDATED);
     };
-    let end = history.end().await?;
-    let mut reader = history.bus().history(Position::First).await?;
+    let end = bus.end().await?;
+    let mut reader = bus.history(Position::First).await?;
     loop {
         let item = tokio::select! {
             item = reader.next(), if options.follow || end.is_some() => item?,
@@ -32,7 +34,7 @@ pub(crate) async fn events(settings: &Settings, options: EventsOptions) -> anyho
             break;
         }
     }
-    history.close().await;
+    bus.close().await;
     Ok(crate::EXIT_ALL_UPDATED)
 }
 

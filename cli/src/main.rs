@@ -53,9 +53,9 @@ async fn dispatch(arguments: Arguments) -> u8 {
         Subcommand::Status(options) => status::status(&settings, options).await,
         Subcommand::Events(options) => events::events(&settings, options).await,
         Subcommand::Trust(options) => trust::trust(&settings, options).await,
-        Subcommand::Config { command: ConfigCommand::Check } => {
-            Ok(config_check::check(&settings, &common.config))
-        }
+        Subcommand::Config {
+            command: ConfigCommand::Check,
+        } => Ok(config_check::check(&settings, &common.config)),
     };
     match result {
         Ok(code) => code,

@@ -28,7 +28,12 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { bar, show, guests: BTreeMap::new(), jobs: BTreeMap::new() }
+        Self {
+            bar,
+            show,
+            guests: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+        }
     }
 
     /// Shows the state of the run.
@@ -59,7 +64,11 @@ impl Progress {
                         | GuestOutcome::Pending
                 )
             };
-            let guests = report.guests.values().filter(|guest| over(guest.outcome)).count();
+            let guests = report
+                .guests
+                .values()
+                .filter(|guest| over(guest.outcome))
+                .count();
             let jobs = report
                 .jobs
                 .iter()
@@ -93,7 +102,11 @@ impl Progress {
 }
 
 fn guest_line(name: &str, guest: &gentoo_updater_fleet::report::GuestReport) -> String {
-    let cause = guest.failure.as_ref().map(|f| format!(": {}", f.cause)).unwrap_or_default();
+    let cause = guest
+        .failure
+        .as_ref()
+        .map(|f| format!(": {}", f.cause))
+        .unwrap_or_default();
     match guest.outcome {
         GuestOutcome::Scanning => format!("{name}: is asked what it needs"),
         GuestOutcome::Pending => format!("{name}: {} updates", guest.updates.len()),
@@ -107,9 +120,21 @@ fn guest_line(name: &str, guest: &gentoo_updater_fleet::report::GuestReport) -> 
 }
 
 fn job_line(job: &JobReport) -> String {
-    let on = job.builder.as_ref().map(|builder| format!(" on {builder}")).unwrap_or_default();
-    let cause = job.failure.as_ref().map(|f| format!(": {}", f.cause)).unwrap_or_default();
-    let by = job.held_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let on = job
+        .builder
+        .as_ref()
+        .map(|builder| format!(" on {builder}"))
+        .unwrap_or_default();
+    let cause = job
+        .failure
+        .as_ref()
+        .map(|f| format!(": {}", f.cause))
+        .unwrap_or_default();
+    let by = job
+        .held_by
+        .as_ref()
+        .map(|by| format!(" by {by}"))
+        .unwrap_or_default();
     let took = job
         .duration_ms
         .map(|ms| format!(" in {:.1} s", Duration::from_millis(ms).as_secs_f64()))

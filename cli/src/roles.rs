@@ -15,11 +15,15 @@ impl Roles {
         let mut tasks = JoinSet::new();
         let own = context.clone();
         tasks.spawn(async move {
-            gentoo_updater_planner::serve(&own).await.context("the planner stopped")
+            gentoo_updater_planner::serve(&own)
+                .await
+                .context("the planner stopped")
         });
         let own = context.clone();
         tasks.spawn(async move {
-            gentoo_updater_scanner::serve(&own, "local").await.context("the scanner stopped")
+            gentoo_updater_scanner::serve(&own, "local")
+                .await
+                .context("the scanner stopped")
         });
         for builder in context.settings.builders.keys().cloned() {
             let own = context.clone();

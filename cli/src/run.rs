@@ -28,11 +28,7 @@ pub(crate) async fn scan(settings: Arc<Settings>, options: RunOptions) -> anyhow
     start(settings, options, RunKind::ScanOnly).await
 }
 
-async fn start(
-    settings: Arc<Settings>,
-    options: RunOptions,
-    kind: RunKind,
-) -> anyhow::Result<u8> {
+async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> anyhow::Result<u8> {
     let guests = chosen(&settings, &options.guests)?;
     if settings.broker_url.is_some() {
         return with_broker(settings, options, kind, guests).await;
@@ -57,7 +53,10 @@ fn chosen(
     for name in names {
         let Some(guest) = settings.guests.get(name) else {
             let known: Vec<&str> = settings.guests.keys().map(GuestName::as_str).collect();
-            anyhow::bail!("the configuration names no guest {name}; it names {}", known.join(", "));
+            anyhow::bail!(
+                "the configuration names no guest {name}; it names {}",
+                known.join(", ")
+            );
         };
         guests.insert(name.clone(), guest.platform.clone());
     }
@@ -103,7 +102,6 @@ async fn with_broker(
     let context = Context::with_broker(settings).await?;
     stop_on_signals(context.stop.clone());
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
-    open::catch_up(&context, &view).await?;
     let run = request_or_join(&context, &view, kind, guests).await?;
     let end = follow::to_the_end(&view, run, &context.stop, !options.json).await;
     context.bus.close().await;
@@ -133,7 +131,10 @@ async fn request_or_join(
     guests: BTreeMap<GuestName, PlatformName>,
 ) -> anyhow::Result<RunId> {
     let interrupted = view.read(|fleet| {
-        fleet.unfinished().find(|run| run.kind == kind).map(|run| (run.id, run.requested_at))
+        fleet
+            .unfinished()
+            .find(|run| run.kind == kind)
+            .map(|run| (run.id, run.requested_at))
     });
     if let Some((run, at)) = interrupted {
         eprintln!("Run {run} of {at:.0} is not over; it goes on.");

@@ -10,14 +10,17 @@ use crate::arguments::TrustOptions;
 /// Shows the keys that a machine offers, asks, and writes them to the first known_hosts file.
 pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow::Result<u8> {
     let address = address_of(settings, &options.host)?;
-    let HostAddress::Ssh(_) = &address else {
-        println!("{} is this machine; it has no host key to trust.", options.host);
+    let HostAddress::Ssh(server) = &address else {
+        println!(
+            "{} is this machine; it has no host key to trust.",
+            options.host
+        );
         return Ok(crate::EXIT_ALL_UPDATED);
     };
     let Some(file) = settings.ssh.known_hosts.first() else {
         anyhow::bail!("ssh.known_hosts is empty, so there is no file to write to");
     };
-    let keys = trust::scan_host_keys(&address, settings.ssh.connect_timeout).await?;
+    let keys = trust::scan_host_keys(server).await?;
     println!("{address} offers these host keys:");
     for key in &keys {
         println!("  {} {}", key.algorithm(), key.fingerprint());
@@ -30,19 +33,29 @@ pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow:
         println!("Nothing was written.");
         return Ok(crate::EXIT_WITH_FAILURES);
     }
-    trust::append(file, &address, &keys)?;
+    trust::append(file, server, &keys)?;
     println!("{} keys written to {}.", keys.len(), file.display());
     Ok(crate::EXIT_ALL_UPDATED)
 }
 
 /// A name of the configuration comes before an address.
 fn address_of(settings: &Settings, host: &str) -> anyhow::Result<HostAddress> {
-    let guest = host.parse().ok().and_then(|name| settings.guests.get(&name));
-    let builder = host.parse().ok().and_then(|name| settings.builders.get(&name));
-    let named = guest.map(|g| &g.address).or_else(|| builder.map(|b| &b.address));
+    let guest = host
+        .parse()
+        .ok()
+        .and_then(|name| settings.guests.get(&name));
+    let builder = host
+        .parse()
+        .ok()
+        .and_then(|name| settings.builders.get(&name));
+    let named = guest
+        .map(|g| &g.address)
+        .or_else(|| builder.map(|b| &b.address));
     let Some(address) = named else {
         return host.parse().map_err(|error| {
-            anyhow::anyhow!("{host} is neither a guest or builder of the configuration, nor: {error}")
+            anyhow::anyhow!(
+                "{host} is neither a guest or builder of the configuration, nor: {error}"
+            )
         });
     };
     Ok(address.parse()?)

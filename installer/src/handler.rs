@@ -8,8 +8,8 @@ use gentoo_updater_fleet::message::{
     Command, Event, Failure, FailureClass, Finding, GuestUpdated, InstallFailed, InstallPackages,
     PackageChange,
 };
-use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_hosts::Host;
+use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::command::{self, CommandLine};
 use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_portage::outcome;
@@ -76,7 +76,11 @@ impl InstallHandler {
         } else if ended.outcome != JobOutcome::Exited(0) {
             let message = format!(
                 "everything is installed, and emerge still reports trouble: {}",
-                if failed.is_empty() { "see its log".to_owned() } else { failed.join("; ") }
+                if failed.is_empty() {
+                    "see its log".to_owned()
+                } else {
+                    failed.join("; ")
+                }
             );
             let failure = Failure::new(FailureClass::Permanent, "InstalledWithTrouble", message);
             Some(with_log(failure))
@@ -87,7 +91,11 @@ impl InstallHandler {
         let (plan, _) = self.plan(host, command::plan_world(false)).await?;
         findings.extend(verify::still_pending(&plan, &order.held));
         jobs::sweep(host, order.run, &[]).await?;
-        Ok(Installed { changes: vdb::changes(&before, &after), findings, failure })
+        Ok(Installed {
+            changes: vdb::changes(&before, &after),
+            findings,
+            failure,
+        })
     }
 
     fn store(&self, order: &InstallPackages) -> Result<PathBuf, Failure> {
@@ -124,14 +132,35 @@ impl Handler for InstallHandler {
         };
         let (run, guest, attempt) = (order.run, order.guest.clone(), order.attempt);
         match self.install(order).await {
-            Ok(Installed { changes, findings, failure: None }) => {
+            Ok(Installed {
+                changes,
+                findings,
+                failure: None,
+            }) => {
                 let held = order.held.clone();
-                Event::GuestUpdated(GuestUpdated { run, guest, attempt, changes, held, findings })
+                Event::GuestUpdated(GuestUpdated {
+                    run,
+                    guest,
+                    attempt,
+                    changes,
+                    held,
+                    findings,
+                })
             }
-            Ok(Installed { changes, findings, failure: Some(failure) }) => {
+            Ok(Installed {
+                changes,
+                findings,
+                failure: Some(failure),
+            }) => {
                 let held = order.held.clone();
                 Event::InstallFailed(InstallFailed {
-                    run, guest, attempt, failure, changes, held, findings,
+                    run,
+                    guest,
+                    attempt,
+                    failure,
+                    changes,
+                    held,
+                    findings,
                 })
             }
             Err(failure) => order.failed(failure),

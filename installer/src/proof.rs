@@ -13,19 +13,38 @@ use gentoo_updater_portage::plan::{Plan, Row, RowKind};
 /// # Errors
 /// A failure that names everything that does not fit.
 pub(crate) fn prove(order: &InstallPackages, plan: &Plan, status: i32) -> Result<(), Failure> {
-    let expected: BTreeMap<&Cpv, &InstallPackage> =
-        order.packages.iter().map(|package| (&package.key.cpv, package)).collect();
-    let mut misses: Vec<String> =
-        plan.rows.iter().filter_map(|row| misfit(row, expected.get(&row.cpv).copied())).collect();
+    let expected: BTreeMap<&Cpv, &InstallPackage> = order
+        .packages
+        .iter()
+        .map(|package| (&package.key.cpv, package))
+        .collect();
+    let mut misses: Vec<String> = plan
+        .rows
+        .iter()
+        .filter_map(|row| misfit(row, expected.get(&row.cpv).copied()))
+        .collect();
     for (cpv, package) in &expected {
-        if !plan.rows.iter().any(|row| row.cpv == **cpv && row.kind == RowKind::Binary) {
-            misses.push(format!("{cpv}-{} is not in the plan", package.binary.build_id));
+        if !plan
+            .rows
+            .iter()
+            .any(|row| row.cpv == **cpv && row.kind == RowKind::Binary)
+        {
+            misses.push(format!(
+                "{cpv}-{} is not in the plan",
+                package.binary.build_id
+            ));
         }
     }
     if status != 0 {
-        let said: Vec<String> =
-            plan.notices.iter().map(|notice| notice.text.trim().to_owned()).collect();
-        misses.push(format!("emerge ended with exit code {status}: {}", said.join("; ")));
+        let said: Vec<String> = plan
+            .notices
+            .iter()
+            .map(|notice| notice.text.trim().to_owned())
+            .collect();
+        misses.push(format!(
+            "emerge ended with exit code {status}: {}",
+            said.join("; ")
+        ));
     }
     if misses.is_empty() {
         return Ok(());
@@ -34,7 +53,11 @@ pub(crate) fn prove(order: &InstallPackages, plan: &Plan, status: i32) -> Result
         "Portage would not do on this guest what was planned, so nothing was touched: {}",
         misses.join("; ")
     );
-    Err(Failure::new(FailureClass::Permanent, "ProofFailed", message))
+    Err(Failure::new(
+        FailureClass::Permanent,
+        "ProofFailed",
+        message,
+    ))
 }
 
 fn misfit(row: &Row, expected: Option<&InstallPackage>) -> Option<String> {
@@ -50,8 +73,12 @@ fn misfit(row: &Row, expected: Option<&InstallPackage>) -> Option<String> {
     };
     let wanted = expected.binary.build_id;
     if row.build_id != Some(wanted) {
-        let found = row.build_id.map_or_else(|| "none".to_owned(), |id| id.to_string());
-        return Some(format!("{cpv} would come as binary {found} and not as {wanted}"));
+        let found = row
+            .build_id
+            .map_or_else(|| "none".to_owned(), |id| id.to_string());
+        return Some(format!(
+            "{cpv} would come as binary {found} and not as {wanted}"
+        ));
     }
     for (flag, is_on) in &expected.key.use_flags {
         // Flags of hidden USE_EXPAND groups are not printed; what is printed must agree.

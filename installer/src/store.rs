@@ -40,7 +40,9 @@ pub(crate) async fn wait_until_complete(
 ) -> Result<(), Failure> {
     let deadline = Instant::now() + patience;
     loop {
-        let Err(failure) = look(host, store, order).await else { return Ok(()) };
+        let Err(failure) = look(host, store, order).await else {
+            return Ok(());
+        };
         if failure.class == FailureClass::Permanent || Instant::now() >= deadline {
             return Err(failure);
         }
@@ -55,7 +57,11 @@ async fn look(host: &dyn Host, store: &Path, order: &InstallPackages) -> Result<
         let Some((size, sha256)) = found.get(&binary.path) else {
             return Err(incomplete(
                 "StoreLacksBinary",
-                format!("the guest does not see {} in {}", binary.path, store.display()),
+                format!(
+                    "the guest does not see {} in {}",
+                    binary.path,
+                    store.display()
+                ),
             ));
         };
         if *size != binary.size || *sha256 != binary.sha256 {
@@ -105,7 +111,10 @@ async fn measure(
     store: &Path,
     order: &InstallPackages,
 ) -> Result<BTreeMap<String, (u64, String)>, Failure> {
-    let paths = order.packages.iter().map(|package| package.binary.path.clone());
+    let paths = order
+        .packages
+        .iter()
+        .map(|package| package.binary.path.clone());
     let parameters = std::iter::once(store.display().to_string()).chain(paths);
     let command = Command::shell("measure", MEASURE, parameters).timeout(Duration::from_secs(1800));
     let output = ask(host, &command).await?;

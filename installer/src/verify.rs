@@ -17,7 +17,9 @@ pub(crate) fn missing(order: &InstallPackages, installed: &Installed) -> Vec<Str
         installed.get(&package.binary.cpv) != Some(&Some(package.binary.build_id))
     };
     let packages = order.packages.iter().filter(is_missing);
-    packages.map(|p| format!("{}-{}", p.binary.cpv, p.binary.build_id)).collect()
+    packages
+        .map(|p| format!("{}-{}", p.binary.cpv, p.binary.build_id))
+        .collect()
 }
 
 /// Files that `dispatch-conf` or `etc-update` would ask about.
@@ -54,7 +56,10 @@ pub(crate) fn still_pending(plan: &Plan, held: &[HeldBack]) -> Vec<Finding> {
             NoticeKind::SkippedUpdates => FindingKind::UpdateSkipped,
             _ => return None,
         };
-        Some(Finding { kind, text: notice.text.trim().to_owned() })
+        Some(Finding {
+            kind,
+            text: notice.text.trim().to_owned(),
+        })
     });
     findings.extend(told);
     findings
@@ -62,9 +67,11 @@ pub(crate) fn still_pending(plan: &Plan, held: &[HeldBack]) -> Vec<Finding> {
 
 /// A failure that names what is not there.
 pub(crate) fn incomplete(missing: &[String], failed: &[String]) -> Failure {
-    let because =
-        if failed.is_empty() { String::new() } else { format!(" ({})", failed.join("; ")) };
-    let message =
-        format!("not installed as ordered: {}{because}", missing.join(" "));
+    let because = if failed.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", failed.join("; "))
+    };
+    let message = format!("not installed as ordered: {}{because}", missing.join(" "));
     Failure::new(FailureClass::Permanent, "InstallIncomplete", message)
 }

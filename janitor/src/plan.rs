@@ -27,7 +27,10 @@ pub(crate) fn removed(to_remove: &[Cpv], now: &Installed) -> Vec<PackageChange> 
     to_remove
         .iter()
         .filter(|cpv| !now.contains_key(*cpv))
-        .map(|cpv| PackageChange { before: Some(cpv.clone()), after: None })
+        .map(|cpv| PackageChange {
+            before: Some(cpv.clone()),
+            after: None,
+        })
         .collect()
 }
 
@@ -48,15 +51,26 @@ mod tests {
     use super::*;
 
     fn installed(names: &[&str]) -> Installed {
-        names.iter().map(|name| (name.parse().unwrap(), None)).collect()
+        names
+            .iter()
+            .map(|name| (name.parse().unwrap(), None))
+            .collect()
     }
 
     #[test]
     fn only_what_the_run_put_there_is_removed() {
         let before = installed(&["a/library-1", "a/slotted-1", "a/admins-1"]);
-        let now = installed(&["a/library-2", "a/slotted-1", "a/slotted-2", "a/admins-1", "a/dep-1"]);
-        let names: Vec<String> =
-            to_remove(&before, &now).iter().map(ToString::to_string).collect();
+        let now = installed(&[
+            "a/library-2",
+            "a/slotted-1",
+            "a/slotted-2",
+            "a/admins-1",
+            "a/dep-1",
+        ]);
+        let names: Vec<String> = to_remove(&before, &now)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(names, ["a/dep-1", "a/slotted-2"]);
         assert_eq!(updated(&before, &now).len(), 1);
     }

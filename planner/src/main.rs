@@ -7,7 +7,10 @@ use gentoo_updater_runtime::{CommonArguments, worker_main};
 
 /// Merges what all guests need into one batch of builds, and orders builds and installations
 #[derive(Parser)]
-#[command(version, after_help = "Example:\n  gentoo-updater-planner --config /etc/gentoo-updater/fleet.toml\n\nSeveral planners may run: one is active, the others take over when it is gone.")]
+#[command(
+    version,
+    after_help = "Example:\n  gentoo-updater-planner --config /etc/gentoo-updater/fleet.toml\n\nSeveral planners may run: one is active, the others take over when it is gone."
+)]
 struct Arguments {
     #[command(flatten)]
     common: CommonArguments,

@@ -64,16 +64,16 @@ impl Planner<'_> {
             role: Role::Planner,
             queues: vec![topology::PLAN.to_owned()],
         });
-        let id = self.publish(event).await?;
-        // Behind this event everything that was known before this planner started is applied.
-        self.view.wait_for_event(id).await?;
+        self.publish(event).await?;
         Ok(())
     }
 
     async fn say_alive(&mut self) -> anyhow::Result<()> {
         self.beat += 1;
-        let event =
-            Event::PlannerAlive(PlannerAlive { worker: self.id.clone(), beat: self.beat });
+        let event = Event::PlannerAlive(PlannerAlive {
+            worker: self.id.clone(),
+            beat: self.beat,
+        });
         self.publish(event).await?;
         Ok(())
     }
@@ -140,7 +140,12 @@ impl Planner<'_> {
         );
         let envelope = Envelope::new(self.id.clone(), Timestamp::now(), command);
         self.context.bus.issue(&queue, &envelope).await?;
-        self.publish(Event::CommandIssued(CommandIssued { command: id, work, queue })).await
+        self.publish(Event::CommandIssued(CommandIssued {
+            command: id,
+            work,
+            queue,
+        }))
+        .await
     }
 
     async fn publish(&self, event: Event) -> anyhow::Result<EventId> {

@@ -8,7 +8,7 @@ use gentoo_updater_portage::name::{RepositoryName, SlotAndSubslot, UseFlag};
 use serde::Deserialize;
 
 /// The version of the document's form that this program reads.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// Everything that a guest says of itself in one pass.
 #[derive(Debug, Clone, Deserialize)]

@@ -2,9 +2,7 @@
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
-use gentoo_updater_fleet::message::{
-    Command, Event, Failure, FailureClass, GuestScanned,
-};
+use gentoo_updater_fleet::message::{Command, Event, Failure, FailureClass, GuestScanned};
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_hosts::{Command as HostCommand, ExitStatus, Output};
 use gentoo_updater_portage::command::plan_world;
@@ -29,12 +27,19 @@ impl ScanHandler {
 
     async fn scan(&self, guest: &GuestName) -> Result<Answer, Failure> {
         let host = self.context.machines.guest(guest).await?;
-        let wants_build_dependencies =
-            self.context.settings.guests.get(guest).is_some_and(|guest| guest.build_dependencies);
+        let wants_build_dependencies = self
+            .context
+            .settings
+            .guests
+            .get(guest)
+            .is_some_and(|guest| guest.build_dependencies);
         let marker = format!("gentoo-updater-{}", Uuid::now_v7().simple());
         let emerge = plan_world(wants_build_dependencies);
-        let environment: serde_json::Map<String, serde_json::Value> =
-            emerge.environment.into_iter().map(|(name, value)| (name, value.into())).collect();
+        let environment: serde_json::Map<String, serde_json::Value> = emerge
+            .environment
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect();
         let request = serde_json::json!({
             "marker": marker,
             "with_bdeps": wants_build_dependencies,
@@ -52,7 +57,10 @@ impl ScanHandler {
 /// The document between the markers. What stands around them was printed by the guest's shell.
 fn read_document(output: &Output, marker: &str) -> Result<Document, Failure> {
     let text = String::from_utf8_lossy(&output.stdout);
-    let between = text.split(marker).nth(1).filter(|_| text.matches(marker).count() == 2);
+    let between = text
+        .split(marker)
+        .nth(1)
+        .filter(|_| text.matches(marker).count() == 2);
     let Some(json) = between else {
         let stderr = String::from_utf8_lossy(&output.stderr);
         let tail: Vec<String> = stderr.lines().rev().take(15).map(str::to_owned).collect();

@@ -8,10 +8,10 @@ use gentoo_updater_fleet::message::{
     Change, Failure, FailureClass, Finding, FindingKind, Identity, InstalledPackage, Purpose,
     RepositoryRevision, SubslotBinding, Update,
 };
-use gentoo_updater_portage::atom::{Atom, Candidate};
+use gentoo_updater_portage::atom::{Atom, Candidate, SlotDependency};
 use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::cpv::Cpv;
-use gentoo_updater_portage::name::UseFlag;
+use gentoo_updater_portage::name::{SlotAndSubslot, UseFlag};
 use gentoo_updater_portage::plan::{self, Notice, NoticeKind, Row, RowKind};
 
 use crate::document::{Document, FORMAT, Installed, Metadata};
@@ -44,8 +44,15 @@ pub fn interpret(document: &Document) -> Result<Answer, Failure> {
         return Err(permanent("DocumentNotUnderstood", message));
     }
     if let Some(error) = &document.error {
-        let said = document.plan.as_ref().map(|plan| plan.stderr.trim()).unwrap_or_default();
-        return Err(permanent("PortageBroken", format!("Portage cannot start: {error}\n{said}")));
+        let said = document
+            .plan
+            .as_ref()
+            .map(|plan| plan.stderr.trim())
+            .unwrap_or_default();
+        return Err(permanent(
+            "PortageBroken",
+            format!("Portage cannot start: {error}\n{said}"),
+        ));
     }
     check_repositories(document)?;
     check_platform(document)?;
@@ -62,12 +69,19 @@ pub fn interpret(document: &Document) -> Result<Answer, Failure> {
     }
     if output.status != 0 {
         let said = output.stderr.trim();
-        let message =
-            format!("emerge ended with exit code {} and these words:\n{said}", output.status);
+        let message = format!(
+            "emerge ended with exit code {} and these words:\n{said}",
+            output.status
+        );
         return Err(permanent("PlanFailed", message));
     }
     let updates = updates(document, &plan.rows, &mut findings)?;
-    Ok(Answer { identity: identity(document), updates, installed, findings })
+    Ok(Answer {
+        identity: identity(document),
+        updates,
+        installed,
+        findings,
+    })
 }
 
 fn permanent(cause: &str, message: String) -> Failure {
@@ -96,8 +110,15 @@ fn check_repositories(document: &Document) -> Result<(), Failure> {
 /// `-march=native` names a different machine on every machine.
 fn check_platform(document: &Document) -> Result<(), Failure> {
     for name in ["CFLAGS", "CXXFLAGS"] {
-        let value = document.settings.get(name).map(String::as_str).unwrap_or_default();
-        if value.split_whitespace().any(|flag| matches!(flag, "-march=native" | "-mcpu=native")) {
+        let value = document
+            .settings
+            .get(name)
+            .map(String::as_str)
+            .unwrap_or_default();
+        if value
+            .split_whitespace()
+            .any(|flag| matches!(flag, "-march=native" | "-mcpu=native"))
+        {
             let message = format!(
                 "{name} is {value:?}: with \"native\" the same words make different binaries on \
                  different machines; write what `gcc -march=native -Q --help=target` prints for \
@@ -133,11 +154,26 @@ fn installed_package(installed: &Installed) -> Result<InstalledPackage, Failure>
     let mut bindings = Vec::new();
     for text in &installed.bindings {
         let atom: Atom = text.parse().map_err(|error| {
-            let message = format!("the installed {} is bound to {text:?}: {error}", installed.cpv);
+            let message = format!(
+                "the installed {} is bound to {text:?}: {error}",
+                installed.cpv
+            );
             permanent("DependencyNotUnderstood", message)
         })?;
-        if let Some(slot) = atom.bound_slot() {
-            bindings.push(SubslotBinding { package: atom.category_package().clone(), slot });
+        if let Some(SlotDependency::Exact {
+            slot,
+            subslot: Some(subslot),
+            bound: true,
+        }) = atom.slot()
+        {
+            let slot = SlotAndSubslot {
+                slot: slot.clone(),
+                subslot: subslot.clone(),
+            };
+            bindings.push(SubslotBinding {
+                package: atom.category_package().clone(),
+                slot,
+            });
         }
     }
     bindings.sort();
@@ -154,7 +190,12 @@ fn installed_package(installed: &Installed) -> Result<InstalledPackage, Failure>
 /// What a notice means: something to know, or a reason not to believe the plan.
 fn judge(notice: &Notice, installed: &[InstalledPackage]) -> Result<Option<Finding>, Failure> {
     let text = notice.text.trim().to_owned();
-    let finding = |kind| Ok(Some(Finding { kind, text: text.clone() }));
+    let finding = |kind| {
+        Ok(Some(Finding {
+            kind,
+            text: text.clone(),
+        }))
+    };
     match &notice.kind {
         NoticeKind::WorldAtomWithoutEbuild { atoms } => world_atoms(atoms, installed),
         NoticeKind::RepositoryMissing => Err(permanent("RepositoryMissing", text)),
@@ -169,6 +210,12 @@ fn judge(notice: &Notice, installed: &[InstalledPackage]) -> Result<Option<Findi
         NoticeKind::NewsUnread => finding(FindingKind::NewsUnread),
         NoticeKind::SkippedUpdates => finding(FindingKind::UpdateSkipped),
         NoticeKind::InstalledMasked => finding(FindingKind::InstalledMasked),
+        NoticeKind::MissingDependency | NoticeKind::MissingBinary => {
+            Err(permanent("DependencyMissing", text))
+        }
+        NoticeKind::Crash => Err(permanent("PortageBroken", text)),
+        // A guest that installs binaries needs no compiler, and what a shell prints is no finding.
+        NoticeKind::CompilerMissing | NoticeKind::CausesRebuilds | NoticeKind::Noise => Ok(None),
         _ => finding(FindingKind::Other),
     }
 }
@@ -176,14 +223,15 @@ fn judge(notice: &Notice, installed: &[InstalledPackage]) -> Result<Option<Findi
 /// A world atom whose ebuild is gone is worth a word when the package is installed: it stays as
 /// it is. When it is not installed, the guest asks for something that nobody can give, and its
 /// plan is shorter than what its administrator wants.
-fn world_atoms(
-    atoms: &[Atom],
-    installed: &[InstalledPackage],
-) -> Result<Option<Finding>, Failure> {
+fn world_atoms(atoms: &[Atom], installed: &[InstalledPackage]) -> Result<Option<Finding>, Failure> {
     let is_installed = |atom: &&Atom| installed.iter().any(|package| matches(atom, package));
     let (present, absent): (Vec<&Atom>, Vec<&Atom>) = atoms.iter().partition(is_installed);
     let list = |atoms: &[&Atom]| {
-        atoms.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        atoms
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     if !absent.is_empty() {
         let message = format!(
@@ -196,8 +244,14 @@ fn world_atoms(
     if present.is_empty() {
         return Ok(None);
     }
-    let text = format!("no ebuild any more, stays installed as it is: {}", list(&present));
-    Ok(Some(Finding { kind: FindingKind::WorldAtomWithoutEbuild, text }))
+    let text = format!(
+        "no ebuild any more, stays installed as it is: {}",
+        list(&present)
+    );
+    Ok(Some(Finding {
+        kind: FindingKind::WorldAtomWithoutEbuild,
+        text,
+    }))
 }
 
 fn matches(atom: &Atom, package: &InstalledPackage) -> bool {
@@ -235,13 +289,19 @@ fn updates(
         let needs = needs_of(&row.cpv, metadata, &present)?;
         let enabled: BTreeSet<&UseFlag> = row.use_flags.enabled.iter().collect();
         let flag_state = |flag: &UseFlag| {
-            (flag.clone(), enabled.contains(flag) || metadata.enabled.contains(flag))
+            (
+                flag.clone(),
+                enabled.contains(flag) || metadata.enabled.contains(flag),
+            )
         };
         let key = BuildKey {
             cpv: row.cpv.clone(),
             slot: row.slot.clone(),
             repository: row.repository.clone().ok_or_else(|| {
-                permanent("PlanNotUnderstood", format!("{} names no repository", row.cpv))
+                permanent(
+                    "PlanNotUnderstood",
+                    format!("{} names no repository", row.cpv),
+                )
             })?,
             ebuild_digest: metadata.ebuild_digest.clone(),
             use_flags: metadata.iuse.iter().map(flag_state).collect(),
@@ -251,7 +311,11 @@ fn updates(
         updates.push(Update {
             key,
             change: change_of(row),
-            previous: row.previous.iter().map(|previous| previous.version.to_string()).collect(),
+            previous: row
+                .previous
+                .iter()
+                .map(|previous| previous.version.to_string())
+                .collect(),
             purpose: Purpose::Runtime,
             build_needs: needs.build,
             runtime_needs: needs.runtime,
@@ -262,10 +326,17 @@ fn updates(
 }
 
 fn metadata_of<'a>(document: &'a Document, row: &Row) -> Result<&'a Metadata, Failure> {
-    let repository = row.repository.as_ref().map(ToString::to_string).unwrap_or_default();
+    let repository = row
+        .repository
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let name = format!("{}::{repository}", row.cpv);
     document.metadata.get(&name).ok_or_else(|| {
-        permanent("MetadataMissing", format!("the guest knows no metadata of {name}"))
+        permanent(
+            "MetadataMissing",
+            format!("the guest knows no metadata of {name}"),
+        )
     })
 }
 
@@ -275,8 +346,10 @@ fn after_the_update<'a>(
     document: &'a Document,
     planned: &[(&'a Row, &'a Metadata)],
 ) -> Vec<Present<'a>> {
-    let replaced: BTreeSet<_> =
-        planned.iter().map(|(row, _)| (&row.cpv.category_package, &row.slot.slot)).collect();
+    let replaced: BTreeSet<_> = planned
+        .iter()
+        .map(|(row, _)| (&row.cpv.category_package, &row.slot.slot))
+        .collect();
     let new = planned.iter().map(|(row, _)| Present {
         cpv: &row.cpv,
         slot: &row.slot,
@@ -316,7 +389,11 @@ fn change_of(row: &Row) -> Change {
 /// A new package that only the DEPEND or BDEPEND of others reaches is no business of a guest
 /// that installs binaries.
 fn mark_what_only_builds_need(document: &Document, updates: &mut [Update]) {
-    let world: Vec<Atom> = document.world.iter().filter_map(|text| text.parse().ok()).collect();
+    let world: Vec<Atom> = document
+        .world
+        .iter()
+        .filter_map(|text| text.parse().ok())
+        .collect();
     let is_wanted = |update: &Update| {
         world.iter().any(|atom| {
             atom.matches(&Candidate {
@@ -327,8 +404,10 @@ fn mark_what_only_builds_need(document: &Document, updates: &mut [Update]) {
             })
         })
     };
-    let needed_by_builds: BTreeSet<Cpv> =
-        updates.iter().flat_map(|update| update.build_needs.iter().cloned()).collect();
+    let needed_by_builds: BTreeSet<Cpv> = updates
+        .iter()
+        .flat_map(|update| update.build_needs.iter().cloned())
+        .collect();
     let is_suspect = |update: &Update| {
         matches!(update.change, Change::New | Change::NewSlot)
             && needed_by_builds.contains(&update.key.cpv)

@@ -76,7 +76,10 @@ pub(crate) fn needs_of(
                 .collect();
             // BDEPEND is bound to what the builder has, which is no business of the guest's.
             let is_bound = atom.is_bound() && variable != "BDEPEND";
-            let planned = matched.iter().filter(|p| p.is_planned).map(|p| p.cpv.clone());
+            let planned = matched
+                .iter()
+                .filter(|p| p.is_planned)
+                .map(|p| p.cpv.clone());
             if for_build || is_bound {
                 needs.build.extend(planned.clone());
             }
@@ -97,5 +100,8 @@ fn target_of(atom: &Atom) -> BindingTarget {
         Some(SlotDependency::Exact { slot, .. }) => Some(slot.clone()),
         _ => None,
     };
-    BindingTarget { category_package: atom.category_package().clone(), slot }
+    BindingTarget {
+        category_package: atom.category_package().clone(),
+        slot,
+    }
 }

@@ -25,19 +25,21 @@ pub fn word(text: &str) -> String {
 /// ([`Command::validate`]); standard input and timeout are not part of the text.
 #[must_use]
 pub fn exec_line(command: &Command) -> String {
-    let mut line = String::from("exec");
+    format!("exec {}", line(command))
+}
+
+/// A command as one simple command of a shell program.
+#[must_use]
+pub fn line(command: &Command) -> String {
+    let mut words = Vec::new();
     if !command.environment.is_empty() {
-        line.push_str(" env");
+        words.push("env".to_owned());
         for (name, value) in &command.environment {
-            line.push(' ');
-            line.push_str(&word(&format!("{name}={value}")));
+            words.push(word(&format!("{name}={value}")));
         }
     }
-    for argument in &command.argv {
-        line.push(' ');
-        line.push_str(&word(argument));
-    }
-    line
+    words.extend(command.argv.iter().map(|argument| word(argument)));
+    words.join(" ")
 }
 
 #[cfg(test)]

@@ -162,34 +162,62 @@ fn binaries(options: &[&str], packages: &[ExactPackage]) -> CommandLine {
         .atoms(packages.iter().map(Atom::exact_package))
 }
 
-/// Compiles and installs what is missing to build the package, and not the package.
+/// Compiles and installs what is missing to build the package, and neither the package nor what
+/// it needs only to run.
+///
+/// What is installed already is looked at as well (`--deep`): a library that came with
+/// [`merge_without_dependencies`] may lack something. Installed packages that are bound to a former
+/// subslot are no conflict here.
 #[must_use]
 pub fn only_dependencies(cpv: &Cpv) -> CommandLine {
-    CommandLine::emerge(&[&["--onlydeps", "--oneshot"], &FROM_SOURCE]).atoms([Atom::exact(cpv)])
+    let options = [
+        "--onlydeps",
+        "--onlydeps-with-rdeps=n",
+        "--oneshot",
+        "--deep",
+        "--with-bdeps=n",
+        "--ignore-built-slot-operator-deps=y",
+    ];
+    CommandLine::emerge(&[&options, &FROM_SOURCE]).atoms([Atom::exact(cpv)])
 }
 
-/// Compiles a package to a binary package in PKGDIR, and does not install it. All that it needs
-/// must be installed.
+/// Compiles a package to a binary package in PKGDIR, and does not install it.
+///
+/// All that its build needs must be installed ([`only_dependencies`]). It is not looked for again:
+/// Portage would ask for what the package needs to run as well, and build that along with it.
 #[must_use]
 pub fn build_binary(cpv: &Cpv) -> CommandLine {
-    let options = ["--buildpkgonly", "--oneshot", "--quiet-build=n"];
+    let options = ["--buildpkgonly", "--nodeps", "--oneshot", "--quiet-build=n"];
     CommandLine::emerge(&[&options, &FROM_SOURCE]).atoms([Atom::exact(cpv)])
 }
 
 /// Installs these binary packages of the store, in this order, without looking at what depends on
-/// them or on what they depend. For a builder, whose libraries go ahead of their dependants.
+/// them or on what they depend. For a builder, whose libraries go ahead of their dependants, and
+/// which takes each with the USE flags of the guests and not with its own.
 #[must_use]
 pub fn merge_without_dependencies(packages: &[ExactPackage]) -> CommandLine {
-    CommandLine::emerge(&[&["--nodeps", "--oneshot"], &FROM_STORE])
-        .atoms(packages.iter().map(Atom::exact_package))
+    let options = [
+        "--nodeps",
+        "--oneshot",
+        "--usepkgonly",
+        "--getbinpkg=n",
+        "--binpkg-respect-use=n",
+        "--rebuilt-binaries=n",
+    ];
+    CommandLine::emerge(&[&options]).atoms(packages.iter().map(Atom::exact_package))
 }
 
 /// Removes those of the packages that nothing installed needs, build dependencies aside, and says
 /// what needs the others. [`crate::depclean::parse`] reads its output.
 #[must_use]
 pub fn depclean(packages: &[Cpv]) -> CommandLine {
-    CommandLine::emerge(&[&["--depclean", "--with-bdeps=n", "--verbose"]])
-        .atoms(packages.iter().map(Atom::exact))
+    CommandLine::emerge(&[&[
+        "--depclean",
+        "--with-bdeps=n",
+        "--ignore-built-slot-operator-deps=y",
+        "--verbose",
+    ]])
+    .atoms(packages.iter().map(Atom::exact))
 }
 
 /// Writes the index `Packages` of PKGDIR anew where it does not fit the files. Prints nothing.
@@ -273,22 +301,31 @@ mod tests {
         );
         check(
             &only_dependencies(&cpv()),
-            &format!("{emerge} --onlydeps --oneshot --usepkg=n --getbinpkg=n =app-misc/hello-2.0"),
+            &format!(
+                "{emerge} --onlydeps --onlydeps-with-rdeps=n --oneshot --deep --with-bdeps=n \
+                 --ignore-built-slot-operator-deps=y --usepkg=n --getbinpkg=n =app-misc/hello-2.0"
+            ),
         );
         check(
             &build_binary(&cpv()),
             &format!(
-                "{emerge} --buildpkgonly --oneshot --quiet-build=n --usepkg=n --getbinpkg=n \
-                 =app-misc/hello-2.0"
+                "{emerge} --buildpkgonly --nodeps --oneshot --quiet-build=n --usepkg=n \
+                 --getbinpkg=n =app-misc/hello-2.0"
             ),
         );
         check(
             &merge_without_dependencies(&packages()),
-            &format!("{emerge} --nodeps --oneshot {store} {atoms}"),
+            &format!(
+                "{emerge} --nodeps --oneshot --usepkgonly --getbinpkg=n --binpkg-respect-use=n \
+                 --rebuilt-binaries=n {atoms}"
+            ),
         );
         check(
             &depclean(&[cpv()]),
-            &format!("{emerge} --depclean --with-bdeps=n --verbose =app-misc/hello-2.0"),
+            &format!(
+                "{emerge} --depclean --with-bdeps=n --ignore-built-slot-operator-deps=y --verbose \
+                 =app-misc/hello-2.0"
+            ),
         );
         check(&fix_index(), "emaint binhost --fix");
         let names = ["CHOST", "USE"].map(|name| name.parse().unwrap());

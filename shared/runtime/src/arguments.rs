@@ -52,8 +52,7 @@ impl CommonArguments {
 
     fn load(&self) -> anyhow::Result<Arc<Settings>> {
         let settings = config::load(&self.config)?;
-        machines::check_addresses(&settings)
-            .with_context(|| self.config.display().to_string())?;
+        machines::check_addresses(&settings).with_context(|| self.config.display().to_string())?;
         Ok(Arc::new(settings))
     }
 }

@@ -28,12 +28,29 @@ impl Context {
     /// On a bus that is open.
     pub fn new(settings: Arc<Settings>, bus: Arc<dyn Bus>) -> Self {
         let machines = Arc::new(Machines::new(settings.clone()));
-        Self { settings, bus, machines, stop: CancellationToken::new() }
+        Self {
+            settings,
+            bus,
+            machines,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// On the broker that the configuration names.
+    ///
+    /// # Errors
+    /// When there is none, or it refuses.
+    pub async fn with_broker(settings: Arc<Settings>) -> anyhow::Result<Self> {
+        let _ = settings;
+        anyhow::bail!("no broker yet")
     }
 
     /// Where this worker keeps its claims and results.
     pub fn state_of(&self, worker: &WorkerId) -> PathBuf {
-        self.settings.state_directory.join("workers").join(worker.as_str())
+        self.settings
+            .state_directory
+            .join("workers")
+            .join(worker.as_str())
     }
 }
 

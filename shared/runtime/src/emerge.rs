@@ -17,8 +17,13 @@ pub fn in_own_environment(line: CommandLine, variables: &[(&str, &Path)]) -> Com
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME=/root",
     ]);
-    let given = line.environment.iter().map(|(name, value)| format!("{name}={value}"));
-    let own = variables.iter().map(|(name, path)| format!("{name}={}", path.display()));
+    let given = line
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    let own = variables
+        .iter()
+        .map(|(name, path)| format!("{name}={}", path.display()));
     command.args(given).args(own).args(line.argv)
 }
 
@@ -35,7 +40,11 @@ pub async fn ask_for_plan(host: &dyn Host, command: &Command) -> Result<(Plan, i
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     let plan = plan::parse(&stdout, &stderr, status).map_err(|error| {
-        Failure::new(FailureClass::Permanent, "PlanNotUnderstood", error.to_string())
+        Failure::new(
+            FailureClass::Permanent,
+            "PlanNotUnderstood",
+            error.to_string(),
+        )
     })?;
     Ok((plan, status))
 }

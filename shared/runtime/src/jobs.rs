@@ -1,10 +1,12 @@
 //! What changes a machine: detached, under the machine's lock, with a log that stays.
 
-use std::time::Duration;
+use std::path::Path;
 
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::RunId;
-use gentoo_updater_hosts::job::{self, JobId, JobOutcome, JobSpec, LockName};
+use gentoo_updater_hosts::job::{
+    self, DEFAULT_SPOOL, JobError, JobId, JobOutcome, JobSpec, JobState, LockName,
+};
 use gentoo_updater_hosts::{Command, Host};
 
 use crate::machines::{ask, failure_of_host};
@@ -27,8 +29,10 @@ for folder; do
 done
 "#;
 
-/// How long the spool of a program that has ended is kept.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Names the spools that are older than a week.
+const OLD_JOBS: &str = r#"
+if [ -d "$1" ]; then find "$1" -mindepth 1 -maxdepth 1 -mtime +7 -exec basename -- {} \;; fi
+"#;
 
 /// What a detached program is called.
 #[derive(Debug, Clone)]
@@ -75,16 +79,29 @@ pub async fn run(
     command: Command,
 ) -> Result<Ended, Failure> {
     let lock: LockName = MACHINE_LOCK.parse().map_err(|error| {
-        Failure::new(FailureClass::Permanent, "NameInvalid", format!("{MACHINE_LOCK}: {error}"))
+        Failure::new(
+            FailureClass::Permanent,
+            "NameInvalid",
+            format!("{MACHINE_LOCK}: {error}"),
+        )
     })?;
     let log_path = description.log_path();
-    let spec = JobSpec::new(description.id()?, command).lock(lock).log(&log_path);
+    let spec = JobSpec::new(description.id()?, command)
+        .lock(lock)
+        .log(&log_path);
     let mut tail = Tail::default();
-    let handle =
-        job::start_or_attach(host, &spec).await.map_err(|error| failure_of_host(&error))?;
-    let outcome =
-        handle.wait(|bytes| tail.push(bytes)).await.map_err(|error| failure_of_host(&error))?;
-    Ok(Ended { outcome, log: tail.into_text(), log_path })
+    let mut handle = job::start_or_attach(host, &spec)
+        .await
+        .map_err(|error| failure_of_job(&error))?;
+    let outcome = handle
+        .wait(|bytes| tail.push(bytes))
+        .await
+        .map_err(|error| failure_of_job(&error))?;
+    Ok(Ended {
+        outcome,
+        log: tail.into_text(),
+        log_path,
+    })
 }
 
 /// Whether a program of this name was started on the machine, ended or not.
@@ -93,8 +110,8 @@ pub async fn run(
 /// When the machine cannot be asked.
 pub async fn is_known(host: &dyn Host, description: &Description) -> Result<bool, Failure> {
     let id = description.id()?;
-    let known = job::list(host).await.map_err(|error| failure_of_host(&error))?;
-    Ok(known.iter().any(|status| status.id == id))
+    let known = list(host).await?;
+    Ok(known.iter().any(|job| job.id == id))
 }
 
 /// Forgets a program that has ended, so that the next of this name is started anew. Its log stays.
@@ -103,7 +120,9 @@ pub async fn is_known(host: &dyn Host, description: &Description) -> Result<bool
 /// When the machine cannot be asked.
 pub async fn forget(host: &dyn Host, description: &Description) -> Result<(), Failure> {
     let id = description.id()?;
-    job::remove(host, &id).await.map_err(|error| failure_of_host(&error))
+    job::remove(host, Path::new(DEFAULT_SPOOL), &id)
+        .await
+        .map_err(|error| failure_of_job(&error))
 }
 
 /// Removes what runs left on a machine: the folders of this run below `folders`, and what other
@@ -115,13 +134,36 @@ pub async fn forget(host: &dyn Host, description: &Description) -> Result<(), Fa
 pub async fn sweep(host: &dyn Host, run: RunId, folders: &[&str]) -> Result<(), Failure> {
     let own = folders.iter().map(|folder| format!("{folder}/{run}"));
     ask(host, &Command::new("rm").args(["-rf", "--"]).args(own)).await?;
-    let old = folders.iter().chain(&[RUNS, LOGS]).map(|folder| (*folder).to_owned());
+    let old = folders
+        .iter()
+        .chain(&[RUNS, LOGS])
+        .map(|folder| (*folder).to_owned());
     ask(host, &Command::shell("sweep", SWEEP, old)).await?;
-    let known = job::list(host).await.map_err(|error| failure_of_host(&error))?;
-    for status in known.iter().filter(|status| status.is_older_than(KEPT) && !status.is_running()) {
-        job::remove(host, &status.id).await.map_err(|error| failure_of_host(&error))?;
+    let command = Command::shell("old-jobs", OLD_JOBS, [DEFAULT_SPOOL]);
+    let old = ask(host, &command).await?;
+    let old = String::from_utf8_lossy(&old.stdout);
+    for job in list(host).await? {
+        let is_old = old.lines().any(|name| name == job.id.as_str());
+        if is_old && matches!(job.state, JobState::Ended(_)) {
+            job::remove(host, Path::new(DEFAULT_SPOOL), &job.id)
+                .await
+                .map_err(|error| failure_of_job(&error))?;
+        }
     }
     Ok(())
+}
+
+async fn list(host: &dyn Host) -> Result<Vec<job::JobSummary>, Failure> {
+    job::list(host, Path::new(DEFAULT_SPOOL))
+        .await
+        .map_err(|error| failure_of_job(&error))
+}
+
+fn failure_of_job(error: &JobError) -> Failure {
+    match error {
+        JobError::Host(error) => failure_of_host(error),
+        _ => Failure::new(FailureClass::Machine, "JobUnmanageable", error.to_string()),
+    }
 }
 
 /// The last bytes of a log.

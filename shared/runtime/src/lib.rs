@@ -5,11 +5,11 @@
 
 mod arguments;
 mod context;
+pub mod emerge;
+pub mod jobs;
 mod logging;
 mod machines;
 mod signals;
-pub mod emerge;
-pub mod jobs;
 pub mod vdb;
 
 pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION};

@@ -28,8 +28,9 @@ pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), LoggingError> 
         // lapin logs every closed connection as an error; the bus says it in better words.
         _ => EnvFilter::try_new(format!("{level},lapin=off,russh=warn"))?,
     };
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // An error means that logging has started before, which is what was asked for.
     let _ = match format {
         LogFormat::Text => builder.with_target(false).try_init(),

@@ -30,7 +30,10 @@ pub struct Machines {
 impl Machines {
     /// The machines that the configuration names.
     pub fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, open: Mutex::default() }
+        Self {
+            settings,
+            open: Mutex::default(),
+        }
     }
 
     /// The guest of this name.
@@ -38,7 +41,11 @@ impl Machines {
     /// # Errors
     /// A failure that names the cause: off, host key unknown or changed, refused.
     pub async fn guest(&self, name: &GuestName) -> Result<Arc<dyn Host>, Failure> {
-        let guest = self.settings.guests.get(name).ok_or_else(|| unknown("guest", name.as_str()))?;
+        let guest = self
+            .settings
+            .guests
+            .get(name)
+            .ok_or_else(|| unknown("guest", name.as_str()))?;
         self.open(&guest.address).await
     }
 
@@ -47,8 +54,11 @@ impl Machines {
     /// # Errors
     /// As [`Machines::guest`].
     pub async fn builder(&self, name: &BuilderName) -> Result<Arc<dyn Host>, Failure> {
-        let builder =
-            self.settings.builders.get(name).ok_or_else(|| unknown("builder", name.as_str()))?;
+        let builder = self
+            .settings
+            .builders
+            .get(name)
+            .ok_or_else(|| unknown("builder", name.as_str()))?;
         self.open(&builder.address).await
     }
 
@@ -63,7 +73,13 @@ impl Machines {
         let host = connect(&address, &self.ssh_settings())
             .await
             .map_err(|error| failure_of_host(&error))?;
-        Ok(self.open.lock().await.entry(address).or_insert(host).clone())
+        Ok(self
+            .open
+            .lock()
+            .await
+            .entry(address)
+            .or_insert(host)
+            .clone())
     }
 
     /// How to open connections, as the configuration says.
@@ -80,9 +96,14 @@ impl Machines {
 
 /// Checks that every address of the configuration is one.
 pub(crate) fn check_addresses(settings: &Settings) -> Result<(), AddressProblem> {
-    let guests = settings.guests.iter().map(|(name, g)| (format!("guests.{name}"), &g.address));
-    let builders =
-        settings.builders.iter().map(|(name, b)| (format!("builders.{name}"), &b.address));
+    let guests = settings
+        .guests
+        .iter()
+        .map(|(name, g)| (format!("guests.{name}"), &g.address));
+    let builders = settings
+        .builders
+        .iter()
+        .map(|(name, b)| (format!("builders.{name}"), &b.address));
     for (table, address) in guests.chain(builders) {
         address
             .parse::<HostAddress>()
@@ -95,7 +116,9 @@ fn unknown(what: &str, name: &str) -> Failure {
     Failure::new(
         FailureClass::Permanent,
         "MachineUnknown",
-        format!("this worker's configuration names no {what} {name}; give all workers the same file"),
+        format!(
+            "this worker's configuration names no {what} {name}; give all workers the same file"
+        ),
     )
 }
 
@@ -116,8 +139,11 @@ pub fn failure_of_host(error: &HostError) -> Failure {
         HostError::MarkMissing { .. } => "MarkMissing",
         HostError::Io { .. } => "Io",
     };
-    let class =
-        if error.is_transient() { FailureClass::Transient } else { FailureClass::Permanent };
+    let class = if error.is_transient() {
+        FailureClass::Transient
+    } else {
+        FailureClass::Permanent
+    };
     Failure::new(class, cause, error.to_string())
 }
 
@@ -127,5 +153,7 @@ pub fn failure_of_host(error: &HostError) -> Failure {
 /// # Errors
 /// As [`failure_of_host`] says. A command that fails is no error.
 pub async fn ask(host: &dyn Host, command: &Command) -> Result<Output, Failure> {
-    run_between_markers(host, command).await.map_err(|error| failure_of_host(&error))
+    run_between_markers(host, command)
+        .await
+        .map_err(|error| failure_of_host(&error))
 }

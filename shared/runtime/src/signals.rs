@@ -6,9 +6,10 @@ use tokio_util::sync::CancellationToken;
 /// Cancels the token at the first SIGTERM or SIGINT.
 pub fn stop_on_signals(stop: CancellationToken) {
     tokio::spawn(async move {
-        let (Ok(mut terminate), Ok(mut interrupt)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
+        let (Ok(mut terminate), Ok(mut interrupt)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        ) else {
             tracing::error!("signals cannot be watched; stop this process with SIGKILL only");
             return;
         };

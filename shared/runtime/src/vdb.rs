@@ -45,7 +45,11 @@ cat "$file"
 /// # Errors
 /// When the machine cannot be asked, or its VDB holds what is no package.
 pub async fn installed(host: &dyn Host) -> Result<Installed, Failure> {
-    read(host, &Command::shell("installed", LIST, Vec::<String>::new())).await
+    read(
+        host,
+        &Command::shell("installed", LIST, Vec::<String>::new()),
+    )
+    .await
 }
 
 /// What the machine had installed when it was first asked for this run. The list is kept on the
@@ -55,7 +59,11 @@ pub async fn installed(host: &dyn Host) -> Result<Installed, Failure> {
 /// As [`installed`].
 pub async fn installed_before(host: &dyn Host, run: RunId) -> Result<Installed, Failure> {
     let folder = format!("{RUNS}/{run}");
-    read(host, &Command::shell("installed-before", LIST_BEFORE, [folder, LIST.to_owned()])).await
+    read(
+        host,
+        &Command::shell("installed-before", LIST_BEFORE, [folder, LIST.to_owned()]),
+    )
+    .await
 }
 
 async fn read(host: &dyn Host, command: &Command) -> Result<Installed, Failure> {
@@ -63,7 +71,11 @@ async fn read(host: &dyn Host, command: &Command) -> Result<Installed, Failure> 
     if output.status != ExitStatus::Code(0) {
         let said = String::from_utf8_lossy(&output.stderr);
         let message = format!("the installed packages cannot be listed: {}", said.trim());
-        return Err(Failure::new(FailureClass::Machine, "VdbUnreadable", message));
+        return Err(Failure::new(
+            FailureClass::Machine,
+            "VdbUnreadable",
+            message,
+        ));
     }
     parse(&String::from_utf8_lossy(&output.stdout))
 }
@@ -80,7 +92,11 @@ fn parse(text: &str) -> Result<Installed, Failure> {
     }
     if installed.is_empty() {
         let message = "/var/db/pkg is empty: is this a Gentoo machine?".to_owned();
-        return Err(Failure::new(FailureClass::Machine, "VdbUnreadable", message));
+        return Err(Failure::new(
+            FailureClass::Machine,
+            "VdbUnreadable",
+            message,
+        ));
     }
     Ok(installed)
 }
@@ -90,22 +106,35 @@ fn parse(text: &str) -> Result<Installed, Failure> {
 /// A version that came while another of the same package went is one change from the old to the
 /// new; the same version with another BUILD_ID is a change from itself to itself.
 pub fn changes(before: &Installed, after: &Installed) -> Vec<PackageChange> {
-    let mut gone: Vec<&Cpv> = before.keys().filter(|cpv| !after.contains_key(*cpv)).collect();
+    let mut gone: Vec<&Cpv> = before
+        .keys()
+        .filter(|cpv| !after.contains_key(*cpv))
+        .collect();
     let mut changes = Vec::new();
     for (cpv, build_id) in after {
         if let Some(old_id) = before.get(cpv) {
             if old_id != build_id {
-                changes.push(PackageChange { before: Some(cpv.clone()), after: Some(cpv.clone()) });
+                changes.push(PackageChange {
+                    before: Some(cpv.clone()),
+                    after: Some(cpv.clone()),
+                });
             }
             continue;
         }
         let same = |old: &&Cpv| old.category_package == cpv.category_package;
-        let replaced = gone.iter().position(same).map(|index| gone.remove(index).clone());
-        changes.push(PackageChange { before: replaced, after: Some(cpv.clone()) });
+        let replaced = gone
+            .iter()
+            .position(same)
+            .map(|index| gone.remove(index).clone());
+        changes.push(PackageChange {
+            before: replaced,
+            after: Some(cpv.clone()),
+        });
     }
-    changes.extend(
-        gone.into_iter().map(|cpv| PackageChange { before: Some(cpv.clone()), after: None }),
-    );
+    changes.extend(gone.into_iter().map(|cpv| PackageChange {
+        before: Some(cpv.clone()),
+        after: None,
+    }));
     changes
 }
 
@@ -131,12 +160,18 @@ mod tests {
             .iter()
             .map(|change| {
                 let name = |cpv: &Option<Cpv>| {
-                    cpv.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
+                    cpv.as_ref()
+                        .map_or_else(|| "-".to_owned(), ToString::to_string)
                 };
                 format!("{} {}", name(&change.before), name(&change.after))
             })
             .collect();
-        let expected = ["a/rebuilt-1 a/rebuilt-1", "- a/slotted-2", "a/up-1 a/up-2", "a/gone-1 -"];
+        let expected = [
+            "a/rebuilt-1 a/rebuilt-1",
+            "- a/slotted-2",
+            "a/up-1 a/up-2",
+            "a/gone-1 -",
+        ];
         assert_eq!(text, expected);
     }
 }

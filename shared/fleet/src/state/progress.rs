@@ -124,14 +124,38 @@ fn place<'a>(
     ordered.push(id);
 }
 
-/// What must be installed so that a job can be compiled: what its build needs, and what that
-/// needs to run. A job is never in its own closure.
+/// What must be in the store before a job is compiled, and installed while it is: what its build
+/// needs, what it needs itself to run, and what all of these need to run. A job is never in its
+/// own closure.
+///
+/// What it needs to run is left out where that needs the job in turn: two packages may well need
+/// each other to run, and one of them must be built first.
 fn closure<'a>(jobs: &'a BTreeMap<JobId, Job>, job: &JobId) -> BTreeSet<&'a JobId> {
-    let mut found = BTreeSet::new();
     let Some((own, job)) = jobs.get_key_value(job) else {
-        return found;
+        return BTreeSet::new();
     };
-    let mut open: Vec<&JobId> = job.build_needs.iter().collect();
+    let mut found = reach(jobs, job.build_needs.iter(), own);
+    for need in &job.runtime_needs {
+        let behind = reach(jobs, std::iter::once(need), own);
+        let needs_own = behind
+            .iter()
+            .filter_map(|id| jobs.get(*id))
+            .any(|job| job.build_needs.contains(own) || job.runtime_needs.contains(own));
+        if !needs_own {
+            found.extend(behind);
+        }
+    }
+    found
+}
+
+/// These jobs and all that they need to run, without `own`.
+fn reach<'a>(
+    jobs: &'a BTreeMap<JobId, Job>,
+    from: impl Iterator<Item = &'a JobId>,
+    own: &JobId,
+) -> BTreeSet<&'a JobId> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&JobId> = from.collect();
     while let Some(id) = open.pop() {
         if id == own {
             continue;
