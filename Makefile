@@ -1,0 +1,36 @@
+# gentoo-updater: what can be done with this checkout. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long lint build audit clean
+
+# embedded: one process, no broker. rabbitmq: a private broker and five workers.
+BUS ?= embedded
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: ## Bring a lab of three guests up, update it, take it down (as root; BUS=rabbitmq for a broker)
+	@tests/demo.sh $(BUS)
+
+test: ## Install what is missing, check the format, lint, and run every test (as root)
+	@tests/all.sh
+
+test-long: ## As test, then the tests that take long and the self-test of the lab (as root)
+	@tests/all.sh long
+
+lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is installed
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@if command -v shellcheck >/dev/null; then \
+	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run tests/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
+	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
+
+build: ## Compile all programs for use, into target/release
+	cargo build --locked --release --workspace --bins
+
+audit: ## Check licences, sources and known vulnerabilities of all dependencies (needs cargo-deny)
+	@command -v cargo-deny >/dev/null || { \
+	    echo 'cargo-deny is missing; install it with: cargo install --locked cargo-deny' >&2; exit 1; }
+	cargo deny --locked check
+
+clean: ## Delete what was compiled (the layers of the lab stay: tests/lab/lab.sh purge)
+	cargo clean

@@ -1,0 +1,77 @@
+#!/bin/bash
+# all.sh - every check of the project, in the order in which they are cheap.
+#
+#   tests/all.sh          what must hold before a change is taken
+#   tests/all.sh long     that, and what takes longer
+#
+# As root on Debian 12 with a Rust toolchain: the end-to-end tests bring up machines of their own
+# in namespaces. The first check that fails ends it, and a step that cannot be set up has failed.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
+long=${1-}
+[[ -z $long || $long == long ]] || { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0" >&2; exit 64; }
+
+LOG=$(mktemp)
+SUMMARY=()
+STEP='the set-up'
+
+step() { STEP=$1; printf '\n== %s\n' "$1"; }
+done_with() { SUMMARY+=("$1"); }
+
+finish() {
+  local code=$?
+  rm -f "$LOG"
+  printf '\n== Summary after %d min %02d s\n' $((SECONDS / 60)) $((SECONDS % 60))
+  ((${#SUMMARY[@]} == 0)) || printf '   ok      %s\n' "${SUMMARY[@]}"
+  if ((code == 0)); then echo 'Everything passed.'; else printf '   FAILED  %s\n' "$STEP"; fi
+}
+trap finish EXIT
+
+# counted NAME CARGO-TEST-ARGUMENTS...: runs tests and says how many passed. None is a failure.
+counted() {
+  local name=$1 numbers code=0
+  shift
+  step "$name"
+  cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$LOG" || code=$?
+  numbers=$(awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
+    END { printf "%d passed, %d failed, %d left to test-long", passed, failed, ignored }' "$LOG")
+  printf '%s: %s\n' "$name" "$numbers"
+  ((code == 0)) || { STEP="$name: $numbers"; return "$code"; }
+  [[ $numbers != 0\ passed* ]] || { STEP="$name: no test was run"; return 1; }
+  done_with "$name: $numbers"
+}
+
+step 'Set-up'
+((EUID == 0)) || { echo 'all.sh: must be root: the tests make namespaces and mounts' >&2; exit 1; }
+command -v cargo >/dev/null || { echo 'all.sh: there is no cargo; install Rust from https://rustup.rs' >&2; exit 1; }
+tests/setup.sh
+for component in rustfmt clippy; do
+  cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$component"
+done
+done_with "$(rustc --version)"
+
+step 'Format'
+cargo fmt --all --check
+done_with 'format (rustfmt)'
+
+step 'Clippy, warnings denied'
+cargo clippy --locked --workspace --all-targets -- -D warnings
+done_with 'lints (clippy)'
+
+counted 'unit and integration tests' --workspace --exclude gentoo-updater-tests
+
+# The end-to-end tests start these.
+step 'Programs'
+cargo build --locked --workspace --bins
+step 'Examples in packaging and README'
+tests/examples.sh
+done_with 'examples in packaging and README'
+
+if [[ $long ]]; then
+  counted 'end-to-end tests, long ones too' -p gentoo-updater-tests -- --test-threads=1 --include-ignored
+  step 'Self-test of the lab'
+  tests/lab/selftest.sh
+  done_with 'self-test of the lab'
+else
+  counted 'end-to-end tests' -p gentoo-updater-tests -- --test-threads=1
+fi

@@ -1,0 +1,57 @@
+#!/bin/bash
+# examples.sh - does what is printed in the documents and in packaging/ hold?
+# Needs the programs in target/debug (cargo build --workspace --bins).
+# Words that are matched below never hold blanks.
+# shellcheck disable=SC2013
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
+unset GENTOO_UPDATER_CONFIG RUST_LOG
+
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+PROGRAMS=$(cargo metadata --locked --no-deps --format-version 1 |
+  python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug
+
+fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
+holds() { # WHAT COMMAND...
+  "${@:2}" >"$WORK/output" 2>&1 || { cat "$WORK/output" >&2; fail "$1"; }
+  printf 'ok: %s\n' "$1"
+}
+loads() { "$PROGRAMS/gentoo-updater" config check --config "$1"; }
+
+# The example, as it is and with everything in it that is commented out.
+holds 'packaging/fleet.toml loads' loads packaging/fleet.toml
+sed -E 's/^#([^ ].*)$/\1/' packaging/fleet.toml > "$WORK/everything.toml"
+holds 'packaging/fleet.toml loads with every key set' loads "$WORK/everything.toml"
+# A key that is not in the example is one that nobody finds.
+for key in $(sed -nE 's/^ *pub\(super\) ([a-z_]+): .*/\1/p' shared/fleet/src/config/fragment.rs); do
+  grep -qE "^(\[+)?$key([].]| =)" "$WORK/everything.toml" || fail "packaging/fleet.toml does not show the key $key"
+done
+echo 'ok: packaging/fleet.toml shows every key'
+
+# The configuration that README prints.
+awk '/^```toml$/ { inside = 1; next } /^```$/ { inside = 0 } inside' README.md > "$WORK/readme.toml"
+[[ -s $WORK/readme.toml ]] || fail 'README.md shows no configuration'
+holds 'the configuration in README.md loads' loads "$WORK/readme.toml"
+# Every subcommand that README and the example name is one.
+mapfile -t used < <(grep -ohE '(^|`| {4})gentoo-updater [a-z]+' README.md packaging/fleet.toml docker-compose.yml | grep -oE '[a-z]+$' | sort -u)
+((${#used[@]} >= 5)) || fail 'README.md names hardly any command'
+for command in "${used[@]}"; do holds "gentoo-updater $command is a command" "$PROGRAMS/gentoo-updater" "$command" --help; done
+
+# What starts the workers: the programs and the options are there.
+for role in planner scanner builder installer janitor; do
+  holds "gentoo-updater-$role has a help" "$PROGRAMS/gentoo-updater-$role" --help
+  grep -qrE "ExecStart=/usr/bin/gentoo-updater-$role( |\$)" packaging/systemd || fail "no unit starts the $role"
+  for option in $(grep -rhoE "^(ExecStart=/usr/bin/|.*command: .*)gentoo-updater-$role.*" packaging/systemd docker-compose.yml | grep -oE -- '--[a-z]+' | sort -u); do
+    grep -qE -- "^ +$option( |\$)" "$WORK/output" || fail "gentoo-updater-$role has no option $option"
+  done
+done
+holds 'the OpenRC script is one' sh -n packaging/openrc/gentoo-updater.initd
+holds 'its settings are, too' sh -n packaging/openrc/gentoo-updater.confd
+for makes in $(grep -oE '^ {4}make [a-z-]+|`make [a-z-]+' README.md CONTRIBUTING.md | grep -oE '[a-z-]+$' | sort -u); do
+  holds "make $makes is a target" make -n "$makes"
+done
+# The file of files is looked at where there is something to look with.
+if python3 -c 'import yaml' 2>/dev/null; then
+  holds 'docker-compose.yml is YAML' python3 -c 'import yaml; yaml.safe_load(open("docker-compose.yml"))["services"]["planner"]["command"]'
+fi
