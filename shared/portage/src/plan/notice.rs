@@ -61,6 +61,8 @@ pub enum NoticeKind {
     BinaryServerMissing,
     /// The machine has no compiler.
     CompilerMissing,
+    /// Dependencies of ebuilds changed without a revision bump (`--changed-deps-report=y`).
+    DependenciesChanged,
     /// Which packages of the list cause rebuilds of which.
     CausesRebuilds,
     /// Sources have to be fetched by hand, and how.
@@ -100,6 +102,7 @@ impl NoticeKind {
             | Self::Provided
             | Self::BinaryServerMissing
             | Self::CompilerMissing
+            | Self::DependenciesChanged
             | Self::CausesRebuilds
             | Self::FetchInstructions
             | Self::ConfigurationFiles
@@ -171,6 +174,7 @@ const BEGINNINGS: &[(&str, NoticeKind, Until)] = {
         ("WARNING: Requested packages will not be merged because they are listed in", K::Provided, NextNotice),
         ("!!! binrepos.conf is missing", K::BinaryServerMissing, EmptyLine),
         ("!!! No gcc found", K::CompilerMissing, EmptyLine),
+        ("!!! Detected ebuild dependency change(s)", K::DependenciesChanged, NextNotice),
         ("The following packages are causing rebuilds", K::CausesRebuilds, NextNotice),
         ("Fetch instructions for", K::FetchInstructions, EmptyLine),
         ("* Please download", K::FetchInstructions, EmptyLine),
