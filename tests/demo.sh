@@ -90,7 +90,7 @@ while IFS='=' read -r key value; do lab[$key]=$value; done < <("$LAB" env)
 # One guest wants other USE flags than the rest, so it needs binaries of its own.
 # shellcheck disable=SC2016
 "$LAB" exec g3 sh -c 'mkdir -p /etc/portage/package.use &&
-  printf "%s\n" "app-misc/greeter nls" "dev-libs/libbeta doc" > /etc/portage/package.use/demo'
+  printf "%s\n" "app-misc/greeter emoji" "dev-libs/libbeta doc" > /etc/portage/package.use/demo'
 "$LAB" publish v2
 
 ################################### the fleet ###################################
