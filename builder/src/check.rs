@@ -121,3 +121,88 @@ fn bound(atom: &Atom) -> Option<(&str, &str)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Portage wrote after greeter-2.0 and libbeta-1.0 were built with two sets of flags, and
+    /// libbeta-1.0 with two bindings.
+    fn index() -> PackagesIndex {
+        PackagesIndex::parse(include_str!("../tests/fixtures/Packages")).unwrap()
+    }
+
+    fn libbeta(fast: bool, subslot: &str) -> BuildKey {
+        BuildKey {
+            cpv: "dev-libs/libbeta-1.0".parse().unwrap(),
+            slot: "0".parse().unwrap(),
+            repository: "gentoo".parse().unwrap(),
+            ebuild_digest: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
+            use_flags: [
+                ("doc".parse().unwrap(), !fast),
+                ("fast".parse().unwrap(), fast),
+            ]
+            .into(),
+            bindings: [(
+                "dev-libs/libalpha".parse().unwrap(),
+                subslot.parse().unwrap(),
+            )]
+            .into(),
+            environment_digest: None,
+        }
+    }
+
+    fn refusal(key: &BuildKey, build_id: u32) -> String {
+        let failure = fitting(&index(), key, build_id).unwrap_err();
+        assert_eq!(failure.cause, "ResultDoesNotFit");
+        failure.message
+    }
+
+    #[test]
+    fn a_binary_with_the_flags_and_bindings_of_its_key_fits() {
+        let index = index();
+        let entry = fitting(&index, &libbeta(true, "0/2"), 3).unwrap();
+        assert_eq!(
+            entry.path_in_store(),
+            "dev-libs/libbeta/libbeta-1.0-3.gpkg.tar"
+        );
+        assert!(fitting(&index, &libbeta(false, "0/2"), 2).is_ok());
+    }
+
+    #[test]
+    fn a_flag_that_came_out_otherwise_is_named() {
+        let message = refusal(&libbeta(false, "0/2"), 3);
+        assert!(
+            message.contains("doc off, and guests want it on"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_binding_to_the_former_subslot_is_named() {
+        let message = refusal(&libbeta(true, "0/2"), 1);
+        assert!(
+            message.contains("bound to dev-libs/libalpha:0/1"),
+            "{message}"
+        );
+        assert!(message.contains("guests will have 0/2"), "{message}");
+    }
+
+    #[test]
+    fn a_slot_a_repository_and_a_flag_of_another_revision_are_named() {
+        let mut key = libbeta(true, "0/2");
+        key.slot = "0/7".parse().unwrap();
+        assert!(refusal(&key, 3).contains("guests plan slot 0/7"));
+        let mut key = libbeta(true, "0/2");
+        key.repository = "overlay".parse().unwrap();
+        assert!(refusal(&key, 3).contains("another repository than overlay"));
+        let mut key = libbeta(true, "0/2");
+        key.use_flags.insert("jit".parse().unwrap(), true);
+        assert!(refusal(&key, 3).contains("without the flag jit"));
+    }
+
+    #[test]
+    fn a_binary_that_is_not_in_the_index_is_no_success() {
+        assert!(refusal(&libbeta(true, "0/2"), 9).contains("libbeta-1.0-9"));
+    }
+}

@@ -29,3 +29,42 @@ impl Record {
         (record.format == Self::FORMAT && record.key == *key).then_some(record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(flag: bool) -> BuildKey {
+        BuildKey {
+            cpv: "a/a-1".parse().unwrap(),
+            slot: "0".parse().unwrap(),
+            repository: "gentoo".parse().unwrap(),
+            ebuild_digest: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
+            use_flags: [("ssl".parse().unwrap(), flag)].into(),
+            bindings: Default::default(),
+            environment_digest: None,
+        }
+    }
+
+    #[test]
+    fn a_record_is_believed_for_its_own_key_only() {
+        let binary = Binary {
+            cpv: "a/a-1".parse().unwrap(),
+            slot: "0".parse().unwrap(),
+            build_id: 1,
+            path: "a/a/a-1-1.gpkg.tar".to_owned(),
+            size: 1,
+            sha256: String::new(),
+        };
+        let record = Record {
+            format: Record::FORMAT,
+            key: key(true),
+            binary,
+        };
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(Record::read(&text, &key(true)), Some(record));
+        assert_eq!(Record::read(&text, &key(false)), None);
+        assert_eq!(Record::read(&text[..20], &key(true)), None);
+        assert_eq!(Record::read("", &key(true)), None);
+    }
+}

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Command, Event, Failure, FailureClass, Finding, GuestUpdated, InstallFailed, InstallPackages,
-    PackageChange,
+    Command, Event, Failure, FailureClass, Finding, FindingKind, GuestUpdated, InstallFailed,
+    InstallPackages, PackageChange,
 };
 use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
@@ -88,8 +88,15 @@ impl InstallHandler {
             None
         };
         let mut findings = verify::pending_configuration(host).await?;
-        let (plan, _) = self.plan(host, command::plan_world(false)).await?;
-        findings.extend(verify::still_pending(&plan, &order.held));
+        match self.plan(host, command::plan_world(false)).await {
+            Ok((plan, _)) => findings.extend(verify::still_pending(&plan, &order.held)),
+            // What was done is done, and is not less true because the next plan is unreadable.
+            Err(failure) if failure.class == FailureClass::Permanent => {
+                let text = format!("what is still pending is not known: {}", failure.message);
+                findings.push(Finding::new(FindingKind::StillPending, &text));
+            }
+            Err(failure) => return Err(failure),
+        }
         jobs::sweep(host, order.run, &[]).await?;
         Ok(Installed {
             changes: vdb::changes(&before, &after),

@@ -96,3 +96,133 @@ fn misfit(row: &Row, expected: Option<&InstallPackage>) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use gentoo_updater_fleet::message::{Binary, Change};
+    use gentoo_updater_portage::build_key::BuildKey;
+    use gentoo_updater_portage::plan;
+
+    use super::*;
+
+    fn package(name: &str, build_id: u32, flags: &[(&str, bool)]) -> InstallPackage {
+        let cpv: Cpv = name.parse().unwrap();
+        InstallPackage {
+            key: BuildKey {
+                cpv: cpv.clone(),
+                slot: "0".parse().unwrap(),
+                repository: "gentoo".parse().unwrap(),
+                ebuild_digest: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
+                use_flags: flags
+                    .iter()
+                    .map(|(flag, on)| (flag.parse().unwrap(), *on))
+                    .collect(),
+                bindings: Default::default(),
+                environment_digest: None,
+            },
+            change: Change::Upgrade,
+            binary: Binary {
+                path: format!("{}/{}-{build_id}.gpkg.tar", cpv.category_package, cpv.pf()),
+                cpv,
+                slot: "0".parse().unwrap(),
+                build_id,
+                size: 1,
+                sha256: String::new(),
+            },
+        }
+    }
+
+    fn order(packages: Vec<InstallPackage>) -> InstallPackages {
+        InstallPackages {
+            run: gentoo_updater_fleet::name::RunId::generate(),
+            attempt: 1,
+            guest: "g1".parse().unwrap(),
+            platform: "default".parse().unwrap(),
+            packages,
+            held: Vec::new(),
+        }
+    }
+
+    /// What Portage would print for these rows.
+    fn plan_of(rows: &[&str], total: &str) -> Plan {
+        let stdout = format!(
+            "\nThese are the packages that would be merged, in order:\n\nCalculating dependencies \
+             ... done!\nDependency resolution took 0.04 s (backtrack: 0/20).\n\n{}\n\nTotal: {total}, \
+             Size of downloads: 0 KiB\n",
+            rows.join("\n")
+        );
+        plan::parse(&stdout, "", 0).unwrap()
+    }
+
+    const HELLO: &str =
+        "[binary     U  ] app-misc/hello-2.0-3::gentoo [1.0::gentoo] USE=\"nls -x\" 0 KiB";
+
+    fn hello() -> InstallPackage {
+        package("app-misc/hello-2.0", 3, &[("nls", true), ("x", false)])
+    }
+
+    fn misses(order: &InstallPackages, plan: &Plan, status: i32) -> String {
+        let failure = prove(order, plan, status).unwrap_err();
+        assert_eq!(failure.cause, "ProofFailed");
+        failure.message
+    }
+
+    #[test]
+    fn exactly_the_ordered_binaries_are_a_proof() {
+        let plan = plan_of(&[HELLO], "1 package (1 upgrade, 1 binary)");
+        assert!(prove(&order(vec![hello()]), &plan, 0).is_ok());
+    }
+
+    #[test]
+    fn another_binary_of_the_same_version_is_none() {
+        let plan = plan_of(&[HELLO], "1 package (1 upgrade, 1 binary)");
+        let wanted = package("app-misc/hello-2.0", 4, &[]);
+        assert!(misses(&order(vec![wanted]), &plan, 0).contains("as binary 3 and not as 4"));
+    }
+
+    #[test]
+    fn another_flag_is_none() {
+        let plan = plan_of(&[HELLO], "1 package (1 upgrade, 1 binary)");
+        let wanted = package("app-misc/hello-2.0", 3, &[("x", true)]);
+        assert!(misses(&order(vec![wanted]), &plan, 0).contains("with x off"));
+    }
+
+    #[test]
+    fn a_shorter_plan_is_none_although_portage_calls_it_success() {
+        let plan = plan_of(&[HELLO], "1 package (1 upgrade, 1 binary)");
+        let order = order(vec![hello(), package("app-misc/other-1", 1, &[])]);
+        assert!(misses(&order, &plan, 0).contains("app-misc/other-1-1 is not in the plan"));
+    }
+
+    #[test]
+    fn something_that_would_be_compiled_installed_unasked_or_removed_is_none() {
+        let rows = [
+            HELLO,
+            "[ebuild  N     ] app-misc/extra-1::gentoo  0 KiB",
+            "[binary  N     ] app-misc/more-1-1::gentoo  0 KiB",
+            "[uninstall     ] app-misc/old-1::gentoo ",
+        ];
+        let plan = plan_of(
+            &rows,
+            "3 packages (1 upgrade, 2 new, 2 binaries, 1 uninstall)",
+        );
+        let message = misses(&order(vec![hello()]), &plan, 0);
+        for words in [
+            "extra-1 would be compiled",
+            "more-1 would be installed",
+            "old-1 would be removed",
+        ] {
+            assert!(message.contains(words), "{words}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_exit_code_counts_even_when_all_rows_are_right() {
+        let plan = plan_of(&[HELLO], "1 package (1 upgrade, 1 binary)");
+        assert!(misses(&order(vec![hello()]), &plan, 1).contains("exit code 1"));
+        let kinds: BTreeSet<_> = plan.rows.iter().map(|row| row.kind.is_merge()).collect();
+        assert_eq!(kinds, BTreeSet::from([true]));
+    }
+}

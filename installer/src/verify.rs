@@ -56,10 +56,7 @@ pub(crate) fn still_pending(plan: &Plan, held: &[HeldBack]) -> Vec<Finding> {
             NoticeKind::SkippedUpdates => FindingKind::UpdateSkipped,
             _ => return None,
         };
-        Some(Finding {
-            kind,
-            text: notice.text.trim().to_owned(),
-        })
+        Some(Finding::new(kind, &notice.text))
     });
     findings.extend(told);
     findings

@@ -190,12 +190,7 @@ fn installed_package(installed: &Installed) -> Result<InstalledPackage, Failure>
 /// What a notice means: something to know, or a reason not to believe the plan.
 fn judge(notice: &Notice, installed: &[InstalledPackage]) -> Result<Option<Finding>, Failure> {
     let text = notice.text.trim().to_owned();
-    let finding = |kind| {
-        Ok(Some(Finding {
-            kind,
-            text: text.clone(),
-        }))
-    };
+    let finding = |kind| Ok(Some(Finding::new(kind, &text)));
     match &notice.kind {
         NoticeKind::WorldAtomWithoutEbuild { atoms } => world_atoms(atoms, installed),
         NoticeKind::RepositoryMissing => Err(permanent("RepositoryMissing", text)),
@@ -287,12 +282,11 @@ fn updates(
     let mut updates = Vec::new();
     for (row, metadata) in &planned {
         let needs = needs_of(&row.cpv, metadata, &present)?;
-        let enabled: BTreeSet<&UseFlag> = row.use_flags.enabled.iter().collect();
+        // The plan shows what it was made with; hidden flags are known to Portage's API alone.
         let flag_state = |flag: &UseFlag| {
-            (
-                flag.clone(),
-                enabled.contains(flag) || metadata.enabled.contains(flag),
-            )
+            let is_on = row.use_flags.enabled.contains(flag)
+                || (!row.use_flags.disabled.contains(flag) && metadata.enabled.contains(flag));
+            (flag.clone(), is_on)
         };
         let key = BuildKey {
             cpv: row.cpv.clone(),
@@ -389,13 +383,13 @@ fn change_of(row: &Row) -> Change {
 /// A new package that only the DEPEND or BDEPEND of others reaches is no business of a guest
 /// that installs binaries.
 fn mark_what_only_builds_need(document: &Document, updates: &mut [Update]) {
-    let world: Vec<Atom> = document
-        .world
-        .iter()
-        .filter_map(|text| text.parse().ok())
-        .collect();
+    let world: Vec<Result<Atom, _>> = document.world.iter().map(|text| text.parse()).collect();
+    // A set that Portage did not resolve, say: nobody can tell what it wants, so all is wanted.
+    if world.iter().any(Result::is_err) {
+        return;
+    }
     let is_wanted = |update: &Update| {
-        world.iter().any(|atom| {
+        world.iter().flatten().any(|atom| {
             atom.matches(&Candidate {
                 cpv: &update.key.cpv,
                 slot: &update.key.slot,

@@ -61,6 +61,14 @@ pub struct Finding {
     pub text: String,
 }
 
+impl Finding {
+    /// A finding in one line, whatever lines and stars the text came with.
+    pub fn new(kind: FindingKind, text: &str) -> Self {
+        let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "*").collect();
+        Self { kind, text: words.join(" ") }
+    }
+}
+
 /// The kinds of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
