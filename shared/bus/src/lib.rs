@@ -9,6 +9,8 @@ pub mod amqp;
 pub mod embedded;
 pub mod follow;
 mod seam;
+#[cfg(test)]
+mod testing;
 pub mod topology;
 pub mod worker;
 

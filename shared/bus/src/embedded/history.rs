@@ -16,6 +16,9 @@ const POLL: Duration = Duration::from_millis(200);
 /// How many events are read at once. Some are large: a scan names all packages of a guest.
 const PAGE: u32 = 16;
 
+/// Where SQLite begins to count.
+const FIRST_OFFSET: i64 = 1;
+
 /// How a reader learns that the history has grown.
 pub(super) enum Growth {
     /// The same process writes it: the offset of the newest event.
@@ -41,9 +44,10 @@ impl JournalHistory {
         from: Position,
     ) -> Self {
         let next = match from {
-            Position::First => 0,
+            Position::First => FIRST_OFFSET,
             Position::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
         };
+        let next = next.max(FIRST_OFFSET);
         Self {
             journal,
             growth,

@@ -1,5 +1,6 @@
 //! The SQLite file: every statement of the embedded bus stands here.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -232,6 +233,20 @@ impl Journal {
             let mut statement = connection.prepare("SELECT offset FROM wakeups ORDER BY offset")?;
             let wakeups = statement.query_map([], |row| row.get(0))?;
             Ok((commands, wakeups.collect::<rusqlite::Result<_>>()?))
+        })
+        .await
+    }
+
+    /// The queues that hold unsettled commands, and how many.
+    pub(super) async fn queue_lengths(&self) -> Result<BTreeMap<String, u64>, BusError> {
+        self.call(|connection| {
+            let mut statement =
+                connection.prepare("SELECT queue, count(*) FROM commands GROUP BY queue")?;
+            let rows = statement.query_map([], |row| {
+                let count: i64 = row.get(1)?;
+                Ok((row.get(0)?, count.unsigned_abs()))
+            })?;
+            rows.collect()
         })
         .await
     }

@@ -11,6 +11,7 @@ mod ready;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,14 @@ impl Embedded {
             closed: CancellationToken::new(),
             lock: Mutex::new(Some(lock)),
         })
+    }
+
+    /// The queues that hold commands which are not settled, and how many.
+    ///
+    /// # Errors
+    /// [`BusError::Journal`] when the journal cannot be read.
+    pub async fn queue_lengths(&self) -> Result<BTreeMap<String, u64>, BusError> {
+        self.journal.queue_lengths().await
     }
 
     /// What could not be used, oldest first.

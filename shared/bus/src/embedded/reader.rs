@@ -1,5 +1,6 @@
 //! The journal of another process, to look at.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,6 +41,14 @@ impl EmbeddedReader {
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }
         }
+    }
+
+    /// The queues that hold commands which are not settled, and how many.
+    ///
+    /// # Errors
+    /// [`BusError::Journal`] when the journal cannot be read.
+    pub async fn queue_lengths(&self) -> Result<BTreeMap<String, u64>, BusError> {
+        self.journal.queue_lengths().await
     }
 
     /// What could not be used, oldest first.

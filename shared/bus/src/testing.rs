@@ -1,0 +1,64 @@
+//! Messages for the tests of this crate.
+
+use std::future::Future;
+use std::time::Duration;
+
+use gentoo_updater_fleet::message::{
+    Command, Envelope, Event, Failure, GuestScanned, Identity, RunKind, RunRequested, ScanGuest,
+};
+use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
+use jiff::Timestamp;
+
+/// Fails a test that would otherwise wait for ever.
+pub(crate) async fn within<F: Future>(what: F) -> F::Output {
+    match tokio::time::timeout(Duration::from_secs(20), what).await {
+        Ok(output) => output,
+        Err(_) => panic!("this did not happen within 20 s"),
+    }
+}
+
+pub(crate) fn guest() -> GuestName {
+    "g1".parse().unwrap()
+}
+
+pub(crate) fn said(event: Event) -> Envelope<Event> {
+    Envelope::new("operator@test".parse().unwrap(), Timestamp::now(), event)
+}
+
+pub(crate) fn run_requested(run: RunId) -> Envelope<Event> {
+    let platform: PlatformName = "amd64".parse().unwrap();
+    let guests = [(guest(), platform)].into();
+    said(Event::RunRequested(RunRequested {
+        run,
+        kind: RunKind::Update,
+        guests,
+    }))
+}
+
+pub(crate) fn scan_command(run: RunId, attempt: u32) -> Envelope<Command> {
+    let command = Command::ScanGuest(ScanGuest {
+        run,
+        attempt,
+        guest: guest(),
+    });
+    Envelope::new("planner@test".parse().unwrap(), Timestamp::now(), command)
+}
+
+pub(crate) fn scanned(scan: &ScanGuest) -> Event {
+    Event::GuestScanned(GuestScanned {
+        run: scan.run,
+        guest: scan.guest.clone(),
+        attempt: scan.attempt,
+        identity: Identity::default(),
+        updates: Vec::new(),
+        installed: Vec::new(),
+        findings: Vec::new(),
+    })
+}
+
+pub(crate) fn scan_failed(command: &Command, failure: Failure) -> Event {
+    match command {
+        Command::ScanGuest(scan) => scan.failed(failure),
+        other => panic!("no test issues {}", other.kind()),
+    }
+}
