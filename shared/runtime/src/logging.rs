@@ -1,5 +1,7 @@
 //! Log lines on standard error.
 
+use std::io::IsTerminal;
+
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -30,6 +32,8 @@ pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), LoggingError> 
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A log file full of colours is read by nobody.
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_writer(std::io::stderr);
     // An error means that logging has started before, which is what was asked for.
     let _ = match format {

@@ -1,0 +1,109 @@
+//! What administrators and accidents do to machines before a run.
+
+use crate::fixtures::Lab;
+
+/// The whole fleet goes from v1 to v2: the store holds the binaries of v1.
+pub fn prepare_for_v2(lab: &Lab) {
+    lab.must(&["fill", "v1"]);
+    lab.must(&["publish", "v2"]);
+}
+
+/// The world of a guest, from now on.
+pub fn want_only(lab: &Lab, guest: &str, atoms: &[&str]) {
+    let lines = atoms.join("\\n");
+    lab.sh(
+        guest,
+        &format!("printf '{lines}\\n' > /var/lib/portage/world"),
+    );
+}
+
+/// How many seconds `app-misc/slowpoke` takes to compile on a builder.
+pub fn slow_down(lab: &Lab, builder: &str, seconds: u32) {
+    lab.sh(
+        builder,
+        &format!("echo {seconds} > /etc/portage/slowpoke.secs"),
+    );
+}
+
+/// A guest that wants other USE than the others.
+pub fn prefer_other_flags(lab: &Lab, guest: &str) {
+    lab.sh(
+        guest,
+        "printf '%s\\n' 'app-misc/greeter -color emoji' 'dev-libs/libbeta doc -fast' \
+         > /etc/portage/package.use/own",
+    );
+}
+
+/// What a start-up file of a guest prints and sets. It looks like an answer of emerge.
+const GREETING: &str = r#"
+echo "Welcome. [ebuild     U  ] app-misc/decoy-2.0::gentoo [1.0::gentoo] 0 KiB"
+echo "Total: 99 packages (99 upgrades), Size of downloads: 0 KiB" >&2
+export LANG=de_DE.UTF-8 LC_ALL=de_DE.UTF-8 TERM=xterm-256color NOCOLOR=
+export USE="doc static-libs" EMERGE_DEFAULT_OPTS="--ask --color=y"
+alias emerge='echo no' python3='echo no'
+"#;
+
+/// Settings of Portage that change what emerge prints, and when it asks.
+const TASTE: &str = r#"
+EMERGE_DEFAULT_OPTS="--ask --quiet --jobs --color=y --with-bdeps=y"
+FORCE_COLOR="true"
+"#;
+
+/// A guest whose administrator likes colours, questions, greetings and German.
+pub fn make_chatty(lab: &Lab, guest: &str) {
+    append(lab, guest, "/root/.bashrc", GREETING);
+    append(lab, guest, "/root/.bash_profile", GREETING);
+    append(lab, guest, "/etc/portage/make.conf", TASTE);
+    append(
+        lab,
+        guest,
+        "/etc/portage/color.map",
+        "PKG_MERGE = bold red\n",
+    );
+}
+
+fn append(lab: &Lab, machine: &str, path: &str, text: &str) {
+    let said = lab.exec(
+        machine,
+        &[
+            "sh",
+            "-c",
+            r#"printf '%s' "$2" >> "$1""#,
+            "append",
+            path,
+            text,
+        ],
+    );
+    assert!(said.code == 0, "{machine}: {path}: {}", said.stderr);
+}
+
+/// Gives a guest a view of the store of its own: what the store gets shows up in it, and what is
+/// changed in it changes nothing in the store.
+pub fn shadow_store(lab: &Lab, guest: &str) {
+    lab.sh(
+        guest,
+        "mkdir -p /run/shadow/upper /run/shadow/work
+         mount -t overlay overlay \
+             -o lowerdir=/var/cache/binpkgs,upperdir=/run/shadow/upper,workdir=/run/shadow/work \
+             /var/cache/binpkgs",
+    );
+}
+
+/// Cuts a file of a guest's shadowed store in half.
+pub fn truncate_in(lab: &Lab, guest: &str, path: &str) {
+    let said = lab.exec(
+        guest,
+        &[
+            "sh",
+            "-euc",
+            r#"truncate -s $(($(stat -c %s "$1") / 2)) "$1""#,
+            "truncate",
+            &format!("/var/cache/binpkgs/{path}"),
+        ],
+    );
+    assert!(
+        said.code == 0,
+        "{guest}: {path} cannot be cut: {}",
+        said.stderr
+    );
+}

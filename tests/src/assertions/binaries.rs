@@ -1,0 +1,109 @@
+//! What the shared store holds, read from its files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::Value;
+
+use crate::fixtures::Lab;
+
+/// One entry of the index `Packages`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Indexed(BTreeMap<String, String>);
+
+impl Indexed {
+    /// A variable of the entry; empty where Portage left it out.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The flags that are on.
+    pub fn use_flags(&self) -> BTreeSet<&str> {
+        self.get("USE").split_whitespace().collect()
+    }
+}
+
+/// The binaries of a store.
+#[derive(Debug)]
+pub struct Binaries {
+    /// The entries of the index.
+    pub index: Vec<Indexed>,
+    /// The records that say which binary serves which build key.
+    pub records: Vec<Value>,
+}
+
+impl Binaries {
+    /// Reads a lab's store, and compares its index with its files.
+    ///
+    /// # Panics
+    /// When index and files do not agree.
+    pub fn of(lab: &Lab) -> Self {
+        let store = lab.store();
+        let text = fs::read_to_string(store.join("Packages")).expect("the store has an index");
+        let index: Vec<Indexed> = text
+            .split("\n\n")
+            .skip(1)
+            .filter(|entry| !entry.trim().is_empty())
+            .map(|entry| {
+                let pairs = entry.lines().filter_map(|line| line.split_once(": "));
+                Indexed(
+                    pairs
+                        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                        .collect(),
+                )
+            })
+            .collect();
+        for entry in &index {
+            let path = store.join(entry.get("PATH"));
+            let size = fs::metadata(&path).map(|file| file.len().to_string());
+            assert!(
+                size.as_ref().is_ok_and(|size| size == entry.get("SIZE")),
+                "the index says {} bytes of {}, which has {size:?}",
+                entry.get("SIZE"),
+                path.display()
+            );
+        }
+        Self {
+            index,
+            records: records(lab),
+        }
+    }
+
+    /// The entries of one version.
+    pub fn entries(&self, cpv: &str) -> Vec<&Indexed> {
+        self.index
+            .iter()
+            .filter(|entry| entry.get("CPV") == cpv)
+            .collect()
+    }
+
+    /// The entry of one binary.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn entry(&self, cpv: &str, build_id: &str) -> &Indexed {
+        self.entries(cpv)
+            .into_iter()
+            .find(|entry| entry.get("BUILD_ID") == build_id)
+            .unwrap_or_else(|| panic!("the store has no {cpv} with BUILD_ID {build_id:?}"))
+    }
+
+    /// The packages that have a record, each as often as it has one.
+    pub fn recorded(&self) -> Vec<String> {
+        let name = |record: &Value| record["binary"]["cpv"].as_str().map(str::to_owned);
+        let mut names: Vec<String> = self.records.iter().filter_map(name).collect();
+        names.sort();
+        names
+    }
+}
+
+fn records(lab: &Lab) -> Vec<Value> {
+    let Ok(files) = fs::read_dir(lab.store().join(".gentoo-updater/keys")) else {
+        return Vec::new();
+    };
+    let read = |path: std::path::PathBuf| {
+        let text = fs::read_to_string(path).expect("a record can be read");
+        serde_json::from_str(&text).expect("a record is JSON")
+    };
+    files.flatten().map(|file| read(file.path())).collect()
+}

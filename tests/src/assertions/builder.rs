@@ -1,0 +1,107 @@
+//! What a builder did, and that nothing of it is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::emerge_log::transactions;
+use super::installed::{Installed, installed};
+use crate::fixtures::Lab;
+
+/// What a builder had before a run.
+pub struct BuilderBefore {
+    name: String,
+    packages: BTreeMap<String, Installed>,
+}
+
+impl BuilderBefore {
+    /// Looks at a builder.
+    pub fn of(lab: &Lab, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            packages: installed(lab, name),
+        }
+    }
+}
+
+/// Everything that was compiled on a builder, sorted, for whatever reason.
+pub fn compilations(lab: &Lab, builder: &str) -> Vec<String> {
+    let calls = transactions(lab, builder);
+    let mut names: Vec<String> = calls.into_iter().flat_map(|call| call.compiled).collect();
+    names.sort();
+    names
+}
+
+/// A builder has no package that it did not have before; what it has in another version is named
+/// in the report; and no working folder is left.
+pub fn builder_is_clean(lab: &Lab, before: &BuilderBefore, report: &Value) {
+    let name = &before.name;
+    let after = installed(lab, name);
+    let new: Vec<String> = slots(&after)
+        .difference(&slots(&before.packages))
+        .cloned()
+        .collect();
+    assert!(
+        new.is_empty(),
+        "builder {name} has packages that it did not have before: {new:?}"
+    );
+    let updated: BTreeSet<&str> = after
+        .keys()
+        .filter(|cpv| !before.packages.contains_key(*cpv))
+        .map(String::as_str)
+        .collect();
+    let named: BTreeSet<&str> = report["builders"][name]["updated"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|change| change["before"] != change["after"])
+        .filter_map(|change| change["after"].as_str())
+        .collect();
+    assert_eq!(
+        updated, named,
+        "what builder {name} has in another version now (left) is what the report names (right)"
+    );
+    let left = lab.sh(
+        name,
+        // Portage itself keeps an empty folder `._unmerge_`.
+        "find /var/tmp/gentoo-updater /var/tmp/portage -mindepth 1 ! -path '*/._unmerge_' \
+             2>/dev/null || :",
+    );
+    assert_eq!(left, "", "left on builder {name}");
+}
+
+/// The packages with their slots, whatever their versions.
+fn slots(packages: &BTreeMap<String, Installed>) -> BTreeSet<String> {
+    packages
+        .iter()
+        .map(|(cpv, package)| {
+            let slot = package.slot.split('/').next().unwrap_or_default();
+            format!("{}:{slot}", without_version(cpv))
+        })
+        .collect()
+}
+
+/// `category/name` of `category/name-version`.
+fn without_version(cpv: &str) -> &str {
+    // A revision (-r1) is no version by itself: it begins with a letter.
+    let is_version = |index: &usize| cpv[index + 1..].starts_with(|c: char| c.is_ascii_digit());
+    let hyphens = cpv.match_indices('-').map(|(index, _)| index);
+    hyphens
+        .filter(is_version)
+        .last()
+        .map_or(cpv, |index| &cpv[..index])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_version;
+
+    #[test]
+    fn a_version_is_cut_off_and_a_name_is_not() {
+        assert_eq!(
+            without_version("sys-apps/labbase-1.0-r1"),
+            "sys-apps/labbase"
+        );
+        assert_eq!(without_version("app-misc/circ-a-1.0"), "app-misc/circ-a");
+    }
+}
