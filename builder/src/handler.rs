@@ -10,7 +10,7 @@ use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
     Binary, BuildPackage, Command, Event, Failure, FailureClass, Finding, FindingKind, PackageBuilt,
 };
-use gentoo_updater_fleet::name::BuilderName;
+use gentoo_updater_fleet::name::{BuilderName, StorePath};
 use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::cpv::{Cpv, ExactPackage};
@@ -188,9 +188,12 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
     let index = PackagesIndex::parse(&text)
         .map_err(|error| unreadable(format!("the index of {}: {error}", packages.display())))?;
     let entry = fitting(&index, key, build_id)?;
-    let path = entry.path_in_store();
+    let path: StorePath = entry
+        .path_in_store()
+        .parse()
+        .map_err(|error| unreadable(format!("the index of {}: {error}", packages.display())))?;
     let measure = store
-        .measure(&packages.join(&path))
+        .measure(&path.below(&packages))
         .await?
         .ok_or_else(|| unreadable(format!("{path} is in the index and not in the folder")))?;
     Ok(Binary {

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use gentoo_updater_fleet::message::{BuildPackage, Job};
-use gentoo_updater_fleet::name::RunId;
+use gentoo_updater_fleet::name::{RunId, StorePath};
 use gentoo_updater_hosts::{Command, quote};
 use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::command::{self, CommandLine};
@@ -102,7 +102,7 @@ pub(crate) fn build(command: &BuildPackage, missing: &[ExactPackage], store: &Pa
 pub(crate) fn publish(
     work: &Path,
     store: &Path,
-    path: &str,
+    path: &StorePath,
     key: &BuildKey,
     record: &str,
     patience_seconds: u64,
@@ -111,7 +111,7 @@ pub(crate) fn publish(
     let parameters = [
         work.display().to_string(),
         store.display().to_string(),
-        path.to_owned(),
+        path.to_string(),
         key.digest().to_string(),
         record.to_owned(),
         patience_seconds.to_string(),

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Binary, Failure, FailureClass};
+use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
-use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
 use gentoo_updater_runtime::ask;
 
 use crate::program;
@@ -34,7 +35,7 @@ pub(crate) enum Held {
     /// A binary whose file is gone or has other content by now.
     Corrupt {
         /// Where it lies, below the store.
-        path: String,
+        path: StorePath,
         /// What is wrong with it.
         what: &'static str,
     },
@@ -43,7 +44,7 @@ pub(crate) enum Held {
 /// Size and SHA-256 of a file.
 pub(crate) struct Measure {
     pub(crate) size: u64,
-    pub(crate) sha256: String,
+    pub(crate) sha256: HexDigest,
 }
 
 /// The store of a platform, as the builder machine sees it.
@@ -68,7 +69,7 @@ impl Store {
             return Ok(Held::Nothing);
         };
         let path = record.binary.path.clone();
-        Ok(match self.measure(&self.path.join(&path)).await? {
+        Ok(match self.measure(&path.below(&self.path)).await? {
             None => Held::Corrupt {
                 path,
                 what: "its file is gone",
@@ -87,7 +88,7 @@ impl Store {
 
     /// Takes away the record of a binary that is not what it was, and the file with it, so that
     /// no guest picks it up while it is built again.
-    pub(crate) async fn discard(&self, key: &BuildKey, path: &str) -> Result<(), Failure> {
+    pub(crate) async fn discard(&self, key: &BuildKey, path: &StorePath) -> Result<(), Failure> {
         let record = self
             .path
             .join(".gentoo-updater/keys")
@@ -96,7 +97,7 @@ impl Store {
             "-f".to_owned(),
             "--".to_owned(),
             record.display().to_string(),
-            self.path.join(path).display().to_string(),
+            path.below(&self.path).display().to_string(),
         ]);
         succeeded(&self.run(&command).await?, "StoreUnwritable")?;
         Ok(())
@@ -118,14 +119,11 @@ impl Store {
         let output = succeeded(&output, "StoreUnreadable")?;
         let text = String::from_utf8_lossy(&output.stdout);
         let mut words = text.split_whitespace();
-        let measure = words
-            .next()
-            .and_then(|size| size.parse().ok())
-            .zip(words.next())
-            .map(|(size, sha256)| Measure {
-                size,
-                sha256: sha256.to_owned(),
-            });
+        let size = words.next().and_then(|size| size.parse().ok());
+        let sha256 = words.next().and_then(|digest| digest.parse().ok());
+        let measure = size
+            .zip(sha256)
+            .map(|(size, sha256)| Measure { size, sha256 });
         Ok(measure)
     }
 

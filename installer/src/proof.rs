@@ -124,12 +124,14 @@ mod tests {
             },
             change: Change::Upgrade,
             binary: Binary {
-                path: format!("{}/{}-{build_id}.gpkg.tar", cpv.category_package, cpv.pf()),
+                path: format!("{}/{}-{build_id}.gpkg.tar", cpv.category_package, cpv.pf())
+                    .parse()
+                    .unwrap(),
                 cpv,
                 slot: "0".parse().unwrap(),
                 build_id,
                 size: 1,
-                sha256: String::new(),
+                sha256: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
             },
         }
     }

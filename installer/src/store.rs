@@ -54,7 +54,7 @@ async fn look(host: &dyn Host, store: &Path, order: &InstallPackages) -> Result<
     let found = measure(host, store, order).await?;
     for package in &order.packages {
         let binary = &package.binary;
-        let Some((size, sha256)) = found.get(&binary.path) else {
+        let Some((size, sha256)) = found.get(binary.path.as_str()) else {
             return Err(incomplete(
                 "StoreLacksBinary",
                 format!(
@@ -64,7 +64,7 @@ async fn look(host: &dyn Host, store: &Path, order: &InstallPackages) -> Result<
                 ),
             ));
         };
-        if *size != binary.size || *sha256 != binary.sha256 {
+        if *size != binary.size || sha256 != binary.sha256.as_str() {
             return Err(incomplete(
                 "BinaryCorrupt",
                 format!(
@@ -114,7 +114,7 @@ async fn measure(
     let paths = order
         .packages
         .iter()
-        .map(|package| package.binary.path.clone());
+        .map(|package| package.binary.path.to_string());
     let parameters = std::iter::once(store.display().to_string()).chain(paths);
     let command = Command::shell("measure", MEASURE, parameters).timeout(Duration::from_secs(1800));
     let output = ask(host, &command).await?;

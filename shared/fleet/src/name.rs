@@ -4,6 +4,7 @@
 //! Each type therefore cannot hold anything that needs quoting in one of those places.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use gentoo_updater_portage::build_key::BuildKey;
@@ -13,15 +14,20 @@ use uuid::Uuid;
 
 /// The reason why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a valid {what}: use 1 to 63 of a-z A-Z 0-9 - _ ., beginning with a letter or digit"
-)]
+#[error("{text:?} is not a valid {what}: {rule}")]
 pub struct InvalidName {
     /// What the name was meant for, in words.
     pub what: &'static str,
     /// The refused text.
     pub text: String,
+    /// What would be one.
+    pub rule: &'static str,
 }
+
+const NAME_RULE: &str = "1 to 63 of a-z A-Z 0-9 - _ . are, beginning with a letter or digit";
+const PATH_RULE: &str =
+    "parts of a-z A-Z 0-9 + - _ . with a slash between are, none beginning with a dot";
+const JOB_RULE: &str = "64 lower-case hexadecimal digits are";
 
 fn check(what: &'static str, text: &str, extra: &[char]) -> Result<(), InvalidName> {
     let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -34,6 +40,7 @@ fn check(what: &'static str, text: &str, extra: &[char]) -> Result<(), InvalidNa
         Err(InvalidName {
             what,
             text: text.to_owned(),
+            rule: NAME_RULE,
         })
     }
 }
@@ -100,6 +107,64 @@ name!(
     /// had claimed.
     WorkerId, "worker id", ['@']
 );
+
+/// Where a file lies below a store: `category/name/name-version-3.gpkg.tar`.
+///
+/// It cannot lead out of the store: it is relative, has no empty part, and no part begins with a
+/// dot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StorePath(String);
+
+impl StorePath {
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The whole path in this store.
+    pub fn below(&self, store: &Path) -> PathBuf {
+        store.join(&self.0)
+    }
+}
+
+impl TryFrom<String> for StorePath {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        let is_part = |part: &str| {
+            let holds_well = |c: char| c.is_ascii_alphanumeric() || "+-_.".contains(c);
+            !part.is_empty() && !part.starts_with('.') && part.chars().all(holds_well)
+        };
+        if text.split('/').all(is_part) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidName {
+                what: "path below a store",
+                text,
+                rule: PATH_RULE,
+            })
+        }
+    }
+}
+
+impl FromStr for StorePath {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<StorePath> for String {
+    fn from(path: StorePath) -> String {
+        path.0
+    }
+}
+
+impl fmt::Display for StorePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 macro_rules! id {
     ($(#[$doc:meta])* $type:ident) => {
@@ -191,6 +256,7 @@ impl TryFrom<String> for JobId {
             Err(InvalidName {
                 what: "job id",
                 text,
+                rule: JOB_RULE,
             })
         }
     }
@@ -231,6 +297,26 @@ mod tests {
         for text in ["g1", "web-01.example.org", "Mail_2"] {
             assert_eq!(text.parse::<GuestName>().unwrap().as_str(), text);
         }
+    }
+
+    #[test]
+    fn a_path_that_leads_out_of_the_store_is_refused() {
+        for text in [
+            "../etc/passwd",
+            "/etc/passwd",
+            "a/../../b",
+            "a//b",
+            "a/.hidden",
+            "",
+            "a/b;c",
+        ] {
+            assert!(text.parse::<StorePath>().is_err(), "{text:?} was accepted");
+        }
+        let path: StorePath = "dev-libs/a+b/a+b-1.0_p1-3.gpkg.tar".parse().unwrap();
+        assert_eq!(
+            path.below(Path::new("/store")).parent().unwrap(),
+            Path::new("/store/dev-libs/a+b")
+        );
     }
 
     #[test]

@@ -64,8 +64,14 @@ pub struct Finding {
 impl Finding {
     /// A finding in one line, whatever lines and stars the text came with.
     pub fn new(kind: FindingKind, text: &str) -> Self {
-        let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "*").collect();
-        Self { kind, text: words.join(" ") }
+        let words: Vec<&str> = text
+            .split_whitespace()
+            .filter(|word| *word != "*")
+            .collect();
+        Self {
+            kind,
+            text: words.join(" "),
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{CategoryPackage, RepositoryName, SlotAndSubslot};
 use serde::{Deserialize, Serialize};
 
-use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId};
+use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, StorePath};
 
 /// The roles of workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -197,11 +197,11 @@ pub struct Binary {
     /// Portage's number of this binary among those of the same version.
     pub build_id: u32,
     /// Its path below the store.
-    pub path: String,
+    pub path: StorePath,
     /// Bytes.
     pub size: u64,
-    /// SHA-256 of the whole file, in lower-case hexadecimal digits.
-    pub sha256: String,
+    /// SHA-256 of the whole file.
+    pub sha256: HexDigest,
 }
 
 /// One build key to build.

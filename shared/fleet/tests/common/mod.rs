@@ -127,9 +127,11 @@ pub fn binary(key: &BuildKey, build_id: u32) -> Binary {
             "{}/{}-{build_id}.gpkg.tar",
             key.cpv.category_package,
             key.cpv.pf()
-        ),
+        )
+        .parse()
+        .unwrap(),
         size: 1000,
-        sha256: key.digest().to_string(),
+        sha256: HexDigest::sha256(key.digest().as_str().as_bytes()),
     }
 }
 
