@@ -6,7 +6,7 @@
 #
 # As root on Debian 12 with a Rust toolchain. What is missing is installed; the lab lives in
 # namespaces of its own and is taken down in the end, however that comes.
-# Exit code: that of `gentoo-updater run`.
+# Exit code: that of `gentoo-updater run`; 2 as well when it did not come to that.
 #
 # Environment: DEMO_NAME (demo), the name of the lab; DEMO_KEEP=1 keeps the logs.
 set -euo pipefail
@@ -77,13 +77,15 @@ trap 'exit 143' TERM HUP
 ################################# the machines ##################################
 say 'Compiling gentoo-updater'
 "$ROOT/tests/setup.sh"
-cargo build --locked --manifest-path "$ROOT/Cargo.toml" --workspace --bins 7>&- & wait_for $!
+cargo build --locked --manifest-path "$ROOT/Cargo.toml" --workspace --bins 7>&- &
+wait_for $! || die 'gentoo-updater does not compile'
 PROGRAMS=$(cargo metadata --locked --no-deps --format-version 1 --manifest-path "$ROOT/Cargo.toml" |
   python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug
 
 say 'Bringing up guests g1 g2 g3 and builder b1'
 "$LAB" down
-"$LAB" up 3 1 7>&- & wait_for $!
+"$LAB" up 3 1 7>&- &
+wait_for $! || die 'the lab does not come up'
 declare -A lab
 while IFS='=' read -r key value; do lab[$key]=$value; done < <("$LAB" env)
 
