@@ -3,7 +3,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Cancels the token at the first SIGTERM or SIGINT.
+/// Cancels the token at the first SIGTERM or SIGINT, and ends the process at the second: work goes
+/// on detached on its machines and is attached to at the next start, so nothing is lost.
 pub fn stop_on_signals(stop: CancellationToken) {
     tokio::spawn(async move {
         let (Ok(mut terminate), Ok(mut interrupt)) = (
@@ -18,5 +19,11 @@ pub fn stop_on_signals(stop: CancellationToken) {
             _ = interrupt.recv() => tracing::info!("SIGINT: no new work is taken"),
         }
         stop.cancel();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::warn!("a second signal: work that goes on is left to the next start");
+        std::process::exit(i32::from(crate::EXIT_COULD_NOT_RUN));
     });
 }
