@@ -88,7 +88,7 @@ fn without_version(cpv: &str) -> &str {
     let hyphens = cpv.match_indices('-').map(|(index, _)| index);
     hyphens
         .filter(is_version)
-        .last()
+        .next_back()
         .map_or(cpv, |index| &cpv[..index])
 }
 

@@ -3,4 +3,13 @@
 //! They need root and `cargo build --workspace`, and run one after the other:
 //! `cargo test -p gentoo-updater-tests -- --test-threads=1`.
 
+mod bad_guests;
+mod chatty_guest;
+mod configuration;
+mod dead_letters;
+mod failing_packages;
 mod main_job;
+mod restarts;
+mod signals;
+mod trust;
+mod two_builders;

@@ -51,6 +51,13 @@ fn the_main_job(scene: &Scene) -> Run {
         assertions::has_no_compiler(lab, guest);
         assertions::plans_nothing(lab, guest);
         everything_came_in_one_transaction(lab, guest);
+        assert!(
+            assertions::finding_texts(&run.report["guests"][guest])
+                .iter()
+                .any(|text| text.contains("app-misc/gone")),
+            "{guest} is told that a package of its world file has no ebuild any more: {:#}",
+            run.report["guests"][guest]
+        );
     }
     let binaries = Binaries::of(lab);
     each_key_was_compiled_once(scene, &binaries);

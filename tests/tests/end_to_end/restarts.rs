@@ -1,0 +1,144 @@
+//! Workers and broker that die in the middle of their work: the run ends, and no build runs
+//! twice.
+
+use std::time::Duration;
+
+use gentoo_updater_fleet::message::{Event, Role, Task};
+use gentoo_updater_tests::actions::{self, History, Run, Worker, Workers};
+use gentoo_updater_tests::assertions::{self, Binaries, compilations, transactions};
+use gentoo_updater_tests::fixtures::{Lab, Scene, wait_until};
+
+const SOON: Duration = Duration::from_secs(60);
+
+#[test]
+fn each_worker_is_killed_in_the_middle_of_its_work_and_goes_on_after_its_start() {
+    let scene = Scene::with_broker(1, 1);
+    prepare(&scene.lab, 8);
+    let mut workers = Workers::start(&scene);
+    let mut history = History::follow(&scene);
+    let running = actions::start_run(&scene, "run");
+
+    claimed(&mut history, Role::Scanner);
+    workers.kill_and_start(&Worker::Scanner);
+    history.wait_for("a batch is planned", SOON, |event| {
+        matches!(event, Event::BatchPlanned(_))
+    });
+    workers.kill_and_start(&Worker::Planner);
+    until_it_compiles(&scene.lab);
+    workers.kill_and_start(&Worker::builder("b1"));
+    claimed(&mut history, Role::Installer);
+    wait_until("the installation is begun", SOON, || {
+        scene
+            .lab
+            .holds("g1", "ls -d /var/lib/gentoo-updater/jobs/install-*")
+    });
+    workers.kill_and_start(&Worker::Installer);
+    claimed(&mut history, Role::Janitor);
+    workers.kill_and_start(&Worker::Janitor);
+
+    let run = running.to_the_end();
+    nothing_was_done_twice(&scene, &run);
+    let attempts = History::read(&scene);
+    let again: Vec<_> = attempts.started().filter(|s| s.work.attempt > 1).collect();
+    assert!(
+        again.is_empty(),
+        "a worker that came back within the lease goes on with its attempt: {again:#?}"
+    );
+    workers.all_still_run();
+}
+
+#[test]
+fn a_broker_that_dies_in_the_middle_of_a_build_costs_no_work() {
+    let scene = Scene::with_broker(1, 1);
+    prepare(&scene.lab, 8);
+    let mut workers = Workers::start(&scene);
+    let mut history = History::follow(&scene);
+    let running = actions::start_run(&scene, "run");
+
+    until_it_compiles(&scene.lab);
+    scene.broker().kill_and_start();
+    claimed(&mut history, Role::Installer);
+    scene.broker().restart();
+
+    let run = running.to_the_end();
+    nothing_was_done_twice(&scene, &run);
+    workers.all_still_run();
+}
+
+#[test]
+fn an_embedded_run_that_is_killed_goes_on_where_it_stopped() {
+    let scene = Scene::embedded(1, 1);
+    prepare(&scene.lab, 8);
+    let running = actions::start_run(&scene, "killed");
+    let first = History::follow(&scene)
+        .wait_for("a batch is planned", SOON, |event| {
+            matches!(event, Event::BatchPlanned(_))
+        })
+        .message
+        .run();
+    until_it_compiles(&scene.lab);
+    running.kill();
+
+    let run = actions::run(&scene);
+
+    let id = first.map(|run| run.to_string()).unwrap_or_default();
+    assert_eq!(
+        run.report["run"],
+        id.as_str(),
+        "the run that was interrupted went on"
+    );
+    assert!(
+        run.stderr.contains("goes on"),
+        "the command says that it goes on: {}",
+        run.stderr
+    );
+    nothing_was_done_twice(&scene, &run);
+}
+
+fn prepare(lab: &Lab, seconds: u32) {
+    actions::prepare_for_v2(lab);
+    actions::slow_down(lab, "b1", seconds);
+    actions::want_only(lab, "g1", &["app-misc/slowpoke"]);
+}
+
+/// Waits for a claim of this role's kind of work.
+fn claimed(history: &mut History, role: Role) {
+    history.wait_for(&format!("the {role} claims work"), SOON, |event| {
+        let Event::WorkStarted(started) = event else {
+            return false;
+        };
+        matches!(
+            (&started.work.task, role),
+            (Task::Scan(_), Role::Scanner)
+                | (Task::Build(_), Role::Builder)
+                | (Task::Install(_), Role::Installer)
+                | (Task::Clean(_), Role::Janitor)
+        )
+    });
+}
+
+fn until_it_compiles(lab: &Lab) {
+    wait_until("slowpoke is being compiled", SOON, || {
+        lab.holds(
+            "b1",
+            "grep -qs 'slow 2/' /var/log/gentoo-updater/*/slowpoke-2.0-*.log",
+        )
+    });
+}
+
+fn nothing_was_done_twice(scene: &Scene, run: &Run) {
+    let lab = &scene.lab;
+    assertions::exit_code_is(run, 0);
+    let expected = ["app-misc/slowpoke-2.0", "sys-apps/labbase-1.0-r1"];
+    assert_eq!(compilations(lab, "b1"), expected, "compiled on b1 (left)");
+    assert_eq!(
+        History::read(scene).compiled(),
+        expected,
+        "PackageBuilt events (left)"
+    );
+    assert_eq!(Binaries::of(lab).recorded(), expected, "records (left)");
+    let calls = transactions(lab, "g1");
+    let changing = calls.iter().filter(|call| !call.completed.is_empty());
+    assert_eq!(changing.count(), 1, "calls of emerge on g1: {calls:#?}");
+    assertions::plans_nothing(lab, "g1");
+}
