@@ -99,7 +99,7 @@ async fn with_broker(
     kind: RunKind,
     guests: BTreeMap<GuestName, PlatformName>,
 ) -> anyhow::Result<u8> {
-    let context = Context::with_broker(settings).await?;
+    let context = open::with_broker(settings).await?;
     stop_on_signals(context.stop.clone());
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
     let run = request_or_join(&context, &view, kind, guests).await?;

@@ -28,12 +28,16 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    worker_main(arguments.common, |context| async move {
-        let guests = match arguments.guests {
-            named if named.is_empty() => context.settings.guests.keys().cloned().collect(),
-            named => named,
-        };
-        gentoo_updater_installer::serve(&context, &arguments.instance, guests).await
-    })
+    worker_main(
+        env!("CARGO_BIN_NAME"),
+        arguments.common,
+        |context| async move {
+            let guests = match arguments.guests {
+                named if named.is_empty() => context.settings.guests.keys().cloned().collect(),
+                named => named,
+            };
+            gentoo_updater_installer::serve(&context, &arguments.instance, guests).await
+        },
+    )
     .await
 }

@@ -28,12 +28,16 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    worker_main(arguments.common, |context| async move {
-        let builders = match arguments.builders {
-            named if named.is_empty() => context.settings.builders.keys().cloned().collect(),
-            named => named,
-        };
-        gentoo_updater_janitor::serve(&context, &arguments.instance, builders).await
-    })
+    worker_main(
+        env!("CARGO_BIN_NAME"),
+        arguments.common,
+        |context| async move {
+            let builders = match arguments.builders {
+                named if named.is_empty() => context.settings.builders.keys().cloned().collect(),
+                named => named,
+            };
+            gentoo_updater_janitor::serve(&context, &arguments.instance, builders).await
+        },
+    )
     .await
 }

@@ -19,8 +19,10 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    worker_main(arguments.common, |context| async move {
-        gentoo_updater_planner::serve(&context).await
-    })
+    worker_main(
+        env!("CARGO_BIN_NAME"),
+        arguments.common,
+        |context| async move { gentoo_updater_planner::serve(&context).await },
+    )
     .await
 }

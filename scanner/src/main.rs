@@ -23,8 +23,10 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    worker_main(arguments.common, |context| async move {
-        gentoo_updater_scanner::serve(&context, &arguments.instance).await
-    })
+    worker_main(
+        env!("CARGO_BIN_NAME"),
+        arguments.common,
+        |context| async move { gentoo_updater_scanner::serve(&context, &arguments.instance).await },
+    )
     .await
 }

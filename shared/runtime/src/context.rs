@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use gentoo_updater_bus::Bus;
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::topology::Topology;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::name::WorkerId;
 use tokio_util::sync::CancellationToken;
@@ -36,13 +38,28 @@ impl Context {
         }
     }
 
-    /// On the broker that the configuration names.
+    /// On the broker that the configuration names. `name` is what the broker shows of this
+    /// process. While the broker is not there it is tried again, for as long as it takes.
     ///
     /// # Errors
-    /// When there is none, or it refuses.
-    pub async fn with_broker(settings: Arc<Settings>) -> anyhow::Result<Self> {
-        let _ = settings;
-        anyhow::bail!("no broker yet")
+    /// When no broker is named, or it refuses.
+    pub async fn with_broker(settings: Arc<Settings>, name: &str) -> anyhow::Result<Self> {
+        let url = settings
+            .broker_url
+            .clone()
+            .context("the configuration names no broker")?;
+        let topology = Topology {
+            guests: settings.guests.keys().cloned().collect(),
+            builders: settings.builders.keys().cloned().collect(),
+            platforms: settings.platforms.keys().cloned().collect(),
+        };
+        let bus = Amqp::open(BrokerSettings {
+            url,
+            name: name.to_owned(),
+            topology,
+        })
+        .await?;
+        Ok(Self::new(settings, Arc::new(bus)))
     }
 
     /// Where this worker keeps its claims and results.

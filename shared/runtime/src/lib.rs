@@ -34,8 +34,8 @@ pub fn wrong_command(command: &Command) -> Failure {
 }
 
 /// Runs one worker from its arguments to its end: reads the configuration, opens the bus, serves
-/// until a signal comes, and gives the exit code.
-pub async fn worker_main<F, Fut>(common: CommonArguments, serve: F) -> ExitCode
+/// until a signal comes, and gives the exit code. `name` is what the broker shows of it.
+pub async fn worker_main<F, Fut>(name: &str, common: CommonArguments, serve: F) -> ExitCode
 where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
@@ -55,7 +55,7 @@ where
         );
         return ExitCode::from(EXIT_USAGE);
     }
-    let context = match Context::with_broker(settings).await {
+    let context = match Context::with_broker(settings, name).await {
         Ok(context) => context,
         Err(error) => {
             tracing::error!("{error:#}");
