@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{Command, Event, Failure, FailureClass, GuestScanned};
 use gentoo_updater_fleet::name::GuestName;
-use gentoo_updater_hosts::{Command as HostCommand, ExitStatus, Output};
-use gentoo_updater_portage::command::plan_world;
+use gentoo_updater_hosts::{ExitStatus, Output};
+use gentoo_updater_portage::command::{CommandLine, plan_world};
+use gentoo_updater_runtime::emerge::in_own_environment;
 use gentoo_updater_runtime::{Context, ask, wrong_command};
 use uuid::Uuid;
 
@@ -34,19 +35,18 @@ impl ScanHandler {
             .get(guest)
             .is_some_and(|guest| guest.build_dependencies);
         let marker = format!("gentoo-updater-{}", Uuid::now_v7().simple());
-        let emerge = plan_world(wants_build_dependencies);
-        let environment: serde_json::Map<String, serde_json::Value> = emerge
-            .environment
-            .into_iter()
-            .map(|(name, value)| (name, value.into()))
-            .collect();
+        let CommandLine { environment, argv } = plan_world(wants_build_dependencies);
         let request = serde_json::json!({
             "marker": marker,
             "with_bdeps": wants_build_dependencies,
-            "emerge": { "argv": emerge.argv, "environment": environment },
+            "emerge": { "argv": argv },
         });
-        let command = HostCommand::new("python3")
-            .args(["-", &request.to_string()])
+        // Portage's API reads USE and its like from the environment as emerge does.
+        let program = CommandLine {
+            environment,
+            argv: vec!["python3".to_owned(), "-".to_owned(), request.to_string()],
+        };
+        let command = in_own_environment(program, &[])
             .stdin(PROGRAM)
             .timeout(self.context.settings.policy.scan_timeout);
         let output = ask(host.as_ref(), &command).await?;
