@@ -27,6 +27,15 @@ pub enum BusError {
         /// What the broker said.
         detail: String,
     },
+    /// The broker refuses a message for what it is, for example because it is too large. It
+    /// would refuse it every time.
+    #[error("the broker refuses {kind}: {detail}")]
+    MessageRefused {
+        /// The type of the message.
+        kind: String,
+        /// What the broker said.
+        detail: String,
+    },
     /// The journal of the embedded bus cannot be read or written.
     #[error("the journal {path} cannot be used: {detail}")]
     Journal {

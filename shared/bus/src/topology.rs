@@ -204,7 +204,8 @@ fn plan() -> QueueDeclaration {
     }
 }
 
-fn command_queue(name: String) -> QueueDeclaration {
+/// A queue of commands.
+pub fn command_queue(name: String) -> QueueDeclaration {
     QueueDeclaration {
         arguments: vec![
             quorum(),

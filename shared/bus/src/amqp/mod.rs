@@ -1,1 +1,213 @@
 //! The bus over RabbitMQ.
+//!
+//! Two connections a process: a broker in alarm stops to read from one that publishes, and
+//! acknowledgements on the same connection would stop with it.
+
+mod commands;
+mod dead;
+mod declare;
+mod events;
+mod fault;
+mod history;
+mod listener;
+mod publisher;
+mod session;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gentoo_updater_fleet::message::{Command, Envelope, Event};
+use lapin::BasicProperties;
+use lapin::uri::AMQPUri;
+use tokio_util::sync::CancellationToken;
+
+use self::commands::AmqpCommands;
+use self::events::{AmqpAlive, AmqpWakeups};
+use self::history::AmqpHistory;
+use self::publisher::{Outgoing, Publisher};
+use self::session::Link;
+use crate::seam::{Alive, Bus, BusError, Commands, History, Position, Wakeups};
+use crate::topology::{self, ALIVE_EXPIRATION, COMMANDS, EVENTS, Topology};
+
+/// Seconds between heartbeats. lapin gives a silent connection up after twice that.
+const HEARTBEAT: u16 = 20;
+
+/// Where the broker is, and what is declared on it.
+#[derive(Clone)]
+pub struct BrokerSettings {
+    /// `amqp://user:password@host:port/vhost`, or `amqps://…`.
+    pub url: String,
+    /// What the broker shows as the name of the connections.
+    pub name: String,
+    /// The machines of the fleet.
+    pub topology: Topology,
+}
+
+impl fmt::Debug for BrokerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL holds a password.
+        f.debug_struct("BrokerSettings")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The bus over RabbitMQ.
+pub struct Amqp {
+    publishing: Arc<Link>,
+    consuming: Arc<Link>,
+    publisher: Arc<Publisher>,
+}
+
+impl Amqp {
+    /// Connects and declares the topology. While the broker is not there it tries again, for as
+    /// long as it takes.
+    ///
+    /// # Errors
+    /// [`BusError::Url`], [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
+    pub async fn open(settings: BrokerSettings) -> Result<Self, BusError> {
+        let uri = parse(&settings.url)?;
+        let closed = CancellationToken::new();
+        let link = |purpose: &str| {
+            let name = format!("{} {purpose}", settings.name);
+            Link::new(uri.clone(), name, settings.topology.clone(), closed.clone())
+        };
+        let (publishing, consuming) = (link("publishes"), link("consumes"));
+        publishing.channel().await?;
+        let user = uri.authority.userinfo.username.clone();
+        let publisher = Arc::new(Publisher::new(publishing.clone(), user));
+        Ok(Self {
+            publishing,
+            consuming,
+            publisher,
+        })
+    }
+
+    fn properties<T>(message: &Envelope<T>, kind: &str) -> BasicProperties {
+        BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_message_id(message.id.to_string().into())
+            .with_type(kind.into())
+            .with_timestamp(message.at.as_second().unsigned_abs())
+    }
+}
+
+fn parse(url: &str) -> Result<AMQPUri, BusError> {
+    let invalid = |detail: &str| BusError::Url {
+        detail: detail.to_owned(),
+    };
+    // The parser repeats the URL in some of its errors, and the URL holds a password.
+    let mut uri: AMQPUri = url
+        .parse()
+        .map_err(|_| invalid("it is to be amqp://user:password@host:port/vhost, or amqps://…"))?;
+    if url.contains("@[") || url.contains("//[") {
+        // The parser would take localhost without a word.
+        return Err(invalid("name the host instead of giving an IPv6 address"));
+    }
+    if uri.authority.userinfo.username.len() > 255 {
+        return Err(invalid("the name of the user is too long"));
+    }
+    if uri.vhost.is_empty() {
+        uri.vhost = "/".to_owned();
+    }
+    uri.query.heartbeat.get_or_insert(HEARTBEAT);
+    Ok(uri)
+}
+
+#[async_trait]
+impl Bus for Amqp {
+    async fn publish(&self, event: &Envelope<Event>) -> Result<(), BusError> {
+        let kind = event.message.kind();
+        let mut properties = Self::properties(event, kind);
+        if event.message.is_alive() {
+            properties =
+                properties.with_expiration(ALIVE_EXPIRATION.as_millis().to_string().into());
+        }
+        let outgoing = Outgoing {
+            exchange: EVENTS,
+            routing_key: topology::routing_key(event),
+            kind: kind.to_owned(),
+            body: event.encode()?,
+            properties,
+        };
+        self.publisher.publish(outgoing).await
+    }
+
+    async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError> {
+        let kind = command.message.kind();
+        let outgoing = Outgoing {
+            exchange: COMMANDS,
+            routing_key: queue.to_owned(),
+            kind: kind.to_owned(),
+            body: command.encode()?,
+            properties: Self::properties(command, kind),
+        };
+        self.publisher.publish(outgoing).await
+    }
+
+    async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {
+        let (link, publisher) = (self.consuming.clone(), self.publisher.clone());
+        Ok(Box::new(AmqpCommands::new(
+            link,
+            publisher,
+            queues.to_vec(),
+        )))
+    }
+
+    async fn history(&self, from: Position) -> Result<Box<dyn History>, BusError> {
+        Ok(Box::new(AmqpHistory::new(self.consuming.clone(), from)))
+    }
+
+    async fn end(&self) -> Result<Option<u64>, BusError> {
+        history::end(&self.consuming).await
+    }
+
+    async fn wakeups(&self) -> Result<Box<dyn Wakeups>, BusError> {
+        Ok(Box::new(AmqpWakeups::new(
+            self.consuming.clone(),
+            self.publisher.clone(),
+        )))
+    }
+
+    async fn alive(&self) -> Result<Box<dyn Alive>, BusError> {
+        Ok(Box::new(AmqpAlive::new(self.consuming.clone())))
+    }
+
+    async fn close(&self) {
+        tokio::join!(self.publishing.close(), self.consuming.close());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_user_host_and_vhost() {
+        let uri = parse("amqp://planner:s%2Fcret@broker:25672/fleet").unwrap();
+        assert_eq!(uri.authority.userinfo.username, "planner");
+        assert_eq!(uri.authority.userinfo.password, "s/cret");
+        assert_eq!(
+            (uri.authority.host.as_str(), uri.authority.port),
+            ("broker", 25672)
+        );
+        assert_eq!(uri.vhost, "fleet");
+        assert_eq!(uri.query.heartbeat, Some(HEARTBEAT));
+        assert_eq!(parse("amqps://broker").unwrap().vhost, "/");
+        assert_eq!(parse("amqps://broker/").unwrap().vhost, "/");
+    }
+
+    #[test]
+    fn a_url_that_is_not_understood_is_refused_without_its_password() {
+        for url in [
+            "http://u:secret@h",
+            "amqp:secret",
+            "amqp://u:secret@[::1]:5672/",
+            "secret",
+        ] {
+            let error = parse(url).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

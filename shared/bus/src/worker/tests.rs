@@ -362,7 +362,10 @@ async fn a_result_that_was_not_confirmed_before_the_crash_is_published_after_it(
     until_empty(&spec.state_directory.join("results")).await;
     again.stop.cancel();
     within(again.task).await.unwrap().unwrap();
-    assert!(again.calls.try_recv().is_err(), "it was not worked on again");
+    assert!(
+        again.calls.try_recv().is_err(),
+        "it was not worked on again"
+    );
     assert_eq!(
         bench
             .history()

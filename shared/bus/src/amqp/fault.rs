@@ -1,0 +1,120 @@
+//! What went wrong: faults that pass, and those that do not.
+
+use std::time::Duration;
+
+use lapin::ErrorKind;
+use lapin::types::ShortString;
+use uuid::Uuid;
+
+use crate::seam::BusError;
+
+/// Reply codes of AMQP 0-9-1, <https://www.rabbitmq.com/amqp-0-9-1-reference#constants>.
+pub(super) const ACCESS_REFUSED: u16 = 403;
+pub(super) const NOT_FOUND: u16 = 404;
+pub(super) const PRECONDITION_FAILED: u16 = 406;
+const NOT_ALLOWED: u16 = 530;
+
+/// What went wrong in one try.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It may be better in the next try, on a new channel or connection.
+    Passing(String),
+    /// A queue or an exchange is not there: it is declared before the next try.
+    Missing(String),
+    /// It would be the same in every try.
+    Fatal(BusError),
+}
+
+impl From<lapin::Error> for Fault {
+    fn from(error: lapin::Error) -> Self {
+        let detail = error.to_string();
+        match reply_code(&error) {
+            Some(ACCESS_REFUSED) => Self::Fatal(BusError::AccessRefused { detail }),
+            // The vhost of the URL. Other things that are not allowed pass: limits of a user.
+            Some(NOT_ALLOWED) if detail.contains("not found") => {
+                Self::Fatal(BusError::AccessRefused { detail })
+            }
+            Some(NOT_FOUND) => Self::Missing(detail),
+            _ => Self::Passing(detail),
+        }
+    }
+}
+
+impl Fault {
+    /// That something took too long.
+    pub(super) fn slow(what: &str, limit: Duration) -> Self {
+        Self::Passing(format!("{what} took more than {} s", limit.as_secs()))
+    }
+
+    /// What to say of it, unless it is fatal.
+    pub(super) fn passing(self) -> Result<String, BusError> {
+        match self {
+            Self::Passing(detail) | Self::Missing(detail) => Ok(detail),
+            Self::Fatal(error) => Err(error),
+        }
+    }
+}
+
+/// The reply code, if the broker sent one.
+pub(super) fn reply_code(error: &lapin::Error) -> Option<u16> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => Some(error.get_id()),
+        _ => None,
+    }
+}
+
+/// A text as AMQP knows it, at most 255 bytes.
+pub(super) fn short(text: &str) -> Result<ShortString, Fault> {
+    ShortString::try_new(text).map_err(|_| {
+        let detail = format!("{text:?} is longer than AMQP allows");
+        Fault::Fatal(BusError::AccessRefused { detail })
+    })
+}
+
+/// The pause before the next try: it doubles up to a limit, and is jittered so that a whole
+/// fleet does not come back to a restarted broker at once.
+#[derive(Debug, Default)]
+pub(super) struct Pause {
+    failures: u32,
+}
+
+impl Pause {
+    const FIRST: Duration = Duration::from_millis(250);
+    const LONGEST: Duration = Duration::from_secs(15);
+
+    /// The next pause.
+    pub(super) fn next(&mut self) -> Duration {
+        let randomness = Uuid::now_v7().as_bytes()[15];
+        let pause = Self::after(self.failures, f64::from(randomness) / 255.0);
+        self.failures = self.failures.saturating_add(1);
+        pause
+    }
+
+    /// After a success the pauses begin anew.
+    pub(super) fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Between half and the whole of the doubled pause; `jitter` is from 0 to 1.
+    fn after(failures: u32, jitter: f64) -> Duration {
+        let whole = Self::FIRST * 2_u32.saturating_pow(failures.min(16));
+        whole.min(Self::LONGEST).mul_f64(0.5 + jitter / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit_and_are_jittered() {
+        assert_eq!(Pause::after(0, 1.0), Duration::from_millis(250));
+        assert_eq!(Pause::after(2, 1.0), Duration::from_secs(1));
+        assert_eq!(Pause::after(2, 0.0), Duration::from_millis(500));
+        assert_eq!(Pause::after(40, 1.0), Pause::LONGEST);
+        let mut pause = Pause::default();
+        for _ in 0..100 {
+            assert!(pause.next() <= Pause::LONGEST);
+        }
+    }
+}

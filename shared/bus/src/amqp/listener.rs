@@ -1,0 +1,206 @@
+//! Deliveries that come by themselves, from a consumer that is opened again after every fault.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use lapin::Consumer;
+use lapin::message::Delivery;
+use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use tokio::time::timeout;
+
+use super::fault::{Fault, Pause, short};
+use super::session::{CALL_LIMIT, Lease, Link};
+use crate::seam::BusError;
+use crate::topology::{ALIVE_KEY, EVENTS, HISTORY, PLAN};
+
+/// How many events of the history are on their way at once.
+const HISTORY_PREFETCH: u16 = 200;
+/// How many wake-ups are on their way at once: they are small and quickly settled.
+const WAKEUP_PREFETCH: u16 = 16;
+
+/// What is listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The planner's queue.
+    Wakeups,
+    /// The history from an offset on; from its beginning without one.
+    History(Option<u64>),
+    /// The last events of the history, whose offset nobody knows before.
+    HistoryEnd,
+    /// The signs of life from now on.
+    Alive,
+}
+
+/// Deliveries from one source.
+pub(super) struct Listener {
+    link: Arc<Link>,
+    open: Option<Subscription>,
+    pause: Pause,
+}
+
+/// A consumer on a channel of its own.
+pub(super) struct Subscription {
+    pub(super) lease: Lease,
+    pub(super) consumer: Consumer,
+}
+
+impl Listener {
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        Self {
+            link,
+            open: None,
+            pause: Pause::default(),
+        }
+    }
+
+    /// The next delivery; after a fault a new consumer begins at `source`. It may be cancelled.
+    pub(super) async fn next(&mut self, source: Source) -> Result<Delivery, BusError> {
+        loop {
+            let closed = self.link.closed().clone();
+            let tried = tokio::select! {
+                biased;
+                () = closed.cancelled() => return Err(BusError::Closed),
+                tried = self.try_next(source) => tried,
+            };
+            match tried {
+                Ok(delivery) => {
+                    self.pause.reset();
+                    return Ok(delivery);
+                }
+                Err(fault) => self.fail(source, fault).await?,
+            }
+        }
+    }
+
+    /// Ends the consumer; the next call of [`Listener::next`] opens another.
+    pub(super) async fn fail(&mut self, source: Source, fault: Fault) -> Result<(), BusError> {
+        // Dropping the channel closes it. On a channel that the broker cancelled a consumer of,
+        // nothing may be acknowledged any more (RabbitMQ 4.3 would wake the dead consumer).
+        self.open = None;
+        let is_missing = matches!(fault, Fault::Missing(_));
+        let cause = fault.passing()?;
+        let pause = self.pause.next();
+        let pause_ms = pause.as_millis();
+        tracing::warn!(
+            ?source,
+            cause,
+            pause_ms,
+            "a consumer has ended; it is opened again"
+        );
+        if is_missing {
+            redeclare(&self.link).await?;
+        }
+        self.link.pause(pause).await
+    }
+
+    async fn try_next(&mut self, source: Source) -> Result<Delivery, Fault> {
+        let subscription = match &mut self.open {
+            Some(subscription) => subscription,
+            open => open.insert(subscribe_to(&self.link, source).await?),
+        };
+        delivered(subscription.consumer.next().await)
+    }
+}
+
+/// What is missing is declared, and if that cannot be done now, it is tried after the next fault.
+pub(super) async fn redeclare(link: &Link) -> Result<(), BusError> {
+    if let Err(fault) = link.redeclare(None).await {
+        let cause = fault.passing()?;
+        tracing::warn!(cause, "what is missing cannot be declared yet");
+    }
+    Ok(())
+}
+
+/// A consumer that ends without an error was cancelled by the broker: a fault like any other.
+pub(super) fn delivered(next: Option<lapin::Result<Delivery>>) -> Result<Delivery, Fault> {
+    match next {
+        Some(Ok(delivery)) => Ok(delivery),
+        Some(Err(error)) => Err(error.into()),
+        None => Err(Fault::Passing(
+            "the broker cancelled the consumer".to_owned(),
+        )),
+    }
+}
+
+async fn subscribe_to(link: &Link, source: Source) -> Result<Subscription, Fault> {
+    let none = FieldTable::default();
+    match source {
+        Source::Wakeups => subscribe(link, PLAN, WAKEUP_PREFETCH, none).await,
+        Source::History(Some(offset)) => {
+            let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+            history(link, AMQPValue::LongLongInt(offset)).await
+        }
+        Source::History(None) => history(link, AMQPValue::LongString("first".into())).await,
+        Source::HistoryEnd => history(link, AMQPValue::LongString("last".into())).await,
+        Source::Alive => alive(link).await,
+    }
+}
+
+async fn history(link: &Link, offset: AMQPValue) -> Result<Subscription, Fault> {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-stream-offset".into(), offset);
+    subscribe(link, HISTORY, HISTORY_PREFETCH, arguments).await
+}
+
+/// A queue that lives as long as the connection.
+async fn alive(link: &Link) -> Result<Subscription, Fault> {
+    let lease = link.channel().await.map_err(Fault::Fatal)?;
+    let options = QueueDeclareOptions::exclusive().auto_delete();
+    let declared = lease
+        .channel
+        .queue_declare("".into(), options, FieldTable::default());
+    let queue = limited("declaring a queue", declared).await?;
+    let bound = lease.channel.queue_bind(
+        queue.name().clone(),
+        short(EVENTS)?,
+        short(ALIVE_KEY)?,
+        QueueBindOptions::default(),
+        FieldTable::default(),
+    );
+    limited("binding a queue", bound).await?;
+    let options = BasicConsumeOptions {
+        no_ack: true,
+        ..Default::default()
+    };
+    consume(lease, queue.name().clone(), options, FieldTable::default()).await
+}
+
+/// Consumes from a queue, with at most `prefetch` deliveries unsettled.
+pub(super) async fn subscribe(
+    link: &Link,
+    queue: &str,
+    prefetch: u16,
+    arguments: FieldTable,
+) -> Result<Subscription, Fault> {
+    let lease = link.channel().await.map_err(Fault::Fatal)?;
+    let qos = lease
+        .channel
+        .basic_qos(prefetch, BasicQosOptions::default());
+    limited("basic.qos", qos).await?;
+    consume(
+        lease,
+        short(queue)?,
+        BasicConsumeOptions::default(),
+        arguments,
+    )
+    .await
+}
+
+async fn consume(
+    lease: Lease,
+    queue: ShortString,
+    options: BasicConsumeOptions,
+    arguments: FieldTable,
+) -> Result<Subscription, Fault> {
+    let consuming = lease
+        .channel
+        .basic_consume(queue, "".into(), options, arguments);
+    let consumer = limited("basic.consume", consuming).await?;
+    Ok(Subscription { lease, consumer })
+}
+
+async fn limited<T>(what: &str, call: impl Future<Output = lapin::Result<T>>) -> Result<T, Fault> {
+    let answer = timeout(CALL_LIMIT, call).await;
+    Ok(answer.map_err(|_| Fault::slow(what, CALL_LIMIT))??)
+}
