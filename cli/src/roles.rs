@@ -25,8 +25,8 @@ impl Roles {
                 .await
                 .context("the scanner stopped")
         });
-        for builder in context.settings.builders.keys().cloned() {
-            let own = context.clone();
+        for builder in context.settings.builders.keys() {
+            let (own, builder) = (context.clone(), builder.clone());
             tasks.spawn(async move {
                 gentoo_updater_builder::serve(&own, &builder)
                     .await

@@ -1,5 +1,7 @@
 //! What a guest's document means. The fixture is what a guest of the lab said at state v2.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use gentoo_updater_fleet::message::{Change, Failure, FindingKind, Purpose, Update};
 use gentoo_updater_scanner::Document;
 use gentoo_updater_scanner::interpret::{Answer, interpret};

@@ -15,12 +15,15 @@ pub struct ClosedSet<'a> {
     pub held: Vec<HeldBack>,
 }
 
-/// Closes the set of one guest.
+/// Closes the set of one guest. `missing` says why an update has no binary, if it has none.
 ///
 /// Held back is, until nothing changes any more: what has no binary; what needs something that
 /// is held back; and a library whose new subslot would break an installed package that is not
 /// replaced in the same transaction.
-pub fn close<'a>(scan: &'a GuestScanned, has_binary: impl Fn(&Cpv) -> bool) -> ClosedSet<'a> {
+pub fn close<'a>(
+    scan: &'a GuestScanned,
+    missing: impl Fn(&Cpv) -> Option<HoldReason>,
+) -> ClosedSet<'a> {
     let wanted: Vec<&Update> = scan
         .updates
         .iter()
@@ -28,8 +31,8 @@ pub fn close<'a>(scan: &'a GuestScanned, has_binary: impl Fn(&Cpv) -> bool) -> C
         .collect();
     let mut held: BTreeMap<&Cpv, HoldReason> = BTreeMap::new();
     for update in &wanted {
-        if !has_binary(&update.key.cpv) {
-            held.insert(&update.key.cpv, HoldReason::BuildFailed);
+        if let Some(reason) = missing(&update.key.cpv) {
+            held.insert(&update.key.cpv, reason);
         }
     }
     loop {

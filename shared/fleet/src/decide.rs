@@ -4,7 +4,7 @@
 //! every command that should be out and is not. Calling it twice names the same things twice;
 //! the ids of commands are deterministic, and claims make a repeated command harmless.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gentoo_updater_portage::cpv::Cpv;
@@ -203,17 +203,22 @@ impl Decision<'_> {
                 all = false;
                 continue;
             }
-            all &= self.install_on(name, guest);
+            all &= self.install_on(name, guest, &progress);
         }
         all
     }
 
-    fn install_on(&mut self, name: &GuestName, guest: &Guest) -> bool {
+    fn install_on(
+        &mut self,
+        name: &GuestName,
+        guest: &Guest,
+        progress: &BTreeMap<JobId, JobProgress>,
+    ) -> bool {
         let (Some(scan), Some(plan)) = (&guest.scan, &guest.plan) else {
             return true;
         };
         let binary = |cpv: &Cpv| Some(&self.run.built.get(plan.wants.get(cpv)?)?.binary);
-        let closed = closing::close(scan, |cpv| binary(cpv).is_some());
+        let closed = closing::close(scan, |cpv| self.run.missing(plan, progress, cpv));
         let packages: Vec<InstallPackage> = closed
             .install
             .iter()

@@ -228,12 +228,8 @@ fn all_held(run: &Run, name: &GuestName) -> Vec<HeldBack> {
     let (Some(scan), Some(plan)) = (&guest.scan, &guest.plan) else {
         return Vec::new();
     };
-    let has_binary = |cpv: &_| {
-        plan.wants
-            .get(cpv)
-            .is_some_and(|id| run.built.contains_key(id))
-    };
-    crate::closing::close(scan, has_binary).held
+    let progress = run.progress();
+    crate::closing::close(scan, |cpv| run.missing(plan, &progress, cpv)).held
 }
 
 fn job_reports(run: &Run) -> Vec<JobReport> {

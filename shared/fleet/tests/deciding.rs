@@ -1,5 +1,7 @@
 //! What is decided in which state.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use std::time::Duration;
@@ -233,6 +235,19 @@ fn a_failed_build_holds_back_what_needs_it_and_the_rest_is_installed() {
     assert_eq!(
         (state("l/l-2"), state("a/a-2"), state("a/b-2")),
         ("failed", "held back", "held back")
+    );
+    let held: Vec<String> = install
+        .held
+        .iter()
+        .map(|held| format!("{}: {}", held.cpv, held.reason))
+        .collect();
+    assert_eq!(
+        held,
+        [
+            "a/a-2: it needs l/l-2",
+            "a/b-2: it needs l/l-2",
+            "l/l-2: its build failed"
+        ]
     );
 }
 

@@ -3,6 +3,8 @@
 //! A difference means that workers of two versions no longer understand each other. Where it is
 //! meant, `UPDATE_GOLDEN=1 cargo test -p gentoo-updater-fleet --test wire` writes the files anew.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use std::path::Path;

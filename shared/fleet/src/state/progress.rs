@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gentoo_updater_portage::cpv::Cpv;
+
 use super::run::Run;
-use crate::message::{Binary, Job, Task};
+use crate::message::{Binary, GuestPlan, HoldReason, Job, Task};
 use crate::name::JobId;
 
 /// How far a job is.
@@ -52,6 +54,26 @@ impl Run {
         hold_back(&closures, &mut progress);
         release_cycles(self, jobs, &mut progress);
         progress
+    }
+
+    /// Why there is no binary for what a guest wants, if there is none.
+    pub fn missing(
+        &self,
+        plan: &GuestPlan,
+        progress: &BTreeMap<JobId, JobProgress>,
+        cpv: &Cpv,
+    ) -> Option<HoldReason> {
+        let id = plan.wants.get(cpv);
+        if id.is_some_and(|id| self.built.contains_key(id)) {
+            return None;
+        }
+        let cause = match id.and_then(|id| progress.get(id)) {
+            Some(JobProgress::HeldBack(cause)) => self.jobs.as_ref()?.get(cause),
+            _ => None,
+        };
+        Some(cause.map_or(HoldReason::BuildFailed, |job| {
+            HoldReason::Needs(job.key.cpv.clone())
+        }))
     }
 
     /// The binaries that must be on a builder before it compiles this job, each behind those

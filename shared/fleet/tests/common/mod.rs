@@ -1,4 +1,5 @@
 //! Fixtures: small updates, guests and histories.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, unreachable_pub)]
 
 use std::collections::BTreeMap;
