@@ -1,6 +1,5 @@
 //! The order of steps of one build.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +12,7 @@ use gentoo_updater_fleet::message::{
 use gentoo_updater_fleet::name::{BuilderName, StorePath};
 use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
-use gentoo_updater_portage::cpv::{Cpv, ExactPackage};
+use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_portage::outcome::{self, FailureKind};
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
@@ -40,6 +39,9 @@ impl BuildHandler {
 
     async fn build(&self, command: &BuildPackage) -> Result<PackageBuilt, Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
+        if command.job.key.environment_digest.is_some() {
+            return Err(environment_not_carried(command));
+        }
         // Written down before anything changes: the janitor goes by it.
         vdb::installed_before(host.as_ref(), command.run).await?;
         let store = Store::new(host.clone(), self.store.clone());
@@ -94,9 +96,11 @@ impl BuildHandler {
         host: &dyn Host,
         dependencies: &[Binary],
     ) -> Result<Vec<ExactPackage>, Failure> {
-        let installed: BTreeMap<Cpv, Option<u32>> = vdb::installed(host).await?;
-        let is_missing =
-            |binary: &&Binary| installed.get(&binary.cpv) != Some(&Some(binary.build_id));
+        let installed = vdb::installed(host).await?;
+        let is_missing = |binary: &&Binary| {
+            let build = installed.get(&binary.cpv);
+            !build.is_some_and(|build| build.is(binary))
+        };
         Ok(dependencies
             .iter()
             .filter(is_missing)
@@ -192,6 +196,9 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
         .path_in_store()
         .parse()
         .map_err(|error| unreadable(format!("the index of {}: {error}", packages.display())))?;
+    let build_time = entry
+        .build_time
+        .ok_or_else(|| unreadable(format!("the index names no BUILD_TIME of {path}")))?;
     let measure = store
         .measure(&path.below(&packages))
         .await?
@@ -200,10 +207,22 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
         cpv: key.cpv.clone(),
         slot: key.slot.clone(),
         build_id,
+        build_time,
         path,
         size: measure.size,
         sha256: measure.sha256,
     })
+}
+
+/// The key says that the guest compiles it otherwise, and nobody told the builder how.
+fn environment_not_carried(command: &BuildPackage) -> Failure {
+    let message = format!(
+        "guests have package.env entries or user patches for {}, which are not brought to \
+         builders: take them away on the guests that install the binary, or leave the package to \
+         them",
+        command.job.key.cpv
+    );
+    Failure::new(FailureClass::Permanent, "EnvironmentNotCarried", message)
 }
 
 /// What emerge's own words mean for the next attempt.

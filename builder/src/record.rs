@@ -52,6 +52,7 @@ mod tests {
             cpv: "a/a-1".parse().unwrap(),
             slot: "0".parse().unwrap(),
             build_id: 1,
+            build_time: 1,
             path: "a/a/a-1-1.gpkg.tar".parse().unwrap(),
             size: 1,
             sha256: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),

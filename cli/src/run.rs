@@ -10,7 +10,7 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::{Envelope, Event, RunKind, RunOutcome, RunRequested};
 use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
 use gentoo_updater_fleet::report::Report;
-use gentoo_updater_runtime::{Context, stop_on_signals, worker_id};
+use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
 use jiff::Timestamp;
 
 use crate::arguments::RunOptions;
@@ -74,10 +74,9 @@ async fn embedded(
     let context = Context::new(settings, bus.clone());
     stop_on_signals(context.stop.clone());
     let view = FleetView::follow(bus.clone(), context.stop.clone()).await?;
-    let run = request_or_join(&context, &view, kind, guests).await?;
     let mut roles = Roles::start(&context);
     let end = tokio::select! {
-        end = follow::to_the_end(&view, run, &context.stop, !options.json) => end,
+        end = drive(&context, &view, kind, guests, &options) => end,
         stopped = roles.first_stop() => match (stopped, context.stop.is_cancelled()) {
             (Ok(()), true) => Ok(End::Interrupted),
             (Ok(()), false) => Err(anyhow::anyhow!("a role stopped before the run was over")),
@@ -102,8 +101,7 @@ async fn with_broker(
     let context = open::with_broker(settings).await?;
     stop_on_signals(context.stop.clone());
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
-    let run = request_or_join(&context, &view, kind, guests).await?;
-    let end = follow::to_the_end(&view, run, &context.stop, !options.json).await;
+    let end = drive(&context, &view, kind, guests, &options).await;
     context.bus.close().await;
     Ok(conclude(end?, &options))
 }
@@ -123,30 +121,39 @@ async fn follow_other(settings: &Settings, options: &RunOptions) -> anyhow::Resu
     Ok(conclude(end, options))
 }
 
-/// A run of the same kind that was interrupted goes on; otherwise a new one is requested.
-async fn request_or_join(
+/// Follows a new run to its end. A run that is not over, because it was interrupted or somebody
+/// else asked for it, comes first; where it covers what is asked for, no other is needed.
+async fn drive(
     context: &Context,
     view: &FleetView,
     kind: RunKind,
     guests: BTreeMap<GuestName, PlatformName>,
-) -> anyhow::Result<RunId> {
-    let interrupted = view.read(|fleet| {
-        fleet
-            .unfinished()
-            .find(|run| run.kind == kind)
-            .map(|run| (run.id, run.requested_at))
-    });
-    if let Some((run, at)) = interrupted {
+    options: &RunOptions,
+) -> anyhow::Result<End> {
+    let show = !options.json;
+    loop {
+        let unfinished = view.read(|fleet| {
+            fleet.unfinished().next().map(|run| {
+                let covers = run.kind == kind && guests.keys().all(|g| run.guests.contains_key(g));
+                (run.id, run.requested_at, covers)
+            })
+        });
+        let Some((run, at, covers)) = unfinished else {
+            break;
+        };
         eprintln!("Run {run} of {at:.0} is not over; it goes on.");
-        return Ok(run);
+        let end = follow::to_the_end(view, run, &context.stop, show).await?;
+        if covers || matches!(end, End::Interrupted) {
+            return Ok(end);
+        }
     }
     let run = RunId::generate();
-    let operator = worker_id("operator", "cli")?;
+    let operator = worker_id("operator", &host_name())?;
     let event = Event::RunRequested(RunRequested { run, kind, guests });
     let envelope = Envelope::new(operator, Timestamp::now(), event);
     context.bus.publish(&envelope).await?;
     view.wait_for_event(envelope.id).await?;
-    Ok(run)
+    follow::to_the_end(view, run, &context.stop, show).await
 }
 
 /// Prints the report and says how it went.

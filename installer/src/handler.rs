@@ -1,6 +1,6 @@
 //! The order of steps of one installation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
@@ -52,16 +52,19 @@ impl InstallHandler {
             log: format!("install-{}.log", order.guest),
             run: order.run,
         };
+        let store = self.store(order)?;
         let before = vdb::installed_before(host, order.run).await?;
         // What was begun cannot be proved any more; it is attached to, and then looked at.
         if !jobs::is_known(host, &description).await? {
-            let store = self.store(order)?;
             store::wait_until_complete(host, &store, order, policy.store_wait).await?;
-            let (plan, status) = self.plan(host, command::plan_binaries(&set)).await?;
+            let (plan, status) = self
+                .plan(host, command::plan_binaries(&set), &store)
+                .await?;
             proof::prove(order, &plan, status)?;
         }
         let line = command::install_binaries(&set);
-        let program = emerge::in_own_environment(line, &[]).timeout(policy.install_timeout);
+        let program =
+            emerge::in_own_environment(line, &[("PKGDIR", &store)]).timeout(policy.install_timeout);
         let ended = jobs::run(host, &description, program).await?;
         let after = vdb::installed(host).await?;
         let missing = verify::missing(order, &after);
@@ -88,7 +91,7 @@ impl InstallHandler {
             None
         };
         let mut findings = verify::pending_configuration(host).await?;
-        match self.plan(host, command::plan_world(false)).await {
+        match self.plan(host, command::plan_world(false), &store).await {
             Ok((plan, _)) => findings.extend(verify::still_pending(&plan, &order.held)),
             // What was done is done, and is not less true because the next plan is unreadable.
             Err(failure) if failure.class == FailureClass::Permanent => {
@@ -117,9 +120,14 @@ impl InstallHandler {
         })
     }
 
-    async fn plan(&self, host: &dyn Host, line: CommandLine) -> Result<(Plan, i32), Failure> {
+    async fn plan(
+        &self,
+        host: &dyn Host,
+        line: CommandLine,
+        store: &Path,
+    ) -> Result<(Plan, i32), Failure> {
         let timeout = self.context.settings.policy.scan_timeout;
-        let command = emerge::in_own_environment(line, &[]).timeout(timeout);
+        let command = emerge::in_own_environment(line, &[("PKGDIR", store)]).timeout(timeout);
         emerge::ask_for_plan(host, &command).await
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gentoo_updater_fleet::name::GuestName;
-use gentoo_updater_runtime::{CommonArguments, worker_main};
+use gentoo_updater_runtime::{CommonArguments, host_name, worker_main};
 
 /// Installs finished binaries: on one guest as an agent, or on all guests over ssh
 #[derive(Parser)]
@@ -21,7 +21,7 @@ struct Arguments {
     guests: Vec<GuestName>,
 
     /// Tells several installers apart; keep it over restarts
-    #[arg(long, value_name = "NAME", default_value = "1")]
+    #[arg(long, value_name = "NAME", default_value_t = host_name())]
     instance: String,
 }
 

@@ -130,6 +130,7 @@ mod tests {
                 cpv,
                 slot: "0".parse().unwrap(),
                 build_id,
+                build_time: 1,
                 size: 1,
                 sha256: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
             },

@@ -14,7 +14,8 @@ const PENDING_CONFIGURATION: &str = r#"find /etc -name '._cfg[0-9][0-9][0-9][0-9
 /// The ordered packages that are not installed as exactly the ordered binary.
 pub(crate) fn missing(order: &InstallPackages, installed: &Installed) -> Vec<String> {
     let is_missing = |package: &&gentoo_updater_fleet::message::InstallPackage| {
-        installed.get(&package.binary.cpv) != Some(&Some(package.binary.build_id))
+        let build = installed.get(&package.binary.cpv);
+        !build.is_some_and(|build| build.is(&package.binary))
     };
     let packages = order.packages.iter().filter(is_missing);
     packages

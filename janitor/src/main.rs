@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gentoo_updater_fleet::name::BuilderName;
-use gentoo_updater_runtime::{CommonArguments, worker_main};
+use gentoo_updater_runtime::{CommonArguments, host_name, worker_main};
 
 /// Removes what a run put on builders
 #[derive(Parser)]
@@ -21,7 +21,7 @@ struct Arguments {
     builders: Vec<BuilderName>,
 
     /// Tells several janitors apart; keep it over restarts
-    #[arg(long, value_name = "NAME", default_value = "1")]
+    #[arg(long, value_name = "NAME", default_value_t = host_name())]
     instance: String,
 }
 

@@ -53,7 +53,7 @@ mod tests {
     fn installed(names: &[&str]) -> Installed {
         names
             .iter()
-            .map(|name| (name.parse().unwrap(), None))
+            .map(|name| (name.parse().unwrap(), Default::default()))
             .collect()
     }
 

@@ -25,7 +25,7 @@ const BEAT: Duration = Duration::from_secs(2);
 /// When the bus cannot go on; passing faults of the broker are none.
 pub async fn serve(context: &Context) -> anyhow::Result<()> {
     // Two planners may share a machine, and neither resumes anything: any unique name will do.
-    let id = worker_id("planner", &std::process::id().to_string())?;
+    let id = worker_id("planner", &EventId::generate().0.simple().to_string()[20..])?;
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
     let mut planner = Planner {
         context,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use gentoo_updater_runtime::{CommonArguments, worker_main};
+use gentoo_updater_runtime::{CommonArguments, host_name, worker_main};
 
 /// Asks guests over ssh what they need, and publishes their answers
 #[derive(Parser)]
@@ -16,7 +16,7 @@ struct Arguments {
     common: CommonArguments,
 
     /// Tells several scanners apart; keep it over restarts
-    #[arg(long, value_name = "NAME", default_value = "1")]
+    #[arg(long, value_name = "NAME", default_value_t = host_name())]
     instance: String,
 }
 

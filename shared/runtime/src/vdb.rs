@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gentoo_updater_fleet::message::{Failure, FailureClass, PackageChange};
+use gentoo_updater_fleet::message::{Binary, Failure, FailureClass, PackageChange};
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
 use gentoo_updater_portage::cpv::Cpv;
@@ -12,17 +12,35 @@ use crate::machines::ask;
 /// Where a machine keeps what belongs to a run. The janitor removes it.
 pub const RUNS: &str = "/var/lib/gentoo-updater/runs";
 
-/// Every installed package with the number of its binary, if it came as one.
-pub type Installed = BTreeMap<Cpv, Option<u32>>;
+/// Which build of a package is installed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Build {
+    /// The number of its binary, if it came as one.
+    pub id: Option<u32>,
+    /// When it was built, in seconds since 1970.
+    pub time: Option<u64>,
+}
 
-/// Prints one line a package: category/name-version, a blank, and the BUILD_ID if there is one.
+impl Build {
+    /// Whether it is this very binary. The number alone does not say so: another store may have
+    /// given it as well.
+    pub fn is(&self, binary: &Binary) -> bool {
+        self.id == Some(binary.build_id) && self.time == Some(binary.build_time)
+    }
+}
+
+/// Every installed package.
+pub type Installed = BTreeMap<Cpv, Build>;
+
+/// Prints one line a package: category/name-version, BUILD_ID or `-`, BUILD_TIME or `-`.
 const LIST: &str = r#"
 cd /var/db/pkg
 for package in */*/; do
     case $package in */-MERGING-*|'*/*/') continue ;; esac
-    id=
-    if [ -r "$package/BUILD_ID" ]; then read -r id < "$package/BUILD_ID" || :; fi
-    printf '%s %s\n' "${package%/}" "$id"
+    id=- time=-
+    if [ -s "$package/BUILD_ID" ]; then read -r id < "$package/BUILD_ID" || :; fi
+    if [ -s "$package/BUILD_TIME" ]; then read -r time < "$package/BUILD_TIME" || :; fi
+    printf '%s %s %s\n' "${package%/}" "$id" "$time"
 done
 "#;
 
@@ -83,12 +101,15 @@ async fn read(host: &dyn Host, command: &Command) -> Result<Installed, Failure> 
 fn parse(text: &str) -> Result<Installed, Failure> {
     let mut installed = Installed::new();
     for line in text.lines() {
-        let (name, id) = line.split_once(' ').unwrap_or((line, ""));
+        let mut words = line.split(' ');
+        let name = words.next().unwrap_or_default();
+        let id = words.next().and_then(|id| id.parse().ok());
+        let time = words.next().and_then(|time| time.parse().ok());
         let cpv = name.parse().map_err(|error| {
             let message = format!("/var/db/pkg/{name} is no package: {error}");
             Failure::new(FailureClass::Machine, "VdbUnreadable", message)
         })?;
-        installed.insert(cpv, id.trim().parse().ok());
+        installed.insert(cpv, Build { id, time });
     }
     if installed.is_empty() {
         let message = "/var/db/pkg is empty: is this a Gentoo machine?".to_owned();
@@ -104,16 +125,16 @@ fn parse(text: &str) -> Result<Installed, Failure> {
 /// What changed between two lists.
 ///
 /// A version that came while another of the same package went is one change from the old to the
-/// new; the same version with another BUILD_ID is a change from itself to itself.
+/// new; the same version from another build is a change from itself to itself.
 pub fn changes(before: &Installed, after: &Installed) -> Vec<PackageChange> {
     let mut gone: Vec<&Cpv> = before
         .keys()
         .filter(|cpv| !after.contains_key(*cpv))
         .collect();
     let mut changes = Vec::new();
-    for (cpv, build_id) in after {
-        if let Some(old_id) = before.get(cpv) {
-            if old_id != build_id {
+    for (cpv, build) in after {
+        if let Some(old) = before.get(cpv) {
+            if old != build {
                 changes.push(PackageChange {
                     before: Some(cpv.clone()),
                     after: Some(cpv.clone()),
@@ -144,17 +165,37 @@ mod tests {
 
     #[test]
     fn a_list_is_read_and_what_is_no_package_is_refused() {
-        let installed = parse("dev-libs/a-1.0 3\ndev-libs/b-2.0-r1 \n").unwrap();
-        assert_eq!(installed[&"dev-libs/a-1.0".parse().unwrap()], Some(3));
-        assert_eq!(installed[&"dev-libs/b-2.0-r1".parse().unwrap()], None);
+        let installed = parse("dev-libs/a-1.0 3 17\ndev-libs/b-2.0-r1 - -\n").unwrap();
+        let a = installed[&"dev-libs/a-1.0".parse().unwrap()];
+        assert_eq!(
+            a,
+            Build {
+                id: Some(3),
+                time: Some(17)
+            }
+        );
+        assert_eq!(
+            installed[&"dev-libs/b-2.0-r1".parse().unwrap()],
+            Build::default()
+        );
         assert!(parse("").is_err());
-        assert!(parse("dev-libs/;reboot \n").is_err());
+        assert!(parse("dev-libs/;reboot - -\n").is_err());
+    }
+
+    #[test]
+    fn a_rebuild_that_got_the_same_number_in_another_store_is_a_change() {
+        let before = parse("a/rebuilt-1 1 17\n").unwrap();
+        let after = parse("a/rebuilt-1 1 18\n").unwrap();
+        assert_eq!(changes(&before, &after).len(), 1);
+        assert!(changes(&before, &before).is_empty());
     }
 
     #[test]
     fn upgrades_new_slots_rebuilds_and_removals_are_told_apart() {
-        let before = parse("a/up-1 1\na/slotted-1 1\na/same-1 1\na/rebuilt-1 1\na/gone-1 1\n");
-        let after = parse("a/up-2 1\na/slotted-1 1\na/slotted-2 1\na/same-1 1\na/rebuilt-1 2\n");
+        let before =
+            parse("a/up-1 1 1\na/slotted-1 1 1\na/same-1 1 1\na/rebuilt-1 1 1\na/gone-1 1 1\n");
+        let after =
+            parse("a/up-2 1 2\na/slotted-1 1 1\na/slotted-2 1 2\na/same-1 1 1\na/rebuilt-1 2 2\n");
         let changes = changes(&before.unwrap(), &after.unwrap());
         let text: Vec<String> = changes
             .iter()

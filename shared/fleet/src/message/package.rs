@@ -194,8 +194,11 @@ pub struct Binary {
     pub cpv: Cpv,
     /// Slot and subslot.
     pub slot: SlotAndSubslot,
-    /// Portage's number of this binary among those of the same version.
+    /// Portage's number of this binary among those of the same version in the store.
     pub build_id: u32,
+    /// When it was built, in seconds since 1970. Number and time together tell it from a binary
+    /// of the same version that came from elsewhere.
+    pub build_time: u64,
     /// Its path below the store.
     pub path: StorePath,
     /// Bytes.

@@ -124,6 +124,7 @@ pub fn binary(key: &BuildKey, build_id: u32) -> Binary {
         cpv: key.cpv.clone(),
         slot: key.slot.clone(),
         build_id,
+        build_time: 1_767_225_600,
         path: format!(
             "{}/{}-{build_id}.gpkg.tar",
             key.cpv.category_package,
