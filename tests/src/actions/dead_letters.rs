@@ -1,6 +1,7 @@
 //! Messages that no worker of this project would write.
 
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
 use crate::fixtures::Broker;
@@ -10,8 +11,8 @@ use crate::fixtures::Broker;
 pub struct DeadLetter {
     /// Its body.
     pub body: String,
-    /// Its headers and other properties, as text.
-    pub properties: String,
+    /// Why it is one; empty when nobody said so.
+    pub cause: String,
 }
 
 /// Publishes a body to an exchange, whatever it is.
@@ -52,7 +53,7 @@ pub fn dead_letters(broker: &Broker) -> Vec<DeadLetter> {
         {
             letters.push(DeadLetter {
                 body: String::from_utf8_lossy(&message.delivery.data).into_owned(),
-                properties: format!("{:?}", message.delivery.properties),
+                cause: cause_of(&message.delivery.properties),
             });
             message
                 .delivery
@@ -63,6 +64,14 @@ pub fn dead_letters(broker: &Broker) -> Vec<DeadLetter> {
         connection.close(200, "done".into()).await.expect("closed");
         letters
     })
+}
+
+fn cause_of(properties: &BasicProperties) -> String {
+    let headers = properties.headers().as_ref();
+    match headers.and_then(|headers| headers.inner().get("cause")) {
+        Some(AMQPValue::LongString(cause)) => cause.to_string(),
+        _ => String::new(),
+    }
 }
 
 async fn open(url: &str) -> (Connection, Channel) {

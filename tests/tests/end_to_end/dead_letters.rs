@@ -48,9 +48,10 @@ fn a_package_that_is_a_shell_command_is_a_dead_letter_with_its_cause_and_the_pla
         "the letter is the forged answer: {letters:#?}"
     );
     assert!(
-        letters[0].properties.contains("cannot be decoded"),
-        "the letter names its cause: {}",
-        letters[0].properties
+        letters[0].cause.contains("cannot be decoded")
+            && letters[0].cause.contains("cat/pkg-1;touch x"),
+        "the letter names its cause: {:?}",
+        letters[0].cause
     );
     assertions::exit_code_is(&actions::scan(&scene), 0);
     workers.all_still_run();
