@@ -18,6 +18,7 @@ use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 
 use crate::check::fitting;
+use crate::ebuild;
 use crate::program::{self, status};
 use crate::store::{Held, Store};
 
@@ -39,9 +40,6 @@ impl BuildHandler {
 
     async fn build(&self, command: &BuildPackage) -> Result<PackageBuilt, Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
-        if command.job.key.environment_digest.is_some() {
-            return Err(environment_not_carried(command));
-        }
         // Written down before anything changes: the janitor goes by it.
         vdb::installed_before(host.as_ref(), command.run).await?;
         let store = Store::new(host.clone(), self.store.clone());
@@ -59,6 +57,8 @@ impl BuildHandler {
                 });
             }
         }
+        let timeout = self.context.settings.policy.scan_timeout;
+        ebuild::compare(&ebuild::ask(host.as_ref(), key, timeout).await?, key)?;
         let started = Instant::now();
         self.compile(&host, command, spec).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -212,17 +212,6 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
         size: measure.size,
         sha256: measure.sha256,
     })
-}
-
-/// The key says that the guest compiles it otherwise, and nobody told the builder how.
-fn environment_not_carried(command: &BuildPackage) -> Failure {
-    let message = format!(
-        "guests have package.env entries or user patches for {}, which are not brought to \
-         builders: take them away on the guests that install the binary, or leave the package to \
-         them",
-        command.job.key.cpv
-    );
-    Failure::new(FailureClass::Permanent, "EnvironmentNotCarried", message)
 }
 
 /// What emerge's own words mean for the next attempt.

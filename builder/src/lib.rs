@@ -6,6 +6,7 @@
 //! the store. The two programs are `build.sh` and `publish.sh`.
 
 mod check;
+mod ebuild;
 mod handler;
 mod program;
 mod record;

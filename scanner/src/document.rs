@@ -1,4 +1,4 @@
-//! The JSON document that `scan.py` prints on a guest.
+//! The JSON document that a guest answers with.
 
 use std::collections::BTreeMap;
 

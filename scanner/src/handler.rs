@@ -2,19 +2,14 @@
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
-use gentoo_updater_fleet::message::{Command, Event, Failure, FailureClass, GuestScanned};
+use gentoo_updater_fleet::message::{Command, Event, Failure, GuestScanned};
 use gentoo_updater_fleet::name::GuestName;
-use gentoo_updater_hosts::{ExitStatus, Output};
-use gentoo_updater_portage::command::{CommandLine, plan_world};
-use gentoo_updater_runtime::emerge::in_own_environment;
-use gentoo_updater_runtime::{Context, ask, wrong_command};
-use uuid::Uuid;
+use gentoo_updater_portage::command::plan_world;
+use gentoo_updater_runtime::portage_api::{Question, ask_portage};
+use gentoo_updater_runtime::{Context, wrong_command};
 
 use crate::document::Document;
 use crate::interpret::{Answer, interpret};
-
-/// The program that runs on a guest.
-const PROGRAM: &str = include_str!("scan.py");
 
 /// Scans guests.
 pub(crate) struct ScanHandler {
@@ -34,53 +29,11 @@ impl ScanHandler {
             .guests
             .get(guest)
             .is_some_and(|guest| guest.build_dependencies);
-        let marker = format!("gentoo-updater-{}", Uuid::now_v7().simple());
-        let CommandLine { environment, argv } = plan_world(wants_build_dependencies);
-        let request = serde_json::json!({
-            "marker": marker,
-            "with_bdeps": wants_build_dependencies,
-            "emerge": { "argv": argv },
-        });
-        // Portage's API reads USE and its like from the environment as emerge does.
-        let program = CommandLine {
-            environment,
-            argv: vec!["python3".to_owned(), "-".to_owned(), request.to_string()],
-        };
-        let command = in_own_environment(program, &[])
-            .stdin(PROGRAM)
-            .timeout(self.context.settings.policy.scan_timeout);
-        let output = ask(host.as_ref(), &command).await?;
-        interpret(&read_document(&output, &marker)?)
+        let question = Question::Plan(plan_world(wants_build_dependencies));
+        let timeout = self.context.settings.policy.scan_timeout;
+        let document: Document = ask_portage(host.as_ref(), question, timeout).await?;
+        interpret(&document)
     }
-}
-
-/// The document between the markers. What stands around them was printed by the guest's shell.
-fn read_document(output: &Output, marker: &str) -> Result<Document, Failure> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let between = text
-        .split(marker)
-        .nth(1)
-        .filter(|_| text.matches(marker).count() == 2);
-    let Some(json) = between else {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let tail: Vec<String> = stderr.lines().rev().take(15).map(str::to_owned).collect();
-        let mut failure = Failure::new(
-            FailureClass::Permanent,
-            "GuestAnswersNot",
-            match output.status {
-                ExitStatus::Code(127) => {
-                    "the guest has no python3, which Portage needs too".to_owned()
-                }
-                _ => "the guest's answer was cut off or never came".to_owned(),
-            },
-        );
-        failure.log_tail = tail.into_iter().rev().collect();
-        return Err(failure);
-    };
-    serde_json::from_str(json).map_err(|error| {
-        let message = format!("the guest's answer cannot be read: {error}");
-        Failure::new(FailureClass::Permanent, "DocumentNotUnderstood", message)
-    })
 }
 
 #[async_trait]

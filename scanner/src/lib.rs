@@ -1,7 +1,7 @@
 //! The scanner: asks a guest what it needs.
 //!
-//! One pass is one round trip: a Python program that uses Portage's own API and runs one
-//! `emerge --pretend` goes to the guest on standard input, and one JSON document comes back.
+//! One pass is one round trip ([`gentoo_updater_runtime::portage_api`]): one `emerge --pretend`
+//! and what Portage's own API knows, in one JSON document.
 //! What the document means is decided here, in the pure [`interpret`].
 
 mod document;

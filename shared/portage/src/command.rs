@@ -78,11 +78,18 @@ const FROM_STORE: [&str; 5] = [
 /// Shows the plan and does nothing. [`crate::plan::parse`] reads the output of these two together.
 const PRETEND: [&str; 2] = ["--pretend", "--verbose"];
 
+/// The environment in which Portage says the same on every machine: locale, colours and default
+/// options are fixed.
+#[must_use]
+pub fn neutral_environment() -> Vec<(String, String)> {
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    ENVIRONMENT.into_iter().map(own).collect()
+}
+
 impl CommandLine {
     fn new<'a>(argv: impl IntoIterator<Item = &'a str>) -> Self {
-        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         Self {
-            environment: ENVIRONMENT.into_iter().map(own).collect(),
+            environment: neutral_environment(),
             argv: argv.into_iter().map(str::to_owned).collect(),
         }
     }

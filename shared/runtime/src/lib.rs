@@ -9,6 +9,7 @@ pub mod emerge;
 pub mod jobs;
 mod logging;
 mod machines;
+pub mod portage_api;
 mod signals;
 pub mod vdb;
 

@@ -2,8 +2,9 @@
 
 Runs on a guest as `python3 - REQUEST` and prints one JSON document between two lines that hold
 the request's marker; whatever the machine's shell prints around them is no part of the answer.
-REQUEST is JSON: {"marker": TEXT, "with_bdeps": BOOL,
-                  "emerge": {"argv": [TEXT, ...], "environment": {NAME: VALUE}}}
+REQUEST is JSON: {"marker": TEXT, "emerge": {"argv": [TEXT, ...]}} for a whole plan with the
+metadata of its rows, or {"marker": TEXT, "packages": [[CPV, REPOSITORY], ...]} for the metadata
+of these ebuilds alone.
 
 Nothing on the machine is changed: emerge runs with --pretend or not at all, and Portage's API
 (3.0.30 and later) is only read. Where Portage cannot answer, the document says so in "error".
@@ -299,33 +300,39 @@ def metadata(portage, portdb, settings, rows, problems):
     return answer
 
 
-def describe(plan, document):
-    """Fills the document with what Portage's API knows."""
+def describe(document, rows):
+    """Fills the document with what Portage's API knows; with the machine, unless rows are given."""
     import portage
 
     problems = document["problems"]
     document["portage_version"] = portage.VERSION
     settings = portage.settings
     trees = portage.db[settings["EROOT"]]
-    document["settings"] = {name: settings[name] for name in SETTINGS if settings.get(name)}
     document["repositories"] = repositories(portage, settings, problems)
+    if rows is None:
+        describe_machine(portage, settings, trees, document)
+        rows = planned(document["plan"]["stdout"])
+    document["metadata"] = metadata(portage, trees["porttree"].dbapi, settings, rows, problems)
+
+
+def describe_machine(portage, settings, trees, document):
+    """What the machine is and has."""
+    document["settings"] = {name: settings[name] for name in SETTINGS if settings.get(name)}
     if settings.profiles:
         document["profile"] = os.path.realpath(settings.profile_path)
     elif all(repository["exists"] for repository in document["repositories"]):
         raise Refused("there is no valid profile: see /etc/portage/make.profile")
     document["world"] = world(portage, settings)
-    document["installed"] = installed(trees["vartree"].dbapi, problems)
-    rows = planned(plan["stdout"])
-    document["metadata"] = metadata(portage, trees["porttree"].dbapi, settings, rows, problems)
+    document["installed"] = installed(trees["vartree"].dbapi, document["problems"])
 
 
-def scan(request):
+def answer(request):
     """The whole document; an "error" in it where Portage cannot answer."""
-    os.environ.update(request["emerge"].get("environment", {}))
     document = {"format": FORMAT, "problems": []}
     try:
-        document["plan"] = pretend(request["emerge"])
-        describe(document["plan"], document)
+        if "emerge" in request:
+            document["plan"] = pretend(request["emerge"])
+        describe(document, request.get("packages"))
     except ImportError as error:
         document["error"] = "python3 has no Portage: {}".format(error)
     except (Refused, OSError) as error:
@@ -341,7 +348,7 @@ def main():
     # Portage prints warnings where it likes; between the markers stands the document alone.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    document = json.dumps(scan(request), sort_keys=True)
+    document = json.dumps(answer(request), sort_keys=True)
     answers.write("\n{0}\n{1}\n{0}\n".format(request["marker"], document))
     answers.close()
 

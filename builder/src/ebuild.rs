@@ -1,0 +1,171 @@
+//! Whether the builder would compile what the guests planned.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gentoo_updater_fleet::message::{Failure, FailureClass};
+use gentoo_updater_hosts::Host;
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_runtime::portage_api::{Question, ask_portage};
+use serde::Deserialize;
+
+/// What the builder's Portage says of one ebuild.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Answer {
+    error: Option<String>,
+    repositories: Vec<Repository>,
+    metadata: BTreeMap<String, Digests>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Repository {
+    name: Option<String>,
+    #[serde(default)]
+    revision: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Digests {
+    ebuild_digest: HexDigest,
+    #[serde(default)]
+    environment_digest: Option<HexDigest>,
+}
+
+/// Asks the builder's Portage about the ebuild of a key.
+pub(crate) async fn ask(
+    host: &dyn Host,
+    key: &BuildKey,
+    timeout: Duration,
+) -> Result<Answer, Failure> {
+    let question = Question::Ebuild(key.cpv.clone(), key.repository.clone());
+    ask_portage(host, question, timeout).await
+}
+
+/// Whether the builder's ebuild, eclasses and additions to them are those of the key.
+///
+/// Additions that only the builder has (a `package.env` that moves its build folder, say) are its
+/// administrator's affair; additions that the guests have must be there.
+///
+/// # Errors
+/// A failure that names what differs. Nobody else would: version, slot and flags of the result
+/// may well be the expected ones.
+pub(crate) fn compare(answer: &Answer, key: &BuildKey) -> Result<(), Failure> {
+    if let Some(error) = &answer.error {
+        return Err(Failure::new(
+            FailureClass::Machine,
+            "PortageBroken",
+            format!("the builder's Portage cannot answer: {error}"),
+        ));
+    }
+    let name = format!("{}::{}", key.cpv, key.repository);
+    let revision = answer
+        .repositories
+        .iter()
+        .find(|repository| repository.name.as_deref() == Some(key.repository.as_str()))
+        .and_then(|repository| repository.revision.as_deref())
+        .map(|revision| format!(" (its repository is at {revision})"))
+        .unwrap_or_default();
+    let differs =
+        |cause: &str, message: String| Err(Failure::new(FailureClass::Permanent, cause, message));
+    let Some(digests) = answer.metadata.get(&name) else {
+        return differs(
+            "EbuildMissing",
+            format!("the builder has no ebuild of {name}{revision}; sync it to what guests have"),
+        );
+    };
+    if digests.ebuild_digest != key.ebuild_digest {
+        return differs(
+            "EbuildDiffers",
+            format!(
+                "the builder's ebuild or eclasses of {name} are not those of the guests{revision}; \
+                 sync both to one state"
+            ),
+        );
+    }
+    if key.environment_digest.is_some() && digests.environment_digest != key.environment_digest {
+        return differs(
+            "EnvironmentDiffers",
+            format!(
+                "guests have package.env entries or user patches for {name} that the builder does \
+                 not have: put the same on the builder, or take them away on the guests"
+            ),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(text: &str) -> HexDigest {
+        HexDigest::sha256(text.as_bytes())
+    }
+
+    fn key(environment: Option<&str>) -> BuildKey {
+        BuildKey {
+            cpv: "a/a-1".parse().unwrap(),
+            slot: "0".parse().unwrap(),
+            repository: "gentoo".parse().unwrap(),
+            ebuild_digest: digest("ebuild"),
+            use_flags: BTreeMap::new(),
+            bindings: BTreeMap::new(),
+            environment_digest: environment.map(digest),
+        }
+    }
+
+    fn answer(ebuild: &str, environment: Option<&str>) -> Answer {
+        Answer {
+            error: None,
+            repositories: vec![Repository {
+                name: Some("gentoo".to_owned()),
+                revision: Some("2026-01-02".to_owned()),
+            }],
+            metadata: BTreeMap::from([(
+                "a/a-1::gentoo".to_owned(),
+                Digests {
+                    ebuild_digest: digest(ebuild),
+                    environment_digest: environment.map(digest),
+                },
+            )]),
+        }
+    }
+
+    fn cause(answer: &Answer, key: &BuildKey) -> String {
+        let failure = compare(answer, key).unwrap_err();
+        failure.cause
+    }
+
+    #[test]
+    fn the_same_ebuild_is_compiled_whatever_the_builder_adds_for_itself() {
+        assert!(compare(&answer("ebuild", None), &key(None)).is_ok());
+        assert!(compare(&answer("ebuild", Some("own")), &key(None)).is_ok());
+        assert!(compare(&answer("ebuild", Some("both")), &key(Some("both"))).is_ok());
+    }
+
+    #[test]
+    fn another_ebuild_of_the_same_version_is_not_compiled_under_the_keys_name() {
+        let failure = compare(&answer("other", None), &key(None)).unwrap_err();
+        assert_eq!(failure.cause, "EbuildDiffers");
+        assert!(
+            failure.message.contains("2026-01-02"),
+            "{}",
+            failure.message
+        );
+    }
+
+    #[test]
+    fn a_missing_ebuild_and_missing_additions_are_named() {
+        assert_eq!(cause(&Answer::default(), &key(None)), "EbuildMissing");
+        assert_eq!(
+            cause(&answer("ebuild", None), &key(Some("patch"))),
+            "EnvironmentDiffers"
+        );
+        let broken = Answer {
+            error: Some("no profile".to_owned()),
+            ..Answer::default()
+        };
+        assert_eq!(cause(&broken, &key(None)), "PortageBroken");
+    }
+}
