@@ -85,11 +85,8 @@ fn slots(packages: &BTreeMap<String, Installed>) -> BTreeSet<String> {
 fn without_version(cpv: &str) -> &str {
     // A revision (-r1) is no version by itself: it begins with a letter.
     let is_version = |index: &usize| cpv[index + 1..].starts_with(|c: char| c.is_ascii_digit());
-    let hyphens = cpv.match_indices('-').map(|(index, _)| index);
-    hyphens
-        .filter(is_version)
-        .next_back()
-        .map_or(cpv, |index| &cpv[..index])
+    let mut hyphens = cpv.match_indices('-').map(|(index, _)| index);
+    hyphens.rfind(is_version).map_or(cpv, |index| &cpv[..index])
 }
 
 #[cfg(test)]
