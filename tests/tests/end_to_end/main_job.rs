@@ -16,21 +16,17 @@ const GUESTS: [&str; 3] = ["g1", "g2", "g3"];
 fn main_job_embedded() {
     let scene = Scene::embedded(3, 1);
     let run = the_main_job(&scene);
-    let status = scene.command("status", &["status", "--json"], Duration::from_secs(20));
-    let report: serde_json::Value =
-        serde_json::from_str(&status.stdout).expect("status --json prints JSON");
-    assert_eq!(
-        report, run.report,
-        "status (left) tells of the last run what the run told"
-    );
+    status_tells_the_same(&scene, &run);
+    the_next_run_finds_nothing_to_do(&scene);
 }
 
 #[test]
 fn main_job_rabbitmq() {
     let scene = Scene::with_broker(3, 1);
     let mut workers = Workers::start(&scene);
-    the_main_job(&scene);
+    let run = the_main_job(&scene);
     workers.all_still_run();
+    status_tells_the_same(&scene, &run);
 }
 
 fn the_main_job(scene: &Scene) -> Run {
@@ -65,6 +61,30 @@ fn the_main_job(scene: &Scene) -> Run {
     bindings_are_those_of_the_new_library(&guests, &binaries);
     assertions::builder_is_clean(lab, &before, &run.report);
     run
+}
+
+fn status_tells_the_same(scene: &Scene, run: &Run) {
+    let status = scene.command("status", &["status", "--json"], Duration::from_secs(30));
+    let report: serde_json::Value =
+        serde_json::from_str(&status.stdout).expect("status --json prints JSON");
+    assert_eq!(
+        report, run.report,
+        "status (left) tells of the last run what the run told"
+    );
+}
+
+fn the_next_run_finds_nothing_to_do(scene: &Scene) {
+    let compiled = compilations(&scene.lab, "b1");
+    let run = actions::run(scene);
+    assertions::exit_code_is(&run, 0);
+    for guest in GUESTS {
+        assertions::outcome_is(&run.report, guest, "UpToDate");
+    }
+    assert_eq!(
+        compilations(&scene.lab, "b1"),
+        compiled,
+        "compiled after a run (left) that had nothing to do, and before it (right)"
+    );
 }
 
 /// Events, records and emerge's own log agree.
