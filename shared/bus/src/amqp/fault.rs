@@ -80,7 +80,7 @@ pub(super) struct Pause {
 
 impl Pause {
     const FIRST: Duration = Duration::from_millis(250);
-    const LONGEST: Duration = Duration::from_secs(15);
+    const LONGEST: Duration = Duration::from_secs(8);
 
     /// The next pause.
     pub(super) fn next(&mut self) -> Duration {

@@ -1,0 +1,216 @@
+//! What the tests of the worker loop share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gentoo_updater_fleet::message::{Envelope, WorkKey};
+use gentoo_updater_fleet::name::RunId;
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::embedded::{DeadLetter, Embedded};
+use crate::follow::FleetView;
+use crate::seam::{Bus, Position};
+use crate::testing::{run_requested, scan_command, scan_failed, scanned, within};
+use crate::topology::SCAN;
+use crate::worker::*;
+
+/// Says when it is called, and ends when the test lets it.
+pub(super) struct Stepped {
+    pub(super) called: mpsc::UnboundedSender<WorkKey>,
+    pub(super) released: Semaphore,
+    pub(super) failure: Option<Failure>,
+}
+
+#[async_trait]
+impl Handler for Stepped {
+    async fn handle(&self, command: &Command) -> Event {
+        self.called.send(command.work()).unwrap();
+        self.released.acquire().await.unwrap().forget();
+        match (command, &self.failure) {
+            (_, Some(failure)) => scan_failed(command, failure.clone()),
+            (Command::ScanGuest(scan), None) => scanned(scan),
+            (other, None) => panic!("no test issues {}", other.kind()),
+        }
+    }
+
+    fn failed(&self, command: &Command, failure: Failure) -> Event {
+        scan_failed(command, failure)
+    }
+}
+
+pub(super) struct Panicking;
+
+#[async_trait]
+impl Handler for Panicking {
+    async fn handle(&self, _: &Command) -> Event {
+        panic!("out of cheese")
+    }
+
+    fn failed(&self, command: &Command, failure: Failure) -> Event {
+        scan_failed(command, failure)
+    }
+}
+
+pub(super) struct Bench {
+    pub(super) directory: TempDir,
+    pub(super) embedded: Arc<Embedded>,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) view: FleetView,
+}
+
+impl Bench {
+    pub(super) async fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let embedded = Arc::new(
+            Embedded::open(directory.path().join("journal"))
+                .await
+                .unwrap(),
+        );
+        let bus: Arc<dyn Bus> = embedded.clone();
+        let view = FleetView::follow(bus.clone(), CancellationToken::new())
+            .await
+            .unwrap();
+        Self {
+            directory,
+            embedded,
+            bus,
+            view,
+        }
+    }
+
+    /// A run with one command in the queue of the scanners.
+    pub(super) async fn issue(&self) -> Envelope<Command> {
+        let run = RunId::generate();
+        self.bus.publish(&run_requested(run)).await.unwrap();
+        let command = scan_command(run, 1);
+        self.bus.issue(SCAN, &command).await.unwrap();
+        command
+    }
+
+    pub(super) fn spec(&self, id: &str) -> WorkerSpec {
+        WorkerSpec {
+            id: id.parse().unwrap(),
+            role: Role::Scanner,
+            queues: vec![SCAN.to_owned()],
+            slots: 2,
+            state_directory: self.directory.path().join(id),
+            heartbeat: Duration::from_secs(10),
+            grace: Duration::from_secs(10),
+            read_back: true,
+            builder: None,
+        }
+    }
+
+    pub(super) async fn history(&self) -> Vec<Envelope<Event>> {
+        let Some(end) = self.bus.end().await.unwrap() else {
+            return Vec::new();
+        };
+        let mut history = self.bus.history(Position::First).await.unwrap();
+        let mut events = Vec::new();
+        loop {
+            let item = within(history.next()).await.unwrap();
+            events.push(item.event.unwrap());
+            if item.offset >= end {
+                return events;
+            }
+        }
+    }
+
+    pub(super) async fn count(&self, kind: &str) -> usize {
+        self.history()
+            .await
+            .iter()
+            .filter(|event| event.message.kind() == kind)
+            .count()
+    }
+
+    pub(super) async fn finished(&self, work: &WorkKey) {
+        within(self.view.wait_until(|fleet| fleet.is_finished(work)))
+            .await
+            .unwrap();
+    }
+
+    pub(super) async fn dead(&self) -> Vec<DeadLetter> {
+        self.embedded.dead_letters().await.unwrap()
+    }
+
+    /// Waits until every command is settled.
+    pub(super) async fn settled(&self) {
+        within(async {
+            while !self.embedded.queue_lengths().await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
+pub(super) struct Running {
+    pub(super) handler: Arc<Stepped>,
+    pub(super) calls: mpsc::UnboundedReceiver<WorkKey>,
+    pub(super) stop: CancellationToken,
+    pub(super) task: JoinHandle<Result<(), WorkerError>>,
+}
+
+impl Running {
+    pub(super) fn start(bench: &Bench, spec: WorkerSpec) -> Self {
+        Self::start_failing(bench, spec, None)
+    }
+
+    pub(super) fn start_failing(bench: &Bench, spec: WorkerSpec, failure: Option<Failure>) -> Self {
+        let (called, calls) = mpsc::unbounded_channel();
+        let handler = Arc::new(Stepped {
+            called,
+            released: Semaphore::new(0),
+            failure,
+        });
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(serve(
+            bench.bus.clone(),
+            spec,
+            handler.clone(),
+            stop.clone(),
+        ));
+        Self {
+            handler,
+            calls,
+            stop,
+            task,
+        }
+    }
+
+    pub(super) async fn called(&mut self) -> WorkKey {
+        within(self.calls.recv()).await.unwrap()
+    }
+
+    pub(super) fn release(&self) {
+        self.handler.released.add_permits(1);
+    }
+
+    pub(super) async fn stop(self) -> Result<(), WorkerError> {
+        self.stop.cancel();
+        within(self.task).await.unwrap()
+    }
+
+    /// As a SIGKILL would: nothing is finished in good order.
+    pub(super) async fn crash(self) {
+        self.task.abort();
+        assert!(within(self.task).await.unwrap_err().is_cancelled());
+    }
+}
+
+pub(super) fn files(folder: &Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+pub(super) async fn until_empty(folder: &Path) {
+    within(async {
+        while files(folder) > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

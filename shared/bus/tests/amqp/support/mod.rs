@@ -1,0 +1,117 @@
+//! What the tests against a real broker share.
+
+#[path = "../../../src/testing.rs"]
+#[allow(dead_code)]
+pub(crate) mod messages;
+
+mod broker;
+
+pub(crate) use broker::{Broker, Vhost};
+
+use std::time::Duration;
+
+use crate::support::messages::{run_requested, within};
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::topology::{SCAN, Topology};
+use gentoo_updater_bus::{Bus, Position};
+use gentoo_updater_fleet::name::{EventId, RunId};
+use lapin::message::BasicGetMessage;
+use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+
+pub(crate) fn settings(url: String) -> BrokerSettings {
+    let topology = Topology {
+        guests: ["g1".parse().unwrap()].into(),
+        builders: ["b1".parse().unwrap()].into(),
+        platforms: ["amd64".parse().unwrap()].into(),
+    };
+    BrokerSettings {
+        url,
+        name: "test".to_owned(),
+        topology,
+    }
+}
+
+pub(crate) async fn open(vhost: &Vhost) -> Amqp {
+    within(Amqp::open(settings(vhost.url()))).await.unwrap()
+}
+
+pub(crate) fn scan_queue() -> Vec<String> {
+    vec![SCAN.to_owned()]
+}
+
+/// A channel beside the bus, to see what the bus does and to send what it would not.
+pub(crate) async fn raw(vhost: &Vhost) -> (Connection, Channel) {
+    let connection = Connection::connect(&vhost.url(), ConnectionProperties::default())
+        .await
+        .unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    channel
+        .confirm_select(ConfirmSelectOptions::default())
+        .await
+        .unwrap();
+    (connection, channel)
+}
+
+pub(crate) async fn send_raw(channel: &Channel, exchange: &str, key: &str, body: &[u8]) {
+    let properties = BasicProperties::default().with_type("Nonsense".into());
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..Default::default()
+    };
+    let published = channel
+        .basic_publish(exchange.into(), key.into(), options, body, properties)
+        .await;
+    assert_eq!(
+        published.unwrap().await.unwrap(),
+        lapin::Confirmation::Ack(None)
+    );
+}
+
+pub(crate) async fn get(channel: &Channel, queue: &str) -> Option<BasicGetMessage> {
+    let options = BasicGetOptions { no_ack: true };
+    channel.basic_get(queue.into(), options).await.unwrap()
+}
+
+/// A quorum queue shows a message some moments after it was confirmed.
+pub(crate) async fn get_soon(channel: &Channel, queue: &str) -> BasicGetMessage {
+    within(async {
+        loop {
+            if let Some(message) = get(channel, queue).await {
+                return message;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+}
+
+pub(crate) fn header(message: &BasicGetMessage, name: &str) -> String {
+    let headers = message.properties.headers().clone().unwrap();
+    headers.inner()[name].as_long_string().unwrap().to_string()
+}
+
+/// Whether a future is still pending after the broker had time to answer.
+pub(crate) async fn stays_pending<T>(what: impl Future<Output = T>) {
+    let ended = tokio::time::timeout(Duration::from_millis(500), what).await;
+    assert!(ended.is_err(), "this was to wait");
+}
+
+pub(crate) async fn published(bus: &Amqp, count: usize) -> Vec<EventId> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let event = run_requested(RunId::generate());
+        within(bus.publish(&event)).await.unwrap();
+        ids.push(event.id);
+    }
+    ids
+}
+
+pub(crate) async fn history_of(bus: &Amqp, from: Position, count: usize) -> Vec<EventId> {
+    let mut history = bus.history(from).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.push(within(history.next()).await.unwrap().event.unwrap().id);
+    }
+    ids
+}
