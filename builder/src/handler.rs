@@ -7,7 +7,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, Command, Event, Failure, FailureClass, Finding, FindingKind, PackageBuilt,
+    Binary, BuildPackage, Command, Event, Failure, FailureClass, Finding, FindingKind,
+    PackageBuilt, Role,
 };
 use gentoo_updater_fleet::name::{BuilderName, StorePath};
 use gentoo_updater_hosts::Host;
@@ -41,7 +42,7 @@ impl BuildHandler {
     async fn build(&self, command: &BuildPackage) -> Result<PackageBuilt, Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
         // Written down before anything changes: the janitor goes by it.
-        vdb::installed_before(host.as_ref(), command.run).await?;
+        vdb::installed_before(host.as_ref(), command.run, Role::Builder).await?;
         let store = Store::new(host.clone(), self.store.clone());
         let key = &command.job.key;
         let mut findings = Vec::new();

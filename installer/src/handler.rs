@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
     Command, Event, Failure, FailureClass, Finding, FindingKind, GuestUpdated, InstallFailed,
-    InstallPackages, PackageChange,
+    InstallPackages, PackageChange, Role,
 };
 use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::command::{self, CommandLine};
-use gentoo_updater_portage::cpv::ExactPackage;
+use gentoo_updater_portage::cpv::{Cpv, ExactPackage};
 use gentoo_updater_portage::outcome;
 use gentoo_updater_portage::plan::Plan;
 use gentoo_updater_runtime::{Context, emerge, jobs, vdb, wrong_command};
@@ -53,7 +53,7 @@ impl InstallHandler {
             run: order.run,
         };
         let store = self.store(order)?;
-        let before = vdb::installed_before(host, order.run).await?;
+        let before = vdb::installed_before(host, order.run, Role::Installer).await?;
         // What was begun cannot be proved any more; it is attached to, and then looked at.
         if !jobs::is_known(host, &description).await? {
             store::wait_until_complete(host, &store, order, policy.store_wait).await?;
@@ -62,6 +62,8 @@ impl InstallHandler {
                 .await?;
             proof::prove(order, &plan, status)?;
         }
+        let ordered: Vec<Cpv> = set.iter().map(|package| package.cpv.clone()).collect();
+        vdb::note_ordered(host, order.run, &ordered).await?;
         let line = command::install_binaries(&set);
         let program =
             emerge::in_own_environment(line, &[("PKGDIR", &store)]).timeout(policy.install_timeout);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    BuilderCleaned, CleanBuilder, Command, Event, Failure, FailureClass,
+    BuilderCleaned, CleanBuilder, Command, Event, Failure, FailureClass, Role,
 };
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::command;
@@ -28,9 +28,10 @@ impl CleanHandler {
     async fn clean(&self, order: &CleanBuilder) -> Result<BuilderCleaned, Failure> {
         let host = self.context.machines.builder(&order.builder).await?;
         let host = host.as_ref();
-        let before = vdb::installed_before(host, order.run).await?;
+        let before = vdb::installed_before(host, order.run, Role::Builder).await?;
+        let ordered = vdb::ordered(host, order.run).await?;
         let now = vdb::installed(host).await?;
-        let to_remove = plan::to_remove(&before, &now);
+        let to_remove = plan::to_remove(&before, &now, &ordered);
         if !to_remove.is_empty() {
             let description = jobs::Description {
                 id: format!("clean-{}-{}", order.run, order.attempt),
@@ -56,7 +57,7 @@ impl CleanHandler {
             run: order.run,
             builder: order.builder.clone(),
             attempt: order.attempt,
-            removed: plan::removed(&plan::to_remove(&before, &now), &after),
+            removed: plan::removed(&plan::to_remove(&before, &now, &ordered), &after),
             kept: plan::kept(&to_remove, &after),
             updated: plan::updated(&before, &after),
         })

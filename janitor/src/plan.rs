@@ -1,16 +1,20 @@
 //! What a run put on a builder, and what came of removing it. Pure.
 
+use std::collections::BTreeSet;
+
 use gentoo_updater_fleet::message::{Finding, FindingKind, PackageChange};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_runtime::vdb::{self, Installed};
 
 /// The packages that are there now and were not there before the run, in any version: what the
-/// run put there. A new version of what was there before is not among them.
-pub(crate) fn to_remove(before: &Installed, now: &Installed) -> Vec<Cpv> {
+/// run put there. Not among them are a new version of what was there before, and what the machine
+/// ordered as a guest.
+pub(crate) fn to_remove(before: &Installed, now: &Installed, ordered: &BTreeSet<Cpv>) -> Vec<Cpv> {
     vdb::changes(before, now)
         .into_iter()
         .filter(|change| change.before.is_none())
         .filter_map(|change| change.after)
+        .filter(|cpv| !ordered.contains(cpv))
         .collect()
 }
 
@@ -67,12 +71,23 @@ mod tests {
             "a/admins-1",
             "a/dep-1",
         ]);
-        let names: Vec<String> = to_remove(&before, &now)
+        let names: Vec<String> = to_remove(&before, &now, &BTreeSet::new())
             .iter()
             .map(ToString::to_string)
             .collect();
         assert_eq!(names, ["a/dep-1", "a/slotted-2"]);
         assert_eq!(updated(&before, &now).len(), 1);
+    }
+
+    #[test]
+    fn what_the_machine_ordered_as_a_guest_stays() {
+        let before = installed(&["a/slotted-1"]);
+        let now = installed(&["a/slotted-1", "a/slotted-2", "a/dep-1"]);
+        let ordered = BTreeSet::from(["a/slotted-2".parse().unwrap()]);
+        assert_eq!(
+            to_remove(&before, &now, &ordered),
+            ["a/dep-1".parse().unwrap()]
+        );
     }
 
     #[test]

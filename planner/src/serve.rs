@@ -5,7 +5,7 @@ use std::time::Duration;
 use gentoo_updater_bus::Wakeup;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology;
-use gentoo_updater_fleet::decide::{Order, claimed, decide};
+use gentoo_updater_fleet::decide::{Order, decide, observe};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::{
     Command, CommandIssued, Envelope, Event, PlannerAlive, Role, WorkerRegistered,
@@ -27,9 +27,10 @@ pub async fn serve(context: &Context) -> anyhow::Result<()> {
     // Two planners may share a machine, and neither resumes anything: any unique name will do.
     let id = worker_id("planner", &EventId::generate().0.simple().to_string()[20..])?;
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
+    let policy = &context.settings.policy;
     let mut planner = Planner {
         context,
-        liveness: Liveness::new(context.settings.policy.lease, BEAT),
+        liveness: Liveness::new(policy.lease, policy.unserved, BEAT),
         id,
         view,
         beat: 0,
@@ -82,7 +83,7 @@ impl Planner<'_> {
     /// that should be out and is not is sent; then the wake-up is settled.
     async fn wake(&mut self, wakeup: Wakeup) -> anyhow::Result<()> {
         match &wakeup.event.message {
-            Event::WorkerAlive(alive) => self.liveness.alive(&alive.working_on),
+            Event::WorkerAlive(alive) => self.liveness.alive(&alive.worker, &alive.working_on),
             Event::PlannerAlive(alive) if alive.worker == self.id => {
                 let now = Instant::now();
                 let elapsed = self.last_return.map(|last| now.duration_since(last));
@@ -106,7 +107,7 @@ impl Planner<'_> {
             let patience = &self.context.settings.policy.patience;
             let liveness = &mut self.liveness;
             let orders = self.view.read(|fleet| {
-                liveness.watch(&claimed(fleet));
+                observe(fleet, liveness);
                 decide(fleet, liveness, patience, Timestamp::now())
             });
             let mut last = None;

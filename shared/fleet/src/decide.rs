@@ -96,6 +96,49 @@ pub fn claimed(fleet: &Fleet) -> BTreeSet<WorkKey> {
     claimed
 }
 
+/// Takes over into the planner's memory what the state says: whose leases run, and what waits
+/// without a living worker that serves its queue.
+pub fn observe(fleet: &Fleet, liveness: &mut Liveness) {
+    liveness.watch(&claimed(fleet));
+    let unserved = unserved(fleet, liveness);
+    liveness.watch_unserved(&unserved);
+}
+
+fn unserved(fleet: &Fleet, liveness: &Liveness) -> BTreeSet<WorkKey> {
+    let is_served = |queue: &String| {
+        fleet
+            .workers
+            .iter()
+            .any(|(id, worker)| worker.queues.contains(queue) && liveness.is_alive(id))
+    };
+    let mut unserved = BTreeSet::new();
+    for run in fleet.unfinished() {
+        for (task, state) in run
+            .tasks
+            .iter()
+            .filter(|(_, state)| state.outcome.is_none())
+        {
+            let Some((number, attempt)) = state.attempts.last_key_value() else {
+                continue;
+            };
+            if attempt.claim.is_none()
+                && attempt.failure.is_none()
+                && attempt
+                    .issued
+                    .as_ref()
+                    .is_some_and(|(_, queue, _)| !is_served(queue))
+            {
+                unserved.insert(WorkKey {
+                    run: run.id,
+                    task: task.clone(),
+                    attempt: *number,
+                });
+            }
+        }
+    }
+    unserved
+}
+
 struct Decision<'a> {
     fleet: &'a Fleet,
     run: &'a Run,
@@ -354,11 +397,21 @@ impl Decision<'_> {
             }
             return Step::Issue(work.attempt + 1);
         }
-        if attempt.issued.is_some() {
-            Step::Wait
-        } else {
-            Step::Issue(work.attempt)
+        let Some((_, queue, _)) = &attempt.issued else {
+            return Step::Issue(work.attempt);
+        };
+        if !self.liveness.is_given_up(work) {
+            return Step::Wait;
         }
+        let message = format!(
+            "no worker that lives serves the queue {queue}: start one, with a configuration that \
+             names this machine, and run again"
+        );
+        Step::Abandon(Failure::new(
+            FailureClass::Permanent,
+            "NobodyServes",
+            message,
+        ))
     }
 
     /// How long a job will take, from the newest build of the same package in the history.

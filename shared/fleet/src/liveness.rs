@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::message::WorkKey;
+use crate::name::WorkerId;
 
 /// What the planner remembers of signs of life. It is no part of the fleet's state.
 #[derive(Debug, Clone)]
@@ -16,16 +17,23 @@ pub struct Liveness {
     longest_step: Duration,
     now: Duration,
     seen: BTreeMap<WorkKey, Duration>,
+    workers: BTreeMap<WorkerId, Duration>,
+    unserved: BTreeMap<WorkKey, Duration>,
+    patience: Duration,
 }
 
 impl Liveness {
-    /// With a lease, and the interval at which the planner's beats are expected to return.
-    pub fn new(lease: Duration, beat: Duration) -> Self {
+    /// With a lease, the time for which work may wait without anybody who could do it, and the
+    /// interval at which the planner's beats are expected to return.
+    pub fn new(lease: Duration, patience: Duration, beat: Duration) -> Self {
         Self {
             lease,
             longest_step: beat * 2,
             now: Duration::ZERO,
             seen: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            unserved: BTreeMap::new(),
+            patience,
         }
     }
 
@@ -34,11 +42,34 @@ impl Liveness {
         self.now += elapsed.min(self.longest_step);
     }
 
-    /// A worker says what it works on.
-    pub fn alive<'a>(&mut self, working_on: impl IntoIterator<Item = &'a WorkKey>) {
+    /// A worker says that it lives, and what it works on.
+    pub fn alive(&mut self, worker: &WorkerId, working_on: &[WorkKey]) {
+        self.workers.insert(worker.clone(), self.now);
         for work in working_on {
             self.seen.insert(work.clone(), self.now);
         }
+    }
+
+    /// Whether a worker has given a sign of life within the lease.
+    pub fn is_alive(&self, worker: &WorkerId) -> bool {
+        self.workers
+            .get(worker)
+            .is_some_and(|seen| self.now.saturating_sub(*seen) <= self.lease)
+    }
+
+    /// Starts the clock of work that waits without anybody who could do it, and stops it for all
+    /// other work.
+    pub fn watch_unserved(&mut self, unserved: &BTreeSet<WorkKey>) {
+        self.unserved.retain(|work, _| unserved.contains(work));
+        for work in unserved {
+            self.unserved.entry(work.clone()).or_insert(self.now);
+        }
+    }
+
+    /// Whether work has waited for too long without anybody who could do it.
+    pub fn is_given_up(&self, work: &WorkKey) -> bool {
+        let since = self.unserved.get(work);
+        since.is_some_and(|since| self.now.saturating_sub(*since) > self.patience)
     }
 
     /// Starts the lease of claims that are seen for the first time, and forgets those that are
@@ -76,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_claim_without_a_sign_of_life_is_lost_after_the_lease_and_not_before() {
-        let (work, mut liveness) = (work(), Liveness::new(10 * SECOND, SECOND));
+        let (work, mut liveness) = (work(), Liveness::new(10 * SECOND, 20 * SECOND, SECOND));
         liveness.watch(&BTreeSet::from([work.clone()]));
         for _ in 0..10 {
             liveness.beat(SECOND);
@@ -84,15 +115,31 @@ mod tests {
         assert!(!liveness.is_lost(&work));
         liveness.beat(SECOND);
         assert!(liveness.is_lost(&work));
-        liveness.alive([&work]);
+        liveness.alive(&"builder@b1".parse().unwrap(), std::slice::from_ref(&work));
         assert!(!liveness.is_lost(&work));
     }
 
     #[test]
     fn an_hour_in_which_no_beat_came_back_costs_no_lease() {
-        let (work, mut liveness) = (work(), Liveness::new(10 * SECOND, SECOND));
+        let (work, mut liveness) = (work(), Liveness::new(10 * SECOND, 20 * SECOND, SECOND));
         liveness.watch(&BTreeSet::from([work.clone()]));
         liveness.beat(3600 * SECOND);
         assert!(!liveness.is_lost(&work));
+    }
+
+    #[test]
+    fn a_worker_is_alive_for_a_lease_after_its_last_sign() {
+        let (worker, mut liveness) = (
+            "builder@b1".parse().unwrap(),
+            Liveness::new(10 * SECOND, 20 * SECOND, SECOND),
+        );
+        assert!(!liveness.is_alive(&worker));
+        liveness.alive(&worker, &[]);
+        for _ in 0..10 {
+            liveness.beat(SECOND);
+        }
+        assert!(liveness.is_alive(&worker));
+        liveness.beat(SECOND);
+        assert!(!liveness.is_alive(&worker));
     }
 }

@@ -7,14 +7,18 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use gentoo_updater_fleet::decide::{Order, Patience, claimed, decide};
+use gentoo_updater_fleet::decide::{Order, Patience, claimed, decide, observe};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::report::{GuestOutcome, Report};
 use gentoo_updater_fleet::state::Fleet;
 
 fn liveness() -> Liveness {
-    Liveness::new(Duration::from_secs(30), Duration::from_secs(1))
+    Liveness::new(
+        Duration::from_secs(30),
+        Duration::from_secs(60),
+        Duration::from_secs(1),
+    )
 }
 
 fn orders(history: &History) -> Vec<Order> {
@@ -297,6 +301,58 @@ fn a_worker_that_falls_silent_loses_its_claim_after_the_lease() {
         liveness.beat(Duration::from_secs(1));
     }
     assert_eq!(attempt(&liveness), Some(2));
+}
+
+#[test]
+fn work_that_nobody_serves_is_given_up_in_the_end_and_the_run_ends() {
+    let mut history = History::requested(&["g1"]);
+    let command = commands(&history).remove(0);
+    history.say(Event::CommandIssued(CommandIssued {
+        command: command.id().unwrap(),
+        work: command.work(),
+        queue: "scan".to_owned(),
+    }));
+    history.say(Event::WorkerRegistered(WorkerRegistered {
+        worker: worker("scanner@1"),
+        role: Role::Scanner,
+        queues: vec!["scan".to_owned()],
+    }));
+    let mut liveness = liveness();
+    let mut pass = |seconds: u32, alive: bool, history: &History| {
+        for _ in 0..seconds {
+            liveness.beat(Duration::from_secs(1));
+            if alive {
+                liveness.alive(&worker("scanner@1"), &[]);
+            }
+            observe(&history.fleet, &mut liveness);
+        }
+        decide(
+            &history.fleet,
+            &liveness,
+            &Patience::default(),
+            history.now(),
+        )
+    };
+    assert!(
+        pass(600, true, &history).is_empty(),
+        "somebody serves it, however long it takes"
+    );
+    assert!(
+        pass(60, false, &history).is_empty(),
+        "the worker may come back"
+    );
+    let orders = pass(40, false, &history);
+    let [Order::Publish(event @ Event::TaskAbandoned(abandoned))] = &orders[..] else {
+        panic!("{orders:?}")
+    };
+    assert_eq!(abandoned.failure.cause, "NobodyServes");
+    history.say(event.clone());
+    publish_decisions(&mut history);
+    publish_decisions(&mut history);
+    assert_eq!(
+        history.run().finished.unwrap().outcome,
+        RunOutcome::WithFailures
+    );
 }
 
 #[test]

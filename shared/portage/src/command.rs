@@ -220,6 +220,8 @@ pub fn merge_without_dependencies(packages: &[ExactPackage]) -> CommandLine {
 pub fn depclean(packages: &[Cpv]) -> CommandLine {
     CommandLine::emerge(&[&[
         "--depclean",
+        // With arguments, depclean would take them out of the world file first.
+        "--deselect=n",
         "--with-bdeps=n",
         "--ignore-built-slot-operator-deps=y",
         "--verbose",
@@ -330,8 +332,8 @@ mod tests {
         check(
             &depclean(&[cpv()]),
             &format!(
-                "{emerge} --depclean --with-bdeps=n --ignore-built-slot-operator-deps=y --verbose \
-                 =app-misc/hello-2.0"
+                "{emerge} --depclean --deselect=n --with-bdeps=n \
+                 --ignore-built-slot-operator-deps=y --verbose =app-misc/hello-2.0"
             ),
         );
         check(&fix_index(), "emaint binhost --fix");

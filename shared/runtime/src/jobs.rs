@@ -1,6 +1,7 @@
 //! What changes a machine: detached, under the machine's lock, with a log that stays.
 
 use std::path::Path;
+use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::RunId;
@@ -8,6 +9,7 @@ use gentoo_updater_hosts::job::{
     self, DEFAULT_SPOOL, JobError, JobId, JobOutcome, JobSpec, JobState, LockName,
 };
 use gentoo_updater_hosts::{Command, Host};
+use gentoo_updater_portage::outcome;
 
 use crate::machines::{ask, failure_of_host};
 use crate::vdb::RUNS;
@@ -69,7 +71,8 @@ impl Description {
     }
 }
 
-/// Starts a program, or attaches to the one of this name, and waits for its end.
+/// Starts a program, or attaches to the one of this name, and waits for its end, from now on for as
+/// long as the command may take; then it is killed with everything below it.
 ///
 /// # Errors
 /// When the machine cannot be asked. The program then goes on, and the next attempt attaches.
@@ -89,19 +92,36 @@ pub async fn run(
     let spec = JobSpec::new(description.id()?, command)
         .lock(lock)
         .log(&log_path);
+    let limit = spec.command.timeout;
     let mut tail = Tail::default();
     let mut handle = job::start_or_attach(host, &spec)
         .await
         .map_err(|error| failure_of_job(&error))?;
-    let outcome = handle
-        .wait(|bytes| tail.push(bytes))
-        .await
-        .map_err(|error| failure_of_job(&error))?;
+    let other = handle.clone();
+    let waited = tokio::time::timeout(limit, handle.wait(|bytes| tail.push(bytes))).await;
+    let Ok(outcome) = waited else {
+        other.kill().await.map_err(|error| failure_of_job(&error))?;
+        forget(host, description).await?;
+        return Err(timed_out(limit, &tail.into_text(), host, &log_path));
+    };
+    let outcome = outcome.map_err(|error| failure_of_job(&error))?;
     Ok(Ended {
         outcome,
         log: tail.into_text(),
         log_path,
     })
+}
+
+fn timed_out(limit: Duration, log: &str, host: &dyn Host, log_path: &str) -> Failure {
+    let message = format!(
+        "it did not end within {} s and was killed; if it needs longer, raise the limit in \
+         [policy]",
+        limit.as_secs()
+    );
+    Failure::new(FailureClass::Permanent, "TimedOut", message).with_log(
+        outcome::last_lines(log, 25),
+        format!("{}:{log_path}", host.address()),
+    )
 }
 
 /// Whether a program of this name was started on the machine, ended or not.

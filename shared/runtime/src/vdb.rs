@@ -1,8 +1,8 @@
 //! What a machine has installed, read from its VDB (`/var/db/pkg`), and what it had before a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use gentoo_updater_fleet::message::{Binary, Failure, FailureClass, PackageChange};
+use gentoo_updater_fleet::message::{Binary, Failure, FailureClass, PackageChange, Role};
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
 use gentoo_updater_portage::cpv::Cpv;
@@ -44,19 +44,32 @@ for package in */*/; do
 done
 "#;
 
-/// Prints the list of `LIST` as it was when this was first asked for this run.
+/// Prints the list of `LIST` as it was when this was first asked for this run and role.
 const LIST_BEFORE: &str = r#"
 set -eu
-file=$1/installed-before
+file=$1/before-$2
 if ! [ -e "$file" ]; then
     mkdir -p "$1"
-    ( eval "$2" ) > "$file.$$"
+    ( eval "$3" ) > "$file.$$"
     # Of two that ask at once, the first one's list stands.
     ln "$file.$$" "$file" 2>/dev/null || [ -e "$file" ]
     rm -f "$file.$$"
 fi
 cat "$file"
 "#;
+
+/// Writes one name a line, whole or not at all.
+const NOTE_ORDERED: &str = r#"
+set -eu
+folder=$1
+shift
+mkdir -p "$folder"
+printf '%s\n' "$@" > "$folder/ordered.$$"
+mv "$folder/ordered.$$" "$folder/ordered"
+"#;
+
+/// Prints what `NOTE_ORDERED` wrote.
+const ORDERED: &str = r#"if [ -e "$1/ordered" ]; then cat "$1/ordered"; fi"#;
 
 /// What the machine has installed now.
 ///
@@ -70,18 +83,64 @@ pub async fn installed(host: &dyn Host) -> Result<Installed, Failure> {
     .await
 }
 
-/// What the machine had installed when it was first asked for this run. The list is kept on the
-/// machine itself, so that it survives whoever asks.
+/// What the machine had installed when it was first asked for this run and role. The list is kept
+/// on the machine itself, so that it survives whoever asks. A machine may be guest and builder.
 ///
 /// # Errors
 /// As [`installed`].
-pub async fn installed_before(host: &dyn Host, run: RunId) -> Result<Installed, Failure> {
-    let folder = format!("{RUNS}/{run}");
+pub async fn installed_before(
+    host: &dyn Host,
+    run: RunId,
+    role: Role,
+) -> Result<Installed, Failure> {
+    let parameters = [format!("{RUNS}/{run}"), role.to_string(), LIST.to_owned()];
     read(
         host,
-        &Command::shell("installed-before", LIST_BEFORE, [folder, LIST.to_owned()]),
+        &Command::shell("installed-before", LIST_BEFORE, parameters),
     )
     .await
+}
+
+/// Writes down what the run installs on the machine as a guest, before it does: where the guest
+/// is a builder too, the janitor leaves that alone.
+///
+/// # Errors
+/// When the machine cannot be written to.
+pub async fn note_ordered(host: &dyn Host, run: RunId, packages: &[Cpv]) -> Result<(), Failure> {
+    let parameters =
+        std::iter::once(format!("{RUNS}/{run}")).chain(packages.iter().map(ToString::to_string));
+    let output = ask(
+        host,
+        &Command::shell("note-ordered", NOTE_ORDERED, parameters),
+    )
+    .await?;
+    if output.status == ExitStatus::Code(0) {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let message = format!("the machine cannot be written to: {}", said.trim());
+    Err(Failure::new(
+        FailureClass::Machine,
+        "MachineUnwritable",
+        message,
+    ))
+}
+
+/// What [`note_ordered`] wrote down for this run; nothing on a machine that is no guest.
+///
+/// # Errors
+/// When the machine cannot be asked.
+pub async fn ordered(host: &dyn Host, run: RunId) -> Result<BTreeSet<Cpv>, Failure> {
+    let command = Command::shell("ordered", ORDERED, [format!("{RUNS}/{run}")]);
+    let output = ask(host, &command).await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let read = |line: &str| {
+        line.parse().map_err(|error| {
+            let message = format!("the list of what was ordered holds {line:?}: {error}");
+            Failure::new(FailureClass::Machine, "VdbUnreadable", message)
+        })
+    };
+    text.lines().map(read).collect()
 }
 
 async fn read(host: &dyn Host, command: &Command) -> Result<Installed, Failure> {

@@ -67,6 +67,7 @@ pub(super) struct PolicyFragment {
     pub(super) retry_delay_seconds: Option<u64>,
     pub(super) lease_seconds: Option<u64>,
     pub(super) heartbeat_seconds: Option<u64>,
+    pub(super) unserved_seconds: Option<u64>,
     pub(super) scan_timeout_seconds: Option<u64>,
     pub(super) build_timeout_seconds: Option<u64>,
     pub(super) install_timeout_seconds: Option<u64>,

@@ -140,6 +140,8 @@ pub struct Policy {
     pub lease: Duration,
     /// How often a worker says that it lives.
     pub heartbeat: Duration,
+    /// How long work waits without a living worker that could do it.
+    pub unserved: Duration,
     /// How long a scan may take.
     pub scan_timeout: Duration,
     /// How long one build may take.
@@ -367,6 +369,7 @@ fn check_policy(fragment: &Fragment) -> Result<Policy, Invalid> {
         patience,
         lease,
         heartbeat,
+        unserved: seconds(policy.unserved_seconds, 900),
         scan_timeout: seconds(policy.scan_timeout_seconds, 900),
         build_timeout: seconds(policy.build_timeout_seconds, 24 * 3600),
         install_timeout: seconds(policy.install_timeout_seconds, 6 * 3600),
