@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gentoo_updater_bus::Bus;
 use gentoo_updater_bus::embedded::{Embedded, OpenError};
@@ -10,13 +11,18 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::{Envelope, Event, RunKind, RunOutcome, RunRequested};
 use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
 use gentoo_updater_fleet::report::Report;
+use gentoo_updater_fleet::state::{Fleet, Run};
 use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::arguments::RunOptions;
 use crate::follow::{self, End};
 use crate::open;
 use crate::roles::Roles;
+
+/// How often a process that waits for the journal looks whether it is free.
+const LOCK_POLL: Duration = Duration::from_secs(1);
 
 /// `run`.
 pub(crate) async fn run(settings: Arc<Settings>, options: RunOptions) -> anyhow::Result<u8> {
@@ -30,14 +36,40 @@ pub(crate) async fn scan(settings: Arc<Settings>, options: RunOptions) -> anyhow
 
 async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> anyhow::Result<u8> {
     let guests = chosen(&settings, &options.guests)?;
-    if settings.broker_url.is_some() {
-        return with_broker(settings, options, kind, guests).await;
-    }
-    let journal = open::journal(&settings);
-    match Embedded::open(&journal).await {
-        Ok(bus) => embedded(settings, Arc::new(bus), options, kind, guests).await,
-        Err(OpenError::InUse { .. }) => follow_other(&settings, &options).await,
-        Err(error) => Err(error.into()),
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone());
+    let asked = Asked {
+        kind,
+        guests,
+        show: !options.json,
+    };
+    let end = if settings.broker_url.is_some() {
+        with_broker(settings, &asked, stop).await?
+    } else {
+        match Embedded::open(open::journal(&settings)).await {
+            Ok(bus) => embedded(settings, bus, &asked, stop).await?,
+            Err(OpenError::InUse { .. }) => beside_another(settings, &asked, stop).await?,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    Ok(conclude(end, &options))
+}
+
+/// What the operator asks for.
+struct Asked {
+    kind: RunKind,
+    guests: BTreeMap<GuestName, PlatformName>,
+    show: bool,
+}
+
+impl Asked {
+    /// Whether this run does what is asked for.
+    fn is_covered_by(&self, run: &Run) -> bool {
+        run.kind == self.kind
+            && self
+                .guests
+                .keys()
+                .all(|guest| run.guests.contains_key(guest))
     }
 }
 
@@ -66,17 +98,16 @@ fn chosen(
 /// All roles in this process.
 async fn embedded(
     settings: Arc<Settings>,
-    bus: Arc<dyn Bus>,
-    options: RunOptions,
-    kind: RunKind,
-    guests: BTreeMap<GuestName, PlatformName>,
-) -> anyhow::Result<u8> {
-    let context = Context::new(settings, bus.clone());
-    stop_on_signals(context.stop.clone());
+    bus: Embedded,
+    asked: &Asked,
+    stop: CancellationToken,
+) -> anyhow::Result<End> {
+    let bus: Arc<dyn Bus> = Arc::new(bus);
+    let context = Context::new(settings, bus.clone(), stop);
     let view = FleetView::follow(bus.clone(), context.stop.clone()).await?;
     let mut roles = Roles::start(&context);
     let end = tokio::select! {
-        end = drive(&context, &view, kind, guests, &options) => end,
+        end = drive(&context, &view, asked) => end,
         stopped = roles.first_stop() => match (stopped, context.stop.is_cancelled()) {
             (Ok(()), true) => Ok(End::Interrupted),
             (Ok(()), false) => Err(anyhow::anyhow!("a role stopped before the run was over")),
@@ -88,72 +119,105 @@ async fn embedded(
     bus.close().await;
     let end = end?;
     joined?;
-    Ok(conclude(end, &options))
+    Ok(end)
 }
 
 /// The roles are processes of their own; this one asks and watches.
 async fn with_broker(
     settings: Arc<Settings>,
-    options: RunOptions,
-    kind: RunKind,
-    guests: BTreeMap<GuestName, PlatformName>,
-) -> anyhow::Result<u8> {
-    let context = open::with_broker(settings).await?;
-    stop_on_signals(context.stop.clone());
+    asked: &Asked,
+    stop: CancellationToken,
+) -> anyhow::Result<End> {
+    let context = tokio::select! {
+        context = open::with_broker(settings, stop.clone()) => context?,
+        () = stop.cancelled() => return Ok(End::Interrupted),
+    };
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
-    let end = drive(&context, &view, kind, guests, &options).await;
+    let end = drive(&context, &view, asked).await;
     context.bus.close().await;
-    Ok(conclude(end?, &options))
+    end
 }
 
-/// Another process holds the journal: its run is followed.
-async fn follow_other(settings: &Settings, options: &RunOptions) -> anyhow::Result<u8> {
+/// Another process holds the journal. Its run is followed where it does what is asked for; when
+/// that process is gone, this one takes over.
+async fn beside_another(
+    settings: Arc<Settings>,
+    asked: &Asked,
+    stop: CancellationToken,
+) -> anyhow::Result<End> {
     eprintln!("Another gentoo-updater works on this fleet; its run is followed.");
-    let stop = tokio_util::sync::CancellationToken::new();
-    stop_on_signals(stop.clone());
-    let reader = open::reader(settings).await?;
-    let view = FleetView::follow(Arc::new(reader), stop.clone()).await?;
-    let run = tokio::select! {
-        run = open::unfinished_run(&view) => run?,
-        () = stop.cancelled() => return Ok(crate::EXIT_WITH_FAILURES),
+    let reader: Arc<dyn Bus> = Arc::new(open::reader(&settings).await?);
+    let view = FleetView::follow(reader.clone(), stop.clone()).await?;
+    let freed = tokio::select! {
+        end = follow_covering(&view, asked, &stop) => return end,
+        bus = journal_when_free(&settings) => bus?,
+        () = stop.cancelled() => return Ok(End::Interrupted),
     };
-    let end = follow::to_the_end(&view, run, &stop, !options.json).await?;
-    Ok(conclude(end, options))
+    reader.close().await;
+    eprintln!("The other gentoo-updater is gone.");
+    embedded(settings, freed, asked, stop).await
+}
+
+/// Follows the first run that does what is asked for, whoever asked for it.
+async fn follow_covering(
+    view: &FleetView,
+    asked: &Asked,
+    stop: &CancellationToken,
+) -> anyhow::Result<End> {
+    let covering = |fleet: &Fleet| {
+        fleet
+            .unfinished()
+            .find(|run| asked.is_covered_by(run))
+            .map(|run| run.id)
+    };
+    view.wait_until(|fleet| covering(fleet).is_some()).await?;
+    match view.read(covering) {
+        Some(run) => follow::to_the_end(view, run, stop, asked.show).await,
+        // It ended in this moment; whoever takes the journal over asks for another.
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the process that holds the journal is gone.
+async fn journal_when_free(settings: &Settings) -> anyhow::Result<Embedded> {
+    loop {
+        tokio::time::sleep(LOCK_POLL).await;
+        match Embedded::open(open::journal(settings)).await {
+            Ok(bus) => return Ok(bus),
+            Err(OpenError::InUse { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Follows a new run to its end. A run that is not over, because it was interrupted or somebody
-/// else asked for it, comes first; where it covers what is asked for, no other is needed.
-async fn drive(
-    context: &Context,
-    view: &FleetView,
-    kind: RunKind,
-    guests: BTreeMap<GuestName, PlatformName>,
-    options: &RunOptions,
-) -> anyhow::Result<End> {
-    let show = !options.json;
+/// else asked for it, comes first; where it does what is asked for, no other is needed.
+async fn drive(context: &Context, view: &FleetView, asked: &Asked) -> anyhow::Result<End> {
     loop {
         let unfinished = view.read(|fleet| {
-            fleet.unfinished().next().map(|run| {
-                let covers = run.kind == kind && guests.keys().all(|g| run.guests.contains_key(g));
-                (run.id, run.requested_at, covers)
-            })
+            let run = fleet.unfinished().next();
+            run.map(|run| (run.id, run.requested_at, asked.is_covered_by(run)))
         });
         let Some((run, at, covers)) = unfinished else {
             break;
         };
         eprintln!("Run {run} of {at:.0} is not over; it goes on.");
-        let end = follow::to_the_end(view, run, &context.stop, show).await?;
+        let end = follow::to_the_end(view, run, &context.stop, asked.show).await?;
         if covers || matches!(end, End::Interrupted) {
             return Ok(end);
         }
     }
     let run = RunId::generate();
     let operator = worker_id("operator", &host_name())?;
+    let (kind, guests) = (asked.kind, asked.guests.clone());
     let event = Event::RunRequested(RunRequested { run, kind, guests });
     let envelope = Envelope::new(operator, Timestamp::now(), event);
-    context.bus.publish(&envelope).await?;
+    tokio::select! {
+        published = context.bus.publish(&envelope) => published?,
+        () = context.stop.cancelled() => return Ok(End::Interrupted),
+    }
     view.wait_for_event(envelope.id).await?;
-    follow::to_the_end(view, run, &context.stop, show).await
+    follow::to_the_end(view, run, &context.stop, asked.show).await
 }
 
 /// Prints the report and says how it went.

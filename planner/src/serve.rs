@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use gentoo_updater_bus::Wakeup;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology;
+use gentoo_updater_bus::{Wakeup, Wakeups};
 use gentoo_updater_fleet::decide::{Order, decide, observe};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::{
@@ -13,7 +13,7 @@ use gentoo_updater_fleet::message::{
 use gentoo_updater_fleet::name::{EventId, WorkerId};
 use gentoo_updater_runtime::{Context, worker_id};
 use jiff::Timestamp;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 /// How often a planner says that it lives. The beat that comes back is also what lets time pass
 /// for it: retries and leases are looked at once a beat.
@@ -41,10 +41,11 @@ pub async fn serve(context: &Context) -> anyhow::Result<()> {
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        // A broker that is away can hold up any of this, and must not hold up the stop.
         tokio::select! {
+            biased;
             () = context.stop.cancelled() => return Ok(()),
-            _ = beats.tick() => planner.say_alive().await?,
-            wakeup = wakeups.next() => planner.wake(wakeup?).await?,
+            stepped = planner.step(&mut beats, wakeups.as_mut()) => stepped?,
         }
     }
 }
@@ -67,6 +68,17 @@ impl Planner<'_> {
         });
         self.publish(event).await?;
         Ok(())
+    }
+
+    async fn step(
+        &mut self,
+        beats: &mut Interval,
+        wakeups: &mut dyn Wakeups,
+    ) -> anyhow::Result<()> {
+        tokio::select! {
+            _ = beats.tick() => self.say_alive().await,
+            wakeup = wakeups.next() => self.wake(wakeup?).await,
+        }
     }
 
     async fn say_alive(&mut self) -> anyhow::Result<()> {

@@ -28,13 +28,13 @@ pub struct Context {
 
 impl Context {
     /// On a bus that is open.
-    pub fn new(settings: Arc<Settings>, bus: Arc<dyn Bus>) -> Self {
+    pub fn new(settings: Arc<Settings>, bus: Arc<dyn Bus>, stop: CancellationToken) -> Self {
         let machines = Arc::new(Machines::new(settings.clone()));
         Self {
             settings,
             bus,
             machines,
-            stop: CancellationToken::new(),
+            stop,
         }
     }
 
@@ -43,7 +43,11 @@ impl Context {
     ///
     /// # Errors
     /// When no broker is named, or it refuses.
-    pub async fn with_broker(settings: Arc<Settings>, name: &str) -> anyhow::Result<Self> {
+    pub async fn with_broker(
+        settings: Arc<Settings>,
+        name: &str,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
         let url = settings
             .broker_url
             .clone()
@@ -59,7 +63,7 @@ impl Context {
             topology,
         })
         .await?;
-        Ok(Self::new(settings, Arc::new(bus)))
+        Ok(Self::new(settings, Arc::new(bus), stop))
     }
 
     /// Where this worker keeps its claims and results.

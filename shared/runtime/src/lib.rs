@@ -22,6 +22,7 @@ pub use signals::stop_on_signals;
 use std::process::ExitCode;
 
 use gentoo_updater_fleet::message::{Command, Failure, FailureClass};
+use tokio_util::sync::CancellationToken;
 
 /// Exit code of wrong usage or configuration (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
@@ -56,14 +57,19 @@ where
         );
         return ExitCode::from(EXIT_USAGE);
     }
-    let context = match Context::with_broker(settings, name).await {
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone());
+    let opened = tokio::select! {
+        opened = Context::with_broker(settings, name, stop.clone()) => opened,
+        () = stop.cancelled() => return ExitCode::SUCCESS,
+    };
+    let context = match opened {
         Ok(context) => context,
         Err(error) => {
             tracing::error!("{error:#}");
             return ExitCode::from(EXIT_COULD_NOT_RUN);
         }
     };
-    stop_on_signals(context.stop.clone());
     let bus = context.bus.clone();
     let result = serve(context).await;
     bus.close().await;
