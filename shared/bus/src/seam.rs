@@ -17,6 +17,12 @@ pub enum BusError {
         /// What the broker said.
         detail: String,
     },
+    /// The broker's certificate is not signed by whom this machine trusts, or is for another name.
+    #[error("the certificate of the broker is not trusted: {detail}")]
+    Untrusted {
+        /// Why.
+        detail: String,
+    },
     /// A queue or exchange exists with other properties.
     #[error(
         "{name} exists on the broker with other properties: {detail}; delete it or use another vhost"

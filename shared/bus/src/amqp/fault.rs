@@ -35,6 +35,10 @@ impl From<lapin::Error> for Fault {
                 Self::Fatal(BusError::AccessRefused { detail })
             }
             Some(NOT_FOUND) => Self::Missing(detail),
+            // What rustls says; lapin passes it on as an I/O error like any other.
+            None if detail.contains("invalid peer certificate") => {
+                Self::Fatal(BusError::Untrusted { detail })
+            }
             _ => Self::Passing(detail),
         }
     }
@@ -104,7 +108,21 @@ impl Pause {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_no_fault_that_passes() {
+        let error = io::Error::other("invalid peer certificate: UnknownIssuer");
+        let fault = Fault::from(lapin::Error::from(error));
+        assert!(
+            matches!(fault, Fault::Fatal(BusError::Untrusted { .. })),
+            "{fault:?}"
+        );
+        let fault = Fault::from(lapin::Error::from(io::Error::other("connection reset")));
+        assert!(matches!(fault, Fault::Passing(_)), "{fault:?}");
+    }
 
     #[test]
     fn pauses_grow_to_a_limit_and_are_jittered() {
