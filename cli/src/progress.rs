@@ -60,6 +60,7 @@ impl Progress {
                     GuestOutcome::UpToDate
                         | GuestOutcome::Updated
                         | GuestOutcome::HeldBack
+                        | GuestOutcome::StillPending
                         | GuestOutcome::Failed
                         | GuestOutcome::Pending
                 )
@@ -115,6 +116,7 @@ fn guest_line(name: &str, guest: &gentoo_updater_fleet::report::GuestReport) -> 
         GuestOutcome::UpToDate => format!("{name}: up to date"),
         GuestOutcome::Updated => format!("{name}: updated"),
         GuestOutcome::HeldBack => format!("{name}: done, {} held back", guest.held.len()),
+        GuestOutcome::StillPending => format!("{name}: updated, and wants more by now"),
         GuestOutcome::Failed => format!("{name}: FAILED{cause}"),
     }
 }

@@ -1,6 +1,7 @@
 //! The order of steps of one installation.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
@@ -35,7 +36,11 @@ impl InstallHandler {
         Self { context }
     }
 
-    async fn install(&self, order: &InstallPackages) -> Result<Installed, Failure> {
+    async fn install(
+        &self,
+        order: &InstallPackages,
+        begun: &AtomicBool,
+    ) -> Result<Installed, Failure> {
         let policy = &self.context.settings.policy;
         let host = self.context.machines.guest(&order.guest).await?;
         let host = host.as_ref();
@@ -55,7 +60,9 @@ impl InstallHandler {
         let store = self.store(order)?;
         let before = vdb::installed_before(host, order.run, Role::Installer).await?;
         // What was begun cannot be proved any more; it is attached to, and then looked at.
-        if !jobs::is_known(host, &description).await? {
+        if jobs::is_known(host, &description).await? {
+            begun.store(true, Ordering::Relaxed);
+        } else {
             store::wait_until_complete(host, &store, order, policy.store_wait).await?;
             let (plan, status) = self
                 .plan(host, command::plan_binaries(&set), &store)
@@ -67,7 +74,13 @@ impl InstallHandler {
         let line = command::install_binaries(&set);
         let program =
             emerge::in_own_environment(line, &[("PKGDIR", &store)]).timeout(policy.install_timeout);
+        begun.store(true, Ordering::Relaxed);
         let ended = jobs::run(host, &description, program).await?;
+        if matches!(ended.outcome, JobOutcome::Killed(_) | JobOutcome::Vanished) {
+            // The next attempt proves what is left of the set, and installs it.
+            jobs::forget(host, &description).await?;
+            return Err(interrupted(order, &ended));
+        }
         let after = vdb::installed(host).await?;
         let missing = verify::missing(order, &after);
         let outcome = outcome::parse(&ended.log, exit_code(&ended.outcome));
@@ -93,21 +106,33 @@ impl InstallHandler {
             None
         };
         let mut findings = verify::pending_configuration(host).await?;
-        match self.plan(host, command::plan_world(false), &store).await {
-            Ok((plan, _)) => findings.extend(verify::still_pending(&plan, &order.held)),
-            // What was done is done, and is not less true because the next plan is unreadable.
-            Err(failure) if failure.class == FailureClass::Permanent => {
-                let text = format!("what is still pending is not known: {}", failure.message);
-                findings.push(Finding::new(FindingKind::StillPending, &text));
-            }
-            Err(failure) => return Err(failure),
-        }
+        findings.extend(self.look_again(host, order, &store).await?);
         jobs::sweep(host, order.run, &[]).await?;
         Ok(Installed {
             changes: vdb::changes(&before, &after),
             findings,
             failure,
         })
+    }
+
+    /// What the guest's own plan asks for now. What was done is done, and is not less true because
+    /// this plan cannot be had; but then nobody may say that the guest is up to date.
+    async fn look_again(
+        &self,
+        host: &dyn Host,
+        order: &InstallPackages,
+        store: &Path,
+    ) -> Result<Vec<Finding>, Failure> {
+        let guest = self.context.settings.guests.get(&order.guest);
+        let line = command::plan_world(guest.is_some_and(|guest| guest.build_dependencies));
+        match self.plan(host, line, store).await {
+            Ok((plan, status)) => Ok(verify::still_pending(&plan, status, &order.held)),
+            Err(failure) if failure.class == FailureClass::Permanent => {
+                let text = format!("what is still pending is not known: {}", failure.message);
+                Ok(vec![Finding::new(FindingKind::StillPending, &text)])
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     fn store(&self, order: &InstallPackages) -> Result<PathBuf, Failure> {
@@ -134,6 +159,17 @@ impl InstallHandler {
     }
 }
 
+fn interrupted(order: &InstallPackages, ended: &jobs::Ended) -> Failure {
+    let message = format!(
+        "the installation on {} ended without an exit code: it was killed, or the machine restarted",
+        order.guest
+    );
+    Failure::new(FailureClass::Transient, "InstallVanished", message).with_log(
+        outcome::last_lines(&ended.log, 25),
+        format!("{}:{}", order.guest, ended.log_path),
+    )
+}
+
 fn exit_code(outcome: &JobOutcome) -> i32 {
     match outcome {
         JobOutcome::Exited(code) => *code,
@@ -148,7 +184,8 @@ impl Handler for InstallHandler {
             return self.failed(command, wrong_command(command));
         };
         let (run, guest, attempt) = (order.run, order.guest.clone(), order.attempt);
-        match self.install(order).await {
+        let begun = AtomicBool::new(false);
+        match self.install(order, &begun).await {
             Ok(Installed {
                 changes,
                 findings,
@@ -175,12 +212,19 @@ impl Handler for InstallHandler {
                     guest,
                     attempt,
                     failure,
+                    begun: true,
                     changes,
                     held,
                     findings,
                 })
             }
-            Err(failure) => order.failed(failure),
+            Err(failure) => match order.failed(failure) {
+                Event::InstallFailed(failed) => Event::InstallFailed(InstallFailed {
+                    begun: begun.into_inner(),
+                    ..failed
+                }),
+                event => event,
+            },
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) async fn pending_configuration(host: &dyn Host) -> Result<Vec<Finding
 }
 
 /// What the guest still wants, according to its own new plan, beside what was held back.
-pub(crate) fn still_pending(plan: &Plan, held: &[HeldBack]) -> Vec<Finding> {
+pub(crate) fn still_pending(plan: &Plan, status: i32, held: &[HeldBack]) -> Vec<Finding> {
     let is_held = |cpv: &_| held.iter().any(|held| held.cpv == *cpv);
     let mut findings: Vec<Finding> = plan
         .rows
@@ -51,10 +51,17 @@ pub(crate) fn still_pending(plan: &Plan, held: &[HeldBack]) -> Vec<Finding> {
             text: format!("{} is still wanted; the next run will see to it", row.cpv),
         })
         .collect();
+    if status != 0 {
+        let text = format!("its own plan ended with exit code {status}");
+        findings.push(Finding::new(FindingKind::StillPending, &text));
+    }
     let told = plan.notices.iter().filter_map(|notice| {
         let kind = match notice.kind {
             NoticeKind::NewsUnread => FindingKind::NewsUnread,
             NoticeKind::SkippedUpdates => FindingKind::UpdateSkipped,
+            NoticeKind::RepositoryMissing | NoticeKind::ProfileBroken | NoticeKind::Crash => {
+                FindingKind::StillPending
+            }
             _ => return None,
         };
         Some(Finding::new(kind, &notice.text))

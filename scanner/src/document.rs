@@ -39,6 +39,9 @@ pub struct Document {
     /// The metadata of what the plan names, by `category/package-version::repository`.
     #[serde(default)]
     pub metadata: BTreeMap<String, Metadata>,
+    /// What Portage's API could not tell, and what is therefore missing in this document.
+    #[serde(default)]
+    pub problems: Vec<String>,
     /// What emerge said.
     #[serde(default)]
     pub plan: Option<Output>,

@@ -32,7 +32,7 @@ impl ScanHandler {
         let question = Question::Plan(plan_world(wants_build_dependencies));
         let timeout = self.context.settings.policy.scan_timeout;
         let document: Document = ask_portage(host.as_ref(), question, timeout).await?;
-        interpret(&document)
+        interpret(&document, wants_build_dependencies)
     }
 }
 

@@ -30,14 +30,15 @@ pub struct Answer {
     pub findings: Vec<Finding>,
 }
 
-/// Reads a guest's document.
+/// Reads a guest's document. A guest that wants its build dependencies gets what only builds need,
+/// too.
 ///
 /// # Errors
 /// A [`Failure`] that names the cause, whenever the plan could be shorter than the truth: a
 /// repository that is missing, a profile that is broken, a row that is not understood, a
 /// conflict that Portage could not solve. An empty answer is believed only when nothing speaks
 /// against it.
-pub fn interpret(document: &Document) -> Result<Answer, Failure> {
+pub fn interpret(document: &Document, wants_build_dependencies: bool) -> Result<Answer, Failure> {
     if document.format != FORMAT {
         let found = document.format;
         let message = format!("the guest's answer has format {found}; this scanner reads {FORMAT}");
@@ -56,6 +57,7 @@ pub fn interpret(document: &Document) -> Result<Answer, Failure> {
     }
     check_repositories(document)?;
     check_platform(document)?;
+    check_completeness(document)?;
     let output = document
         .plan
         .as_ref()
@@ -75,7 +77,10 @@ pub fn interpret(document: &Document) -> Result<Answer, Failure> {
         );
         return Err(permanent("PlanFailed", message));
     }
-    let updates = updates(document, &plan.rows, &mut findings)?;
+    let mut updates = updates(document, &plan.rows, &mut findings)?;
+    if !wants_build_dependencies {
+        mark_what_only_builds_need(document, &mut updates);
+    }
     Ok(Answer {
         identity: identity(document),
         updates,
@@ -105,6 +110,18 @@ fn check_repositories(document: &Document) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// What is missing in the document could hide a package that a new library would break.
+fn check_completeness(document: &Document) -> Result<(), Failure> {
+    if document.problems.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "Portage on the guest cannot read all that it has: {}",
+        document.problems.join("; ")
+    );
+    Err(permanent("DocumentIncomplete", message))
 }
 
 /// `-march=native` names a different machine on every machine.
@@ -315,7 +332,6 @@ fn updates(
             runtime_needs: needs.runtime,
         });
     }
-    mark_what_only_builds_need(document, &mut updates);
     Ok(updates)
 }
 

@@ -13,7 +13,7 @@ fn fixture() -> Value {
 
 fn read(value: Value) -> Result<Answer, Failure> {
     let document: Document = serde_json::from_value(value).unwrap();
-    interpret(&document)
+    interpret(&document, false)
 }
 
 /// The failure that follows from one change to the fixture.
@@ -77,6 +77,25 @@ fn what_only_builds_need_is_told_apart_from_what_the_guest_wants() {
         update(&answer, "app-misc/newdep-1.0").purpose,
         Purpose::Runtime
     );
+}
+
+#[test]
+fn a_guest_that_wants_its_build_dependencies_gets_them() {
+    let document: Document = serde_json::from_value(fixture()).unwrap();
+    let answer = interpret(&document, true).unwrap();
+    assert!(
+        answer
+            .updates
+            .iter()
+            .all(|update| update.purpose == Purpose::Runtime)
+    );
+}
+
+#[test]
+fn an_installed_package_that_portage_cannot_read_is_an_error() {
+    let failure = failure(|value| value["problems"] = serde_json::json!(["installed a/a-1: no"]));
+    assert_eq!(failure.cause, "DocumentIncomplete");
+    assert!(failure.message.contains("a/a-1"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::message::{
-    Failure, Finding, HeldBack, PackageChange, Purpose, RunKind, RunOutcome, Task,
+    Failure, Finding, FindingKind, HeldBack, PackageChange, Purpose, RunKind, RunOutcome, Task,
 };
 use crate::name::{BuilderName, GuestName, RunId};
 use crate::state::{JobProgress, Run};
@@ -29,6 +29,8 @@ pub enum GuestOutcome {
     Updated,
     /// It has what could be had; the rest is held back.
     HeldBack,
+    /// What was ordered is installed, and its own plan still asks for more.
+    StillPending,
     /// It could not be asked or updated.
     Failed,
 }
@@ -54,14 +56,17 @@ pub fn guest_outcome(run: &Run, name: &GuestName) -> GuestOutcome {
         return GuestOutcome::Pending;
     }
     if run.is_over(&install) {
-        let held = guest
-            .installation
-            .as_ref()
-            .is_some_and(|i| !i.held.is_empty());
-        return if held {
-            GuestOutcome::HeldBack
-        } else {
-            GuestOutcome::Updated
+        let Some(installation) = &guest.installation else {
+            return GuestOutcome::Failed;
+        };
+        let asks_for_more = installation
+            .findings
+            .iter()
+            .any(|f| f.kind == FindingKind::StillPending);
+        return match (installation.held.is_empty(), asks_for_more) {
+            (false, _) => GuestOutcome::HeldBack,
+            (true, true) => GuestOutcome::StillPending,
+            (true, false) => GuestOutcome::Updated,
         };
     }
     let Some(plan) = &guest.plan else {
@@ -109,6 +114,8 @@ pub struct GuestReport {
     pub outcome: GuestOutcome,
     /// What it asked for.
     pub updates: Vec<String>,
+    /// Whether it is certain that nothing was changed on it.
+    pub untouched: bool,
     /// What changed on it.
     pub changes: Vec<PackageChange>,
     /// What was held back.
@@ -213,6 +220,10 @@ fn guest_report(run: &Run, name: &GuestName) -> GuestReport {
         updates: wanted
             .map(|u| format!("{} ({})", u.key.cpv, u.change))
             .collect(),
+        untouched: match installation {
+            Some(installation) => !installation.begun,
+            None => !run.tasks.contains_key(&Task::Install(name.clone())),
+        },
         changes: installation.map(|i| i.changes.clone()).unwrap_or_default(),
         held,
         failure: failure.cloned(),
@@ -384,7 +395,16 @@ fn write_guest(out: &mut String, name: &GuestName, guest: &GuestReport) -> std::
             guest.changes.len(),
             guest.held.len()
         ),
-        GuestOutcome::Failed if guest.changes.is_empty() => "FAILED, not touched".to_owned(),
+        GuestOutcome::StillPending => {
+            format!(
+                "{} packages updated, and more is wanted by now",
+                guest.changes.len()
+            )
+        }
+        GuestOutcome::Failed if guest.untouched => "FAILED, not touched".to_owned(),
+        GuestOutcome::Failed if guest.changes.is_empty() => {
+            "FAILED, what changed on it is not known".to_owned()
+        }
         GuestOutcome::Failed => format!("FAILED after {} changes", guest.changes.len()),
     };
     writeln!(out, "  {name}: {words}")?;

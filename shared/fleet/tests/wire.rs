@@ -139,6 +139,7 @@ fn events() -> Vec<Event> {
             guest: guest("g1"),
             attempt,
             failure: failure(),
+            begun: true,
             changes: vec![change()],
             held: vec![held()],
             findings: vec![finding()],

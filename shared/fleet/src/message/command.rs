@@ -120,6 +120,7 @@ impl InstallPackages {
             guest: self.guest.clone(),
             attempt: self.attempt,
             failure,
+            begun: false,
             changes: Vec::new(),
             held: self.held.clone(),
             findings: Vec::new(),

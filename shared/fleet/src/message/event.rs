@@ -95,6 +95,29 @@ impl Event {
         }
     }
 
+    /// Why something could not be done, if that is what it tells.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::ScanFailed(e) => Some(&e.failure),
+            Self::BuildFailed(e) => Some(&e.failure),
+            Self::InstallFailed(e) => Some(&e.failure),
+            Self::CleanFailed(e) => Some(&e.failure),
+            Self::TaskAbandoned(e) => Some(&e.failure),
+            Self::RunRequested(_)
+            | Self::CommandIssued(_)
+            | Self::WorkStarted(_)
+            | Self::GuestScanned(_)
+            | Self::BatchPlanned(_)
+            | Self::PackageBuilt(_)
+            | Self::GuestUpdated(_)
+            | Self::BuilderCleaned(_)
+            | Self::RunFinished(_)
+            | Self::WorkerRegistered(_)
+            | Self::WorkerAlive(_)
+            | Self::PlannerAlive(_) => None,
+        }
+    }
+
     /// Whether it is a sign of life, which the history does not keep.
     pub fn is_alive(&self) -> bool {
         matches!(self, Self::WorkerAlive(_) | Self::PlannerAlive(_))
@@ -251,6 +274,9 @@ pub struct InstallFailed {
     pub attempt: u32,
     /// Why.
     pub failure: Failure,
+    /// Whether the installation had begun, so that the guest may have changed.
+    #[serde(default)]
+    pub begun: bool,
     /// What changed all the same; empty when nothing was touched.
     pub changes: Vec<PackageChange>,
     /// What was left out on purpose.

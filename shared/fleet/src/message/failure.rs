@@ -43,6 +43,17 @@ impl Failure {
         }
     }
 
+    /// Whether it speaks against the machine that was worked on, and not against the work: on
+    /// another machine the same work may go well.
+    pub fn is_of_machine(&self) -> bool {
+        self.class == FailureClass::Machine
+            || self.cause.starts_with("HostKey")
+            || matches!(
+                self.cause.as_str(),
+                "Unreachable" | "ConnectionLost" | "AuthenticationRefused"
+            )
+    }
+
     /// The same failure with the end of its log.
     #[must_use]
     pub fn with_log(mut self, tail: Vec<String>, path: impl Into<String>) -> Self {

@@ -74,6 +74,7 @@ impl Fleet {
                 self.done(event.run, task, event.attempt, at, |run| {
                     if let Some(guest) = run.guests.get_mut(&event.guest) {
                         guest.installation = Some(Installation {
+                            begun: true,
                             changes: event.changes.clone(),
                             held: event.held.clone(),
                             findings: event.findings.clone(),
@@ -86,6 +87,7 @@ impl Fleet {
                 self.failed(event.run, task, event.attempt, &event.failure, at, |run| {
                     if let Some(guest) = run.guests.get_mut(&event.guest) {
                         guest.installation = Some(Installation {
+                            begun: event.begun,
                             changes: event.changes.clone(),
                             held: event.held.clone(),
                             findings: event.findings.clone(),

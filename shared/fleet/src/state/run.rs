@@ -49,6 +49,8 @@ pub struct Guest {
 /// How an installation ended. Whether it failed says the outcome of its task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Installation {
+    /// Whether it had begun, so that the guest may have changed.
+    pub begun: bool,
     /// What changed.
     pub changes: Vec<PackageChange>,
     /// What was left out on purpose.
