@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use gentoo_updater_fleet::message::Envelope;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, QueueDeclareOptions};
@@ -21,7 +23,7 @@ use crate::topology::HISTORY;
 
 /// The broker sends the last chunk of the stream at once; after this long it has sent all of it.
 const QUIET: Duration = Duration::from_millis(300);
-/// How long the first event of a stream may take that is not empty.
+/// How long the first event of a stream that is not empty may take before that is said.
 const FIRST_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) struct AmqpHistory {
@@ -101,23 +103,37 @@ fn offset(delivery: &Delivery) -> Option<u64> {
 /// The offset of the newest event.
 pub(super) async fn end(link: &Arc<Link>) -> Result<Option<u64>, BusError> {
     // Nobody can ask for the last offset over this protocol: the last chunk is read.
-    let wait = if is_empty(link).await? {
-        QUIET
-    } else {
-        FIRST_WITHIN
-    };
-    let mut listener = Listener::new(link.clone());
-    let mut newest = None;
-    let mut wait = wait;
-    loop {
-        let Ok(delivery) = timeout(wait, listener.next(Source::HistoryEnd)).await else {
-            return Ok(newest);
+    let is_empty = is_empty(link).await?;
+    let offsets = stream::unfold(Listener::new(link.clone()), async |mut listener| {
+        let offset = match listener.next(Source::HistoryEnd).await {
+            Ok(delivery) => {
+                // Without it the listener finds the fault at its next delivery.
+                let _ = delivery.acker.ack(BasicAckOptions::default()).await;
+                Ok(offset(&delivery))
+            }
+            Err(error) => Err(error),
         };
-        let delivery = delivery?;
-        newest = newest.max(offset(&delivery));
-        // Without it the listener finds the fault at its next delivery.
-        let _ = delivery.acker.ack(BasicAckOptions::default()).await;
-        wait = QUIET;
+        Some((offset, listener))
+    });
+    newest(is_empty, offsets.boxed()).await
+}
+
+/// The largest offset of what comes before a silence. Silence of a stream that holds something is
+/// a slow broker, and no empty history: it is waited for.
+async fn newest(
+    is_empty: bool,
+    mut offsets: BoxStream<'_, Result<Option<u64>, BusError>>,
+) -> Result<Option<u64>, BusError> {
+    let mut newest = None;
+    loop {
+        let may_be_empty = is_empty || newest.is_some();
+        let wait = if may_be_empty { QUIET } else { FIRST_WITHIN };
+        match timeout(wait, offsets.next()).await {
+            Ok(Some(offset)) => newest = newest.max(offset?),
+            Ok(None) => return Ok(newest),
+            Err(_) if may_be_empty => return Ok(newest),
+            Err(_) => tracing::warn!("the broker does not send the end of the history yet"),
+        }
     }
 }
 
@@ -138,5 +154,36 @@ async fn is_empty(link: &Link) -> Result<bool, BusError> {
         let cause = fault.passing()?;
         tracing::warn!(cause, "the history cannot be asked for its length");
         link.pause(QUIET).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep_until};
+
+    use super::*;
+
+    /// The newest offset where these come, each so many milliseconds after the begin.
+    async fn newest_of(is_empty: bool, script: &[(u64, u64)]) -> Option<u64> {
+        let begin = Instant::now();
+        let offsets = stream::iter(script).then(|(at, offset)| async move {
+            sleep_until(begin + Duration::from_millis(*at)).await;
+            Ok(Some(*offset))
+        });
+        let silence = stream::pending();
+        let found = newest(is_empty, offsets.chain(silence).boxed());
+        found.await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_of_a_history_that_is_not_empty_is_waited_for() {
+        assert_eq!(newest_of(false, &[(25_000, 7), (25_010, 8)]).await, Some(8));
+        assert_eq!(newest_of(false, &[(0, 3)]).await, Some(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_empty_history_has_no_end() {
+        assert_eq!(newest_of(true, &[]).await, None);
+        assert_eq!(newest_of(true, &[(100, 0)]).await, Some(0));
     }
 }
