@@ -1,5 +1,6 @@
 //! What happened, as `gentoo-updater events` tells it.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -53,6 +54,7 @@ impl History {
                 journal.exists()
             });
         }
+        let log = File::create(scene.file("logs").join("follower.err")).expect("a log");
         let mut child = Command::new("ip")
             .args(["netns", "exec", scene.lab.netns()])
             .arg(program(Program::Command))
@@ -63,6 +65,7 @@ impl History {
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("events --follow can be started");
         let output = child.stdout.take().expect("its output is a pipe");

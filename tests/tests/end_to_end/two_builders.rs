@@ -1,12 +1,13 @@
 //! Two builders share the work, and what comes out is what one of them would have made.
 
-use gentoo_updater_tests::actions::{self, History};
+use gentoo_updater_tests::actions::{self, History, Workers};
 use gentoo_updater_tests::assertions::{self, Binaries, BuilderBefore, compilations, installed};
 use gentoo_updater_tests::fixtures::Scene;
 
 #[test]
 fn two_builders_give_the_same_result_as_one() {
-    let scene = Scene::embedded(2, 2);
+    let scene = Scene::with_broker(2, 2);
+    let mut workers = Workers::start(&scene);
     let lab = &scene.lab;
     actions::prepare_for_v2(lab);
     actions::prefer_other_flags(lab, "g2");
@@ -54,4 +55,5 @@ fn two_builders_give_the_same_result_as_one() {
     for before in &before {
         assertions::builder_is_clean(lab, before, &run.report);
     }
+    workers.all_still_run();
 }
