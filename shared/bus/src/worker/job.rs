@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::claim::{Standing, standing};
+use super::claim::{Standing, is_for_another, standing};
 use super::heartbeat::{Working, WorkingOn};
+use super::readiness::Verdict;
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
 use crate::follow::FleetView;
@@ -44,7 +45,7 @@ impl Worker {
     pub(super) async fn take(
         self: Arc<Self>,
         delivery: CommandDelivery,
-    ) -> Result<(), WorkerError> {
+    ) -> Result<Verdict, WorkerError> {
         let CommandDelivery {
             queue,
             command,
@@ -54,17 +55,24 @@ impl Worker {
         let id = command.message.id().map_err(BusError::Encode)?;
         let Some(_taken) = Working::begin(&self.taken, &work) else {
             tracing::debug!(task = %work.task, queue, "a command came again; it is worked on");
-            return Ok(settle.ack().await?);
+            settle.ack().await?;
+            return Ok(Verdict::Silent);
         };
         if self.was_finished(&work) {
             tracing::debug!(task = %work.task, queue, "a command came again; it is finished");
-            return Ok(settle.ack().await?);
+            settle.ack().await?;
+            return Ok(Verdict::Silent);
+        }
+        if self.is_for_another(&work, &queue) {
+            tracing::info!(run.id = %work.run, task = %work.task, "left to another worker");
+            // Dropped unsettled, it goes back to its queue.
+            return Ok(Verdict::Left);
         }
         let claimed = tokio::select! {
             biased;
             claimed = self.claim(id, &command, &work) => claimed?,
             // The claim stays on the disk, and the command goes back to its queue.
-            () = self.stop.cancelled() => return Ok(()),
+            () = self.stop.cancelled() => return Ok(Verdict::Silent),
         };
         match claimed {
             Standing::Ours | Standing::Free => {
@@ -74,32 +82,37 @@ impl Worker {
             Standing::Theirs(_) | Standing::Over => {
                 tracing::debug!(task = %work.task, attempt = work.attempt, ?claimed, "dropped");
                 self.store.remove_claim(id).await?;
-                Ok(settle.ack().await?)
+                settle.ack().await?;
+                Ok(Verdict::Silent)
             }
             Standing::UnknownRun => {
                 let cause = format!("the history does not know run {}", work.run);
                 tracing::warn!(task = %work.task, cause, "a command becomes a dead letter");
                 self.store.remove_claim(id).await?;
-                Ok(settle.reject(cause).await?)
+                settle.reject(cause).await?;
+                Ok(Verdict::Silent)
             }
         }
     }
 
     /// A claim that was on the disk when the worker came up.
-    pub(super) async fn resume(self: Arc<Self>, found: Found<Command>) -> Result<(), WorkerError> {
+    pub(super) async fn resume(
+        self: Arc<Self>,
+        found: Found<Command>,
+    ) -> Result<Verdict, WorkerError> {
         let Found {
             id,
             message: command,
         } = found;
         let work = command.message.work();
         let Some(_taken) = Working::begin(&self.taken, &work) else {
-            return Ok(());
+            return Ok(Verdict::Silent);
         };
         let claimed = match self.standing(&work) {
             Standing::Free => tokio::select! {
                 biased;
                 claimed = self.claim(id, &command, &work) => claimed?,
-                () = self.stop.cancelled() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(Verdict::Silent),
             },
             standing => standing,
         };
@@ -110,7 +123,8 @@ impl Worker {
             }
             Standing::Theirs(_) | Standing::Over | Standing::UnknownRun => {
                 tracing::info!(run.id = %work.run, task = %work.task, ?claimed, "a claim is void");
-                self.store.remove_claim(id).await
+                self.store.remove_claim(id).await?;
+                Ok(Verdict::Silent)
             }
         }
     }
@@ -148,13 +162,22 @@ impl Worker {
         }
     }
 
+    /// Only who works on one machine of its own leaves attempts to others.
+    fn is_for_another(&self, work: &WorkKey, queue: &String) -> bool {
+        let (Some(view), Some(_)) = (&self.view, &self.spec.builder) else {
+            return false;
+        };
+        let now = Timestamp::now();
+        view.read(|fleet| is_for_another(fleet, work, &self.spec.id, queue, now))
+    }
+
     /// Works and publishes the result.
     async fn work(
         &self,
         id: CommandId,
         command: &Envelope<Command>,
         work: &WorkKey,
-    ) -> Result<(), WorkerError> {
+    ) -> Result<Verdict, WorkerError> {
         let _working = Working::begin(&self.working_on, work);
         tracing::info!(run.id = %work.run, task = %work.task, attempt = work.attempt, "begun");
         let result = self.say(self.handle(&command.message).await?);
@@ -162,13 +185,18 @@ impl Worker {
             // A full disk is no reason to keep the result back: it can still be published.
             tracing::error!(%error, task = %work.task, "the result cannot be kept");
         }
-        self.bus.publish(&result).await?;
+        publish_result(&self.bus, &self.store, self.handler.as_ref(), id, &result).await?;
         tracing::info!(
             run.id = %work.run, task = %work.task, attempt = work.attempt,
             result = result.message.kind(), "ended"
         );
         self.note_finished(work);
-        self.store.remove(id).await
+        Ok(match result.message.failure() {
+            Some(failure) if self.spec.builder.is_some() && failure.is_of_machine() => {
+                Verdict::Unfit(failure.clone())
+            }
+            _ => Verdict::Fit,
+        })
     }
 
     /// Calls the handler in a task of its own, so that its panic is a failure of this command
@@ -211,6 +239,39 @@ impl Worker {
             }
         }
     }
+}
+
+/// Publishes a result, and forgets the work. A result that the broker refuses would be refused
+/// after every restart: the run learns that instead, and this worker goes on.
+pub(super) async fn publish_result(
+    bus: &Arc<dyn Bus>,
+    store: &Store,
+    handler: &dyn Handler,
+    id: CommandId,
+    result: &Envelope<Event>,
+) -> Result<(), WorkerError> {
+    match bus.publish(result).await {
+        Err(BusError::MessageRefused { kind, detail }) => {
+            tracing::error!(kind, detail, "a result is refused; its work has failed");
+            let message = format!(
+                "the broker refuses the result {kind}, probably because it is too large: {detail}; \
+                 look at what the machine sends, or raise max_message_size of the broker"
+            );
+            let failure = Failure::new(FailureClass::Permanent, "AnswerTooLarge", message);
+            let claims = store.claims().await?;
+            match claims.iter().find(|claim| claim.id == id) {
+                Some(claim) => {
+                    let failed = handler.failed(&claim.message.message, failure);
+                    let failed = Envelope::new(result.sender.clone(), Timestamp::now(), failed);
+                    bus.publish(&failed).await?;
+                }
+                // Then its result is in the history already, or the planner tries again.
+                None => tracing::warn!(%id, "the command of a refused result is gone"),
+            }
+        }
+        published => published?,
+    }
+    store.remove(id).await
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> &str {

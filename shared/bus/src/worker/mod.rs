@@ -8,6 +8,7 @@
 mod claim;
 mod heartbeat;
 mod job;
+mod readiness;
 mod serve;
 mod store;
 #[cfg(test)]
@@ -34,6 +35,17 @@ pub trait Handler: Send + Sync + 'static {
     /// to work that still goes on instead of beginning it again.
     async fn handle(&self, command: &Command) -> Event;
 
+    /// Whether its machine is fit for work. The worker asks before its first command and after
+    /// every failure that speaks against the machine, and takes no commands until the answer is
+    /// good. It asks again and again, so this is to be quick, and to end.
+    ///
+    /// # Errors
+    /// What is wrong with the machine, with the remedy. Who works for many machines at once is
+    /// always ready.
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// The event that says that the command could not be done.
     fn failed(&self, command: &Command, failure: Failure) -> Event;
 }
@@ -58,7 +70,9 @@ pub struct WorkerSpec {
     /// Whether claims are read back from the history. A guest's own agent has no access to the
     /// history, and its queue has no other reader.
     pub read_back: bool,
-    /// The builder that it works on, for builders.
+    /// The builder that it works on, for builders. Failures of the machine are this worker's own
+    /// then: it pauses, and leaves the next attempt to others. A worker for many guests goes on,
+    /// for a guest that is off says nothing about it.
     pub builder: Option<BuilderName>,
 }
 

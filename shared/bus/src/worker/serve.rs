@@ -9,12 +9,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::claim::others;
 use super::heartbeat::beat;
-use super::job::Worker;
+use super::job::{Worker, publish_result};
+use super::readiness::{Pauses, Readiness, Verdict};
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
 use crate::follow::FleetView;
-use crate::seam::{Bus, BusError};
+use crate::seam::{Bus, BusError, CommandDelivery, Commands};
 
 /// Serves until `stop` is cancelled: then it takes no new work, waits for running work for the
 /// grace, and returns. What is not finished by then stays claimed on the disk, and the worker
@@ -29,13 +31,24 @@ pub async fn serve(
     handler: Arc<dyn Handler>,
     stop: CancellationToken,
 ) -> Result<(), WorkerError> {
+    serve_pausing(bus, spec, handler, stop, Pauses::default()).await
+}
+
+/// As [`serve`], with other pauses.
+pub(super) async fn serve_pausing(
+    bus: Arc<dyn Bus>,
+    spec: WorkerSpec,
+    handler: Arc<dyn Handler>,
+    stop: CancellationToken,
+    pauses: Pauses,
+) -> Result<(), WorkerError> {
     let store = Store::open(&spec).await?;
     let begun = tokio::select! {
         begun = begin(bus, spec, store, handler, stop.clone()) => begun,
         () = stop.cancelled() => return Ok(()),
     };
     match begun {
-        Ok(worker) => worker.run().await,
+        Ok(worker) => worker.run(pauses).await,
         Err(WorkerError::Bus(BusError::Closed)) if stop.is_cancelled() => Ok(()),
         Err(error) => Err(error),
     }
@@ -55,8 +68,7 @@ async fn begin(
             result = message.message.kind(),
             "a result is published after a restart"
         );
-        bus.publish(&message).await?;
-        store.remove(id).await?;
+        publish_result(&bus, &store, handler.as_ref(), id, &message).await?;
     }
     let view = match spec.read_back {
         true => Some(FleetView::follow(bus.clone(), stop.clone()).await?),
@@ -86,33 +98,52 @@ async fn begin(
     Ok(worker)
 }
 
-type Jobs = JoinSet<Result<(), WorkerError>>;
+type Jobs = JoinSet<Result<Verdict, WorkerError>>;
 
 impl Worker {
-    async fn run(self: Arc<Self>) -> Result<(), WorkerError> {
+    async fn run(self: Arc<Self>, pauses: Pauses) -> Result<(), WorkerError> {
         let beating = beat(self.bus.clone(), self.spec.clone(), self.working_on.clone());
         let mut heartbeat = AbortOnDropHandle::new(tokio::spawn(beating));
         let mut jobs = Jobs::new();
         for claim in self.store.claims().await? {
             jobs.spawn(self.clone().resume(claim));
         }
-        let mut commands = self.bus.commands(&self.spec.queues).await?;
+        let mut readiness = Readiness::new(self.handler.clone(), pauses);
+        // Absent while no commands are taken: what was on its way here goes to others.
+        let mut commands: Option<Box<dyn Commands>> = None;
         let slots = usize::from(self.spec.slots.max(1));
         loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
-                Some(job) = jobs.join_next() => ended(job)?,
+                Some(job) = jobs.join_next() => {
+                    if !readiness.conclude(&ended(job)?, self.has_others()) {
+                        commands = None;
+                    }
+                }
                 beaten = &mut heartbeat => {
                     return ended(beaten.map(|beaten| beaten.map_err(WorkerError::from)));
                 }
-                delivery = commands.next(), if jobs.len() < slots => {
+                () = readiness.ready(), if commands.is_none() && jobs.len() < slots => {
+                    commands = Some(self.bus.commands(&self.spec.queues).await?);
+                }
+                delivery = next(&mut commands), if jobs.len() < slots => {
                     jobs.spawn(self.clone().take(delivery?));
                 }
             }
         }
         drop(commands);
         self.finish(jobs).await
+    }
+
+    fn has_others(&self) -> bool {
+        let queues = &self.spec.queues;
+        self.view.as_ref().is_some_and(|view| {
+            view.read(|fleet| {
+                let mut others = queues.iter().flat_map(|q| others(fleet, &self.spec.id, q));
+                others.next().is_some()
+            })
+        })
     }
 
     /// Waits for running work. The heartbeat goes on meanwhile: its task ends with [`Self::run`].
@@ -135,7 +166,14 @@ impl Worker {
     }
 }
 
-fn ended(job: Result<Result<(), WorkerError>, JoinError>) -> Result<(), WorkerError> {
+async fn next(commands: &mut Option<Box<dyn Commands>>) -> Result<CommandDelivery, BusError> {
+    match commands {
+        Some(commands) => commands.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn ended<T>(job: Result<Result<T, WorkerError>, JoinError>) -> Result<T, WorkerError> {
     match job {
         Ok(ended) => ended,
         Err(error) => match error.try_into_panic() {

@@ -1,12 +1,12 @@
 //! What the tests of the worker loop share.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use gentoo_updater_fleet::message::{Envelope, WorkKey};
 use gentoo_updater_fleet::name::RunId;
 use tempfile::TempDir;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,8 @@ use crate::follow::FleetView;
 use crate::seam::{Bus, Position};
 use crate::testing::{run_requested, scan_command, scan_failed, scanned, within};
 use crate::topology::SCAN;
+use crate::worker::readiness::Pauses;
+use crate::worker::serve::serve_pausing;
 use crate::worker::*;
 
 /// Says when it is called, and ends when the test lets it.
@@ -22,6 +24,10 @@ pub(super) struct Stepped {
     pub(super) called: mpsc::UnboundedSender<WorkKey>,
     pub(super) released: Semaphore,
     pub(super) failure: Option<Failure>,
+    /// What it says of its machine.
+    pub(super) unfit: Mutex<Option<Failure>>,
+    /// How often it was asked.
+    pub(super) asked: watch::Sender<usize>,
 }
 
 #[async_trait]
@@ -34,6 +40,12 @@ impl Handler for Stepped {
             (Command::ScanGuest(scan), None) => scanned(scan),
             (other, None) => panic!("no test issues {}", other.kind()),
         }
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        self.asked.send_modify(|asked| *asked += 1);
+        let unfit = self.unfit.lock().unwrap().clone();
+        unfit.map_or(Ok(()), Err)
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {
@@ -161,18 +173,31 @@ impl Running {
     }
 
     pub(super) fn start_failing(bench: &Bench, spec: WorkerSpec, failure: Option<Failure>) -> Self {
+        Self::start_unfit(bench, spec, failure, None, Pauses::default())
+    }
+
+    pub(super) fn start_unfit(
+        bench: &Bench,
+        spec: WorkerSpec,
+        failure: Option<Failure>,
+        unfit: Option<Failure>,
+        pauses: Pauses,
+    ) -> Self {
         let (called, calls) = mpsc::unbounded_channel();
         let handler = Arc::new(Stepped {
             called,
             released: Semaphore::new(0),
             failure,
+            unfit: Mutex::new(unfit),
+            asked: watch::Sender::new(0),
         });
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(
+        let task = tokio::spawn(serve_pausing(
             bench.bus.clone(),
             spec,
             handler.clone(),
             stop.clone(),
+            pauses,
         ));
         Self {
             handler,
@@ -180,6 +205,18 @@ impl Running {
             stop,
             task,
         }
+    }
+
+    /// Waits until the worker has asked this often whether its machine is fit.
+    pub(super) async fn asked(&self, times: usize) {
+        let mut asked = self.handler.asked.subscribe();
+        within(asked.wait_for(|asked| *asked >= times))
+            .await
+            .unwrap();
+    }
+
+    pub(super) fn times_asked(&self) -> usize {
+        *self.handler.asked.borrow()
     }
 
     pub(super) async fn called(&mut self) -> WorkKey {

@@ -1,3 +1,5 @@
 mod bench;
 mod claims;
+mod readiness;
+mod refused;
 mod restarts;

@@ -1,5 +1,6 @@
 //! Crashes, stops and what is found on the disk after them.
 
+use gentoo_updater_fleet::message::{WorkKey, WorkStarted};
 use gentoo_updater_fleet::name::EventId;
 
 use super::bench::*;
@@ -91,6 +92,29 @@ async fn a_claim_on_the_disk_is_void_when_its_run_went_on_without_this_worker() 
     killed.called().await;
     killed.crash().await;
     bench.bus.publish(&said(scanned(scan))).await.unwrap();
+
+    let mut again = Running::start(&bench, spec.clone());
+    until_empty(&spec.state_directory.join("claims")).await;
+    again.stop.cancel();
+    within(again.task).await.unwrap().unwrap();
+    assert!(again.calls.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_claim_of_its_own_is_void_when_a_later_attempt_is_claimed() {
+    let bench = Bench::new().await;
+    let work = bench.issue().await.message.work();
+    let spec = bench.spec("scanner@1");
+    let mut killed = Running::start(&bench, spec.clone());
+    killed.called().await;
+    killed.crash().await;
+    let later = WorkStarted {
+        work: WorkKey { attempt: 2, ..work },
+        worker: "scanner@2".parse().unwrap(),
+        builder: None,
+    };
+    let later = said(Event::WorkStarted(later));
+    bench.bus.publish(&later).await.unwrap();
 
     let mut again = Running::start(&bench, spec.clone());
     until_empty(&spec.state_directory.join("claims")).await;

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// Names another server to test against, for example a script that starts one in a chroot.
+const SERVER_VARIABLE: &str = "GENTOO_UPDATER_TEST_RABBITMQ_SERVER";
 /// The user that a new node has, `guest:guest`, as HTTP's basic authentication.
 const AUTHORIZATION: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
 
@@ -113,7 +115,8 @@ impl Broker {
 
     /// Starts the node and waits until it serves.
     pub(crate) fn boot(&self) {
-        let started = Command::new(SERVER)
+        let server = std::env::var(SERVER_VARIABLE).unwrap_or_else(|_| SERVER.to_owned());
+        let started = Command::new(server)
             .arg("-detached")
             .env_clear()
             .env(

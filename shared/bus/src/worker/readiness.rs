@@ -1,0 +1,162 @@
+//! Whether a worker takes commands: not while its machine is unfit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use gentoo_updater_fleet::message::{Failure, FailureClass};
+use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Handler;
+
+/// How long a worker takes no commands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pauses {
+    /// After a failure that speaks against its machine, and the first of a row of pauses, which
+    /// double.
+    pub(super) first: Duration,
+    /// At most, while its machine is not ready.
+    pub(super) longest_unready: Duration,
+    /// At most, between two looks at a command that is left to another worker. Every look counts
+    /// as a delivery, and a queue buries a message after many of them.
+    pub(super) longest_left: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(5),
+            longest_unready: Duration::from_secs(30),
+            longest_left: Duration::from_secs(120),
+        }
+    }
+}
+
+impl Pauses {
+    fn after(&self, before: u32, longest: Duration) -> Duration {
+        let doubled = self.first.saturating_mul(2_u32.saturating_pow(before));
+        doubled.min(longest)
+    }
+}
+
+/// What one command said of the worker's machine.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Nothing: it was dropped unworked.
+    Silent,
+    /// The machine did its part.
+    Fit,
+    /// It failed for the machine.
+    Unfit(Failure),
+    /// It was given back, for another worker.
+    Left,
+}
+
+/// Waits until the machine is fit.
+pub(super) struct Readiness {
+    handler: Arc<dyn Handler>,
+    pauses: Pauses,
+    /// Kept over the calls, so that a check is not begun anew whenever something else happens.
+    check: Option<BoxFuture<'static, ()>>,
+    /// How many commands in a row were left to others.
+    left: u32,
+}
+
+impl Readiness {
+    /// Not ready before the first check.
+    pub(super) fn new(handler: Arc<dyn Handler>, pauses: Pauses) -> Self {
+        let mut readiness = Self {
+            handler,
+            pauses,
+            check: None,
+            left: 0,
+        };
+        readiness.begin(Duration::ZERO);
+        readiness
+    }
+
+    fn begin(&mut self, pause: Duration) {
+        let check = until_ready(self.handler.clone(), self.pauses, pause);
+        self.check = Some(check.boxed());
+    }
+
+    /// Ends when commands may be taken. It may be cancelled and called again.
+    pub(super) async fn ready(&mut self) {
+        if let Some(check) = &mut self.check {
+            check.await;
+        }
+        self.check = None;
+    }
+
+    /// Draws the conclusion from one command. False when no command is to be taken before
+    /// [`Self::ready`] has ended. `has_others` says that other workers serve the same queues.
+    pub(super) fn conclude(&mut self, verdict: &Verdict, has_others: bool) -> bool {
+        match verdict {
+            Verdict::Silent => return true,
+            Verdict::Fit => {
+                self.left = 0;
+                return true;
+            }
+            Verdict::Unfit(Failure { cause, message, .. }) => {
+                // Alone, a pause would only make the run longer.
+                let pause = if has_others {
+                    self.pauses.first
+                } else {
+                    Duration::ZERO
+                };
+                let pause_s = pause.as_secs();
+                tracing::warn!(
+                    cause,
+                    message,
+                    pause_s,
+                    "the machine failed; it is checked before it gets more work"
+                );
+                self.left = 0;
+                self.begin(pause);
+            }
+            Verdict::Left => {
+                let pause = self.pauses.after(self.left, self.pauses.longest_left);
+                self.left = self.left.saturating_add(1);
+                self.begin(pause);
+            }
+        }
+        false
+    }
+}
+
+async fn until_ready(handler: Arc<dyn Handler>, pauses: Pauses, pause: Duration) {
+    sleep(pause).await;
+    let mut told: Option<String> = None;
+    let mut failures = 0;
+    while let Err(Failure { cause, message, .. }) = ask(&handler).await {
+        if told.as_ref() != Some(&cause) {
+            tracing::warn!(
+                cause,
+                message,
+                "the machine is not fit; no work is taken for it until it is"
+            );
+            told = Some(cause);
+        }
+        sleep(pauses.after(failures, pauses.longest_unready)).await;
+        failures += 1;
+    }
+    if told.is_some() {
+        tracing::info!("the machine is fit again; work is taken");
+    }
+}
+
+/// Asks in a task of its own: a panic is a machine that is not ready, and no end of the worker.
+async fn ask(handler: &Arc<dyn Handler>) -> Result<(), Failure> {
+    let handler = handler.clone();
+    let asked = tokio::spawn(async move { handler.ready().await });
+    AbortOnDropHandle::new(asked).await.unwrap_or_else(|error| {
+        let message = format!("the check of the machine ended: {error}");
+        Err(Failure::new(
+            FailureClass::Machine,
+            "WorkerPanicked",
+            message,
+        ))
+    })
+}

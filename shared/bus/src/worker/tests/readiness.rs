@@ -1,0 +1,153 @@
+//! A machine that is unfit gets no work.
+
+use gentoo_updater_fleet::message::{FailureClass, WorkKey};
+use gentoo_updater_fleet::state::Fleet;
+
+use super::bench::*;
+use crate::testing::{scan_command, within};
+use crate::topology::SCAN;
+use crate::worker::readiness::Pauses;
+use crate::worker::*;
+
+const SHORT: Pauses = Pauses {
+    first: Duration::from_millis(1),
+    longest_unready: Duration::from_millis(1),
+    longest_left: Duration::from_millis(1),
+};
+const LONG: Pauses = Pauses {
+    first: Duration::from_secs(3600),
+    longest_unready: Duration::from_secs(3600),
+    longest_left: Duration::from_secs(3600),
+};
+
+fn off() -> Failure {
+    Failure::new(FailureClass::Transient, "Unreachable", "it is off")
+}
+
+fn builder(bench: &Bench, id: &str) -> WorkerSpec {
+    WorkerSpec {
+        slots: 1,
+        builder: Some("spare".parse().unwrap()),
+        ..bench.spec(id)
+    }
+}
+
+async fn failed(bench: &Bench, work: &WorkKey) {
+    let has_failed = |fleet: &Fleet| {
+        let task = fleet.runs.get(&work.run)?.tasks.get(&work.task)?;
+        task.attempts.get(&work.attempt)?.failure.as_ref()
+    };
+    within(bench.view.wait_until(|fleet| has_failed(fleet).is_some()))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_whose_machine_is_unfit_takes_nothing_and_leaves_it_to_others() {
+    let bench = Bench::new().await;
+    let command = bench.issue().await;
+    let spec = builder(&bench, "builder@spare");
+    let mut unfit = Running::start_unfit(&bench, spec, None, Some(off()), SHORT);
+    unfit.asked(3).await;
+    let mut fit = Running::start(&bench, builder(&bench, "builder@fast"));
+    assert_eq!(fit.called().await, command.message.work());
+    assert!(unfit.calls.try_recv().is_err());
+    unfit.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_takes_commands_when_its_machine_becomes_fit() {
+    let bench = Bench::new().await;
+    let command = bench.issue().await;
+    let spec = builder(&bench, "builder@spare");
+    let mut worker = Running::start_unfit(&bench, spec, None, Some(off()), SHORT);
+    worker.asked(2).await;
+    *worker.handler.unfit.lock().unwrap() = None;
+    assert_eq!(worker.called().await, command.message.work());
+}
+
+#[tokio::test]
+async fn a_stop_is_obeyed_while_the_machine_is_unfit_and_signs_of_life_go_on() {
+    let bench = Bench::new().await;
+    let mut alive = bench.bus.alive().await.unwrap();
+    let mut spec = builder(&bench, "builder@spare");
+    spec.heartbeat = Duration::from_millis(1);
+    let worker = Running::start_unfit(&bench, spec, None, Some(off()), LONG);
+    worker.asked(1).await;
+    for _ in 0..5 {
+        within(alive.next()).await.unwrap();
+    }
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn after_a_failure_of_the_machine_it_is_asked_before_the_next_command() {
+    let bench = Bench::new().await;
+    let first = bench.issue().await;
+    let spec = builder(&bench, "builder@spare");
+    let mut worker = Running::start_unfit(&bench, spec, Some(off()), None, SHORT);
+    assert_eq!(worker.called().await, first.message.work());
+    let asked = worker.times_asked();
+    *worker.handler.unfit.lock().unwrap() = Some(off());
+    let second = bench.issue().await;
+    worker.release();
+    worker.asked(asked + 3).await;
+    assert!(worker.calls.try_recv().is_err());
+    *worker.handler.unfit.lock().unwrap() = None;
+    assert_eq!(worker.called().await, second.message.work());
+}
+
+#[tokio::test]
+async fn after_a_failure_of_its_machine_a_worker_pauses_so_that_an_idle_one_gets_the_rest() {
+    let bench = Bench::new().await;
+    let first = bench.issue().await;
+    let spec = builder(&bench, "builder@spare");
+    let mut broken = Running::start_unfit(&bench, spec, Some(off()), None, LONG);
+    broken.called().await;
+    let mut busy = Running::start(&bench, builder(&bench, "builder@fast"));
+    let other = bench.issue().await;
+    assert_eq!(busy.called().await, other.message.work());
+    broken.release();
+    failed(&bench, &first.message.work()).await;
+    let last = bench.issue().await;
+    busy.release();
+    assert_eq!(busy.called().await, last.message.work());
+    assert!(broken.calls.try_recv().is_err());
+    broken.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_next_attempt_waits_for_a_busy_worker_and_is_not_taken_by_the_one_that_failed() {
+    let bench = Bench::new().await;
+    let mut busy = Running::start(&bench, builder(&bench, "builder@fast"));
+    bench.issue().await;
+    busy.called().await;
+    let spec = builder(&bench, "builder@spare");
+    let mut broken = Running::start_unfit(&bench, spec, Some(off()), None, SHORT);
+    let first = bench.issue().await.message.work();
+    assert_eq!(broken.called().await, first);
+    broken.release();
+    failed(&bench, &first).await;
+    let second = scan_command(first.run, 2);
+    bench.bus.issue(SCAN, &second).await.unwrap();
+    let asked = broken.times_asked();
+    broken.asked(asked + 5).await;
+    assert!(broken.calls.try_recv().is_err());
+    busy.release();
+    assert_eq!(busy.called().await, second.message.work());
+    broken.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_for_many_guests_goes_on_when_one_of_them_is_off() {
+    let bench = Bench::new().await;
+    let _other = Running::start_unfit(&bench, bench.spec("scanner@2"), None, Some(off()), LONG);
+    let spec = bench.spec("scanner@1");
+    let mut worker = Running::start_unfit(&bench, spec, Some(off()), None, LONG);
+    for _ in 0..2 {
+        let work = bench.issue().await.message.work();
+        assert_eq!(worker.called().await, work);
+        worker.release();
+        failed(&bench, &work).await;
+    }
+}
