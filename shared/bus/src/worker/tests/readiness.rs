@@ -35,11 +35,15 @@ fn builder(bench: &Bench, id: &str) -> WorkerSpec {
 async fn failed(bench: &Bench, work: &WorkKey) {
     let has_failed = |fleet: &Fleet| {
         let task = fleet.runs.get(&work.run)?.tasks.get(&work.task)?;
-        task.attempts.get(&work.attempt)?.failure.as_ref()
+        Some(task.attempts.get(&work.attempt)?.failure.is_some())
     };
-    within(bench.view.wait_until(|fleet| has_failed(fleet).is_some()))
-        .await
-        .unwrap();
+    within(
+        bench
+            .view
+            .wait_until(|fleet| has_failed(fleet) == Some(true)),
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
