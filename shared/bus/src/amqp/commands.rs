@@ -12,7 +12,7 @@ use lapin::types::FieldTable;
 
 use super::dead::bury;
 use super::fault::{Fault, Pause};
-use super::listener::{delivered, redeclare, subscribe};
+use super::listener::{consume, delivered, open_channel, redeclare};
 use super::publisher::Publisher;
 use super::session::{Lease, Link};
 use crate::seam::{BusError, CommandDelivery, Commands, Settle};
@@ -28,9 +28,9 @@ pub(super) struct AmqpCommands {
     pause: Pause,
 }
 
-/// Consumers with a prefetch of one, each on a channel of its own, until one has a delivery.
+/// Consumers on one channel, each with a prefetch of one, until one of them has a delivery.
 struct Listening {
-    channels: Vec<Lease>,
+    channel: Lease,
     deliveries: SelectAll<BoxStream<'static, Next>>,
 }
 
@@ -54,17 +54,16 @@ impl AmqpCommands {
     }
 
     async fn listen(link: &Link, queues: &[String]) -> Result<Listening, Fault> {
-        let mut channels = Vec::new();
+        let channel = open_channel(link, 1).await?;
         let mut deliveries = SelectAll::new();
         for (index, queue) in queues.iter().enumerate() {
-            let opened = subscribe(link, queue, 1, FieldTable::default()).await?;
-            channels.push(opened.lease);
+            let consumer = consume(&channel, queue, FieldTable::default()).await?;
             // The end of a consumer is a fault, and no reason to wait for the others only.
-            let consumer = opened.consumer.map(Some).chain(stream::iter([None]));
+            let consumer = consumer.map(Some).chain(stream::iter([None]));
             deliveries.push(consumer.map(move |next| (index, next)).boxed());
         }
         Ok(Listening {
-            channels,
+            channel,
             deliveries,
         })
     }
@@ -82,10 +81,9 @@ impl AmqpCommands {
             return std::future::pending().await;
         };
         let delivery = delivered(next)?;
-        // Nothing more is wanted for now: this ends all consumers, and closes all channels but
-        // the one that the command came on. What came on the others goes back to its queue.
-        let channels = self.listening.take().map(|listening| listening.channels);
-        let channel = channels.and_then(|channels| channels.into_iter().nth(index));
+        // Nothing more is wanted for now: dropping the consumers ends them. What came on another
+        // of them goes back to its queue with the channel, when the command is settled.
+        let channel = self.listening.take().map(|listening| listening.channel);
         match (channel, self.queues.get(index)) {
             (Some(channel), Some(queue)) => Ok(Taken {
                 channel,

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::timeout;
 
 use super::fault::{Fault, Pause, short};
@@ -40,9 +40,9 @@ pub(super) struct Listener {
 }
 
 /// A consumer on a channel of its own.
-pub(super) struct Subscription {
-    pub(super) lease: Lease,
-    pub(super) consumer: Consumer,
+struct Subscription {
+    _channel: Lease,
+    consumer: Consumer,
 }
 
 impl Listener {
@@ -163,41 +163,55 @@ async fn alive(link: &Link) -> Result<Subscription, Fault> {
         no_ack: true,
         ..Default::default()
     };
-    consume(lease, queue.name().clone(), options, FieldTable::default()).await
+    let consuming = lease.channel.basic_consume(
+        queue.name().clone(),
+        "".into(),
+        options,
+        FieldTable::default(),
+    );
+    let consumer = limited("basic.consume", consuming).await?;
+    Ok(Subscription {
+        _channel: lease,
+        consumer,
+    })
 }
 
 /// Consumes from a queue, with at most `prefetch` deliveries unsettled.
-pub(super) async fn subscribe(
+async fn subscribe(
     link: &Link,
     queue: &str,
     prefetch: u16,
     arguments: FieldTable,
 ) -> Result<Subscription, Fault> {
+    let lease = open_channel(link, prefetch).await?;
+    let consumer = consume(&lease, queue, arguments).await?;
+    Ok(Subscription {
+        _channel: lease,
+        consumer,
+    })
+}
+
+/// A channel whose consumers have at most `prefetch` deliveries unsettled, each.
+pub(super) async fn open_channel(link: &Link, prefetch: u16) -> Result<Lease, Fault> {
     let lease = link.channel().await.map_err(Fault::Fatal)?;
     let qos = lease
         .channel
         .basic_qos(prefetch, BasicQosOptions::default());
     limited("basic.qos", qos).await?;
-    consume(
-        lease,
-        short(queue)?,
-        BasicConsumeOptions::default(),
-        arguments,
-    )
-    .await
+    Ok(lease)
 }
 
-async fn consume(
-    lease: Lease,
-    queue: ShortString,
-    options: BasicConsumeOptions,
+/// Begins to consume from a queue.
+pub(super) async fn consume(
+    lease: &Lease,
+    queue: &str,
     arguments: FieldTable,
-) -> Result<Subscription, Fault> {
+) -> Result<Consumer, Fault> {
+    let options = BasicConsumeOptions::default();
     let consuming = lease
         .channel
-        .basic_consume(queue, "".into(), options, arguments);
-    let consumer = limited("basic.consume", consuming).await?;
-    Ok(Subscription { lease, consumer })
+        .basic_consume(short(queue)?, "".into(), options, arguments);
+    limited("basic.consume", consuming).await
 }
 
 async fn limited<T>(what: &str, call: impl Future<Output = lapin::Result<T>>) -> Result<T, Fault> {

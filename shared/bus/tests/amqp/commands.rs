@@ -1,5 +1,6 @@
 //! Commands and dead letters.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use gentoo_updater_bus::topology::{COMMANDS, DEAD, EVENTS, SCAN};
@@ -37,6 +38,28 @@ async fn a_reader_takes_one_command_and_leaves_the_next_to_others() {
     let again = within(busy.next()).await.unwrap();
     assert_eq!(again.command, issued[1]);
     again.settle.ack().await.unwrap();
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_of_many_queues_takes_what_is_in_them_and_leaves_nothing_behind() {
+    let vhost = Broker::shared().vhost();
+    let bus = open(&vhost).await;
+    let queues: Vec<String> = (0..40).map(|n| format!("install.m{n}")).collect();
+    let mut issued = HashSet::new();
+    for queue in &queues {
+        let command = scan_command(RunId::generate(), 1);
+        within(bus.issue(queue, &command)).await.unwrap();
+        issued.insert(command.id);
+    }
+    let mut commands = bus.commands(&queues).await.unwrap();
+    while !issued.is_empty() {
+        let delivery = within(commands.next()).await.unwrap();
+        if issued.remove(&delivery.command.id) {
+            delivery.settle.ack().await.unwrap();
+        }
+    }
+    stays_pending(commands.next()).await;
     bus.close().await;
 }
 
