@@ -43,10 +43,15 @@ entry package.unmask "$8"
 step "reserve a BUILD_ID"
 ids=$store/.gentoo-updater/build-ids/$package
 mkdir -p "$ids" || unfit "cannot write to the store $store"
+reserved() {
+    if mkdir "$ids/$pf-$1" 2>/dev/null; then return 0; fi
+    # Somebody else has it, or nobody can have any: a full disk, say.
+    [ -d "$ids/$pf-$1" ] || unfit "cannot reserve a BUILD_ID in $ids"
+    return 1
+}
 id=1
 while [ -e "$store/$package/$pf-$id.gpkg.tar" ] || [ -e "$store/$package/$pf-$id.xpak" ] ||
-    ! mkdir "$ids/$pf-$id" 2>/dev/null; do
-    [ "$id" -lt 100000 ] && [ -w "$ids" ] || unfit "cannot reserve a BUILD_ID in $ids"
+    ! reserved "$id"; do
     : > "$work/packages/$package/$pf-$id.gpkg.tar"
     : > "$work/packages/$package/$pf-$id.xpak"
     id=$((id + 1))

@@ -75,14 +75,14 @@ pub(crate) fn build(command: &BuildPackage, missing: &[ExactPackage], store: &Pa
             status::DEPENDENCIES,
         );
     }
-    let line = command::only_dependencies(&key.cpv);
+    let line = command::only_dependencies(&key.cpv, &key.repository);
     step(
         "install other dependencies",
         line,
         &own,
         status::OTHER_DEPENDENCIES,
     );
-    let line = command::build_binary(&key.cpv);
+    let line = command::build_binary(&key.cpv, &key.repository);
     step("build", line, &own, status::BUILD);
     text.push_str("step 'built'\n");
     let parameters = [

@@ -295,7 +295,11 @@ impl Report {
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = self.write(&mut text);
-        text
+        // Some of the words are a machine's, and a terminal must not obey them.
+        let is_harmless = |c: char| c == '\n' || !c.is_control();
+        text.chars()
+            .map(|c| if is_harmless(c) { c } else { '\u{fffd}' })
+            .collect()
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {

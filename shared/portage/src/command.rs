@@ -6,7 +6,7 @@
 
 use crate::atom::Atom;
 use crate::cpv::{Cpv, ExactPackage};
-use crate::name::{NameError, validated_string};
+use crate::name::{NameError, RepositoryName, validated_string};
 
 use serde::{Deserialize, Serialize};
 
@@ -176,7 +176,7 @@ fn binaries(options: &[&str], packages: &[ExactPackage]) -> CommandLine {
 /// [`merge_without_dependencies`] may lack something. Installed packages that are bound to a former
 /// subslot are no conflict here.
 #[must_use]
-pub fn only_dependencies(cpv: &Cpv) -> CommandLine {
+pub fn only_dependencies(cpv: &Cpv, repository: &RepositoryName) -> CommandLine {
     let options = [
         "--onlydeps",
         "--onlydeps-with-rdeps=n",
@@ -185,7 +185,8 @@ pub fn only_dependencies(cpv: &Cpv) -> CommandLine {
         "--with-bdeps=n",
         "--ignore-built-slot-operator-deps=y",
     ];
-    CommandLine::emerge(&[&options, &FROM_SOURCE]).atoms([Atom::exact(cpv)])
+    CommandLine::emerge(&[&options, &FROM_SOURCE])
+        .atoms([Atom::exact(cpv).of_repository(repository)])
 }
 
 /// Compiles a package to a binary package in PKGDIR, and does not install it.
@@ -193,9 +194,10 @@ pub fn only_dependencies(cpv: &Cpv) -> CommandLine {
 /// All that its build needs must be installed ([`only_dependencies`]). It is not looked for again:
 /// Portage would ask for what the package needs to run as well, and build that along with it.
 #[must_use]
-pub fn build_binary(cpv: &Cpv) -> CommandLine {
+pub fn build_binary(cpv: &Cpv, repository: &RepositoryName) -> CommandLine {
     let options = ["--buildpkgonly", "--nodeps", "--oneshot", "--quiet-build=n"];
-    CommandLine::emerge(&[&options, &FROM_SOURCE]).atoms([Atom::exact(cpv)])
+    CommandLine::emerge(&[&options, &FROM_SOURCE])
+        .atoms([Atom::exact(cpv).of_repository(repository)])
 }
 
 /// Installs these binary packages of the store, in this order, without looking at what depends on
@@ -281,6 +283,10 @@ mod tests {
         "app-misc/hello-2.0".parse().unwrap()
     }
 
+    fn gentoo() -> RepositoryName {
+        "gentoo".parse().unwrap()
+    }
+
     fn packages() -> Vec<ExactPackage> {
         vec![cpv().into(), "dev-libs/libalpha-2.0-3".parse().unwrap()]
     }
@@ -309,17 +315,18 @@ mod tests {
             &format!("{emerge} --keep-going=y --oneshot {store} {atoms}"),
         );
         check(
-            &only_dependencies(&cpv()),
+            &only_dependencies(&cpv(), &gentoo()),
             &format!(
                 "{emerge} --onlydeps --onlydeps-with-rdeps=n --oneshot --deep --with-bdeps=n \
-                 --ignore-built-slot-operator-deps=y --usepkg=n --getbinpkg=n =app-misc/hello-2.0"
+                 --ignore-built-slot-operator-deps=y --usepkg=n --getbinpkg=n \
+                 =app-misc/hello-2.0::gentoo"
             ),
         );
         check(
-            &build_binary(&cpv()),
+            &build_binary(&cpv(), &gentoo()),
             &format!(
                 "{emerge} --buildpkgonly --nodeps --oneshot --quiet-build=n --usepkg=n \
-                 --getbinpkg=n =app-misc/hello-2.0"
+                 --getbinpkg=n =app-misc/hello-2.0::gentoo"
             ),
         );
         check(
@@ -352,7 +359,9 @@ mod tests {
 
     #[test]
     fn a_call_can_be_adjusted() {
-        let line = build_binary(&cpv()).with_option("--jobs=2").pretend();
+        let line = build_binary(&cpv(), &gentoo())
+            .with_option("--jobs=2")
+            .pretend();
         let expected = ["emerge", "--pretend", "--verbose", "--jobs=2"];
         assert_eq!(line.argv[..4], expected);
         let name = "TERM".parse().unwrap();

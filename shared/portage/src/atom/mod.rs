@@ -168,6 +168,15 @@ impl Atom {
         }
     }
 
+    /// The same atom for the packages of one repository, `=cat/pn-1.0::gentoo`.
+    #[must_use]
+    pub fn of_repository(self, repository: &RepositoryName) -> Self {
+        Self {
+            repository: Some(repository.clone()),
+            ..self
+        }
+    }
+
     /// `cat/pn`: every version.
     #[must_use]
     pub fn any_version(category_package: &CategoryPackage) -> Self {
