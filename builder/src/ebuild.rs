@@ -66,8 +66,9 @@ pub(crate) fn compare(answer: &Answer, key: &BuildKey) -> Result<(), Failure> {
         .and_then(|repository| repository.revision.as_deref())
         .map(|revision| format!(" (its repository is at {revision})"))
         .unwrap_or_default();
+    // Another builder may have the right one.
     let differs =
-        |cause: &str, message: String| Err(Failure::new(FailureClass::Permanent, cause, message));
+        |cause: &str, message: String| Err(Failure::new(FailureClass::Machine, cause, message));
     let Some(digests) = answer.metadata.get(&name) else {
         return differs(
             "EbuildMissing",
@@ -148,6 +149,7 @@ mod tests {
     fn another_ebuild_of_the_same_version_is_not_compiled_under_the_keys_name() {
         let failure = compare(&answer("other", None), &key(None)).unwrap_err();
         assert_eq!(failure.cause, "EbuildDiffers");
+        assert_eq!(failure.class, FailureClass::Machine, "not the package's");
         assert!(
             failure.message.contains("2026-01-02"),
             "{}",

@@ -21,6 +21,7 @@ use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 use crate::check::fitting;
 use crate::ebuild;
 use crate::program::{self, status};
+use crate::ready;
 use crate::store::{Held, Store};
 
 /// Builds packages on one machine.
@@ -263,6 +264,11 @@ impl Handler for BuildHandler {
             Ok(built) => Event::PackageBuilt(built),
             Err(failure) => build.failed(Some(&self.builder), failure),
         }
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        let host = self.context.machines.builder(&self.builder).await?;
+        ready::check(host.as_ref(), &self.builder, &self.store).await
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {

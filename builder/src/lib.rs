@@ -9,6 +9,7 @@ mod check;
 mod ebuild;
 mod handler;
 mod program;
+mod ready;
 mod record;
 mod serve;
 mod store;
