@@ -6,7 +6,7 @@ use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_portage::atom::{Atom, SlotDependency};
 use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::dependency::Dependency;
-use gentoo_updater_portage::name::UseFlag;
+use gentoo_updater_portage::name::{CategoryPackage, SlotAndSubslot, UseFlag};
 use gentoo_updater_portage::packages_index::{Entry, PackagesIndex};
 
 /// The entry of the index that is the job's binary, when it fits the job's key.
@@ -81,8 +81,10 @@ fn check_flags(entry: &Entry, key: &BuildKey) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every library that the key binds must be bound as the guests will have it.
+/// Every library that the key binds must be bound as the guests will have it, and to nothing else:
+/// a builder may have it in further slots.
 fn check_bindings(entry: &Entry, key: &BuildKey) -> Result<(), Failure> {
+    let mut found: BTreeSet<(&CategoryPackage, &SlotAndSubslot)> = BTreeSet::new();
     for text in [&entry.depend, &entry.rdepend, &entry.pdepend] {
         let dependency: Dependency = text.parse().map_err(|error| {
             misfit(format!(
@@ -91,33 +93,50 @@ fn check_bindings(entry: &Entry, key: &BuildKey) -> Result<(), Failure> {
             ))
         })?;
         for atom in dependency.atoms(|flag| entry.use_flags.contains(flag)) {
-            let Some((slot, subslot)) = bound(atom) else {
+            let Some(slot) = bound(atom) else { continue };
+            let package = atom.category_package();
+            let mut wanted = key
+                .bindings
+                .iter()
+                .filter(|(target, _)| target.category_package == *package)
+                .peekable();
+            if wanted.peek().is_none() {
                 continue;
-            };
-            for (target, wanted) in &key.bindings {
-                let is_same = target.category_package == *atom.category_package()
-                    && wanted.slot.as_str() == slot;
-                if is_same && wanted.subslot.as_str() != subslot {
-                    return Err(misfit(format!(
-                        "{} is bound to {}:{slot}/{subslot}, and guests will have {wanted}",
-                        key.cpv,
-                        atom.category_package()
-                    )));
-                }
             }
+            let Some((target, slot)) = wanted.clone().find(|(_, wanted)| **wanted == slot) else {
+                let wanted: Vec<String> = wanted.map(|(_, slot)| slot.to_string()).collect();
+                return Err(misfit(format!(
+                    "{} is bound to {package}:{slot}, and guests will have {}",
+                    key.cpv,
+                    wanted.join(" and ")
+                )));
+            };
+            found.insert((&target.category_package, slot));
+        }
+    }
+    for (target, slot) in &key.bindings {
+        if !found.contains(&(&target.category_package, slot)) {
+            return Err(misfit(format!(
+                "{} is not bound to {target}, which guests will have as {slot}: it was not \
+                 installed on the builder",
+                key.cpv
+            )));
         }
     }
     Ok(())
 }
 
 /// Slot and subslot of an atom as a built package records it, `:0/2=`.
-fn bound(atom: &Atom) -> Option<(&str, &str)> {
+fn bound(atom: &Atom) -> Option<SlotAndSubslot> {
     match atom.slot()? {
         SlotDependency::Exact {
             slot,
             subslot: Some(subslot),
             bound: true,
-        } => Some((slot.as_str(), subslot.as_str())),
+        } => Some(SlotAndSubslot {
+            slot: slot.clone(),
+            subslot: subslot.clone(),
+        }),
         _ => None,
     }
 }
@@ -186,6 +205,21 @@ mod tests {
             "{message}"
         );
         assert!(message.contains("guests will have 0/2"), "{message}");
+    }
+
+    #[test]
+    fn a_binary_without_a_binding_of_its_key_is_named() {
+        let mut key = libbeta(true, "0/2");
+        key.bindings
+            .insert("dev-libs/other".parse().unwrap(), "0/1".parse().unwrap());
+        assert!(refusal(&key, 3).contains("is not bound to dev-libs/other"));
+    }
+
+    #[test]
+    fn a_binding_to_another_slot_is_named() {
+        let message = refusal(&libbeta(true, "3/2"), 3);
+        assert!(message.contains("dev-libs/libalpha:0/2"), "{message}");
+        assert!(message.contains("guests will have 3/2"), "{message}");
     }
 
     #[test]

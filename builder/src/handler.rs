@@ -51,8 +51,17 @@ impl BuildHandler {
         match store.look_up(key).await? {
             Held::Binary(binary) => return Ok(self.built(command, binary, true, 0, findings)),
             Held::Nothing => {}
+            Held::Unreadable => {
+                store.discard(key, None).await?;
+                let text = format!(
+                    "the store's record of {} could not be read and was discarded; it is built \
+                     again",
+                    key.cpv
+                );
+                findings.push(Finding::new(FindingKind::CorruptBinary, &text));
+            }
             Held::Corrupt { path, what } => {
-                store.discard(key, &path).await?;
+                store.discard(key, Some(&path)).await?;
                 findings.push(Finding {
                     kind: FindingKind::CorruptBinary,
                     text: format!("{path} in the store was discarded and is built again: {what}"),

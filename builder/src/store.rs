@@ -16,6 +16,8 @@ use crate::record::Record;
 /// How long the store's lock may be held by somebody else.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 
+/// Prints a mark and a file, or nothing when there is none: an empty file is another thing.
+const PRINT_RECORD: &str = r#"if [ -e "$1" ]; then printf 'record\n'; cat "$1"; fi"#;
 /// Prints a file, or nothing when there is none.
 const PRINT: &str = r#"if [ -e "$1" ]; then cat "$1"; fi"#;
 /// Prints size and SHA-256 of a file, or nothing when there is none.
@@ -30,6 +32,8 @@ fi
 pub(crate) enum Held {
     /// Nothing.
     Nothing,
+    /// A record that cannot be read, or is about another key.
+    Unreadable,
     /// This binary, with the content that it was stored with.
     Binary(Binary),
     /// A binary whose file is gone or has other content by now.
@@ -64,9 +68,14 @@ impl Store {
             .path
             .join(".gentoo-updater/keys")
             .join(format!("{}.json", key.digest()));
-        let text = self.read(&file).await?;
-        let Some(record) = Record::read(&text, key) else {
+        let command = Command::shell("record", PRINT_RECORD, [file.display().to_string()]);
+        let output = self.run(&command).await?;
+        let text = String::from_utf8_lossy(&succeeded(&output, "StoreUnreadable")?.stdout);
+        let Some(text) = text.strip_prefix("record\n") else {
             return Ok(Held::Nothing);
+        };
+        let Some(record) = Record::read(text, key) else {
+            return Ok(Held::Unreadable);
         };
         let path = record.binary.path.clone();
         Ok(match self.measure(&path.below(&self.path)).await? {
@@ -86,19 +95,22 @@ impl Store {
         })
     }
 
-    /// Takes away the record of a binary that is not what it was, and the file with it, so that
-    /// no guest picks it up while it is built again.
-    pub(crate) async fn discard(&self, key: &BuildKey, path: &StorePath) -> Result<(), Failure> {
+    /// Takes away a record, and the file of a binary that is not what it was, so that no guest picks
+    /// it up while it is built again.
+    pub(crate) async fn discard(
+        &self,
+        key: &BuildKey,
+        path: Option<&StorePath>,
+    ) -> Result<(), Failure> {
         let record = self
             .path
             .join(".gentoo-updater/keys")
             .join(format!("{}.json", key.digest()));
-        let command = Command::new("rm").args([
-            "-f".to_owned(),
-            "--".to_owned(),
-            record.display().to_string(),
-            path.below(&self.path).display().to_string(),
-        ]);
+        let binary = path.map(|path| path.below(&self.path));
+        let files = std::iter::once(record)
+            .chain(binary)
+            .map(|file| file.display().to_string());
+        let command = Command::new("rm").args(["-f", "--"]).args(files);
         succeeded(&self.run(&command).await?, "StoreUnwritable")?;
         Ok(())
     }

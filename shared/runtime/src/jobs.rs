@@ -131,7 +131,9 @@ fn timed_out(limit: Duration, log: &str, host: &dyn Host, log_path: &str) -> Fai
 pub async fn is_known(host: &dyn Host, description: &Description) -> Result<bool, Failure> {
     let id = description.id()?;
     let known = list(host).await?;
-    Ok(known.iter().any(|job| job.id == id))
+    Ok(known
+        .iter()
+        .any(|job| job.id == id && job.state != JobState::Unstarted))
 }
 
 /// Forgets a program that has ended, so that the next of this name is started anew. Its log stays.
