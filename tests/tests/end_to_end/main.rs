@@ -9,6 +9,7 @@ mod configuration;
 mod dead_letters;
 mod failing_packages;
 mod main_job;
+mod odd_builders;
 mod restarts;
 mod signals;
 mod trust;

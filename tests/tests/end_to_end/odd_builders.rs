@@ -1,0 +1,54 @@
+//! Builders in a fleet that is not as one would wish: one is off, one is a guest itself.
+
+use gentoo_updater_tests::actions;
+use gentoo_updater_tests::assertions::{self, compilations, installed};
+use gentoo_updater_tests::fixtures::Scene;
+
+/// One run for both: b1 is a guest, too, and b2 is off. Were b2 to take work, it would fail all
+/// that b1 is too busy for.
+#[test]
+fn a_builder_that_is_off_takes_no_work_and_one_that_is_a_guest_keeps_what_it_ordered() {
+    let mut scene = Scene::embedded(1, 2);
+    let address = scene.configuration.builders["b1"].clone();
+    scene.configuration.guests.insert("b1".to_owned(), address);
+    let lab = &scene.lab;
+    actions::prepare_for_v2(lab);
+    actions::want_only(lab, "g1", &["app-misc/hello", "app-misc/greeter"]);
+    // A new slot: nothing of it was there before the run.
+    let wanted = ["app-misc/hello", "app-misc/greeter", "dev-libs/slotted"];
+    actions::want_only(lab, "b1", &wanted);
+    lab.must(&["stop", "b2"]);
+
+    let run = actions::run(&scene);
+
+    assertions::exit_code_is(&run, 0);
+    for guest in ["g1", "b1"] {
+        assertions::outcome_is(&run.report, guest, "Updated");
+        assertions::plans_nothing(lab, guest);
+    }
+    let packages = installed(lab, "b1");
+    for cpv in [
+        "dev-libs/slotted-1.0",
+        "dev-libs/slotted-2.0",
+        "app-misc/hello-2.0",
+    ] {
+        assert!(
+            packages.contains_key(cpv),
+            "b1 ordered {cpv} as a guest, and lost it again"
+        );
+    }
+    for cpv in ["dev-libs/tinyhdr-1.0", "dev-util/labgen-1.1"] {
+        assert!(
+            !packages.contains_key(cpv),
+            "{cpv} was only there for a build, and is left"
+        );
+    }
+    assert!(
+        compilations(lab, "b1").contains(&"app-misc/hello-2.0".to_owned()),
+        "b1 did the work"
+    );
+    let updated = run.report["builders"]["b1"]["updated"]
+        .as_array()
+        .map_or(0, Vec::len);
+    assert!(updated > 0, "what b1 has in another version now is named");
+}
