@@ -1,0 +1,196 @@
+//! The report as plain text, as the command line prints it.
+
+use std::fmt::Write as _;
+
+use jiff::SignedDuration;
+
+use super::{BuilderReport, GuestOutcome, GuestReport, Report};
+use crate::message::{Failure, RunOutcome};
+use crate::name::{BuilderName, GuestName};
+
+impl Report {
+    /// The report as plain text, as the command line prints it.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut text);
+        // Some of the words are a machine's, and a terminal must not obey them.
+        let is_harmless = |c: char| c == '\n' || !c.is_control();
+        text.chars()
+            .map(|c| if is_harmless(c) { c } else { '\u{fffd}' })
+            .collect()
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let state = match self.outcome {
+            None => "goes on".to_owned(),
+            Some(outcome) => {
+                let took = self
+                    .finished_at
+                    .map(|end| end.duration_since(self.started_at));
+                let took = took
+                    .map(|took| format!(" after {}", seconds(took)))
+                    .unwrap_or_default();
+                match outcome {
+                    RunOutcome::Complete => format!("complete{took}"),
+                    RunOutcome::WithFailures => format!("finished with failures{took}"),
+                }
+            }
+        };
+        writeln!(out, "Run {}: {state}", self.run)?;
+        writeln!(out, "\nGuests")?;
+        for (name, guest) in &self.guests {
+            write_guest(out, name, guest)?;
+        }
+        if !self.jobs.is_empty() {
+            self.write_jobs(out)?;
+        }
+        if !self.builders.is_empty() {
+            writeln!(out, "\nBuilders")?;
+            for (name, builder) in &self.builders {
+                write_builder(out, name, builder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_jobs(&self, out: &mut String) -> std::fmt::Result {
+        let count = |state: &str| self.jobs.iter().filter(|job| job.state == state).count();
+        let states = [
+            "built",
+            "reused",
+            "failed",
+            "held back",
+            "building",
+            "waiting",
+        ];
+        let counts: Vec<String> = states
+            .iter()
+            .filter(|state| count(state) > 0)
+            .map(|state| format!("{} {state}", count(state)))
+            .collect();
+        writeln!(out, "\nPackages: {}", counts.join(", "))?;
+        let width = self
+            .jobs
+            .iter()
+            .map(|job| job.cpv.len())
+            .max()
+            .unwrap_or_default();
+        for job in &self.jobs {
+            write!(out, "  {:width$}  {:9}", job.cpv, job.state)?;
+            if let Some(builder) = &job.builder {
+                write!(out, " {builder}")?;
+            }
+            if let Some(ms) = job.duration_ms {
+                write!(out, " {}", seconds(SignedDuration::from_millis(ms as i64)))?;
+            }
+            if let Some(by) = &job.held_by {
+                write!(out, " by {by}")?;
+            }
+            let names: Vec<&str> = job.wanted_by.iter().map(GuestName::as_str).collect();
+            let wanted = if names.is_empty() {
+                "builds only".to_owned()
+            } else {
+                names.join(" ")
+            };
+            writeln!(out, "  for {wanted}")?;
+            if let Some(failure) = &job.failure {
+                write_failure(out, failure)?;
+            }
+            for finding in &job.findings {
+                writeln!(out, "      ! {}", finding.text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_guest(out: &mut String, name: &GuestName, guest: &GuestReport) -> std::fmt::Result {
+    let words = match guest.outcome {
+        GuestOutcome::Scanning => "is being asked".to_owned(),
+        GuestOutcome::Pending => format!("{} updates pending", guest.updates.len()),
+        GuestOutcome::Building => format!("waits for {} packages", guest.updates.len()),
+        GuestOutcome::Installing => "installs".to_owned(),
+        GuestOutcome::UpToDate => "up to date, nothing to do".to_owned(),
+        GuestOutcome::Updated => format!("updated, {} packages", guest.changes.len()),
+        GuestOutcome::HeldBack => format!(
+            "{} packages updated, {} held back",
+            guest.changes.len(),
+            guest.held.len()
+        ),
+        GuestOutcome::StillPending => {
+            format!(
+                "{} packages updated, and more is wanted by now",
+                guest.changes.len()
+            )
+        }
+        GuestOutcome::Failed if guest.untouched => "FAILED, not touched".to_owned(),
+        GuestOutcome::Failed if guest.changes.is_empty() => {
+            "FAILED, what changed on it is not known".to_owned()
+        }
+        GuestOutcome::Failed => format!("FAILED after {} changes", guest.changes.len()),
+    };
+    writeln!(out, "  {name}: {words}")?;
+    if guest.outcome == GuestOutcome::Pending {
+        for update in &guest.updates {
+            writeln!(out, "      {update}")?;
+        }
+    }
+    if let Some(failure) = &guest.failure {
+        write_failure(out, failure)?;
+    }
+    for held in &guest.held {
+        writeln!(out, "      held back: {}: {}", held.cpv, held.reason)?;
+    }
+    for finding in &guest.findings {
+        writeln!(out, "      ! {}", finding.text)?;
+    }
+    Ok(())
+}
+
+fn write_builder(
+    out: &mut String,
+    name: &BuilderName,
+    builder: &BuilderReport,
+) -> std::fmt::Result {
+    writeln!(
+        out,
+        "  {name}: {} packages removed again, {} updated",
+        builder.removed.len(),
+        builder.updated.len()
+    )?;
+    for change in &builder.updated {
+        if let (Some(before), Some(after)) = (&change.before, &change.after) {
+            writeln!(out, "      updated: {before} -> {after}")?;
+        }
+    }
+    for kept in &builder.kept {
+        writeln!(out, "      kept: {}", kept.text)?;
+    }
+    if let Some(failure) = &builder.failure {
+        write_failure(out, failure)?;
+    }
+    Ok(())
+}
+
+fn write_failure(out: &mut String, failure: &Failure) -> std::fmt::Result {
+    writeln!(out, "      {}: {}", failure.cause, failure.message)?;
+    for line in &failure.log_tail {
+        writeln!(out, "      | {line}")?;
+    }
+    if let Some(path) = &failure.log_path {
+        writeln!(out, "      the whole log: {path}")?;
+    }
+    Ok(())
+}
+
+fn seconds(duration: SignedDuration) -> String {
+    let total = duration.as_secs();
+    if total >= 3600 {
+        format!("{} h {:02} min", total / 3600, total % 3600 / 60)
+    } else if total >= 60 {
+        format!("{} min {:02} s", total / 60, total % 60)
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
