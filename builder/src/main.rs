@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gentoo_updater_fleet::name::BuilderName;
-use gentoo_updater_runtime::{CommonArguments, worker_main};
+use gentoo_updater_runtime::{CommonArguments, parse_arguments, worker_main};
 
 /// Builds packages on one builder of the configuration, on this machine or over ssh
 #[derive(Parser)]
@@ -23,7 +23,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = parse_arguments();
     worker_main(
         env!("CARGO_BIN_NAME"),
         arguments.common,

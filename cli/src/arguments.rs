@@ -8,6 +8,7 @@ use gentoo_updater_runtime::CommonArguments;
 /// and every guest installs the finished binaries
 #[derive(Debug, Parser)]
 #[command(
+    name = "gentoo-updater",
     version,
     after_help = "Examples:\n  \
         gentoo-updater config check            check the configuration\n  \

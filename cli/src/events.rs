@@ -17,7 +17,7 @@ pub(crate) async fn events(settings: &Arc<Settings>, options: EventsOptions) -> 
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
     let Some(bus) = open::read_only(settings).await? else {
-        println!("There was no run yet.");
+        eprintln!("There was no run yet.");
         return Ok(crate::EXIT_ALL_UPDATED);
     };
     let end = bus.end().await?;

@@ -26,7 +26,7 @@ pub(crate) async fn to_the_end(
     loop {
         // Subscribed before the state is read, so that no change between the two is missed.
         let changed = view.changed();
-        let report = view.read(|fleet| fleet.runs.get(&run).map(Report::of));
+        let report = view.read(|fleet| fleet.runs.get(&run).map(|run| Report::of(fleet, run)));
         if let Some(report) = report {
             progress.show(&report);
             if report.outcome.is_some() {

@@ -13,7 +13,6 @@ mod trust;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use gentoo_updater_runtime::EXIT_USAGE;
 
 use crate::arguments::{Arguments, ConfigCommand, Subcommand};
@@ -23,18 +22,14 @@ const EXIT_ALL_UPDATED: u8 = 0;
 /// Exit code of a run that ended and in which something failed.
 const EXIT_WITH_FAILURES: u8 = 1;
 
+/// What the operator named is not there: wrong usage, and nothing was tried.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongUsage(String);
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version are no errors; everything else is wrong usage.
-            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
-            // Nothing is left to do when the terminal cannot be written to.
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
-    };
+    let arguments: Arguments = gentoo_updater_runtime::parse_arguments();
     ExitCode::from(dispatch(arguments).await)
 }
 
@@ -61,7 +56,10 @@ async fn dispatch(arguments: Arguments) -> u8 {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{error:#}");
-            gentoo_updater_runtime::EXIT_COULD_NOT_RUN
+            match error.downcast_ref::<WrongUsage>() {
+                Some(_) => EXIT_USAGE,
+                None => gentoo_updater_runtime::EXIT_COULD_NOT_RUN,
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gentoo_updater_bus::Bus;
-use gentoo_updater_bus::embedded::EmbeddedReader;
+use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::Context;
 use tokio_util::sync::CancellationToken;
@@ -52,4 +52,19 @@ pub(crate) async fn with_broker(
 /// The journal of another process.
 pub(crate) async fn reader(settings: &Settings) -> anyhow::Result<EmbeddedReader> {
     Ok(EmbeddedReader::open(journal(settings)).await?)
+}
+
+/// Whether somebody is there to go on with a run: with a broker the workers are, without one the
+/// process that holds the journal.
+pub(crate) async fn is_worked_on(settings: &Settings) -> bool {
+    if settings.broker_url.is_some() {
+        return true;
+    }
+    match Embedded::open(journal(settings)).await {
+        Ok(bus) => {
+            bus.close().await;
+            false
+        }
+        Err(_) => true,
+    }
 }

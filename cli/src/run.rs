@@ -16,6 +16,7 @@ use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::WrongUsage;
 use crate::arguments::RunOptions;
 use crate::follow::{self, End};
 use crate::open;
@@ -85,10 +86,9 @@ fn chosen(
     for name in names {
         let Some(guest) = settings.guests.get(name) else {
             let known: Vec<&str> = settings.guests.keys().map(GuestName::as_str).collect();
-            anyhow::bail!(
-                "the configuration names no guest {name}; it names {}",
-                known.join(", ")
-            );
+            let known = known.join(", ");
+            let message = format!("the configuration names no guest {name}; it names {known}");
+            return Err(WrongUsage(message).into());
         };
         guests.insert(name.clone(), guest.platform.clone());
     }
@@ -105,6 +105,9 @@ async fn embedded(
     let bus: Arc<dyn Bus> = Arc::new(bus);
     let context = Context::new(settings, bus.clone(), stop);
     let view = FleetView::follow(bus.clone(), context.stop.clone()).await?;
+    if asked.kind == RunKind::ScanOnly {
+        refuse_beside_a_run(&view)?;
+    }
     let mut roles = Roles::start(&context);
     let end = tokio::select! {
         end = drive(&context, &view, asked) => end,
@@ -120,6 +123,23 @@ async fn embedded(
     let end = end?;
     joined?;
     Ok(end)
+}
+
+/// All roles of this process work on every run that is not over. A scan, which changes nothing,
+/// does not bring a run that was interrupted back to life.
+fn refuse_beside_a_run(view: &FleetView) -> anyhow::Result<()> {
+    let interrupted = view.read(|fleet| {
+        let mut runs = fleet.unfinished();
+        runs.find(|run| run.kind == RunKind::Update)
+            .map(|run| run.id)
+    });
+    match interrupted {
+        None => Ok(()),
+        Some(run) => anyhow::bail!(
+            "run {run} was interrupted and is not over: `gentoo-updater run` goes on with it; \
+             `gentoo-updater status` shows how far it is. A scan is possible after that"
+        ),
+    }
 }
 
 /// The roles are processes of their own; this one asks and watches.
@@ -195,7 +215,9 @@ async fn journal_when_free(settings: &Settings) -> anyhow::Result<Embedded> {
 async fn drive(context: &Context, view: &FleetView, asked: &Asked) -> anyhow::Result<End> {
     loop {
         let unfinished = view.read(|fleet| {
-            let run = fleet.unfinished().next();
+            // A scan changes nothing, and so it waits for no run that does.
+            let mut runs = fleet.unfinished();
+            let run = runs.find(|run| asked.kind == RunKind::Update || run.kind == asked.kind);
             run.map(|run| (run.id, run.requested_at, asked.is_covered_by(run)))
         });
         let Some((run, at, covers)) = unfinished else {

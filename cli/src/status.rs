@@ -8,14 +8,14 @@ use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::state::Fleet;
 use tokio_util::sync::CancellationToken;
 
+use crate::WrongUsage;
 use crate::arguments::StatusOptions;
 use crate::open;
 
 /// Prints the report of one run as it stands.
 pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> anyhow::Result<u8> {
     let Some(bus) = open::read_only(settings).await? else {
-        println!("There was no run yet.");
-        return Ok(crate::EXIT_ALL_UPDATED);
+        return no_run(&options);
     };
     let view = FleetView::follow(bus.clone(), CancellationToken::new()).await?;
     let fleet = view.read(Fleet::clone);
@@ -25,17 +25,29 @@ pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> 
         None => fleet.newest(),
     };
     let Some(run) = run else {
-        match options.run {
-            Some(id) => anyhow::bail!("the history knows no run {id}; see gentoo-updater events"),
-            None => println!("There was no run yet."),
-        }
-        return Ok(crate::EXIT_ALL_UPDATED);
+        return no_run(&options);
     };
-    let report = Report::of(run);
+    let report = Report::of(&fleet, run);
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print!("{}", report.to_text());
     }
+    if report.outcome.is_none() && !open::is_worked_on(settings).await {
+        eprintln!("Nobody works on it: `gentoo-updater run` goes on with it.");
+    }
+    Ok(crate::EXIT_ALL_UPDATED)
+}
+
+/// There is no such run, or none at all.
+fn no_run(options: &StatusOptions) -> anyhow::Result<u8> {
+    if let Some(id) = options.run {
+        let message = format!("the history knows no run {id}; see gentoo-updater events");
+        return Err(WrongUsage(message).into());
+    }
+    if options.json {
+        println!("null");
+    }
+    eprintln!("There was no run yet.");
     Ok(crate::EXIT_ALL_UPDATED)
 }

@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_hosts::{HostAddress, trust};
 
+use crate::WrongUsage;
 use crate::arguments::TrustOptions;
 
 /// Shows the keys that a machine offers, asks, and writes them to the first known_hosts file.
@@ -52,10 +53,16 @@ fn address_of(settings: &Settings, host: &str) -> anyhow::Result<HostAddress> {
         .map(|g| &g.address)
         .or_else(|| builder.map(|b| &b.address));
     let Some(address) = named else {
-        return host.parse().map_err(|error| {
-            anyhow::anyhow!(
-                "{host} is neither a guest or builder of the configuration, nor: {error}"
-            )
+        return host.parse().map_err(|_| {
+            let guests = settings.guests.keys().map(|name| name.as_str());
+            let builders = settings.builders.keys().map(|name| name.as_str());
+            let known: Vec<&str> = guests.chain(builders).collect();
+            let message = format!(
+                "the configuration names no {host}; it names {}. An address such as \
+                 ssh://root@{host} will do, too",
+                known.join(", ")
+            );
+            WrongUsage(message).into()
         });
     };
     Ok(address.parse()?)
@@ -63,7 +70,9 @@ fn address_of(settings: &Settings, host: &str) -> anyhow::Result<HostAddress> {
 
 fn agreed(question: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        anyhow::bail!("{question} There is no terminal to ask on; use --yes if you have compared");
+        let message =
+            "there is no terminal to ask on; use --yes if you have compared the fingerprints";
+        return Err(WrongUsage(message.to_owned()).into());
     }
     print!("{question} [yes/no] ");
     std::io::stdout().flush()?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gentoo_updater_fleet::name::GuestName;
-use gentoo_updater_runtime::{CommonArguments, host_name, worker_main};
+use gentoo_updater_runtime::{CommonArguments, host_name, parse_arguments, worker_main};
 
 /// Installs finished binaries: on one guest as an agent, or on all guests over ssh
 #[derive(Parser)]
@@ -27,7 +27,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = parse_arguments();
     worker_main(
         env!("CARGO_BIN_NAME"),
         arguments.common,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use gentoo_updater_runtime::{CommonArguments, worker_main};
+use gentoo_updater_runtime::{CommonArguments, parse_arguments, worker_main};
 
 /// Merges what all guests need into one batch of builds, and orders builds and installations
 #[derive(Parser)]
@@ -18,7 +18,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = parse_arguments();
     worker_main(
         env!("CARGO_BIN_NAME"),
         arguments.common,

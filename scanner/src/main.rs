@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use gentoo_updater_runtime::{CommonArguments, host_name, worker_main};
+use gentoo_updater_runtime::{CommonArguments, host_name, parse_arguments, worker_main};
 
 /// Asks guests over ssh what they need, and publishes their answers
 #[derive(Parser)]
@@ -22,7 +22,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = parse_arguments();
     worker_main(
         env!("CARGO_BIN_NAME"),
         arguments.common,

@@ -106,10 +106,9 @@ pub fn observe(fleet: &Fleet, liveness: &mut Liveness) {
 
 fn unserved(fleet: &Fleet, liveness: &Liveness) -> BTreeSet<WorkKey> {
     let is_served = |queue: &String| {
-        fleet
-            .workers
-            .iter()
-            .any(|(id, worker)| worker.queues.contains(queue) && liveness.is_alive(id))
+        fleet.workers.iter().any(|(id, worker)| {
+            worker.queues.contains(queue) && worker.paused.is_none() && liveness.is_alive(id)
+        })
     };
     let mut unserved = BTreeSet::new();
     for run in fleet.unfinished() {
@@ -403,10 +402,24 @@ impl Decision<'_> {
         if !self.liveness.is_given_up(work) {
             return Step::Wait;
         }
-        let message = format!(
-            "no worker that lives serves the queue {queue}: start one, with a configuration that \
-             names this machine, and run again"
-        );
+        let paused: Vec<String> = self
+            .fleet
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.queues.contains(queue))
+            .filter_map(|(id, worker)| {
+                let (_, failure) = worker.paused.as_ref()?;
+                Some(format!("{id} takes no work: {failure}"))
+            })
+            .collect();
+        let message = if paused.is_empty() {
+            format!(
+                "no worker that lives serves the queue {queue}: start one, with a configuration \
+                 that names this machine, and run again"
+            )
+        } else {
+            paused.join("; ")
+        };
         Step::Abandon(Failure::new(
             FailureClass::Permanent,
             "NobodyServes",

@@ -73,6 +73,10 @@ pub fn describe(event: &Event) -> String {
             format!("run {}: {how}", e.run.short())
         }
         Event::WorkerRegistered(e) => format!("{} came up", e.worker),
+        Event::WorkerPaused(e) => match &e.failure {
+            Some(failure) => format!("{} takes no work: {}", e.worker, failure.cause),
+            None => format!("{} takes work again", e.worker),
+        },
         Event::WorkerAlive(e) => format!("{} lives", e.worker),
         Event::PlannerAlive(e) => format!("{} lives", e.worker),
     }

@@ -227,7 +227,7 @@ fn a_failed_build_holds_back_what_needs_it_and_the_rest_is_installed() {
         .map(|p| p.key.cpv.to_string())
         .collect();
     assert_eq!(names, ["c/c-2"]);
-    let report = Report::of(history.run());
+    let report = Report::of(&history.fleet, history.run());
     let state = |name: &str| {
         report
             .jobs
@@ -419,7 +419,7 @@ fn a_guest_without_updates_is_up_to_date_and_nothing_is_sent_to_it() {
         RunOutcome::Complete
     );
     assert_eq!(
-        Report::of(history.run()).guests[&guest("g1")].outcome,
+        Report::of(&history.fleet, history.run()).guests[&guest("g1")].outcome,
         GuestOutcome::UpToDate
     );
 }
@@ -433,7 +433,7 @@ fn a_run_in_which_something_is_held_back_is_no_success() {
         history.run().finished.unwrap().outcome,
         RunOutcome::WithFailures
     );
-    let report = Report::of(history.run());
+    let report = Report::of(&history.fleet, history.run());
     assert_eq!(report.guests[&guest("g1")].outcome, GuestOutcome::HeldBack);
     assert!(
         report

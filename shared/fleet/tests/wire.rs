@@ -174,6 +174,11 @@ fn events() -> Vec<Event> {
             role: Role::Builder,
             queues: vec!["build.default".to_owned()],
         }),
+        Event::WorkerPaused(WorkerPaused {
+            worker: worker("builder@b1"),
+            builder: Some("b1".parse().unwrap()),
+            failure: Some(failure()),
+        }),
         Event::WorkerAlive(WorkerAlive {
             worker: worker("builder@b1"),
             role: Role::Builder,

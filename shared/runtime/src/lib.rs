@@ -29,6 +29,19 @@ pub const EXIT_USAGE: u8 = 64;
 /// Exit code of a program that could not do its work at all.
 pub const EXIT_COULD_NOT_RUN: u8 = 2;
 
+/// Reads the arguments; help and version end the program well, wrong usage with [`EXIT_USAGE`].
+pub fn parse_arguments<T: clap::Parser>() -> T {
+    T::try_parse().unwrap_or_else(|error| {
+        // Nothing is left to do when the terminal cannot be written to.
+        let _ = error.print();
+        std::process::exit(if error.use_stderr() {
+            i32::from(EXIT_USAGE)
+        } else {
+            0
+        })
+    })
+}
+
 /// Why a worker refuses a command that is meant for another role.
 pub fn wrong_command(command: &Command) -> Failure {
     let message = format!("{} came to a worker of another role", command.kind());

@@ -15,10 +15,10 @@ use tokio::sync::Mutex;
 
 /// An address in the configuration is none.
 #[derive(Debug, thiserror::Error)]
-#[error("{table}.address: {source}")]
+#[error("{table}.address: {cause}")]
 pub struct AddressProblem {
     table: String,
-    source: AddressError,
+    cause: AddressError,
 }
 
 /// The machines of a fleet. A connection is opened when it is first needed and then kept.
@@ -107,7 +107,7 @@ pub(crate) fn check_addresses(settings: &Settings) -> Result<(), AddressProblem>
     for (table, address) in guests.chain(builders) {
         address
             .parse::<HostAddress>()
-            .map_err(|source| AddressProblem { table, source })?;
+            .map_err(|cause| AddressProblem { table, cause })?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use lapin::types::FieldTable;
 use super::dead::bury;
 use super::fault::{Fault, Pause};
 use super::listener::{consume, delivered, open_channel, redeclare};
+use super::opening::Opening;
 use super::publisher::Publisher;
 use super::session::{Lease, Link};
 use crate::seam::{BusError, CommandDelivery, Commands, Settle};
@@ -24,6 +25,7 @@ pub(super) struct AmqpCommands {
     link: Arc<Link>,
     publisher: Arc<Publisher>,
     queues: Vec<String>,
+    opening: Opening<Listening>,
     listening: Option<Listening>,
     pause: Pause,
 }
@@ -48,13 +50,14 @@ impl AmqpCommands {
             link,
             publisher,
             queues,
+            opening: Opening::default(),
             listening: None,
             pause: Pause::default(),
         }
     }
 
-    async fn listen(link: &Link, queues: &[String]) -> Result<Listening, Fault> {
-        let channel = open_channel(link, 1).await?;
+    async fn listen(link: Arc<Link>, queues: Vec<String>) -> Result<Listening, Fault> {
+        let channel = open_channel(&link, 1).await?;
         let mut deliveries = SelectAll::new();
         for (index, queue) in queues.iter().enumerate() {
             let consumer = consume(&channel, queue, FieldTable::default()).await?;
@@ -72,7 +75,8 @@ impl AmqpCommands {
         let listening = match &mut self.listening {
             Some(listening) => listening,
             None => {
-                let listening = Self::listen(&self.link, &self.queues).await?;
+                let (link, queues) = (self.link.clone(), self.queues.clone());
+                let listening = self.opening.finish(|| Self::listen(link, queues)).await?;
                 self.listening.insert(listening)
             }
         };

@@ -10,6 +10,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::timeout;
 
 use super::fault::{Fault, Pause, short};
+use super::opening::Opening;
 use super::session::{CALL_LIMIT, Lease, Link};
 use crate::seam::BusError;
 use crate::topology::{ALIVE_KEY, EVENTS, HISTORY, PLAN};
@@ -35,6 +36,7 @@ pub(super) enum Source {
 /// Deliveries from one source.
 pub(super) struct Listener {
     link: Arc<Link>,
+    opening: Opening<Subscription>,
     open: Option<Subscription>,
     pause: Pause,
 }
@@ -49,6 +51,7 @@ impl Listener {
     pub(super) fn new(link: Arc<Link>) -> Self {
         Self {
             link,
+            opening: Opening::default(),
             open: None,
             pause: Pause::default(),
         }
@@ -97,7 +100,11 @@ impl Listener {
     async fn try_next(&mut self, source: Source) -> Result<Delivery, Fault> {
         let subscription = match &mut self.open {
             Some(subscription) => subscription,
-            open => open.insert(subscribe_to(&self.link, source).await?),
+            open => {
+                let link = self.link.clone();
+                let opened = self.opening.finish(|| subscribe_to(link, source)).await?;
+                open.insert(opened)
+            }
         };
         delivered(subscription.consumer.next().await)
     }
@@ -123,7 +130,8 @@ pub(super) fn delivered(next: Option<lapin::Result<Delivery>>) -> Result<Deliver
     }
 }
 
-async fn subscribe_to(link: &Link, source: Source) -> Result<Subscription, Fault> {
+async fn subscribe_to(link: Arc<Link>, source: Source) -> Result<Subscription, Fault> {
+    let link = link.as_ref();
     let none = FieldTable::default();
     match source {
         Source::Wakeups => subscribe(link, PLAN, WAKEUP_PREFETCH, none).await,

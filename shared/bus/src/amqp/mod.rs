@@ -10,6 +10,7 @@ mod events;
 mod fault;
 mod history;
 mod listener;
+mod opening;
 mod publisher;
 mod session;
 

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gentoo_updater_fleet::message::{Failure, FailureClass};
+use gentoo_updater_fleet::message::{Envelope, Event, Failure, FailureClass, WorkerPaused};
+use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Handler;
+use super::{Handler, WorkerSpec};
+use crate::seam::{Bus, BusError};
 
 /// How long a worker takes no commands.
 #[derive(Debug, Clone, Copy)]
@@ -54,10 +57,14 @@ pub(super) enum Verdict {
     Left,
 }
 
+/// Why the machine is unfit, while it is.
+pub(super) type Unfit = Arc<watch::Sender<Option<Failure>>>;
+
 /// Waits until the machine is fit.
 pub(super) struct Readiness {
     handler: Arc<dyn Handler>,
     pauses: Pauses,
+    unfit: Unfit,
     /// Kept over the calls, so that a check is not begun anew whenever something else happens.
     check: Option<BoxFuture<'static, ()>>,
     /// How many commands in a row were left to others.
@@ -66,10 +73,11 @@ pub(super) struct Readiness {
 
 impl Readiness {
     /// Not ready before the first check.
-    pub(super) fn new(handler: Arc<dyn Handler>, pauses: Pauses) -> Self {
+    pub(super) fn new(handler: Arc<dyn Handler>, pauses: Pauses, unfit: Unfit) -> Self {
         let mut readiness = Self {
             handler,
             pauses,
+            unfit,
             check: None,
             left: 0,
         };
@@ -78,7 +86,7 @@ impl Readiness {
     }
 
     fn begin(&mut self, pause: Duration) {
-        let check = until_ready(self.handler.clone(), self.pauses, pause);
+        let check = until_ready(self.handler.clone(), self.pauses, self.unfit.clone(), pause);
         self.check = Some(check.boxed());
     }
 
@@ -126,25 +134,53 @@ impl Readiness {
     }
 }
 
-async fn until_ready(handler: Arc<dyn Handler>, pauses: Pauses, pause: Duration) {
+async fn until_ready(handler: Arc<dyn Handler>, pauses: Pauses, unfit: Unfit, pause: Duration) {
     sleep(pause).await;
-    let mut told: Option<String> = None;
     let mut failures = 0;
-    while let Err(Failure { cause, message, .. }) = ask(&handler).await {
-        if told.as_ref() != Some(&cause) {
-            tracing::warn!(
-                cause,
-                message,
-                "the machine is not fit; no work is taken for it until it is"
-            );
-            told = Some(cause);
-        }
+    while let Err(failure) = ask(&handler).await {
+        unfit.send_if_modified(|told| {
+            let is_news = told.as_ref().is_none_or(|told| told.cause != failure.cause);
+            if is_news {
+                *told = Some(failure);
+            }
+            is_news
+        });
         sleep(pauses.after(failures, pauses.longest_unready)).await;
         failures += 1;
     }
-    if told.is_some() {
-        tracing::info!("the machine is fit again; work is taken");
+    unfit.send_if_modified(|told| told.take().is_some());
+}
+
+/// Says in the log and in the history when the machine is found unfit, and when it is fit again.
+pub(super) async fn tell(
+    bus: Arc<dyn Bus>,
+    spec: WorkerSpec,
+    unfit: Unfit,
+) -> Result<(), BusError> {
+    let mut changes = unfit.subscribe();
+    // The sender lives as long as this future, so this does not end.
+    while changes.changed().await.is_ok() {
+        let failure = changes.borrow_and_update().clone();
+        let machine = spec
+            .builder
+            .as_ref()
+            .map_or(spec.id.as_str(), |builder| builder.as_str());
+        match &failure {
+            Some(Failure { cause, message, .. }) => {
+                tracing::warn!("{machine} is not usable and gets no work: {cause}: {message}");
+            }
+            None => tracing::info!("{machine} is usable again and gets work"),
+        }
+        let paused = WorkerPaused {
+            worker: spec.id.clone(),
+            builder: spec.builder.clone(),
+            failure,
+        };
+        let event = Event::WorkerPaused(paused);
+        bus.publish(&Envelope::new(spec.id.clone(), Timestamp::now(), event))
+            .await?;
     }
+    Ok(())
 }
 
 /// Asks in a task of its own: a panic is a machine that is not ready, and no end of the worker.

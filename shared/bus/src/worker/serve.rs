@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::claim::others;
 use super::heartbeat::beat;
 use super::job::{Worker, publish_result};
-use super::readiness::{Pauses, Readiness, Verdict};
+use super::readiness::{Pauses, Readiness, Unfit, Verdict, tell};
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
 use crate::follow::FleetView;
@@ -108,7 +108,10 @@ impl Worker {
         for claim in self.store.claims().await? {
             jobs.spawn(self.clone().resume(claim));
         }
-        let mut readiness = Readiness::new(self.handler.clone(), pauses);
+        let unfit = Unfit::default();
+        let telling = tell(self.bus.clone(), self.spec.clone(), unfit.clone());
+        let mut telling = AbortOnDropHandle::new(tokio::spawn(telling));
+        let mut readiness = Readiness::new(self.handler.clone(), pauses, unfit);
         // Absent while no commands are taken: what was on its way here goes to others.
         let mut commands: Option<Box<dyn Commands>> = None;
         let slots = usize::from(self.spec.slots.max(1));
@@ -123,6 +126,9 @@ impl Worker {
                 }
                 beaten = &mut heartbeat => {
                     return ended(beaten.map(|beaten| beaten.map_err(WorkerError::from)));
+                }
+                told = &mut telling => {
+                    return ended(told.map(|told| told.map_err(WorkerError::from)));
                 }
                 () = readiness.ready(), if commands.is_none() && jobs.len() < slots => {
                     commands = Some(self.bus.commands(&self.spec.queues).await?);

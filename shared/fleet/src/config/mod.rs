@@ -22,12 +22,15 @@ pub const ENVIRONMENT_PREFIX: &str = "GENTOO_UPDATER";
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// There is no such file, or it cannot be read.
-    #[error("the configuration {} cannot be read: {source}", path.display())]
+    #[error(
+        "the configuration {} cannot be read: {cause}; name another with --config, or begin with \
+         packaging/fleet.toml of the sources", path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// It is no TOML, or has an unknown key, or a value of a wrong kind.
     #[error("{}: {detail}", path.display())]
@@ -58,9 +61,9 @@ pub enum ConfigError {
 /// # Errors
 /// [`ConfigError`]; a missing file is one, and never an empty configuration.
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+    let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
         path: path.to_owned(),
-        source,
+        cause,
     })?;
     parse(path, &text, environment())
 }

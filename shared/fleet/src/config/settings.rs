@@ -69,6 +69,18 @@ pub enum Invalid {
         /// What is allowed.
         rule: &'static str,
     },
+    /// Two guests are one machine.
+    #[error(
+        "guests.{first} and guests.{second} have one address, {address}; a machine is one guest"
+    )]
+    SameMachine {
+        /// One.
+        first: GuestName,
+        /// The other.
+        second: GuestName,
+        /// Their address.
+        address: String,
+    },
     /// The URL of the broker has another scheme.
     #[error("broker.url must begin with amqp:// or amqps://")]
     BrokerUrl,
@@ -163,6 +175,7 @@ impl Settings {
         let platforms = check_platforms(&fragment)?;
         let builders = check_builders(&fragment, &platforms)?;
         let guests = check_guests(&fragment, &platforms)?;
+        check_machines(&guests)?;
         for (name, guest) in &guests {
             if !builders
                 .values()
@@ -290,6 +303,22 @@ fn check_guests(
         ))
     };
     fragment.guests.iter().map(check).collect()
+}
+
+/// Two installations at once on one machine would each find what the other did.
+fn check_machines(guests: &BTreeMap<GuestName, Guest>) -> Result<(), Invalid> {
+    let mut seen: BTreeMap<&str, &GuestName> = BTreeMap::new();
+    for (name, guest) in guests {
+        if let Some(first) = seen.insert(&guest.address, name) {
+            let (first, second) = (first.clone(), name.clone());
+            return Err(Invalid::SameMachine {
+                first,
+                second,
+                address: guest.address.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn present(table: &str, address: Option<&String>) -> Result<String, Invalid> {

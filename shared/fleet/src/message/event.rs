@@ -44,6 +44,8 @@ pub enum Event {
     RunFinished(RunFinished),
     /// A worker has come up.
     WorkerRegistered(WorkerRegistered),
+    /// A worker takes no work because its machine is unfit, or takes it again.
+    WorkerPaused(WorkerPaused),
     /// A worker lives. Not kept in the history.
     WorkerAlive(WorkerAlive),
     /// A planner lives: the clock of all leases. Not kept in the history.
@@ -68,7 +70,10 @@ impl Event {
             Self::CleanFailed(e) => Some(e.run),
             Self::TaskAbandoned(e) => Some(e.work.run),
             Self::RunFinished(e) => Some(e.run),
-            Self::WorkerRegistered(_) | Self::WorkerAlive(_) | Self::PlannerAlive(_) => None,
+            Self::WorkerRegistered(_)
+            | Self::WorkerPaused(_)
+            | Self::WorkerAlive(_)
+            | Self::PlannerAlive(_) => None,
         }
     }
 
@@ -90,6 +95,7 @@ impl Event {
             Self::TaskAbandoned(_) => "TaskAbandoned",
             Self::RunFinished(_) => "RunFinished",
             Self::WorkerRegistered(_) => "WorkerRegistered",
+            Self::WorkerPaused(_) => "WorkerPaused",
             Self::WorkerAlive(_) => "WorkerAlive",
             Self::PlannerAlive(_) => "PlannerAlive",
         }
@@ -113,6 +119,7 @@ impl Event {
             | Self::BuilderCleaned(_)
             | Self::RunFinished(_)
             | Self::WorkerRegistered(_)
+            | Self::WorkerPaused(_)
             | Self::WorkerAlive(_)
             | Self::PlannerAlive(_) => None,
         }
@@ -351,6 +358,18 @@ pub struct WorkerRegistered {
     pub role: Role,
     /// The queues that it serves.
     pub queues: Vec<String>,
+}
+
+/// A worker takes no work because its machine is unfit, or takes it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerPaused {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The builder that it serves, if it serves one.
+    #[serde(default)]
+    pub builder: Option<BuilderName>,
+    /// Why it takes none; absent when it takes work again.
+    pub failure: Option<Failure>,
 }
 
 /// A worker lives.

@@ -17,7 +17,8 @@ pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
     BatchPlanned, BuildFailed, BuilderCleaned, CleanFailed, CommandIssued, Event, GuestScanned,
     GuestUpdated, InstallFailed, PackageBuilt, PlannerAlive, RunFinished, RunKind, RunOutcome,
-    RunRequested, ScanFailed, TaskAbandoned, WorkStarted, WorkerAlive, WorkerRegistered,
+    RunRequested, ScanFailed, TaskAbandoned, WorkStarted, WorkerAlive, WorkerPaused,
+    WorkerRegistered,
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
 pub use package::{

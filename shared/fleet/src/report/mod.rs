@@ -11,7 +11,7 @@ use crate::message::{
     Failure, Finding, FindingKind, HeldBack, PackageChange, Purpose, RunKind, RunOutcome, Task,
 };
 use crate::name::{BuilderName, GuestName, RunId};
-use crate::state::{JobProgress, Run};
+use crate::state::{Fleet, JobProgress, Run};
 
 /// How a guest stands in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -104,8 +104,10 @@ pub struct Report {
     pub guests: BTreeMap<GuestName, GuestReport>,
     /// The jobs, by package.
     pub jobs: Vec<JobReport>,
-    /// The builders that were cleaned.
+    /// The builders that worked for it.
     pub builders: BTreeMap<BuilderName, BuilderReport>,
+    /// The builders that get no work for now, and why.
+    pub unusable: BTreeMap<BuilderName, Failure>,
 }
 
 /// What came of one guest.
@@ -165,7 +167,7 @@ pub struct BuilderReport {
 
 impl Report {
     /// The report of a run, which may still go on.
-    pub fn of(run: &Run) -> Self {
+    pub fn of(fleet: &Fleet, run: &Run) -> Self {
         let guests = run
             .guests
             .keys()
@@ -189,8 +191,19 @@ impl Report {
             guests: guests.collect(),
             jobs: job_reports(run),
             builders: builders.collect(),
+            unusable: unusable(fleet),
         }
     }
+}
+
+fn unusable(fleet: &Fleet) -> BTreeMap<BuilderName, Failure> {
+    let paused = fleet
+        .workers
+        .values()
+        .filter_map(|worker| worker.paused.as_ref());
+    paused
+        .filter_map(|(builder, failure)| Some((builder.clone()?, failure.clone())))
+        .collect()
 }
 
 fn guest_report(run: &Run, name: &GuestName) -> GuestReport {

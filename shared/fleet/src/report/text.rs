@@ -45,8 +45,12 @@ impl Report {
         if !self.jobs.is_empty() {
             self.write_jobs(out)?;
         }
-        if !self.builders.is_empty() {
+        if !self.builders.is_empty() || !self.unusable.is_empty() {
             writeln!(out, "\nBuilders")?;
+            for (name, failure) in &self.unusable {
+                writeln!(out, "  {name}: NOT USABLE, gets no work")?;
+                write_failure(out, failure)?;
+            }
             for (name, builder) in &self.builders {
                 write_builder(out, name, builder)?;
             }

@@ -126,8 +126,15 @@ impl Fleet {
                     role: event.role,
                     queues: event.queues.clone(),
                     at,
+                    paused: None,
                 };
                 self.workers.insert(event.worker.clone(), registration);
+            }
+            Event::WorkerPaused(event) => {
+                if let Some(worker) = self.workers.get_mut(&event.worker) {
+                    let builder = event.builder.clone();
+                    worker.paused = event.failure.clone().map(|failure| (builder, failure));
+                }
             }
             // Signs of life are no part of the history.
             Event::WorkerAlive(_) | Event::PlannerAlive(_) => {}

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::message::{Role, WorkKey};
-use crate::name::{RunId, WorkerId};
+use crate::message::{Failure, Role, WorkKey};
+use crate::name::{BuilderName, RunId, WorkerId};
 
 pub use progress::JobProgress;
 pub use run::{
@@ -39,6 +39,8 @@ pub struct Registration {
     pub queues: Vec<String>,
     /// When it last came up.
     pub at: Timestamp,
+    /// The builder whose machine is unfit, and why, while the worker takes no work.
+    pub paused: Option<(Option<BuilderName>, Failure)>,
 }
 
 impl Fleet {
