@@ -9,7 +9,7 @@ use gentoo_updater_fleet::message::{
     RepositoryRevision, SubslotBinding, Update,
 };
 use gentoo_updater_portage::atom::{Atom, Candidate, SlotDependency};
-use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::build_key::{BuildKey, Platform, PlatformError};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{SlotAndSubslot, UseFlag};
 use gentoo_updater_portage::plan::{self, Notice, NoticeKind, Row, RowKind};
@@ -124,27 +124,16 @@ fn check_completeness(document: &Document) -> Result<(), Failure> {
     Err(permanent("DocumentIncomplete", message))
 }
 
-/// `-march=native` names a different machine on every machine.
+/// The guest's variables name a platform: `-march=native` names another machine on every machine.
 fn check_platform(document: &Document) -> Result<(), Failure> {
-    for name in ["CFLAGS", "CXXFLAGS"] {
-        let value = document
-            .settings
-            .get(name)
-            .map(String::as_str)
-            .unwrap_or_default();
-        if value
-            .split_whitespace()
-            .any(|flag| matches!(flag, "-march=native" | "-mcpu=native"))
-        {
-            let message = format!(
-                "{name} is {value:?}: with \"native\" the same words make different binaries on \
-                 different machines; write what `gcc -march=native -Q --help=target` prints for \
-                 the oldest machine of the platform"
-            );
-            return Err(permanent("NativeCompilerFlags", message));
+    // Platforms are not compared here, so it is no matter which toolchain it is.
+    match Platform::from_variables(&document.settings, BTreeSet::new()) {
+        Ok(_) => Ok(()),
+        Err(error @ PlatformError::Native { .. }) => {
+            Err(permanent("NativeCompilerFlags", error.to_string()))
         }
+        Err(error) => Err(permanent("PlatformNotUnderstood", error.to_string())),
     }
-    Ok(())
 }
 
 fn identity(document: &Document) -> Identity {

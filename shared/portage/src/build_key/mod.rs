@@ -1,88 +1,26 @@
 //! The build key: what decides whether one binary package serves two guests.
 
+mod binding;
+mod difference;
+mod digest;
+mod platform;
+
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::cpv::Cpv;
-use crate::name::{
-    CategoryPackage, NameError, RepositoryName, Slot, SlotAndSubslot, UseFlag,
-    string_serialization, validated_string,
-};
+use crate::name::{RepositoryName, SlotAndSubslot, UseFlag};
 
-/// A checksum in lower-case hexadecimal digits, of 32 (MD5) to 128 (SHA-512, BLAKE2B) digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct HexDigest(String);
-
-impl HexDigest {
-    fn check(input: &str) -> Result<(), NameError> {
-        if (32..=128).contains(&input.len()) && input.len().is_multiple_of(2) && is_lower_hex(input)
-        {
-            return Ok(());
-        }
-        let rule = "it is an even number of lower-case hexadecimal digits, 32 to 128 of them";
-        Err(NameError::new("digest", input, rule))
-    }
-
-    /// The SHA-256 of `bytes`.
-    #[must_use]
-    pub fn sha256(bytes: &[u8]) -> Self {
-        Self(sha256_hex(bytes))
-    }
-}
-
-validated_string!(HexDigest, NameError);
-
-/// The dependency that a `:=` operator binds: the package, and the slot where the atom names one.
-///
-/// Printed as `dev-libs/libalpha`, or `dev-libs/libalpha:0`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct BindingTarget {
-    /// The package that is depended on.
-    pub category_package: CategoryPackage,
-    /// The slot that the atom names; absent for `cat/pn:=`.
-    pub slot: Option<Slot>,
-}
-
-impl FromStr for BindingTarget {
-    type Err = NameError;
-
-    fn from_str(input: &str) -> Result<Self, Self::Err> {
-        Ok(match input.split_once(':') {
-            None => Self {
-                category_package: input.parse()?,
-                slot: None,
-            },
-            Some((name, slot)) => Self {
-                category_package: name.parse()?,
-                slot: Some(slot.parse()?),
-            },
-        })
-    }
-}
-
-impl fmt::Display for BindingTarget {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.category_package)?;
-        match &self.slot {
-            Some(slot) => write!(formatter, ":{slot}"),
-            None => Ok(()),
-        }
-    }
-}
-
-string_serialization!(BindingTarget, NameError);
+pub use binding::BindingTarget;
+pub use difference::{Difference, Explanation, Wish};
+pub use digest::{BuildKeyDigest, HexDigest};
+pub use platform::{Arch, Chost, CompilerFlags, Platform, PlatformError};
 
 /// All that a binary package depends on within one platform. Two guests whose keys for a package
 /// are equal can install one binary; where the keys differ, one binary cannot serve both.
 ///
-/// CFLAGS, CHOST and the toolchain are not part of it: a store holds one platform only, and the
-/// platform names them.
+/// CFLAGS, CHOST and the toolchain are not part of it: a store holds one [`Platform`] only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildKey {
@@ -153,102 +91,12 @@ impl BuildKey {
     /// The key in one word: SHA-256 of the [`canonical_text`](Self::canonical_text).
     #[must_use]
     pub fn digest(&self) -> BuildKeyDigest {
-        BuildKeyDigest(sha256_hex(self.canonical_text().as_bytes()))
+        BuildKeyDigest::of(&self.canonical_text())
     }
-
-    /// What distinguishes the two keys, one sentence a field, `self` on the left. Empty exactly
-    /// when they are equal.
-    #[must_use]
-    pub fn difference(&self, other: &Self) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut compare = |what: &str, left: &dyn fmt::Display, right: &dyn fmt::Display| {
-            let (left, right) = (left.to_string(), right.to_string());
-            if left != right {
-                found.push(format!("{what} {left} against {right}"));
-            }
-        };
-        compare("package", &self.cpv, &other.cpv);
-        compare("slot", &self.slot, &other.slot);
-        compare("repository", &self.repository, &other.repository);
-        compare(
-            "ebuild and eclasses",
-            &self.ebuild_digest,
-            &other.ebuild_digest,
-        );
-        let none = "none";
-        let digest = |key: &Self| match &key.environment_digest {
-            Some(digest) => digest.to_string(),
-            None => none.to_owned(),
-        };
-        compare("package.env and patches", &digest(self), &digest(other));
-        for flag in union(&self.use_flags, &other.use_flags) {
-            let state = |key: &Self| match key.use_flags.get(flag) {
-                Some(true) => format!("{flag}"),
-                Some(false) => format!("-{flag}"),
-                None => format!("without {flag}"),
-            };
-            compare("USE", &state(self), &state(other));
-        }
-        for target in union(&self.bindings, &other.bindings) {
-            let state = |key: &Self| match key.bindings.get(target) {
-                Some(slot) => slot.to_string(),
-                None => none.to_owned(),
-            };
-            compare(&format!("bound to {target}"), &state(self), &state(other));
-        }
-        found
-    }
-}
-
-/// The keys of both maps, sorted, each once.
-fn union<'a, K: Ord, V>(
-    left: &'a BTreeMap<K, V>,
-    right: &'a BTreeMap<K, V>,
-) -> std::collections::BTreeSet<&'a K> {
-    left.keys().chain(right.keys()).collect()
 }
 
 fn word(enabled: bool) -> &'static str {
     if enabled { "enabled" } else { "disabled" }
-}
-
-/// A build key in one word: 64 lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct BuildKeyDigest(String);
-
-impl BuildKeyDigest {
-    fn check(input: &str) -> Result<(), NameError> {
-        if input.len() == 64 && is_lower_hex(input) {
-            return Ok(());
-        }
-        Err(NameError::new(
-            "build key",
-            input,
-            "it is 64 lower-case hexadecimal digits",
-        ))
-    }
-
-    /// The first 12 digits, for people.
-    #[must_use]
-    pub fn short(&self) -> &str {
-        self.0.get(..12).unwrap_or(&self.0)
-    }
-}
-
-validated_string!(BuildKeyDigest, NameError);
-
-fn is_lower_hex(input: &str) -> bool {
-    input
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-}
-
-fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]
@@ -337,8 +185,8 @@ mod tests {
         assert_eq!(key().canonical_text(), text);
         let digest = key().digest();
         assert_eq!(
-            digest.to_string(),
-            HexDigest::sha256(text.as_bytes()).to_string()
+            digest.as_str(),
+            "37f728105e94e8849a059534964bfe116a6656dd5a8b580a4cb8f6766f5e3644"
         );
         assert_eq!(digest.as_str().len(), 64);
         assert!(digest.as_str().starts_with(digest.short()));
@@ -349,7 +197,9 @@ mod tests {
     fn every_field_changes_the_digest_and_is_named() {
         for (varied, words) in variations() {
             assert_ne!(varied.digest(), key().digest(), "{words}");
-            assert_eq!(key().difference(&varied), [words]);
+            let found = key().difference(&varied);
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+            assert_eq!(found, [words]);
         }
         assert!(key().difference(&key()).is_empty());
     }
@@ -369,16 +219,5 @@ mod tests {
             assert!(json.contains(from));
             assert!(serde_json::from_str::<BuildKey>(&json.replace(from, to)).is_err());
         }
-        for text in ["", "abc", &"A".repeat(64), &"g".repeat(64), &"0".repeat(63)] {
-            assert!(text.parse::<BuildKeyDigest>().is_err());
-        }
-    }
-
-    #[test]
-    fn sha256_is_that_of_the_standard() {
-        assert_eq!(
-            HexDigest::sha256(b"abc").to_string(),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
     }
 }
