@@ -4,6 +4,8 @@ use clap::{Args, Parser};
 use gentoo_updater_fleet::name::{GuestName, RunId};
 use gentoo_updater_runtime::CommonArguments;
 
+use crate::parse::ParseCommand;
+
 /// Keeps a fleet of Gentoo machines up to date: every package is compiled once, on a builder,
 /// and every guest installs the finished binaries
 #[derive(Debug, Parser)]
@@ -58,6 +60,21 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater trust web\n  gentoo-updater trust ssh://root@10.0.0.7:2222\n\nCompare the fingerprints with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints on the machine itself."
     )]
     Trust(TrustOptions),
+
+    /// Read a text of Portage as the scanner does, and print what it means
+    ///
+    /// For the day when the output of a guest is not understood, and for bug reports. Needs no
+    /// configuration. What is not understood is named on standard error, with its line.
+    #[command(after_help = "Examples:\n  \
+            gentoo-updater parse plan --stdout plan.out --stderr plan.err --status 1\n  \
+            gentoo-updater parse index /var/cache/binpkgs/Packages\n  \
+            gentoo-updater parse depend 'ssl? ( dev-libs/openssl:= )' --use ssl\n  \
+            gentoo-updater parse version 1.0_rc1 1.0\n\n\
+            Exit codes: 0 understood; 1 not understood; 2 could not be read; 64 wrong usage")]
+    Parse {
+        #[command(subcommand)]
+        command: ParseCommand,
+    },
 
     /// Look after the configuration
     Config {

@@ -5,6 +5,7 @@ mod config_check;
 mod events;
 mod follow;
 mod open;
+mod parse;
 mod progress;
 mod roles;
 mod run;
@@ -34,25 +35,7 @@ async fn main() -> ExitCode {
 }
 
 async fn dispatch(arguments: Arguments) -> u8 {
-    let common = arguments.common;
-    let settings = match common.start_quietly() {
-        Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("{error:#}");
-            return EXIT_USAGE;
-        }
-    };
-    let result = match arguments.subcommand {
-        Subcommand::Run(options) => run::run(settings, options).await,
-        Subcommand::Scan(options) => run::scan(settings, options).await,
-        Subcommand::Status(options) => status::status(&settings, options).await,
-        Subcommand::Events(options) => events::events(&settings, options).await,
-        Subcommand::Trust(options) => trust::trust(&settings, options).await,
-        Subcommand::Config {
-            command: ConfigCommand::Check,
-        } => Ok(config_check::check(&settings, &common.config)),
-    };
-    match result {
+    match carry_out(arguments).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{error:#}");
@@ -61,5 +44,26 @@ async fn dispatch(arguments: Arguments) -> u8 {
                 None => gentoo_updater_runtime::EXIT_COULD_NOT_RUN,
             }
         }
+    }
+}
+
+async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
+    let common = arguments.common;
+    // Read by those only that need it: a text can be looked at where there is no configuration.
+    let settings = || {
+        common
+            .start_quietly()
+            .map_err(|error| WrongUsage(format!("{error:#}")))
+    };
+    match arguments.subcommand {
+        Subcommand::Run(options) => run::run(settings()?, options).await,
+        Subcommand::Scan(options) => run::scan(settings()?, options).await,
+        Subcommand::Status(options) => status::status(&settings()?, options).await,
+        Subcommand::Events(options) => events::events(&settings()?, options).await,
+        Subcommand::Trust(options) => trust::trust(settings()?.as_ref(), options).await,
+        Subcommand::Config {
+            command: ConfigCommand::Check,
+        } => Ok(config_check::check(settings()?.as_ref(), &common.config)),
+        Subcommand::Parse { command } => parse::parse(&command),
     }
 }

@@ -4,6 +4,7 @@
 //! whole of it: a list that was cut, a row that it does not understand, rows that do not add up to
 //! the `Total:` line, or an exit status that nothing explains are errors.
 
+mod document;
 mod error;
 mod notice;
 mod output;
@@ -21,6 +22,7 @@ use crate::cpv::Cpv;
 use crate::name::{RepositoryName, SlotAndSubslot, UseFlag};
 use crate::version::Version;
 
+pub use document::{DocumentRow, DocumentRowKind, PlanDocument};
 pub use error::PlanError;
 pub use notice::{Notice, NoticeKind};
 pub use output::parse;
