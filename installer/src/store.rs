@@ -148,8 +148,7 @@ async fn read_index(host: &dyn Host, store: &Path) -> Result<PackagesIndex, Fail
         );
         return Err(incomplete("StoreIndexBroken", message));
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    PackagesIndex::parse(&text).map_err(|error| {
+    PackagesIndex::parse(&output.stdout).map_err(|error| {
         let message = format!(
             "the index {file} is broken as the guest sees it: {error}; with it Portage would find \
              nothing to install and call that success. `emaint binhost --fix` on a builder heals it"
