@@ -72,7 +72,7 @@ pub(super) fn index(options: &IndexOptions) -> anyhow::Result<()> {
     let packages: Vec<_> = index.entries.iter().map(EntryDocument::from).collect();
     if options.json {
         return output::print_json(&IndexDocument {
-            timestamp: index.timestamp,
+            timestamp: index.header.timestamp(),
             packages,
         });
     }
