@@ -10,7 +10,8 @@
 #   lab.sh ssh G CMD...          run CMD in guest G through ssh, from the controller
 #   lab.sh ctl CMD...            run CMD in the controller's network namespace
 #   lab.sh publish v1|v2|v2b     what the ebuild repository holds from now on
-#   lab.sh fill v1               put the binaries made for state v1 into the shared PKGDIR
+#   lab.sh fill v1|v2            put the binaries made for a state into the shared PKGDIR
+#   lab.sh portage G VERSION...  copy other versions of Portage into guest G: /opt/portage-VERSION
 #   lab.sh rekey G               new host keys for guest G; known_hosts keeps the old ones
 #   lab.sh env                   KEY=VALUE lines: paths, names, addresses
 #   lab.sh list                  guests, kinds, addresses, pids
@@ -55,6 +56,8 @@ source "$LAB_DIR/lib/cache.sh"
 source "$LAB_DIR/lib/layers.sh"
 # shellcheck source=lib/store.sh
 source "$LAB_DIR/lib/store.sh"
+# shellcheck source=lib/portages.sh
+source "$LAB_DIR/lib/portages.sh"
 # shellcheck source=lib/guest.sh
 source "$LAB_DIR/lib/guest.sh"
 # shellcheck source=lib/down.sh
@@ -113,10 +116,12 @@ main() {
     ctl) exec ip netns exec "$CTL" "$@" ;;
     publish) locked publish "${1-}" ;;
     fill) locked fill "${1-}" ;;
+    portage) need_guest "${1-}"; locked put_portages "$@" ;;
     env) print_env ;;
     list) list ;;
     __boot) boot_guest "$1" ;;
     __layer) inside_layer "$@" ;;
+    __portage) build_one_portage "$1" ;;
     *) manual >&2; die "no such command: $command" ;;
   esac
 }

@@ -71,6 +71,8 @@ holds "a removed world package is named" says '^app-misc/gone' ssh_to g1 'emerge
 holds "the v1 binaries go into the store" ./lab.sh fill v1
 holds "and Portage finds them" says '\[binary.*app-misc/hello-1.0-1' ssh_to g1 'emerge -pK --color=n =app-misc/hello-1.0'
 fails "a filled store is not filled twice" ./lab.sh fill v1
+holds "another version of Portage goes into a guest" ./lab.sh portage g1 3.0.77
+holds "and runs there beside its own" says '^Portage 3.0.77 ' ./lab.sh exec g1 env PYTHONPATH=/opt/portage-3.0.77/lib /opt/portage-3.0.77/bin/emerge --version
 ./lab.sh publish v2b
 holds "v2b offers leaner-2.0" says 'app-misc/leaner-2.0' ssh_to g1 'emerge -NDpuv1 --color=n @world'
 
