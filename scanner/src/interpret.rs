@@ -261,6 +261,7 @@ fn matches(atom: &Atom, package: &InstalledPackage) -> bool {
         slot: &package.slot,
         repository: package.repository.as_ref(),
         build_id: None,
+        use_flags: None,
     })
 }
 
@@ -400,6 +401,7 @@ fn mark_what_only_builds_need(document: &Document, updates: &mut [Update]) {
                 slot: &update.key.slot,
                 repository: Some(&update.key.repository),
                 build_id: None,
+                use_flags: None,
             })
         })
     };

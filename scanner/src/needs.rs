@@ -31,6 +31,7 @@ impl Present<'_> {
             slot: self.slot,
             repository: self.repository,
             build_id: None,
+            use_flags: None,
         })
     }
 }

@@ -206,7 +206,11 @@ validated_string!(RepositoryName, NameError);
 validated_string!(UseFlag, NameError);
 
 /// Checks the alphabet: letters, digits and `punctuation`, not beginning with one of `not_first`.
-fn check_characters(input: &str, punctuation: &[u8], not_first: &[u8]) -> Result<(), &'static str> {
+pub(crate) fn check_characters(
+    input: &str,
+    punctuation: &[u8],
+    not_first: &[u8],
+) -> Result<(), &'static str> {
     let Some(first) = input.bytes().next() else {
         return Err("it is empty");
     };

@@ -1,5 +1,6 @@
 //! Package dependency specifications, called atoms (PMS 8.3).
 
+mod matching;
 mod parse;
 mod use_dependency;
 
@@ -8,11 +9,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cpv::{Cpv, ExactPackage};
-use crate::name::{CategoryPackage, RepositoryName, Slot, SlotAndSubslot, string_serialization};
+use crate::name::{CategoryPackage, RepositoryName, Slot, string_serialization};
 use crate::version::Version;
 
+pub use matching::Candidate;
 pub use parse::{AtomError, AtomErrorCause};
-pub use use_dependency::{UseDefault, UseDependency, UseRequirement};
+pub use use_dependency::{PackageUse, UseDefault, UseDependency, UseRequirement};
 
 /// How a package must not be there at the same time (PMS 8.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,8 +122,20 @@ impl fmt::Display for SlotDependency {
 
 /// A package dependency specification, as `!>=dev-libs/libalpha-2.0:0/2=::gentoo[ssl,-doc?]`.
 ///
-/// The grammar is that of the newest EAPI with Portage's extensions `::repository` and BUILD_ID,
-/// and without wildcards in names (`*/*`), which PMS does not know.
+/// The grammar is that of EAPI 9 with Portage's extensions `::repository` and BUILD_ID, and
+/// without wildcards in names (`*/*`), which PMS does not know. What is accepted is what Portage's
+/// `portage.dep.Atom` accepts, but for names that PMS forbids (3.1.2, 3.1.5) and for a BUILD_ID
+/// with another operator than `=`, which Portage reads and then ignores.
+///
+/// ```
+/// use gentoo_updater_portage::atom::Atom;
+///
+/// let atom: Atom = ">=dev-libs/libalpha-2.0:0/2=[ssl(+)?]".parse()?;
+/// assert_eq!(atom.category_package().to_string(), "dev-libs/libalpha");
+/// assert!(atom.is_bound());
+/// assert!("dev-libs/libalpha-2.0".parse::<Atom>().is_err(), "a version needs an operator");
+/// # Ok::<(), gentoo_updater_portage::atom::AtomError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Atom {
@@ -134,19 +148,6 @@ pub struct Atom {
 }
 
 string_serialization!(Atom, AtomError);
-
-/// What an atom is compared with: one package that exists.
-#[derive(Debug, Clone, Copy)]
-pub struct Candidate<'a> {
-    /// Name and version.
-    pub cpv: &'a Cpv,
-    /// Slot and subslot.
-    pub slot: &'a SlotAndSubslot,
-    /// The repository that the package came from, where it is known.
-    pub repository: Option<&'a RepositoryName>,
-    /// The BUILD_ID of a binary package, where it has one.
-    pub build_id: Option<u32>,
-}
 
 impl Atom {
     /// `=cat/pn-1.0`: this version and no other.
@@ -231,79 +232,6 @@ impl Atom {
     pub fn use_dependencies(&self) -> &[UseDependency] {
         &self.use_dependencies
     }
-
-    /// Whether `candidate` is one of the packages that the atom speaks of.
-    ///
-    /// A blocker matches what it blocks. USE dependencies are not looked at: the answer is that of
-    /// the same atom without them. Where the repository of the candidate is unknown, the atom's
-    /// repository does not exclude it (Portage does the same).
-    #[must_use]
-    pub fn matches(&self, candidate: &Candidate<'_>) -> bool {
-        self.category_package == candidate.cpv.category_package
-            && self
-                .version
-                .as_ref()
-                .is_none_or(|wanted| wanted.matches(candidate))
-            && self.slot_matches(candidate.slot)
-            && match (&self.repository, candidate.repository) {
-                (Some(wanted), Some(repository)) => wanted == repository,
-                _ => true,
-            }
-    }
-
-    fn slot_matches(&self, candidate: &SlotAndSubslot) -> bool {
-        match &self.slot {
-            None | Some(SlotDependency::Any | SlotDependency::Bound) => true,
-            Some(SlotDependency::Exact { slot, subslot, .. }) => {
-                *slot == candidate.slot
-                    && subslot
-                        .as_ref()
-                        .is_none_or(|wanted| *wanted == candidate.subslot)
-            }
-        }
-    }
-}
-
-impl VersionRequirement {
-    fn matches(&self, candidate: &Candidate<'_>) -> bool {
-        let version = &candidate.cpv.version;
-        let ordering = version.vercmp(&self.version);
-        match self.operator {
-            Operator::Less => ordering.is_lt(),
-            Operator::LessOrEqual => ordering.is_le(),
-            Operator::Equal => {
-                ordering.is_eq() && (self.build_id.is_none() || self.build_id == candidate.build_id)
-            }
-            Operator::EqualGlob => version_begins_with(version, &self.version),
-            Operator::EqualIgnoringRevision => {
-                // Portage compares the texts here: ~cat/pn-1.0 does not match 1.00.
-                version.without_revision() == self.version.without_revision()
-            }
-            Operator::GreaterOrEqual => ordering.is_ge(),
-            Operator::Greater => ordering.is_gt(),
-        }
-    }
-}
-
-/// Whether `version` begins with the parts of `beginning`: `1.2.3` with `1.2`, but `1.20` not.
-///
-/// As in Portage: the texts are compared, leading zeros of the first number aside, and the
-/// beginning must end where a part of the version ends.
-fn version_begins_with(version: &Version, beginning: &Version) -> bool {
-    fn without_leading_zeros(text: &str) -> &str {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let zeros = text.bytes().take_while(|byte| *byte == b'0').count();
-        &text[zeros.min(digits.saturating_sub(1))..]
-    }
-    let version = without_leading_zeros(version.as_str());
-    let beginning = without_leading_zeros(beginning.as_str());
-    let Some(rest) = version.strip_prefix(beginning) else {
-        return false;
-    };
-    let (Some(last), Some(next)) = (beginning.bytes().last(), rest.bytes().next()) else {
-        return true;
-    };
-    b"._-".contains(&next) || last.is_ascii_digit() != next.is_ascii_digit()
 }
 
 impl fmt::Display for Atom {

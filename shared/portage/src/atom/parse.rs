@@ -1,5 +1,6 @@
 //! Reading an atom.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use super::{Atom, Blocker, Operator, SlotDependency, UseDependency, VersionRequirement};
@@ -77,8 +78,19 @@ fn split_use_dependencies(input: &str) -> Result<(&str, Vec<UseDependency>), Ato
             "the list of USE dependencies is not closed by ]",
         ));
     };
-    let dependencies: Result<Vec<_>, NameError> = list.split(',').map(str::parse).collect();
-    Ok((rest, dependencies?))
+    let dependencies: Result<Vec<UseDependency>, NameError> =
+        list.split(',').map(str::parse).collect();
+    let dependencies = dependencies?;
+    let mut defaults = HashMap::new();
+    for dependency in &dependencies {
+        let default = defaults.entry(&dependency.flag);
+        if *default.or_insert(dependency.default) != dependency.default {
+            return Err(AtomErrorCause::Rule(
+                "one USE flag is given with different defaults",
+            ));
+        }
+    }
+    Ok((rest, dependencies))
 }
 
 fn parse_slot(input: &str) -> Result<SlotDependency, AtomErrorCause> {

@@ -13,6 +13,7 @@ fn matches(text: &str, cpv: &str, slot: &str, repository: Option<&str>) -> bool 
         slot: &slot.parse().unwrap(),
         repository: repository.as_ref(),
         build_id: package.build_id,
+        use_flags: None,
     })
 }
 

@@ -1,8 +1,19 @@
 //! USE dependencies within an atom (PMS 8.3.4).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::name::{NameError, UseFlag};
+
+/// The USE flags of one package, against which USE dependencies are checked.
+#[derive(Debug, Clone, Copy)]
+pub struct PackageUse<'a> {
+    /// The flags that can be asked for: IUSE without the defaults, and what profiles add to it
+    /// (IUSE_EFFECTIVE, PMS 11.1.1).
+    pub known: &'a BTreeSet<UseFlag>,
+    /// The flags that are enabled. One that is not known counts for nothing.
+    pub enabled: &'a BTreeSet<UseFlag>,
+}
 
 /// What a USE dependency asks of one flag of the dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +42,13 @@ pub enum UseDefault {
 }
 
 /// One USE dependency, as `-doc` or `ssl(+)?`.
+///
+/// | form | in an atom of a package with the flag | without it |
+/// |---|---|---|
+/// | `flag?` | `flag` | nothing |
+/// | `!flag?` | nothing | `-flag` |
+/// | `flag=` | `flag` | `-flag` |
+/// | `!flag=` | `-flag` | `flag` |
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UseDependency {
     /// The flag.
@@ -39,6 +57,76 @@ pub struct UseDependency {
     pub requirement: UseRequirement,
     /// What a package without the flag counts as.
     pub default: Option<UseDefault>,
+}
+
+impl UseDependency {
+    /// Whether what is asked depends on the flags of the dependant.
+    #[must_use]
+    pub fn is_conditional(&self) -> bool {
+        !matches!(
+            self.requirement,
+            UseRequirement::Enabled | UseRequirement::Disabled
+        )
+    }
+
+    /// What is asked of the dependency of a dependant whose flags are `enabled`; nothing, perhaps.
+    ///
+    /// The counterpart of `evaluate_conditionals` in Portage.
+    #[must_use]
+    pub fn evaluated(&self, enabled: impl Fn(&UseFlag) -> bool) -> Option<Self> {
+        let enable = match (self.requirement, enabled(&self.flag)) {
+            (UseRequirement::Enabled, _)
+            | (UseRequirement::EnabledIfEnabled | UseRequirement::Same, true)
+            | (UseRequirement::Opposite, false) => true,
+            (UseRequirement::Disabled, _)
+            | (UseRequirement::DisabledIfDisabled | UseRequirement::Same, false)
+            | (UseRequirement::Opposite, true) => false,
+            (UseRequirement::EnabledIfEnabled, false)
+            | (UseRequirement::DisabledIfDisabled, true) => return None,
+        };
+        Some(Self {
+            flag: self.flag.clone(),
+            requirement: if enable {
+                UseRequirement::Enabled
+            } else {
+                UseRequirement::Disabled
+            },
+            default: self.default,
+        })
+    }
+
+    /// Whether `package` is what the dependency asks for, with `enabled` telling the flags of the
+    /// dependant.
+    ///
+    /// A package that does not know the flag is what the default says, and never right where there
+    /// is none: not even if the condition asks for nothing (PMS calls that an error; Portage takes
+    /// such a package for one that does not match).
+    #[must_use]
+    pub fn is_satisfied_by(
+        &self,
+        package: &PackageUse<'_>,
+        enabled: impl Fn(&UseFlag) -> bool,
+    ) -> bool {
+        let Some(state) = self.state(package) else {
+            return false;
+        };
+        match self.requirement {
+            UseRequirement::Enabled => state,
+            UseRequirement::Disabled => !state,
+            UseRequirement::EnabledIfEnabled => state || !enabled(&self.flag),
+            UseRequirement::DisabledIfDisabled => !state || enabled(&self.flag),
+            UseRequirement::Same => state == enabled(&self.flag),
+            UseRequirement::Opposite => state != enabled(&self.flag),
+        }
+    }
+
+    /// The state of the flag in `package`, where it has one.
+    pub(super) fn state(&self, package: &PackageUse<'_>) -> Option<bool> {
+        if package.known.contains(&self.flag) {
+            return Some(package.enabled.contains(&self.flag));
+        }
+        self.default.map(|default| default == UseDefault::Enabled)
+    }
 }
 
 impl std::str::FromStr for UseDependency {
