@@ -104,7 +104,8 @@ fn alternatives<L: Leaf>(nodes: &[Node<L>], evaluation: &Evaluation<'_>) -> Vec<
         if let Node::Group(GroupKind::AnyOf, nodes) = node {
             let mut nested = alternatives(nodes, evaluation);
             if nested.is_empty() {
-                found.extend(empty_any_of(evaluation));
+                // In brackets of its own: this is where Portage leaves them.
+                found.extend(empty_any_of(evaluation).map(|never| Reduced::All(vec![never])));
             }
             found.append(&mut nested);
             continue;
