@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use gentoo_updater_portage::atom::Atom;
-use gentoo_updater_portage::dependency::{Dependency, GroupKind, Node};
+use gentoo_updater_portage::dependency::{self, Dependency, GroupKind, Node};
 use gentoo_updater_portage::name::UseFlag;
 use gentoo_updater_portage::text::excerpt;
 use serde::Serialize;
@@ -62,7 +62,7 @@ pub(super) fn depend(options: &DependOptions) -> anyhow::Result<()> {
     if options.json {
         return output::print_json(&DependDocument {
             dependency: &dependency,
-            nodes: dependency.nodes.iter().map(node_document).collect(),
+            nodes: dependency.nodes().iter().map(node_document).collect(),
             flags: enabled.as_ref(),
             packages,
             blockers,
@@ -73,7 +73,7 @@ pub(super) fn depend(options: &DependOptions) -> anyhow::Result<()> {
             .iter()
             .chain(&blockers)
             .try_for_each(|atom| writeln!(output, "{atom}")),
-        _ => write_tree(output, &dependency.nodes, 0),
+        _ => write_tree(output, dependency.nodes(), 0),
     })
 }
 
@@ -117,7 +117,7 @@ fn line_of_word(text: &str, word: usize) -> (usize, String) {
     let mut words = 0;
     let mut last = (1, "");
     for (index, line) in text.lines().enumerate() {
-        words += line.split_ascii_whitespace().count();
+        words += dependency::words(line).count();
         last = (index + 1, line);
         if words >= word {
             break;
@@ -139,9 +139,9 @@ fn group(kind: &GroupKind) -> (&'static str, String, Option<&UseFlag>) {
 }
 
 /// Recursion is bounded by the reader's limit of depth.
-fn node_document(node: &Node) -> NodeDocument<'_> {
+fn node_document(node: &Node<Atom>) -> NodeDocument<'_> {
     match node {
-        Node::Atom(atom) => NodeDocument {
+        Node::Leaf(atom) => NodeDocument {
             kind: "atom",
             atom: Some(atom),
             flag: None,
@@ -160,11 +160,11 @@ fn node_document(node: &Node) -> NodeDocument<'_> {
 }
 
 /// One line an atom and a bracket, indented by depth.
-fn write_tree(output: &mut dyn io::Write, nodes: &[Node], depth: usize) -> io::Result<()> {
+fn write_tree(output: &mut dyn io::Write, nodes: &[Node<Atom>], depth: usize) -> io::Result<()> {
     let indent = "    ".repeat(depth);
     for node in nodes {
         match node {
-            Node::Atom(atom) => writeln!(output, "{indent}{atom}")?,
+            Node::Leaf(atom) => writeln!(output, "{indent}{atom}")?,
             Node::Group(kind, nodes) => {
                 let (_, start, _) = group(kind);
                 writeln!(output, "{indent}{start}(")?;

@@ -30,7 +30,7 @@ use crate::name::UseFlag;
 
 pub use evaluate::{Conditions, EmptyAnyOf, Evaluation};
 pub use leaf::{FlagState, Leaf, LicenseName, RestrictToken, SourceUri};
-pub use parse::{DependencyError, DependencyErrorCause, MAXIMUM_DEPTH};
+pub use parse::{DependencyError, DependencyErrorCause, MAXIMUM_DEPTH, words};
 pub use reach::Satisfaction;
 pub use reduce::Reduced;
 pub use required_use::UnknownFlag;

@@ -53,9 +53,12 @@ pub enum DependencyErrorCause {
     NotOneFileName,
 }
 
-/// Whether `character` separates words: what Python's `str.split()`, and so Portage, splits at.
-fn is_separator(character: char) -> bool {
-    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
+/// The words of a dependency string, which [`DependencyError::word`] counts.
+///
+/// They are separated by what Python's `str.split()`, and so Portage, splits at.
+pub fn words(input: &str) -> impl Iterator<Item = &str> {
+    let is_separator = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
+    input.split(is_separator).filter(|word| !word.is_empty())
 }
 
 impl<L: Leaf> FromStr for Tree<L> {
@@ -66,18 +69,17 @@ impl<L: Leaf> FromStr for Tree<L> {
             open: vec![(GroupKind::All, Vec::new())],
             expected: Expected::Any,
         };
-        let mut words = 0;
-        for word in input.split(is_separator).filter(|word| !word.is_empty()) {
-            words += 1;
+        let mut word = 0;
+        for text in words(input) {
+            word += 1;
             reader
-                .read(word)
-                .map_err(|cause| DependencyError { word: words, cause })?;
+                .read(text)
+                .map_err(|cause| DependencyError { word, cause })?;
         }
-        let fail = |cause| DependencyError {
-            word: words + 1,
-            cause,
-        };
-        reader.end().map_err(fail)
+        word += 1;
+        reader
+            .end()
+            .map_err(|cause| DependencyError { word, cause })
     }
 }
 
