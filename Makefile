@@ -1,6 +1,6 @@
 # gentoo-updater: what can be done with this checkout. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint build audit clean
+.PHONY: help demo test test-long lint bench build audit clean
 
 # embedded: one process, no broker. rabbitmq: a private broker and five workers.
 BUS ?= embedded
@@ -23,6 +23,9 @@ lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is instal
 	@if command -v shellcheck >/dev/null; then \
 	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run tests/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
+
+bench: ## Measure the readers of Portage's texts against their limits and against Portage's own
+	cargo bench --locked -p gentoo-updater-portage --bench speed
 
 build: ## Compile all programs for use, into target/release
 	cargo build --locked --release --workspace --bins

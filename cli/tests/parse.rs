@@ -186,7 +186,7 @@ fn bytes_that_are_not_utf8_are_named_and_refused_only_within_the_list() {
         "{stderr}"
     );
     for command in ["index", "depend"] {
-        let (code, stdout, stderr) = run_with_stdin(&[command, "-"], b"a\n\xe9\n");
+        let (code, stdout, stderr) = run_with_stdin(&[command, "-"], b"A: b\nC: \xe9\n\n");
         assert_eq!((code, stdout.as_str()), (1, ""));
         assert!(stderr.contains("line 2"), "{stderr}");
     }
@@ -212,7 +212,11 @@ fn an_index_is_a_table_or_json() {
     assert!(text.starts_with("package  "), "{text}");
     let json = json_of(&["index", &file, "--json"]);
     let packages = json["packages"].as_array().unwrap();
-    assert!(!packages.is_empty());
+    let bound = "dev-libs/libalpha:0/1=";
+    let is_bound = |package: &&Value| package["rdepend"].as_str().unwrap().contains(bound);
+    let libbeta = packages.iter().find(is_bound).unwrap();
+    assert_eq!(libbeta["chost"], "x86_64-pc-linux-gnu");
+    assert_eq!(libbeta["md5"].as_str().unwrap().len(), 32);
     assert!(
         text.ends_with(&format!("\n{} packages\n", packages.len())),
         "{text}"
@@ -257,6 +261,7 @@ fn a_dependency_string_is_a_tree_and_with_flags_what_it_reaches() {
             {"kind": "any_of", "nodes": [{"kind": "atom", "atom": "a/b"}, {"kind": "atom", "atom": "!c/d"}]},
         ],
         "use": ["ssl"],
+        "reduced": "dev-libs/openssl:= || ( a/b !c/d )",
         "packages": ["dev-libs/openssl:=", "a/b"],
         "blockers": ["!c/d"],
     });

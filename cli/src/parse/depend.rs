@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use gentoo_updater_portage::atom::Atom;
-use gentoo_updater_portage::dependency::{self, Dependency, GroupKind, Node};
+use gentoo_updater_portage::dependency::{self, Dependency, Evaluation, GroupKind, Node, Reduced};
 use gentoo_updater_portage::name::UseFlag;
 use gentoo_updater_portage::text::excerpt;
 use serde::Serialize;
@@ -24,6 +24,8 @@ struct DependDocument<'a> {
     /// The flags of `--use` that are enabled; `null` without that option.
     #[serde(rename = "use")]
     flags: Option<&'a BTreeSet<UseFlag>>,
+    /// The string without its conditions, as they are with these flags; `null` without `--use`.
+    reduced: Option<String>,
     /// The packages that the string reaches with these flags, in all branches of `||` and its kin;
     /// `null` without `--use`.
     packages: Option<Vec<&'a Atom>>,
@@ -64,6 +66,10 @@ pub(super) fn depend(options: &DependOptions) -> anyhow::Result<()> {
             dependency: &dependency,
             nodes: dependency.nodes().iter().map(node_document).collect(),
             flags: enabled.as_ref(),
+            reduced: enabled.as_ref().map(|_| {
+                let evaluation = Evaluation::with_flags(&is_enabled);
+                Reduced::text_of(&dependency.reduce(&evaluation))
+            }),
             packages,
             blockers,
         });

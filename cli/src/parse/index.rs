@@ -1,5 +1,6 @@
 //! `parse index`: what a store holds.
 
+use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{RepositoryName, Slot, UseFlag};
 use gentoo_updater_portage::packages_index::{Entry, PackagesIndex};
@@ -33,6 +34,16 @@ struct EntryDocument<'a> {
     /// Below the store.
     path: String,
     size_bytes: u64,
+    md5: Option<&'a HexDigest>,
+    sha1: Option<&'a HexDigest>,
+    chost: Option<&'a str>,
+    eapi: &'a str,
+    /// The dependencies, each as text in which `:=` holds what was bound; empty where there is none.
+    bdepend: &'a str,
+    depend: &'a str,
+    idepend: &'a str,
+    pdepend: &'a str,
+    rdepend: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,14 +71,23 @@ impl<'a> From<&'a Entry> for EntryDocument<'a> {
             },
             path: entry.path_in_store(),
             size_bytes: entry.size,
+            md5: entry.md5.as_ref(),
+            sha1: entry.sha1.as_ref(),
+            chost: entry.chost.as_deref(),
+            eapi: &entry.eapi,
+            bdepend: &entry.bdepend,
+            depend: &entry.depend,
+            idepend: &entry.idepend,
+            pdepend: &entry.pdepend,
+            rdepend: &entry.rdepend,
         }
     }
 }
 
 /// Reads an index `Packages`.
 pub(super) fn index(options: &IndexOptions) -> anyhow::Result<()> {
-    let text = input::text(&options.file)?;
-    let index = PackagesIndex::parse(&text)
+    let bytes = input::bytes(&options.file)?;
+    let index = PackagesIndex::parse(&bytes)
         .map_err(|error| NotUnderstood(format!("{}: {error}", input::name(&options.file))))?;
     let packages: Vec<_> = index.entries.iter().map(EntryDocument::from).collect();
     if options.json {
