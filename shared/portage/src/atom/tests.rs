@@ -1,5 +1,9 @@
-use super::*;
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
+
+use super::*;
+use crate::name::{SlotAndSubslot, UseFlag};
 
 fn atom(text: &str) -> Atom {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
@@ -68,6 +72,8 @@ fn what_pms_forbids_is_refused() {
         "dev-libs/libalpha[-a?]",
         "dev-libs/libalpha[!a]",
         "dev-libs/libalpha[a(*)]",
+        "dev-libs/libalpha[a(+),-a]",
+        "dev-libs/libalpha[a(+)?,b,a(-)]",
         "dev-libs/libalpha[a]b",
         "dev-libs/libalpha[a][b]",
         "dev-libs/libalpha ",
@@ -128,7 +134,7 @@ fn an_operator_compares_as_portage_does() {
 }
 
 #[test]
-fn slot_and_repository_narrow_the_choice_and_use_does_not() {
+fn slot_and_repository_narrow_the_choice_and_unknown_flags_do_not() {
     for (text, slot, repository, expected) in [
         ("dev-libs/a:0", "0/2", None, true),
         ("dev-libs/a:0/2", "0/2", None, true),
@@ -149,6 +155,61 @@ fn slot_and_repository_narrow_the_choice_and_use_does_not() {
     assert!(atom("dev-libs/a:=").is_bound());
     assert!(!atom("dev-libs/a:0/2").is_bound());
     assert!(!atom("dev-libs/a").is_bound());
+}
+
+fn flags(names: &[&str]) -> BTreeSet<UseFlag> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+#[test]
+fn use_dependencies_ask_for_the_state_that_the_dependant_gives_them() {
+    // The package knows a (enabled) and b (disabled), and no x. The dependant has a and x enabled.
+    let (known, enabled) = (flags(&["a", "b"]), flags(&["a"]));
+    let parent = flags(&["a", "x"]);
+    for (text, without_parent, with_parent, evaluated) in [
+        ("c/p[a]", true, true, "c/p[a]"),
+        ("c/p[-a]", false, false, "c/p[-a]"),
+        ("c/p[b]", false, false, "c/p[b]"),
+        ("c/p[a,-b]", true, true, "c/p[a,-b]"),
+        ("c/p[a?]", true, true, "c/p[a]"),
+        ("c/p[b?]", true, true, "c/p"),
+        ("c/p[!b?]", true, true, "c/p[-b]"),
+        ("c/p[!a?]", true, true, "c/p"),
+        ("c/p[a=,b=]", true, true, "c/p[a,-b]"),
+        ("c/p[!a=]", true, false, "c/p[-a]"),
+        ("c/p[!b=]", true, false, "c/p[b]"),
+        ("c/p[x]", false, false, "c/p[x]"),
+        ("c/p[-x]", false, false, "c/p[-x]"),
+        ("c/p[x(+)]", true, true, "c/p[x(+)]"),
+        ("c/p[x(-)]", false, false, "c/p[x(-)]"),
+        ("c/p[-x(-)]", true, true, "c/p[-x(-)]"),
+        ("c/p[x?]", false, false, "c/p[x]"),
+        ("c/p[!x?]", false, false, "c/p"),
+        ("c/p[x(-)?]", true, false, "c/p[x(-)]"),
+        ("c/p[x(+)=]", true, true, "c/p[x(+)]"),
+        ("c/p:0=::r[!x(+)=]", true, false, "c/p:0=::r[-x(+)]"),
+    ] {
+        let atom = atom(text);
+        let (cpv, slot) = ("c/p-1".parse().unwrap(), SlotAndSubslot::zero());
+        let package = PackageUse {
+            known: &known,
+            enabled: &enabled,
+        };
+        let candidate = Candidate {
+            cpv: &cpv,
+            slot: &slot,
+            repository: None,
+            build_id: None,
+            use_flags: Some(package),
+        };
+        let parent_has = |flag: &UseFlag| parent.contains(flag);
+        assert_eq!(atom.matches(&candidate), without_parent, "{text}");
+        let for_parent = atom.matches_for(&candidate, parent_has);
+        assert_eq!(for_parent, with_parent, "{text}");
+        let violated = atom.violated_by(&package, parent_has);
+        assert_eq!(violated.is_empty(), with_parent, "{text}");
+        assert_eq!(atom.evaluated(parent_has).to_string(), evaluated, "{text}");
+    }
 }
 
 #[test]

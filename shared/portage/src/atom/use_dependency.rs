@@ -9,7 +9,7 @@ use crate::name::{NameError, UseFlag};
 #[derive(Debug, Clone, Copy)]
 pub struct PackageUse<'a> {
     /// The flags that can be asked for: IUSE without the defaults, and what profiles add to it
-    /// (IUSE_EFFECTIVE, PMS 11.1.1).
+    /// (IUSE_REFERENCEABLE, PMS 11.1.1).
     pub known: &'a BTreeSet<UseFlag>,
     /// The flags that are enabled. One that is not known counts for nothing.
     pub enabled: &'a BTreeSet<UseFlag>,

@@ -39,7 +39,7 @@ pub use required_use::UnknownFlag;
 pub type Dependency = Tree<Atom>;
 /// The value of REQUIRED_USE (PMS 7.3.4).
 pub type RequiredUse = Tree<FlagState>;
-/// The value of LICENSE (PMS 7.2).
+/// The value of LICENSE (PMS 7.3).
 pub type License = Tree<LicenseName>;
 /// The value of RESTRICT (PMS 7.3.6) or PROPERTIES (PMS 7.3.5).
 pub type Restrict = Tree<RestrictToken>;

@@ -1,5 +1,11 @@
-use super::*;
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
+
+use super::*;
+use crate::atom::{Candidate, PackageUse};
+use crate::cpv::Cpv;
+use crate::name::SlotAndSubslot;
 
 fn reached(text: &str, enabled: &[&str]) -> String {
     let dependency: Dependency = text.parse().unwrap();
@@ -76,6 +82,117 @@ fn a_megabyte_of_brackets_is_a_clear_error() {
         ") ".repeat(MAXIMUM_DEPTH)
     );
     assert_eq!(reached(&deepest, &[]), "a/a");
+}
+
+#[test]
+fn what_is_empty_after_its_conditions_counts_as_the_eapi_says() {
+    let dependency: Dependency = "|| ( a? ( x/x ) ) || ( y/y || ( b? ( z/z ) ) )"
+        .parse()
+        .unwrap();
+    for (eapi, expected) in [
+        ("6", "y/y"),
+        ("7", "|| ( ) || ( y/y ( || ( ) ) )"),
+        ("a-new-one", "|| ( ) || ( y/y ( || ( ) ) )"),
+    ] {
+        let reduced = dependency.reduce(&Evaluation {
+            empty_any_of: EmptyAnyOf::of_eapi(eapi),
+            ..Evaluation::with_flags(&|_| false)
+        });
+        assert_eq!(Reduced::text_of(&reduced), expected, "EAPI {eapi}");
+        let is_satisfied = |part: &Reduced<Atom>| part.is_satisfied(&|_| true);
+        assert_eq!(reduced.iter().all(is_satisfied), eapi == "6");
+    }
+}
+
+#[test]
+fn packages_satisfy_a_string_or_the_missing_part_is_named() {
+    let text = "a/a || ( b/b ( c/c d/d ) ) ssl? ( e/e[x?] ) !!<f/f-2 !g/g";
+    let dependency: Dependency = text.parse().unwrap();
+    let (known, none) = (BTreeSet::from(["x".parse().unwrap()]), BTreeSet::new());
+    let slot = SlotAndSubslot::zero();
+    for (installed, satisfied, missing) in [
+        (
+            "a/a-1 b/b-1 e/e-1 f/f-2",
+            "a/a b/b !!<f/f-2 !g/g",
+            "e/e[x?]",
+        ),
+        (
+            "a/a-1 c/c-1 g/g-1",
+            "a/a !!<f/f-2",
+            "|| ( b/b ( c/c d/d ) ) e/e[x?] !g/g",
+        ),
+        (
+            "c/c-1 d/d-1 b/b-3 f/f-1",
+            "b/b c/c d/d !g/g",
+            "a/a e/e[x?] !!<f/f-2",
+        ),
+    ] {
+        let cpvs: Vec<Cpv> = installed
+            .split(' ')
+            .map(|cpv| cpv.parse().unwrap())
+            .collect();
+        let packages: Vec<Candidate<'_>> = cpvs
+            .iter()
+            .map(|cpv| Candidate {
+                cpv,
+                slot: &slot,
+                repository: None,
+                build_id: None,
+                use_flags: Some(PackageUse {
+                    known: &known,
+                    enabled: &none,
+                }),
+            })
+            .collect();
+        let all = |_: &UseFlag| true;
+        let found = dependency.satisfaction(&packages, &Evaluation::with_flags(&all));
+        assert_eq!(joined(&found.satisfied), satisfied, "{installed}");
+        assert_eq!(joined(&found.missing), missing, "{installed}");
+        assert!(!found.is_complete());
+        // Without the flag, the dependant does not want e/e.
+        let found = dependency.satisfaction(&packages, &Evaluation::with_flags(&|_| false));
+        let missing = missing.replace("e/e[x?]", "").replace("  ", " ");
+        assert_eq!(joined(&found.missing), missing.trim(), "{installed}");
+
+        let reached: Vec<&Cpv> = dependency
+            .reached(&packages, all)
+            .iter()
+            .map(|p| p.cpv)
+            .collect();
+        let blocked: Vec<&Cpv> = dependency
+            .blocked(&packages, all)
+            .iter()
+            .map(|p| p.cpv)
+            .collect();
+        let expected = |names: &[&str]| {
+            let is_one = |cpv: &&Cpv| names.contains(&cpv.category().as_str());
+            cpvs.iter().filter(is_one).collect::<Vec<_>>()
+        };
+        assert_eq!(reached, expected(&["a", "b", "c", "d"]), "{installed}");
+        let is_blocked = |cpv: &&Cpv| ["f/f-1", "g/g-1"].contains(&cpv.to_string().as_str());
+        assert_eq!(blocked, cpvs.iter().filter(is_blocked).collect::<Vec<_>>());
+    }
+}
+
+fn joined<T: ToString>(parts: &[T]) -> String {
+    parts.iter().map(T::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn an_unknown_flag_makes_required_use_an_error() {
+    let required: RequiredUse = "a? ( !b ) ?? ( b c )".parse().unwrap();
+    let unsatisfied = |enabled: &[&str], known: &[&str]| {
+        let enabled = |flag: &UseFlag| enabled.contains(&flag.as_str());
+        let evaluation = Evaluation::with_flags(&enabled);
+        let found = required.unsatisfied(&evaluation, |flag| known.contains(&flag.as_str()));
+        found.map(|parts| joined(&parts))
+    };
+    let all = ["a", "b", "c"];
+    assert_eq!(unsatisfied(&["a"], &all).unwrap(), "");
+    assert_eq!(unsatisfied(&["a", "b"], &all).unwrap(), "a? ( !b )");
+    assert_eq!(unsatisfied(&["b", "c"], &all).unwrap(), "?? ( b c )");
+    let error = unsatisfied(&[], &["a", "b"]).unwrap_err();
+    assert_eq!(error.to_string(), "the USE flag c is not in IUSE");
 }
 
 fn trees() -> impl Strategy<Value = String> {
