@@ -14,6 +14,8 @@ pub mod command;
 pub mod cpv;
 pub mod depclean;
 pub mod dependency;
+pub mod envvar;
+pub mod md5_cache;
 pub mod name;
 pub mod outcome;
 pub mod packages_index;

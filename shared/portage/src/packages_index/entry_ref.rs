@@ -27,6 +27,20 @@ pub enum DependencyKind {
     Install,
 }
 
+impl DependencyKind {
+    /// The variable's name.
+    #[must_use]
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Build => "BDEPEND",
+            Self::Target => "DEPEND",
+            Self::Runtime => "RDEPEND",
+            Self::Post => "PDEPEND",
+            Self::Install => "IDEPEND",
+        }
+    }
+}
+
 /// One binary package of the store, borrowed from the text of the index.
 ///
 /// Checked at once: that each variable is there at most once, that CPV and SIZE are there, and the
