@@ -58,6 +58,10 @@ step 'Clippy, warnings denied'
 cargo clippy --locked --workspace --all-targets -- -D warnings
 done_with 'lints (clippy)'
 
+step 'Documentation of shared/portage, warnings denied'
+RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps -p gentoo-updater-portage
+done_with 'documentation (rustdoc)'
+
 counted 'unit and integration tests' --workspace --exclude gentoo-updater-tests
 
 # The end-to-end tests start these.
