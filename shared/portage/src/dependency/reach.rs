@@ -1,6 +1,6 @@
 //! Which packages a dependency string speaks of, and what of it they satisfy.
 
-use super::{Dependency, Evaluation, GroupKind, Node, Reduced, Tree};
+use super::{Dependency, EmptyAnyOf, Evaluation, GroupKind, Node, Reduced, Tree};
 use crate::atom::{Atom, Candidate};
 use crate::name::UseFlag;
 
@@ -123,6 +123,8 @@ fn matching<'p, 'c>(
 }
 
 /// Notes what holds and what does not in `nodes`: how many count, and how many of them hold.
+///
+/// A group of which nothing counts does not count itself, as in [`Tree::reduce`].
 fn visit_all<'a>(
     nodes: &'a [Node<Atom>],
     evaluation: &Evaluation<'_>,
@@ -131,22 +133,24 @@ fn visit_all<'a>(
 ) -> (usize, usize) {
     let (mut holding, mut total) = (0, 0);
     for node in nodes {
-        let (satisfied_before, missing_before) = (found.satisfied.len(), found.missing.len());
         let node_holds = match node {
             Node::Leaf(atom) => {
-                if holds(atom) {
+                let atom_holds = holds(atom);
+                if atom_holds {
                     found.satisfied.push(atom);
                 } else {
                     found.missing.push(node);
                 }
-                found.missing.len() == missing_before
+                Some(atom_holds)
             }
-            Node::Group(kind, _) if !evaluation.is_active(kind) => continue,
+            Node::Group(kind, _) if !evaluation.is_active(kind) => None,
             Node::Group(GroupKind::AnyOf, nodes) => {
+                let (satisfied_before, missing_before) =
+                    (found.satisfied.len(), found.missing.len());
                 let any = visit_any(nodes, evaluation, holds, found);
                 // One alternative is enough: what the others lack is not missing.
                 found.missing.truncate(missing_before);
-                if !any {
+                if any == Some(false) {
                     found.satisfied.truncate(satisfied_before);
                     found.missing.push(node);
                 }
@@ -154,22 +158,23 @@ fn visit_all<'a>(
             }
             Node::Group(kind, nodes) => {
                 let (holding, total) = visit_all(nodes, evaluation, holds, found);
-                evaluation.group_holds(kind, holding, total)
+                (total > 0).then(|| evaluation.group_holds(kind, holding, total))
             }
         };
-        total += 1;
-        holding += usize::from(node_holds);
+        total += usize::from(node_holds.is_some());
+        holding += usize::from(node_holds == Some(true));
     }
     (holding, total)
 }
 
-/// Whether one of `nodes` holds; the atoms of those that do not are not noted as satisfied.
+/// Whether one of `nodes` holds, if they count; the atoms of those that do not hold are not noted
+/// as satisfied.
 fn visit_any<'a>(
     nodes: &'a [Node<Atom>],
     evaluation: &Evaluation<'_>,
     holds: &impl Fn(&Atom) -> bool,
     found: &mut Satisfaction<'a>,
-) -> bool {
+) -> Option<bool> {
     let (mut holding, mut total) = (0, 0);
     for node in nodes {
         let satisfied_before = found.satisfied.len();
@@ -181,7 +186,8 @@ fn visit_any<'a>(
         holding += node_holding;
         total += node_total;
     }
-    evaluation.group_holds(&GroupKind::AnyOf, holding, total)
+    let counts = total > 0 || evaluation.empty_any_of == EmptyAnyOf::Unsatisfied;
+    counts.then_some(holding > 0)
 }
 
 impl<L> Reduced<L> {

@@ -218,6 +218,36 @@ proptest! {
     }
 
     #[test]
+    fn a_string_is_satisfied_when_it_is_so_reduced(
+        text in trees(),
+        flags in prop::collection::btree_set(prop::sample::select(vec!["a", "b", "x"]), 0..3),
+        installed in prop::collection::btree_set(
+            prop::sample::select(vec!["a/a-1", "b/b-1", "c/c-1", "d/d-1"]), 0..4,
+        ),
+        eapi in prop::sample::select(vec!["6", "8"]),
+    ) {
+        let dependency: Dependency = text.parse().unwrap();
+        let cpvs: Vec<Cpv> = installed.iter().map(|cpv| cpv.parse().unwrap()).collect();
+        let slot: SlotAndSubslot = "0/2".parse().unwrap();
+        let packages: Vec<Candidate<'_>> = cpvs
+            .iter()
+            .map(|cpv| Candidate { cpv, slot: &slot, repository: None, build_id: None, use_flags: None })
+            .collect();
+        let enabled = |flag: &UseFlag| flags.contains(flag.as_str());
+        let evaluation = Evaluation {
+            empty_any_of: EmptyAnyOf::of_eapi(eapi),
+            ..Evaluation::with_flags(&enabled)
+        };
+        let holds = |atom: &Atom| {
+            packages.iter().any(|package| atom.matches(package)) != atom.blocker().is_some()
+        };
+        let found = dependency.satisfaction(&packages, &evaluation);
+        let reduced = dependency.reduce(&evaluation);
+        prop_assert_eq!(found.is_complete(), reduced.iter().all(|part| part.is_satisfied(&holds)));
+        prop_assert!(found.satisfied.iter().all(|atom| holds(atom)));
+    }
+
+    #[test]
     fn no_text_panics(text in "([()|?!a-b/ ]|\\|\\| |\\( ){0,40}") {
         let _ = text.parse::<Dependency>();
     }
