@@ -122,6 +122,7 @@ pub mod command;
 pub mod cpv;
 pub mod depclean;
 pub mod dependency;
+pub mod emerge_log;
 pub mod envvar;
 pub mod md5_cache;
 pub mod name;
