@@ -6,16 +6,32 @@
 use std::cmp::Ordering;
 
 /// Compares two versions: PMS 3.3, algorithms 3.1 to 3.7.
+///
+/// Most versions that are compared begin alike, so the parts that are the same text on both sides
+/// are passed over: the comparison begins at the last separator before the first difference.
 pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
-    if left == right {
+    let same = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    if same == left.len() && same == right.len() {
         return Ordering::Equal;
     }
-    let (mut left, mut right) = (Reader(left), Reader(right));
-    compare_integers(left.digits(), right.digits())
-        .then_with(|| compare_further_numbers(&mut left, &mut right))
+    let is_separator = |byte: &u8| matches!(byte, b'.' | b'_' | b'-');
+    let separator = left[..same].iter().rposition(is_separator);
+    let start = separator.unwrap_or(0);
+    let (mut left, mut right) = (Reader(&left[start..]), Reader(&right[start..]));
+    let ordering = match separator.and(left.0.first()) {
+        Some(b'-') => Ordering::Equal,
+        Some(b'_') => compare_suffixes(&mut left, &mut right),
+        Some(_) => compare_after_first_number(&mut left, &mut right),
+        None => compare_integers(left.digits(), right.digits())
+            .then_with(|| compare_after_first_number(&mut left, &mut right)),
+    };
+    ordering.then_with(|| compare_integers(left.revision(), right.revision()))
+}
+
+fn compare_after_first_number(left: &mut Reader<'_>, right: &mut Reader<'_>) -> Ordering {
+    compare_further_numbers(left, right)
         .then_with(|| left.letter().cmp(&right.letter()))
-        .then_with(|| compare_suffixes(&mut left, &mut right))
-        .then_with(|| compare_integers(left.revision(), right.revision()))
+        .then_with(|| compare_suffixes(left, right))
 }
 
 /// What is left to read of one version.
