@@ -127,7 +127,8 @@ fn check_completeness(document: &Document) -> Result<(), Failure> {
 /// The guest's variables name a platform: `-march=native` names another machine on every machine.
 fn check_platform(document: &Document) -> Result<(), Failure> {
     // Platforms are not compared here, so it is no matter which toolchain it is.
-    match Platform::from_variables(&document.settings, BTreeSet::new()) {
+    let value_of = |name| document.settings.get(name).map(String::as_str);
+    match Platform::from_variables(value_of, BTreeSet::new()) {
         Ok(_) => Ok(()),
         Err(error @ PlatformError::Native { .. }) => {
             Err(permanent("NativeCompilerFlags", error.to_string()))

@@ -29,7 +29,7 @@ fn keys() -> impl Strategy<Value = BuildKey> {
         one_of(&["gentoo", "local"]),
         one_of(&["0", "1"]),
         map_of(&["ssl", "doc", "binding"], any::<bool>()),
-        map_of(&["c/d", "c/d:0", "c/e:0"], one_of(&["0", "0/1"])),
+        map_of(&["c/d", "c/d:0", "c/e:0"], one_of(&["0", "0/1", "none"])),
         prop::option::of(one_of(&["0", "1"])),
     )
         .prop_map(
@@ -290,13 +290,24 @@ fn a_library_that_a_flag_switches_off_does_not_part_two_guests() {
 }
 
 fn platform(cflags: &str) -> Platform {
-    let variables = [
-        ("CHOST", "x86_64-pc-linux-gnu"),
-        ("ARCH", "amd64"),
-        ("CFLAGS", cflags),
-    ];
-    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Platform::from_variables(&variables.into(), BTreeSet::new()).unwrap()
+    let value_of = |name| match name {
+        "CHOST" => Some("x86_64-pc-linux-gnu"),
+        "ARCH" => Some("amd64"),
+        "CFLAGS" => Some(cflags),
+        _ => None,
+    };
+    Platform::from_variables(value_of, BTreeSet::new()).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn platforms_differ_in_words_exactly_when_they_differ(
+        left in "((-a|-b|\\(none\\)) ?){0,4}",
+        right in "((-a|-b|\\(none\\)) ?){0,4}",
+    ) {
+        let (left, right) = (platform(&left), platform(&right));
+        prop_assert_eq!(left.difference(&right).is_empty(), left == right);
+    }
 }
 
 #[test]

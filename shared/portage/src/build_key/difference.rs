@@ -5,10 +5,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{BuildKey, HexDigest, Platform};
+use super::{BuildKey, Platform};
 
-/// What a side is said to have that has nothing.
-const NONE: &str = "none";
+/// What a side is said to have that has nothing. No slot and no digest can be called so.
+const NONE: &str = "(none)";
 
 /// One thing in which two keys or platforms differ.
 ///
@@ -17,9 +17,9 @@ const NONE: &str = "none";
 pub struct Difference {
     /// What differs: `USE`, `CFLAGS`, `bound to dev-libs/libalpha:0` …
     pub what: String,
-    /// What the left side has; `none` where it has nothing.
+    /// What the left side has; `(none)` where it has nothing.
     pub left: String,
-    /// What the right side has; never the same words as `left`.
+    /// What the right side has.
     pub right: String,
 }
 
@@ -38,17 +38,32 @@ impl fmt::Display for Difference {
 pub(super) struct Differences(pub(super) Vec<Difference>);
 
 impl Differences {
-    pub(super) fn compare(
+    pub(super) fn compare<T: PartialEq + fmt::Display + ?Sized>(
         &mut self,
         what: impl Into<String>,
-        left: impl fmt::Display,
-        right: impl fmt::Display,
+        left: &T,
+        right: &T,
     ) {
-        let (left, right) = (left.to_string(), right.to_string());
         if left != right {
-            let what = what.into();
-            self.0.push(Difference { what, left, right });
+            self.add(what, left.to_string(), right.to_string());
         }
+    }
+
+    fn compare_options<T: PartialEq + fmt::Display>(
+        &mut self,
+        what: impl Into<String>,
+        left: Option<&T>,
+        right: Option<&T>,
+    ) {
+        if left != right {
+            let text = |side: Option<&T>| side.map_or_else(|| NONE.to_owned(), ToString::to_string);
+            self.add(what, text(left), text(right));
+        }
+    }
+
+    fn add(&mut self, what: impl Into<String>, left: String, right: String) {
+        let what = what.into();
+        self.0.push(Difference { what, left, right });
     }
 
     /// Compares two lists of words whose order matters. Only the words that differ are named: those
@@ -61,14 +76,14 @@ impl Differences {
         let (left_only, left_common) = part(left, right);
         let (right_only, right_common) = part(right, left);
         if left_common == right_common {
-            self.compare(what, join(&left_only), join(&right_only));
+            self.add(what, join(&left_only), join(&right_only));
             return;
         }
         let start = common(left.iter(), right.iter());
         let (left, right) = (&left[start..], &right[start..]);
         let end = common(left.iter().rev(), right.iter().rev());
         let [left, right] = [left, right].map(|words| &words[..words.len() - end]);
-        self.compare(what, join(left), join(right));
+        self.add(what, join(left), join(right));
     }
 }
 
@@ -116,12 +131,10 @@ impl BuildKey {
             &self.ebuild_digest,
             &other.ebuild_digest,
         );
-        let environment =
-            |key: &Self| text_or_none(key.environment_digest.as_ref().map(HexDigest::as_str));
-        found.compare(
+        found.compare_options(
             "package.env and patches",
-            environment(self),
-            environment(other),
+            self.environment_digest.as_ref(),
+            other.environment_digest.as_ref(),
         );
         for flag in union(&self.use_flags, &other.use_flags) {
             let state = |key: &Self| match key.use_flags.get(flag) {
@@ -129,18 +142,17 @@ impl BuildKey {
                 Some(false) => format!("-{flag}"),
                 None => format!("without {flag}"),
             };
-            found.compare("USE", state(self), state(other));
+            found.compare("USE", &state(self), &state(other));
         }
         for target in union(&self.bindings, &other.bindings) {
-            let state = |key: &Self| text_or_none(key.bindings.get(target));
-            found.compare(format!("bound to {target}"), state(self), state(other));
+            found.compare_options(
+                format!("bound to {target}"),
+                self.bindings.get(target),
+                other.bindings.get(target),
+            );
         }
         found.0
     }
-}
-
-fn text_or_none(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
 }
 
 /// The keys of both maps, sorted, each once.
@@ -237,8 +249,9 @@ mod tests {
                 "-O2 -pipe -march=x86-64-v3",
                 Some("CFLAGS -march=znver2 against -march=x86-64-v3"),
             ),
-            ("-O2 -pipe", "-O2", Some("CFLAGS -pipe against none")),
-            ("-a -a -b", "-a -b", Some("CFLAGS -a against none")),
+            ("-O2 -pipe", "-O2", Some("CFLAGS -pipe against (none)")),
+            ("(none)", "-x", Some("CFLAGS (none) against -x")),
+            ("-a -a -b", "-a -b", Some("CFLAGS -a against (none)")),
             // The last of contradicting flags counts, so the order is a difference of its own.
             (
                 "-pipe -O2 -O3 -g",

@@ -167,11 +167,11 @@ mod tests {
             ),
             vary(
                 |key| key.bindings.clear(),
-                "bound to dev-libs/libalpha:0 0/2 against none",
+                "bound to dev-libs/libalpha:0 0/2 against (none)",
             ),
             vary(
                 |key| key.environment_digest = Some("1".repeat(32).parse().unwrap()),
-                "package.env and patches none against 11111111111111111111111111111111",
+                "package.env and patches (none) against 11111111111111111111111111111111",
             ),
         ]
     }

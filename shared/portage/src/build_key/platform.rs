@@ -1,6 +1,6 @@
 //! The platform: what decides, beside the build key, whether one binary serves two guests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -147,17 +147,32 @@ pub enum PlatformError {
 }
 
 impl Platform {
-    /// The platform that the variables of `portageq envvar -v` name. LDFLAGS and its kin may be
-    /// missing; they are empty then.
+    /// The variables that name it, to ask a machine for.
+    pub const VARIABLES: [&str; 5] = ["ARCH", "CFLAGS", "CHOST", "CXXFLAGS", "LDFLAGS"];
+
+    /// The platform that the values of its [`VARIABLES`](Self::VARIABLES) name. CHOST and ARCH must
+    /// be there; flags that are missing are no flags.
+    ///
+    /// ```
+    /// use gentoo_updater_portage::build_key::Platform;
+    /// use gentoo_updater_portage::envvar::Settings;
+    ///
+    /// let stdout = "ARCH=\"amd64\"\nCFLAGS=\"-O2 -pipe\"\nCHOST=\"x86_64-pc-linux-gnu\"\n\
+    ///               CXXFLAGS=\"-O2\"\nLDFLAGS=\"\"\n";
+    /// let settings = Settings::parse(stdout, 0, &Platform::VARIABLES)?;
+    /// let platform = Platform::from_variables(|name| settings.get(name), [].into())?;
+    /// assert_eq!(platform.cflags.words(), ["-O2", "-pipe"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// See [`PlatformError`].
-    pub fn from_variables(
-        variables: &BTreeMap<String, String>,
+    pub fn from_variables<'a>(
+        value_of: impl Fn(&'static str) -> Option<&'a str>,
         toolchain: BTreeSet<Cpv>,
     ) -> Result<Self, PlatformError> {
-        let get = |name| variables.get(name).map_or("", |value| value.trim());
+        let get = |name| value_of(name).unwrap_or_default().trim();
         let needed = |name| match get(name) {
             "" => Err(PlatformError::Missing(name)),
             value => Ok(value),
@@ -207,6 +222,8 @@ impl Platform {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn variables() -> BTreeMap<String, String> {
@@ -220,6 +237,10 @@ mod tests {
         .into()
     }
 
+    fn read(variables: &BTreeMap<String, String>) -> Result<Platform, PlatformError> {
+        Platform::from_variables(|name| variables.get(name).map(String::as_str), [].into())
+    }
+
     fn toolchain(names: &[&str]) -> BTreeSet<Cpv> {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
@@ -229,7 +250,10 @@ mod tests {
         for (name, value) in change {
             variables.insert((*name).to_owned(), (*value).to_owned());
         }
-        Platform::from_variables(&variables, toolchain(packages)).unwrap()
+        Platform {
+            toolchain: toolchain(packages),
+            ..read(&variables).unwrap()
+        }
     }
 
     #[test]
@@ -259,11 +283,11 @@ mod tests {
             ),
             (
                 platform(&[("CXXFLAGS", "-O2 -g")], &gcc),
-                "CXXFLAGS none against -g",
+                "CXXFLAGS (none) against -g",
             ),
             (
                 platform(&[("LDFLAGS", "-Wl,-O1")], &gcc),
-                "LDFLAGS none against -Wl,-O1",
+                "LDFLAGS (none) against -Wl,-O1",
             ),
             (
                 platform(&[], &["sys-devel/gcc-14.1.0", "sys-libs/glibc-2.39"]),
@@ -300,12 +324,12 @@ mod tests {
         ] {
             let mut variables = variables();
             variables.insert(name.to_owned(), value.to_owned());
-            let error = Platform::from_variables(&variables, BTreeSet::new()).unwrap_err();
+            let error = read(&variables).unwrap_err();
             assert!(error.to_string().contains(words), "{error}");
         }
         let mut variables = variables();
         variables.remove("CHOST");
-        let error = Platform::from_variables(&variables, BTreeSet::new()).unwrap_err();
+        let error = read(&variables).unwrap_err();
         assert_eq!(error, PlatformError::Missing("CHOST"));
     }
 
