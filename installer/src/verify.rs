@@ -58,7 +58,7 @@ pub(crate) fn still_pending(plan: &Plan, status: i32, held: &[HeldBack]) -> Vec<
     let told = plan.notices.iter().filter_map(|notice| {
         let kind = match notice.kind {
             NoticeKind::NewsUnread => FindingKind::NewsUnread,
-            NoticeKind::SkippedUpdates => FindingKind::UpdateSkipped,
+            NoticeKind::SkippedUpdates { .. } => FindingKind::UpdateSkipped,
             NoticeKind::RepositoryMissing | NoticeKind::ProfileBroken | NoticeKind::Crash => {
                 FindingKind::StillPending
             }

@@ -11,7 +11,7 @@ use gentoo_updater_fleet::message::{
 use gentoo_updater_portage::atom::{Atom, Candidate, SlotDependency};
 use gentoo_updater_portage::build_key::{BuildKey, Platform, PlatformError};
 use gentoo_updater_portage::cpv::Cpv;
-use gentoo_updater_portage::name::{SlotAndSubslot, UseFlag};
+use gentoo_updater_portage::name::{RepositoryName, SlotAndSubslot, UseFlag};
 use gentoo_updater_portage::plan::{self, Notice, NoticeKind, Row, RowKind};
 
 use crate::document::{Document, FORMAT, Installed, Metadata};
@@ -202,17 +202,17 @@ fn judge(notice: &Notice, installed: &[InstalledPackage]) -> Result<Option<Findi
         NoticeKind::WorldAtomWithoutEbuild { atoms } => world_atoms(atoms, installed),
         NoticeKind::RepositoryMissing => Err(permanent("RepositoryMissing", text)),
         NoticeKind::ProfileBroken => Err(permanent("ProfileBroken", text)),
-        NoticeKind::Masked => Err(permanent("Masked", text)),
-        NoticeKind::NoEbuild => Err(permanent("NoEbuild", text)),
-        NoticeKind::Autounmask => Err(permanent("ConfigurationChangeNeeded", text)),
-        NoticeKind::SlotConflict => Err(permanent("SlotConflict", text)),
-        NoticeKind::Circular => Err(permanent("CircularDependencies", text)),
-        NoticeKind::RequiredUse => Err(permanent("RequiredUseUnsatisfied", text)),
-        NoticeKind::Blocked => Err(permanent("Blocked", text)),
+        NoticeKind::Masked { .. } => Err(permanent("Masked", text)),
+        NoticeKind::NoEbuild { .. } => Err(permanent("NoEbuild", text)),
+        NoticeKind::Autounmask { .. } => Err(permanent("ConfigurationChangeNeeded", text)),
+        NoticeKind::SlotConflict { .. } => Err(permanent("SlotConflict", text)),
+        NoticeKind::Circular { .. } => Err(permanent("CircularDependencies", text)),
+        NoticeKind::RequiredUse { .. } => Err(permanent("RequiredUseUnsatisfied", text)),
+        NoticeKind::Blocked { .. } => Err(permanent("Blocked", text)),
         NoticeKind::NewsUnread => finding(FindingKind::NewsUnread),
-        NoticeKind::SkippedUpdates => finding(FindingKind::UpdateSkipped),
-        NoticeKind::InstalledMasked => finding(FindingKind::InstalledMasked),
-        NoticeKind::MissingDependency | NoticeKind::MissingBinary => {
+        NoticeKind::SkippedUpdates { .. } => finding(FindingKind::UpdateSkipped),
+        NoticeKind::InstalledMasked { .. } => finding(FindingKind::InstalledMasked),
+        NoticeKind::MissingDependency | NoticeKind::MissingBinary { .. } => {
             Err(permanent("DependencyMissing", text))
         }
         NoticeKind::Crash => Err(permanent("PortageBroken", text)),
@@ -271,10 +271,10 @@ fn updates(
     rows: &[Row],
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Update>, Failure> {
-    let mut planned: Vec<(&Row, &Metadata)> = Vec::new();
+    let mut planned: Vec<Planned<'_>> = Vec::new();
     for row in rows {
         match row.kind {
-            RowKind::Ebuild => planned.push((row, metadata_of(document, row)?)),
+            RowKind::Ebuild => planned.push(Planned::of(row, document)?),
             RowKind::NoMerge => {}
             RowKind::Uninstall => findings.push(Finding {
                 kind: FindingKind::Other,
@@ -288,7 +288,8 @@ fn updates(
     }
     let present = after_the_update(document, &planned);
     let mut updates = Vec::new();
-    for (row, metadata) in &planned {
+    for planned in &planned {
+        let Planned { row, metadata, .. } = planned;
         let needs = needs_of(&row.cpv, metadata, &present)?;
         // The plan shows what it was made with; hidden flags are known to Portage's API alone.
         let flag_state = |flag: &UseFlag| {
@@ -298,13 +299,8 @@ fn updates(
         };
         let key = BuildKey {
             cpv: row.cpv.clone(),
-            slot: row.slot.clone(),
-            repository: row.repository.clone().ok_or_else(|| {
-                permanent(
-                    "PlanNotUnderstood",
-                    format!("{} names no repository", row.cpv),
-                )
-            })?,
+            slot: planned.slot.clone(),
+            repository: planned.repository.clone(),
             ebuild_digest: metadata.ebuild_digest.clone(),
             use_flags: metadata.iuse.iter().map(flag_state).collect(),
             bindings: needs.bindings,
@@ -326,35 +322,49 @@ fn updates(
     Ok(updates)
 }
 
-fn metadata_of<'a>(document: &'a Document, row: &Row) -> Result<&'a Metadata, Failure> {
-    let repository = row
-        .repository
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let name = format!("{}::{repository}", row.cpv);
-    document.metadata.get(&name).ok_or_else(|| {
-        permanent(
-            "MetadataMissing",
-            format!("the guest knows no metadata of {name}"),
-        )
-    })
+/// A row of the plan, with all that a build key needs.
+struct Planned<'a> {
+    row: &'a Row,
+    slot: &'a SlotAndSubslot,
+    repository: &'a RepositoryName,
+    metadata: &'a Metadata,
+}
+
+impl<'a> Planned<'a> {
+    fn of(row: &'a Row, document: &'a Document) -> Result<Self, Failure> {
+        let (Some(slot), Some(repository)) = (&row.slot, &row.repository) else {
+            let message = format!(
+                "the plan does not say of which slot or repository {} is: Portage says so since \
+                 2.2.16, unless it runs with --quiet-repo-display or does not know the repository",
+                row.cpv
+            );
+            return Err(permanent("PlanNotUnderstood", message));
+        };
+        let name = format!("{}::{repository}", row.cpv);
+        let metadata = document.metadata.get(&name).ok_or_else(|| {
+            let message = format!("the guest knows no metadata of {name}");
+            permanent("MetadataMissing", message)
+        })?;
+        Ok(Self {
+            row,
+            slot,
+            repository,
+            metadata,
+        })
+    }
 }
 
 /// The packages that the guest will have: what is planned, and what is installed and not
 /// replaced by it.
-fn after_the_update<'a>(
-    document: &'a Document,
-    planned: &[(&'a Row, &'a Metadata)],
-) -> Vec<Present<'a>> {
+fn after_the_update<'a>(document: &'a Document, planned: &[Planned<'a>]) -> Vec<Present<'a>> {
     let replaced: BTreeSet<_> = planned
         .iter()
-        .map(|(row, _)| (&row.cpv.category_package, &row.slot.slot))
+        .map(|planned| (&planned.row.cpv.category_package, &planned.slot.slot))
         .collect();
-    let new = planned.iter().map(|(row, _)| Present {
-        cpv: &row.cpv,
-        slot: &row.slot,
-        repository: row.repository.as_ref(),
+    let new = planned.iter().map(|planned| Present {
+        cpv: &planned.row.cpv,
+        slot: planned.slot,
+        repository: Some(planned.repository),
         is_planned: true,
     });
     let stays = document

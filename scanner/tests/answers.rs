@@ -214,6 +214,18 @@ fn a_row_that_is_missing_or_garbled_is_an_error() {
 }
 
 #[test]
+fn a_row_of_an_unknown_repository_is_an_error_that_says_why() {
+    for unknown in ["app-misc/hello-2.0", "app-misc/hello-2.0::__unknown__"] {
+        let failure = failure(|value| {
+            replace_in(value, "stdout", "app-misc/hello-2.0::gentoo", unknown);
+        });
+        assert_eq!(failure.cause, "PlanNotUnderstood");
+        let words = "of which slot or repository app-misc/hello-2.0 is";
+        assert!(failure.message.contains(words), "{}", failure.message);
+    }
+}
+
+#[test]
 fn a_plan_without_metadata_for_a_row_is_an_error() {
     let failure = failure(|value| {
         let metadata = value["metadata"].as_object_mut().unwrap();

@@ -1,5 +1,7 @@
 //! Small helpers for text that other programs wrote.
 
+use std::borrow::Cow;
+
 /// The number of characters of an offending input that an error repeats.
 pub const EXCERPT_LENGTH: usize = 200;
 
@@ -18,11 +20,15 @@ pub fn excerpt(input: &str) -> String {
 }
 
 /// `input` without the escape sequences of terminals: colours, cursor movements, window titles.
+/// Text without any is not copied.
 ///
 /// Other control characters stay, so that a reader refuses what is not plain text. An escape
 /// sequence that has no end reaches to the end of its line.
 #[must_use]
-pub fn without_escape_sequences(input: &str) -> String {
+pub fn without_escape_sequences(input: &str) -> Cow<'_, str> {
+    if !input.contains('\u{1b}') {
+        return Cow::Borrowed(input);
+    }
     let mut output = String::with_capacity(input.len());
     let mut rest = input;
     while let Some(start) = rest.find('\u{1b}') {
@@ -39,7 +45,7 @@ pub fn without_escape_sequences(input: &str) -> String {
         };
     }
     output.push_str(rest);
-    output
+    Cow::Owned(output)
 }
 
 /// What follows the first character that `is_last`; a line feed ends the search and is kept.

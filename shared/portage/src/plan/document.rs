@@ -70,7 +70,7 @@ pub struct DocumentRow {
     pub cpv: Option<Cpv>,
     /// The BUILD_ID of a binary package of a store that numbers them.
     pub build_id: Option<u32>,
-    /// The slot.
+    /// The slot, where the output tells.
     pub slot: Option<Slot>,
     /// The subslot; `null` where it is the same as the slot.
     pub subslot: Option<Slot>,
@@ -120,7 +120,7 @@ impl From<RowKind> for DocumentRowKind {
 
 impl From<&Row> for DocumentRow {
     fn from(row: &Row) -> Self {
-        let (slot, subslot) = (&row.slot.slot, &row.slot.subslot);
+        let slot = row.slot.as_ref();
         let mut previous: Vec<_> = row.previous.iter().map(|old| old.version.clone()).collect();
         if previous.is_empty() && row.status.reinstall {
             previous.push(row.cpv.version.clone());
@@ -130,8 +130,10 @@ impl From<&Row> for DocumentRow {
             status: row.status.to_string(),
             cpv: Some(row.cpv.clone()),
             build_id: row.build_id,
-            slot: Some(slot.clone()),
-            subslot: (subslot != slot).then(|| subslot.clone()),
+            slot: slot.map(|slot| slot.slot.clone()),
+            subslot: slot
+                .filter(|slot| slot.subslot != slot.slot)
+                .map(|slot| slot.subslot.clone()),
             repository: row.repository.clone(),
             previous,
             root: row.root.clone(),

@@ -24,14 +24,20 @@ pub enum PlanError {
         notices: Vec<Notice>,
     },
     /// The output has no `Calculating dependencies` line: it is not that of
-    /// `emerge --pretend --verbose`, or its beginning is missing.
-    #[error("the output does not hold the line \"Calculating dependencies\" (status {status})")]
+    /// `emerge --pretend --verbose`, or its beginning is missing, or emerge ran with `--quiet`.
+    #[error(
+        "the output does not hold the line \"Calculating dependencies\": its beginning is missing, \
+         or emerge ran with --quiet (status {status})"
+    )]
     NotCalculated {
         /// The exit status.
         status: i32,
     },
     /// The list has no `Total:` line: its end is missing, or emerge ran without `--verbose`.
-    #[error("the list has no line \"Total:\" at its end (status {status})")]
+    #[error(
+        "the list has no line \"Total:\" at its end: the end is missing, or emerge ran without \
+         --verbose (status {status})"
+    )]
     NoTotal {
         /// The exit status.
         status: i32,

@@ -1,16 +1,23 @@
 //! The whole output: what comes before the list, the list, and what comes after.
 
-use super::row::{Line, looks_like_row, parse_line};
-use super::{Notice, Plan, PlanError, Totals, notice, totals};
+use super::list::List;
+use super::notice;
+use super::row::{looks_like_row, resembles_row};
+use super::totals::{Totals, parse_after_total, parse_total};
+use super::{Notice, Plan, PlanError};
 use crate::text::{excerpt, without_escape_sequences};
 
-/// Begins the list; printed by every call without `--quiet`.
+/// Begins the list; printed by every call without `--quiet`, and again where a warning came
+/// between.
 const CALCULATING: &str = "Calculating dependencies";
 
 /// Reads what `emerge --pretend --verbose` printed to stdout and stderr, and its exit status.
 ///
 /// Escape sequences of terminals are removed first. Text before and after the list, as login
 /// shells print it, becomes [notices](Plan::notices); within the list nothing but rows is accepted.
+/// Both streams may have been merged into the first one.
+///
+/// Time and memory grow with the length of the text, and not faster.
 ///
 /// # Errors
 ///
@@ -19,32 +26,22 @@ const CALCULATING: &str = "Calculating dependencies";
 pub fn parse(stdout: &str, stderr: &str, status: i32) -> Result<Plan, PlanError> {
     let stdout = without_escape_sequences(stdout);
     let stderr = without_escape_sequences(stderr);
-    let sections = Sections::read(&stdout, status)?;
-    let notices: Vec<Notice> = notice::parse(
-        sections
-            .beside_the_list
-            .into_iter()
-            .chain([""])
-            .chain(stderr.lines()),
-    );
+    let mut sections = Sections::read(&stdout, status)?;
+    let mut notices = notice::parse(sections.beside_the_list.into_iter());
+    notices.extend(notice::parse_errors(stderr.lines()));
     let Some((totals, _)) = sections.totals else {
         let explained = notices.iter().any(|notice| notice.kind.is_objection());
         return Err(if status != 0 && explained {
             PlanError::Refused { status, notices }
+        } else if let Some(error) = sections.list.without_size(false) {
+            error
         } else if sections.calculated {
             PlanError::NoTotal { status }
         } else {
             PlanError::NotCalculated { status }
         });
     };
-    let (mut rows, mut blocks) = (Vec::new(), Vec::new());
-    for line in sections.list {
-        match line {
-            Line::Row(row) => rows.push(*row),
-            Line::Block(block) => blocks.push(block),
-        }
-    }
-    totals::check(&rows, &blocks, &totals)?;
+    let (rows, blocks) = sections.list.finish(&totals)?;
     let plan = Plan {
         status,
         rows,
@@ -52,20 +49,27 @@ pub fn parse(stdout: &str, stderr: &str, status: i32) -> Result<Plan, PlanError>
         totals,
         notices,
     };
-    if status != 0 && plan.objections().next().is_none() {
+    check_belief(&plan)?;
+    Ok(plan)
+}
+
+/// Whether status, rows and words fit together.
+fn check_belief(plan: &Plan) -> Result<(), PlanError> {
+    if plan.status != 0 && plan.objections().next().is_none() {
+        let status = plan.status;
         return Err(PlanError::UnexplainedStatus { status });
     }
-    let contradictions = || {
-        plan.notices
-            .iter()
-            .filter(|n| n.kind.contradicts_an_empty_plan())
-    };
-    if status == 0 && plan.rows.is_empty() && contradictions().next().is_some() {
-        return Err(PlanError::EmptyContradicted {
-            notices: contradictions().cloned().collect(),
-        });
+    if plan.status != 0 || !plan.rows.is_empty() {
+        return Ok(());
     }
-    Ok(plan)
+    let contradicts = |notice: &&Notice| notice.kind.contradicts_an_empty_plan();
+    let contradictions: Vec<Notice> = plan.notices.iter().filter(contradicts).cloned().collect();
+    if contradictions.is_empty() {
+        return Ok(());
+    }
+    Err(PlanError::EmptyContradicted {
+        notices: contradictions,
+    })
 }
 
 /// stdout, divided.
@@ -73,12 +77,13 @@ pub fn parse(stdout: &str, stderr: &str, status: i32) -> Result<Plan, PlanError>
 struct Sections<'a> {
     /// Whether the list began.
     calculated: bool,
-    /// The rows.
-    list: Vec<Line>,
+    /// Whether emerge says something before the first row.
+    speaking: bool,
+    list: List,
     /// The total, and whether lines that complete it may still follow.
     totals: Option<(Totals, bool)>,
-    /// Whether the list ended, with a total or, where emerge made no plan, without.
-    ended: bool,
+    /// Whether the list ended without a total, as without `--verbose`.
+    has_no_total: bool,
     /// The lines before and after the list.
     beside_the_list: Vec<&'a str>,
 }
@@ -88,7 +93,7 @@ impl<'a> Sections<'a> {
         let mut sections = Self::default();
         for (index, line) in stdout.lines().enumerate() {
             sections
-                .read_line(line, status)
+                .read_line(index + 1, line.trim_end(), status)
                 .map_err(|reason| PlanError::Line {
                     number: index + 1,
                     line: excerpt(line),
@@ -98,31 +103,40 @@ impl<'a> Sections<'a> {
         Ok(sections)
     }
 
-    fn read_line(&mut self, line: &'a str, status: i32) -> Result<(), String> {
-        let line = line.trim_end();
+    fn read_line(&mut self, number: usize, line: &'a str, status: i32) -> Result<(), String> {
         if !self.calculated {
             return self.read_before(line);
         }
-        if self.ended {
+        if self.totals.is_some() || self.has_no_total {
             return self.read_after(line);
         }
-        if line.is_empty() || line.starts_with("Dependency resolution took ") {
-            return Ok(());
-        }
         if line.starts_with("Total: ") {
-            self.totals = Some((totals::parse_total(line)?, true));
-            self.ended = true;
+            let (totals, unit) = parse_total(line)?;
+            self.list.check_unit(unit)?;
+            self.totals = Some((totals, true));
             return Ok(());
         }
-        // Where emerge made no plan, what it says follows at once, and no total comes.
-        let says_why = status != 0 || line.starts_with(" * IMPORTANT:");
-        if self.list.is_empty() && says_why && !looks_like_row(line) {
-            self.ended = true;
+        if looks_like_row(line) {
+            return self.list.push(number, line);
+        }
+        if self.list.is_empty() {
+            return self.read_between(number, line, status);
+        }
+        if is_restart(line) {
             self.beside_the_list.push(line);
             return Ok(());
         }
-        self.list.push(parse_line(line)?);
-        Ok(())
+        if line.is_empty() {
+            return Ok(());
+        }
+        // Until Portage 2.1.10 emerge shows a circle without sizes, whatever it was told. Such a
+        // list is never believed, but what follows says why there is no plan.
+        if self.list.has_no_sizes() {
+            self.has_no_total = true;
+            self.beside_the_list.push(line);
+            return Ok(());
+        }
+        self.list.push(number, line)
     }
 
     fn read_before(&mut self, line: &'a str) -> Result<(), String> {
@@ -130,11 +144,27 @@ impl<'a> Sections<'a> {
             self.calculated = true;
             self.beside_the_list.push("");
         } else if looks_like_row(line) || line.starts_with("Total: ") {
-            return Err(format!("it comes before the line {CALCULATING:?}"));
+            return Err(format!(
+                "it comes before the line {CALCULATING:?}, which is missing, as with --quiet"
+            ));
         } else if !line.starts_with("These are the packages that would be ") {
             self.beside_the_list.push(line);
         }
         Ok(())
+    }
+
+    /// Reads a line between the beginning and the first row. Where emerge makes no plan, what it
+    /// says follows at once, and nothing else comes; warnings may stand there, too.
+    fn read_between(&mut self, number: usize, line: &'a str, status: i32) -> Result<(), String> {
+        if line.starts_with(CALCULATING) || line.starts_with("Dependency resolution took ") {
+            return Ok(());
+        }
+        self.speaking |= notice::begins(line);
+        if line.is_empty() || ((self.speaking || status != 0) && !resembles_row(line)) {
+            self.beside_the_list.push(line);
+            return Ok(());
+        }
+        self.list.push(number, line)
     }
 
     fn read_after(&mut self, line: &'a str) -> Result<(), String> {
@@ -142,7 +172,7 @@ impl<'a> Sections<'a> {
             return Err("it comes after the end of the list".to_owned());
         }
         if let Some((totals, open)) = &mut self.totals {
-            if *open && totals::parse_after_total(line, totals)? {
+            if *open && parse_after_total(line, totals)? {
                 return Ok(());
             }
             *open = false;
@@ -150,4 +180,10 @@ impl<'a> Sections<'a> {
         self.beside_the_list.push(line);
         Ok(())
     }
+}
+
+/// The two lines below the row of Portage itself, until Portage 2.1.10.
+fn is_restart(line: &str) -> bool {
+    line.starts_with("*** Portage will stop merging at this point and reload itself,")
+        || line == "    then resume the merge."
 }

@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gentoo_updater_portage::name::{SlotAndSubslot, UseFlag};
-use gentoo_updater_portage::plan::{Notice, NoticeKind, Plan, PlanError, Row};
+use gentoo_updater_portage::name::SlotAndSubslot;
+use gentoo_updater_portage::plan::{FlagSet, Notice, NoticeKind, Plan, PlanError, Row};
 use gentoo_updater_portage::version::Version;
 
 /// Where what was recorded and what is expected lie.
@@ -191,14 +191,14 @@ fn describe_row(row: &Row) -> String {
     parts.push(format!(
         "{}{build_id} :{} {repository}",
         row.cpv,
-        slot(row.slot.clone().into())
+        slot(row.slot.clone())
     ));
     for previous in &row.previous {
-        let slot = slot(previous.slot.clone().into());
+        let slot = slot(previous.slot.clone());
         parts.push(format!("from {} :{slot}", previous.version));
     }
     let state = &row.use_flags;
-    let flags = |sign: char, set: &BTreeSet<UseFlag>| -> Vec<String> {
+    let flags = |sign: char, set: &FlagSet| -> Vec<String> {
         set.iter().map(|flag| format!("{sign}{flag}")).collect()
     };
     parts.extend(flags('+', &state.enabled));
