@@ -1,5 +1,7 @@
 //! What `emerge --depclean` writes to stdout.
 
+use std::collections::BTreeSet;
+
 use crate::cpv::Cpv;
 use crate::depclean::lines::Lines;
 use crate::depclean::{Block, Cycle, DepcleanError, Kept, Need, Parent, Reason, Stream, Summary};
@@ -60,8 +62,9 @@ pub(super) fn read(text: &str) -> Result<Stdout, DepcleanError> {
             ));
         }
     }
+    let listed: BTreeSet<&Cpv> = out.listed.iter().collect();
     for (package, versions, error) in quiet {
-        let block = quiet_block(package, &versions, &out.listed).ok_or(error)?;
+        let block = quiet_block(package, &versions, &listed).ok_or(error)?;
         out.blocks.push(block);
     }
     Ok(out)
@@ -135,13 +138,14 @@ fn version(word: &str) -> Option<Option<Version>> {
 fn quiet_block(
     package: CategoryPackage,
     versions: &[Option<Version>],
-    listed: &[Cpv],
+    listed: &BTreeSet<&Cpv>,
 ) -> Option<Block> {
     let is_listed = |version: &Option<Version>| {
-        let version = version.as_ref();
-        listed
-            .iter()
-            .any(|cpv| cpv.category_package == package && Some(&cpv.version) == version)
+        let cpv = version.clone().map(|version| Cpv {
+            category_package: package.clone(),
+            version,
+        });
+        cpv.is_some_and(|cpv| listed.contains(&cpv))
     };
     let split = versions.iter().position(|version| !is_listed(version))?;
     let (selected, rest) = versions.split_at(split);
