@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::version;
 
@@ -49,7 +50,7 @@ macro_rules! validated_string {
 
             fn from_str(input: &str) -> Result<Self, Self::Err> {
                 Self::check(input)?;
-                Ok(Self(input.to_owned()))
+                Ok(Self(input.into()))
             }
         }
 
@@ -58,7 +59,7 @@ macro_rules! validated_string {
 
             fn try_from(input: String) -> Result<Self, Self::Error> {
                 Self::check(&input)?;
-                Ok(Self(input))
+                Ok(Self(input.into()))
             }
         }
 
@@ -72,7 +73,7 @@ macro_rules! validated_string {
 
         impl From<$type> for String {
             fn from(value: $type) -> Self {
-                value.0
+                value.0.into()
             }
         }
 
@@ -124,12 +125,12 @@ pub(crate) use string_serialization;
 /// PMS 3.1.1: `[A-Za-z0-9+_.-]`, and it does not begin with a hyphen, a dot or a plus sign.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Category(String);
+pub struct Category(SmolStr);
 
 impl Category {
     fn check(input: &str) -> Result<(), NameError> {
         let refuse = |rule| Err(NameError::new("category", input, rule));
-        check_characters(input, b"+_.-", b"-.+").or_else(refuse)
+        check_characters(input, const { &Alphabet::with(b"+_.-") }, b"-.+").or_else(refuse)
     }
 }
 
@@ -139,12 +140,12 @@ impl Category {
 /// in a hyphen followed by anything that looks like a version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct PackageName(String);
+pub struct PackageName(SmolStr);
 
 impl PackageName {
     fn check(input: &str) -> Result<(), NameError> {
         let refuse = |rule| Err(NameError::new("package name", input, rule));
-        check_characters(input, b"+_-", b"-+").or_else(refuse)?;
+        check_characters(input, const { &Alphabet::with(b"+_-") }, b"-+").or_else(refuse)?;
         if version::ends_in_version(input) {
             return refuse("it must not end in a hyphen followed by a version");
         }
@@ -157,12 +158,12 @@ impl PackageName {
 /// PMS 3.1.3: `[A-Za-z0-9+_.-]`, and it does not begin with a hyphen, a dot or a plus sign.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Slot(String);
+pub struct Slot(SmolStr);
 
 impl Slot {
     fn check(input: &str) -> Result<(), NameError> {
         let refuse = |rule| Err(NameError::new("slot", input, rule));
-        check_characters(input, b"+_.-", b"-.+").or_else(refuse)
+        check_characters(input, const { &Alphabet::with(b"+_.-") }, b"-.+").or_else(refuse)
     }
 }
 
@@ -172,12 +173,12 @@ impl Slot {
 /// followed by anything that looks like a version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RepositoryName(String);
+pub struct RepositoryName(SmolStr);
 
 impl RepositoryName {
     fn check(input: &str) -> Result<(), NameError> {
         let refuse = |rule| Err(NameError::new("repository name", input, rule));
-        check_characters(input, b"_-", b"-").or_else(refuse)?;
+        check_characters(input, const { &Alphabet::with(b"_-") }, b"-").or_else(refuse)?;
         if version::ends_in_version(input) {
             return refuse("it must not end in a hyphen followed by a version");
         }
@@ -190,12 +191,12 @@ impl RepositoryName {
 /// PMS 3.1.4: `[A-Za-z0-9+_@-]`, and it begins with a letter or a digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct UseFlag(String);
+pub struct UseFlag(SmolStr);
 
 impl UseFlag {
     fn check(input: &str) -> Result<(), NameError> {
         let refuse = |rule| Err(NameError::new("USE flag", input, rule));
-        check_characters(input, b"+_@-", b"+_@-").or_else(refuse)
+        check_characters(input, const { &Alphabet::with(b"+_@-") }, b"+_@-").or_else(refuse)
     }
 }
 
@@ -205,19 +206,40 @@ validated_string!(Slot, NameError);
 validated_string!(RepositoryName, NameError);
 validated_string!(UseFlag, NameError);
 
-/// Checks the alphabet: letters, digits and `punctuation`, not beginning with one of `not_first`.
+/// Which bytes a kind of name may hold: letters, digits and some punctuation (PMS 3.1).
+pub(crate) struct Alphabet([bool; 256]);
+
+impl Alphabet {
+    /// Letters, digits and `punctuation`.
+    pub(crate) const fn with(punctuation: &[u8]) -> Self {
+        let mut permitted = [false; 256];
+        let mut byte = 0_u8;
+        loop {
+            permitted[byte as usize] = byte.is_ascii_alphanumeric();
+            if byte == u8::MAX {
+                break;
+            }
+            byte += 1;
+        }
+        let mut index = 0;
+        while index < punctuation.len() {
+            permitted[punctuation[index] as usize] = true;
+            index += 1;
+        }
+        Self(permitted)
+    }
+}
+
+/// Checks that a name holds nothing but its alphabet, and does not begin with one of `not_first`.
 pub(crate) fn check_characters(
     input: &str,
-    punctuation: &[u8],
+    alphabet: &Alphabet,
     not_first: &[u8],
 ) -> Result<(), &'static str> {
     let Some(first) = input.bytes().next() else {
         return Err("it is empty");
     };
-    if input
-        .bytes()
-        .any(|byte| !byte.is_ascii_alphanumeric() && !punctuation.contains(&byte))
-    {
+    if !input.bytes().all(|byte| alphabet.0[usize::from(byte)]) {
         return Err("it holds a character which PMS chapter 3.1 does not permit there");
     }
     if not_first.contains(&first) {
@@ -285,7 +307,7 @@ impl SlotAndSubslot {
     /// `0/0`, the slot of a package of which nothing else is said.
     #[must_use]
     pub fn zero() -> Self {
-        Self::of_slot(Slot("0".to_owned()))
+        Self::of_slot(Slot(SmolStr::new_static("0")))
     }
 }
 

@@ -139,8 +139,8 @@ pub(crate) const ENABLED: [&str; 4] = ["X", "dbus", "nls", "ssl"];
 
 /// The output of `emerge --pretend --verbose` with a number of rows, each with eight USE flags and
 /// PYTHON_TARGETS.
-pub(crate) fn plan(rows: usize) -> String {
-    let mut numbers = Numbers::new(1);
+pub(crate) fn plan(rows: usize, seed: u64) -> String {
+    let mut numbers = Numbers::new(seed);
     let mut text = "\nThese are the packages that would be merged, in order:\n\n\
                     Calculating dependencies ... done!\n\
                     Dependency resolution took 4.53 s (backtrack: 1/20).\n\n"

@@ -5,10 +5,10 @@ use std::error::Error;
 use gentoo_updater_portage::plan;
 
 use crate::input;
-use crate::table::{Limit, Table, best_of};
+use crate::table::{Limit, Table, best_of_each};
 
-/// How many rows are read in each of the rounds of one size, so that each size takes the same time.
-const ROWS_OF_A_ROUND: usize = 10_000;
+/// How many rows there are of each size, in plans that differ.
+const ROWS: usize = 10_000;
 
 /// What a plan of 1,000 rows may take, in milliseconds.
 const LIMIT: f64 = 2.0;
@@ -18,17 +18,15 @@ const GROWTH: f64 = 1.5;
 pub(crate) fn measure(table: &mut Table) -> Result<(), Box<dyn Error>> {
     let mut per_row = Vec::new();
     for rows in [10, 100, 1_000, 10_000] {
-        let text = input::plan(rows);
-        let found = plan::parse(&text, "", 0)?.rows.len();
-        assert_eq!(found, rows, "the plan holds the rows that were written");
-        let times = ROWS_OF_A_ROUND / rows;
-        let time = best_of(20, || {
-            (0..times)
-                .map(|_| plan::parse(&text, "", 0))
-                .filter(Result::is_ok)
-                .count()
-        });
-        let seconds = time.as_secs_f64() / times as f64;
+        let plans = ROWS / rows;
+        let seeds = 1..=u64::try_from(plans)?;
+        let texts: Vec<String> = seeds.map(|seed| input::plan(rows, seed)).collect();
+        for text in &texts {
+            let found = plan::parse(text, "", 0)?.rows.len();
+            assert_eq!(found, rows, "the plan holds the rows that were written");
+        }
+        let time = best_of_each(30, &texts, |text| plan::parse(text, "", 0));
+        let seconds = time.as_secs_f64() / plans as f64;
         per_row.push((rows, seconds / rows as f64));
         if rows == 1_000 {
             table.check(

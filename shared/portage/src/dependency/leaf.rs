@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DependencyErrorCause;
 use crate::atom::Atom;
-use crate::name::{NameError, UseFlag, check_characters, validated_string};
+use crate::name::{Alphabet, NameError, UseFlag, check_characters, validated_string};
 
 /// A leaf of a dependency string, and what its variable permits around it.
 pub trait Leaf: Clone + PartialEq + fmt::Display {
@@ -104,7 +104,7 @@ pub struct LicenseName(String);
 impl LicenseName {
     fn check(input: &str) -> Result<(), NameError> {
         let refuse = |rule| Err(NameError::new("licence name", input, rule));
-        check_characters(input, b"+_.-", b"-.+").or_else(refuse)
+        check_characters(input, const { &Alphabet::with(b"+_.-") }, b"-.+").or_else(refuse)
     }
 }
 
@@ -129,7 +129,7 @@ pub struct RestrictToken(String);
 impl RestrictToken {
     fn check(input: &str) -> Result<(), NameError> {
         let refuse = |rule| Err(NameError::new("word of RESTRICT", input, rule));
-        check_characters(input, b"+_.-", b"-.+").or_else(refuse)
+        check_characters(input, const { &Alphabet::with(b"+_.-") }, b"-.+").or_else(refuse)
     }
 }
 

@@ -5,6 +5,7 @@ mod compare;
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::name::{NameError, validated_string};
 
@@ -19,7 +20,7 @@ use crate::name::{NameError, validated_string};
 /// collections stay consistent with `==`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Version(String);
+pub struct Version(SmolStr);
 
 validated_string!(Version, NameError);
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{RowKind, Status, reason};
 use crate::cpv::{Cpv, ExactPackage};
 use crate::name::{CategoryPackage, RepositoryName, SlotAndSubslot};
+use crate::text::excerpt;
 use crate::version::Version;
 
 /// An installed version, between the brackets after the package.
@@ -85,16 +86,22 @@ pub(super) fn take_previous(text: &str) -> Result<(Vec<Previous>, &str), String>
 
 /// Splits `a-1.0:0/2::gentoo`.
 fn split(word: &str) -> Result<Named<&str>, String> {
-    let (rest, repository) = match word.split_once("::") {
-        // This is how Portage calls a repository that it does not know.
-        Some((rest, "__unknown__")) => (rest, None),
-        Some((rest, name)) => (rest, Some(name.parse().map_err(reason)?)),
-        None => (word, None),
+    let mut parts = word.split(':');
+    let name = parts.next().unwrap_or_default();
+    let (slot, repository) = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (None, ..) => (None, None),
+        (Some(""), Some(repository), None, _) => (None, Some(repository)),
+        (Some(slot), None, ..) => (Some(slot), None),
+        (Some(slot), Some(""), Some(repository), None) => (Some(slot), Some(repository)),
+        _ => {
+            let word = excerpt(word);
+            return Err(format!("{word:?} is not a package:slot::repository"));
+        }
     };
-    let (name, slot) = match rest.split_once(':') {
-        Some((name, slot)) => (name, Some(slot.parse().map_err(reason)?)),
-        None => (rest, None),
-    };
+    let slot = slot.map(str::parse).transpose().map_err(reason)?;
+    // This is how Portage calls a repository that it does not know.
+    let repository = repository.filter(|name| *name != "__unknown__");
+    let repository = repository.map(str::parse).transpose().map_err(reason)?;
     Ok(Named {
         name,
         slot,

@@ -110,11 +110,12 @@ impl Flags {
         if marked && enabled != changed && !removed {
             return Err(wrong());
         }
-        let mut flag = String::with_capacity(prefix.len() + name.len());
-        flag.push_str(prefix);
-        flag.push_str(name);
-        let flag =
-            UseFlag::try_from(flag).map_err(|error| format!("{}: {}", wrong(), reason(error)))?;
+        // A flag of USE itself, which most are, is copied once only.
+        let flag = match prefix {
+            "" => name.parse::<UseFlag>(),
+            _ => [prefix, name].concat().parse(),
+        };
+        let flag = flag.map_err(|error| format!("{}: {}", wrong(), reason(error)))?;
         if changed {
             self.changed.push(flag.clone());
         }
