@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use gentoo_updater_portage::cpv::Cpv;
-use gentoo_updater_portage::name::SlotAndSubslot;
 use gentoo_updater_portage::plan::{Plan, Row, RowKind};
 use gentoo_updater_portage::version::Version;
 use serde_json::Value;
@@ -59,7 +58,7 @@ pub(crate) fn lines_of_plan(plan: &Plan) -> BTreeSet<String> {
 }
 
 fn line_of_row(row: &Row) -> String {
-    let (status, slot): (_, Option<SlotAndSubslot>) = (&row.status, row.slot.clone().into());
+    let status = &row.status;
     let letters = match (status.new, status.upgrade) {
         (true, _) if status.new_slot => "NS",
         (true, _) => "N",
@@ -73,7 +72,8 @@ fn line_of_row(row: &Row) -> String {
         letters: letters.to_owned(),
         cpv: row.cpv.to_string(),
         build_id: row.build_id.map(u64::from),
-        slot: slot.map_or("0/0".to_owned(), |slot| {
+        // Portage leaves 0/0 out.
+        slot: row.slot.as_ref().map_or("0/0".to_owned(), |slot| {
             format!("{}/{}", slot.slot, slot.subslot)
         }),
         repository: row.repository.as_ref().map_or("", |name| name.as_str()),

@@ -175,12 +175,21 @@ const CONTINUATIONS: &[&str] = &[
 pub(super) fn beginning(line: &str) -> Option<(NoticeKind, Until)> {
     let line = line.trim_start();
     // Almost all lines of a long list of conflicts begin with none of these.
-    if !line.starts_with(['!', '*', 'W', 'T', 'I', 'E', 'e', 'F', 'P', 'R', 'U', 'u']) {
+    if !line.starts_with([
+        '!', '*', '[', 'W', 'T', 'I', 'E', 'e', 'F', 'P', 'R', 'U', 'u',
+    ]) {
         return None;
     }
     if let Some(rest) = line.strip_prefix("* IMPORTANT: ") {
         let without_number = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
         return find(&format!("* IMPORTANT: {without_number}"));
+    }
+    // `[gentoobinhost] Remote XPAK packages in … are ignored due to …`; 3.0.78 to 3.0.80 forget the
+    // second bracket, and 3.0.83 has other words. With --getbinpkgonly the plan is empty then, and
+    // the exit status 0.
+    if line.starts_with('[') {
+        let is_left_aside = line.contains(" Remote XPAK ") && line.contains(" ignored");
+        return is_left_aside.then_some((NoticeKind::BinaryUnusable, Until::EmptyLine));
     }
     // `!!! [gentoobinhost] Error fetching …`: which server it is about.
     if let Some((_, rest)) = line

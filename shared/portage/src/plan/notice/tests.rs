@@ -62,3 +62,16 @@ fn a_notice_reads_as_json_with_its_kind() {
     assert_eq!(json, r#"{"kind":"slot_conflict","packages":[],"text":"x"}"#);
     assert_eq!(serde_json::from_str::<Notice>(&json).unwrap(), notice);
 }
+
+#[test]
+fn binaries_of_a_server_that_are_left_aside_are_an_objection() {
+    for line in [
+        "[lab Remote XPAK packages in 'http://a' are ignored due to 'binpkg-request-signature'.",
+        "[lab] Remote XPAK packages in 'http://a' are ignored due to 'binpkg-request-signature'.",
+        "[my lab] Remote XPAK binpkgs in 'http://a' ignored: signatures are missing (FEATURES=x).",
+    ] {
+        assert_eq!(kinds(line), [NoticeKind::BinaryUnusable], "{line}");
+    }
+    let copy = "[lab] Local copy of remote index is up-to-date and will be used.";
+    assert_eq!(kinds(copy), [NoticeKind::Noise]);
+}
