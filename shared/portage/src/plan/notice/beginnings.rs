@@ -62,6 +62,8 @@ const BEGINNINGS: &[(&str, NoticeKind, Until)] = {
         ("!!! main-repo not set", K::RepositoryMissing, EmptyLine),
         ("!!! PORTDIR is undefined", K::RepositoryMissing, EmptyLine),
         ("!!! aux_get(): ", K::RepositoryMissing, EmptyLine),
+        ("Unavailable repository '", K::RepositoryMissing, EmptyLine),
+        ("--- 'profiles/arch.list' is empty or not available", K::RepositoryMissing, EmptyLine),
         ("!!! Repository '", K::Setting, EmptyLine),
         ("!!! Set 'masters =", K::Setting, EmptyLine),
 
@@ -76,6 +78,13 @@ const BEGINNINGS: &[(&str, NoticeKind, Until)] = {
         ("!!! /etc/portage/make.profile", K::ProfileBroken, EmptyLine),
         ("!!! /etc/make.profile", K::ProfileBroken, EmptyLine),
         ("Undefined license group", K::ProfileBroken, EmptyLine),
+        ("--- Invalid ", K::ConfigurationIgnored, EmptyLine),
+        ("--- Atom is not allowed to have USE flag(s) in ", K::ConfigurationIgnored, EmptyLine),
+        ("--- EAPI '", K::ConfigurationIgnored, EmptyLine),
+        ("Invalid package name in package.provided", K::ConfigurationIgnored, EmptyLine),
+        ("Skipping invalid element ", K::ConfigurationIgnored, EmptyLine),
+        ("Circular license group reference detected in ", K::ConfigurationIgnored, EmptyLine),
+        ("--- Unmatched removal atom", K::Setting, EmptyLine),
 
         ("emerge: there are no ebuilds", NO_EBUILD, EmptyLine),
         ("emerge: searching for similar names", NO_EBUILD, EmptyLine),
@@ -95,6 +104,9 @@ const BEGINNINGS: &[(&str, NoticeKind, Until)] = {
         ("!!! Invalid RDEPEND in", K::BrokenPackage, EmptyLine),
         ("!!! Invalid PROVIDE in", K::BrokenPackage, EmptyLine),
         ("!!! Invalid db entry", K::BrokenPackage, EmptyLine),
+        ("Invalid ebuild name: ", K::BrokenPackage, EmptyLine),
+        ("Invalid ebuild version: ", K::BrokenPackage, EmptyLine),
+        ("Invalid package name: ", K::BrokenPackage, EmptyLine),
         ("!!! Invalid or corrupt dependency specification", K::BrokenPackage, NextNotice),
         ("!!! An atom in the dependencies", K::BrokenPackage, NextNotice),
         ("!!! Parse error in '", K::BrokenPackage, EmptyLine),
@@ -110,6 +122,7 @@ const BEGINNINGS: &[(&str, NoticeKind, Until)] = {
         ("!!! Error while reading binrepo config file", K::BinaryUnusable, EmptyLine),
         ("!!! Missing sync-uri setting for binrepo", K::BinaryUnusable, EmptyLine),
         ("!!! Portage trust helper", K::BinaryUnusable, EmptyLine),
+        ("Local XPAK packages are ignored", K::BinaryUnusable, EmptyLine),
 
         ("Traceback (most recent call last)", K::Crash, NextNotice),
         ("!!! Failed to complete p", K::Crash, NextNotice),
@@ -145,6 +158,7 @@ const BEGINNINGS: &[(&str, NoticeKind, Until)] = {
         ("!!! Unable to parse COLUMNWIDTH", K::Setting, EmptyLine),
         ("!!! Invalid PORTAGE_CIRCULAR_MAX_USE_FLAGS", K::Setting, EmptyLine),
         ("* WARNING: The FEATURES variable contains one", K::Setting, EmptyLine),
+        ("FEATURES variable contains unknown value", K::Setting, EmptyLine),
         ("!!! Falling back to an in-process dependency calculation", K::Setting, EmptyLine),
 
         // Whatever else looks like a warning.
@@ -175,9 +189,8 @@ const CONTINUATIONS: &[&str] = &[
 pub(super) fn beginning(line: &str) -> Option<(NoticeKind, Until)> {
     let line = line.trim_start();
     // Almost all lines of a long list of conflicts begin with none of these.
-    if !line.starts_with([
-        '!', '*', '[', 'W', 'T', 'I', 'E', 'e', 'F', 'P', 'R', 'U', 'u',
-    ]) {
+    let is_possible = |c: char| "!*-[CEFILPRSTUWeu".contains(c);
+    if !line.starts_with(is_possible) {
         return None;
     }
     if let Some(rest) = line.strip_prefix("* IMPORTANT: ") {
@@ -189,7 +202,9 @@ pub(super) fn beginning(line: &str) -> Option<(NoticeKind, Until)> {
     // the exit status 0.
     if line.starts_with('[') {
         let is_left_aside = line.contains(" Remote XPAK ") && line.contains(" ignored");
-        return is_left_aside.then_some((NoticeKind::BinaryUnusable, Until::EmptyLine));
+        let is_stale = line.contains("] Local copy of unavailable remote index will be used");
+        return (is_left_aside || is_stale)
+            .then_some((NoticeKind::BinaryUnusable, Until::EmptyLine));
     }
     // `!!! [gentoobinhost] Error fetching …`: which server it is about.
     if let Some((_, rest)) = line

@@ -65,6 +65,9 @@ pub enum NoticeKind {
     RepositoryMissing,
     /// The profile or the configuration is broken.
     ProfileBroken,
+    /// Lines of a profile or of the user's configuration (`package.mask`, `package.use`, …) which
+    /// Portage does not understand. It makes the plan without them.
+    ConfigurationIgnored,
     /// No ebuild satisfies an argument or a dependency.
     NoEbuild {
         /// The argument or the dependency.
@@ -148,6 +151,7 @@ impl NoticeKind {
             | Self::SkippedUpdates { .. }
             | Self::RepositoryMissing
             | Self::ProfileBroken
+            | Self::ConfigurationIgnored
             | Self::NoEbuild { .. }
             | Self::MissingBinary { .. }
             | Self::MissingDependency

@@ -14,7 +14,7 @@ const WORLD_FILE_PROBLEM: &str = "!!! Problems have been detected with your worl
 
 /// Words of an error in any program's language, as they stand in a line of stderr. A login shell
 /// prints much, but not these.
-const WORDS_OF_ERRORS: [&str; 14] = [
+const WORDS_OF_ERRORS: [&str; 21] = [
     "error",
     "exception",
     "failed",
@@ -29,6 +29,13 @@ const WORDS_OF_ERRORS: [&str; 14] = [
     "segmentation fault",
     "out of memory",
     "corrupt",
+    "invalid",
+    "unavailable",
+    "unsupported",
+    "unable to ",
+    "not permitted",
+    "too many levels",
+    "null byte",
 ];
 
 /// Whether a line begins a notice about the plan, and is not noise.
@@ -122,7 +129,9 @@ impl<'a> Division<'a> {
             Some(piece)
                 if line.starts_with("!!!")
                     && (after_empty_line || !is_continuation(line, &piece.kind)) => {}
-            Some(piece) if piece.kind == NoticeKind::Noise && is_error => {}
+            // The comment of a `package.mask` and the reason of a mask may have any words.
+            Some(piece)
+                if is_error && !piece.kind.is_objection() && !line.starts_with(['#', '-']) => {}
             Some(piece) => return piece.text.push(line),
             None => {}
         }
