@@ -62,7 +62,8 @@
 //!
 //! # What emerge did
 //!
-//! [`outcome`] says why a run failed, and [`depclean`] what was removed.
+//! [`outcome`] says why a run failed, [`depclean`] what was removed, and [`emerge_log`] how long each
+//! package took.
 //!
 //! ```
 //! use gentoo_updater_portage::outcome::{self, FailureKind};
@@ -73,7 +74,8 @@
 //!
 //! # What a store holds
 //!
-//! [`packages_index`] reads the index `Packages` as it arrives, or as a whole.
+//! [`packages_index`] reads the index `Packages` as it arrives, or as a whole; [`md5_cache`] the
+//! metadata of an ebuild, and [`envvar`] the settings of a machine.
 //!
 //! ```
 //! use gentoo_updater_portage::packages_index::PackagesIndex;
