@@ -1,5 +1,5 @@
-//! Differential tests: what this crate says about names, versions, atoms and dependency strings
-//! is what Portage says.
+//! Differential tests: what this crate says about names, versions, atoms, dependency strings
+//! and lists of packages is what Portage says.
 //!
 //! Portage is the package `portage` of PyPI in a Python environment that `tests/portage-venv.sh`
 //! makes; without it every test here fails. The inputs are generated from a seed, which a failure
@@ -16,6 +16,7 @@ mod ebuilds;
 mod generate;
 mod matching;
 mod oracle;
+mod plans;
 mod random;
 mod required_use;
 mod rules;

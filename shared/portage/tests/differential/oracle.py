@@ -14,6 +14,8 @@ os.environ["PORTAGE_NATIVE_DEP_PARSER"] = "0"
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(0)
 
+from printer import printed  # noqa: E402
+
 from portage.dep import Atom, check_required_use, match_from_list, use_reduce  # noqa: E402
 from portage.exception import InvalidAtom, InvalidDependString  # noqa: E402
 from portage.versions import _pkg_str, vercmp, ververify  # noqa: E402
@@ -123,6 +125,7 @@ QUESTIONS = {
     "matches": matches,
     "reduce": reduce,
     "required_use": required_use,
+    "list": printed,
 }
 
 for line in sys.stdin:
