@@ -19,10 +19,6 @@ const PUBLISH: &str = include_str!("publish.sh");
 /// Where a builder works. The janitor removes the folder of a run as a whole.
 pub(crate) const WORK: &str = "/var/tmp/gentoo-updater";
 
-/// What the builder's own FEATURES must not change: dependencies leave no binaries behind, each
-/// binary has a number, a failed build leaves its log and not its folder.
-const FEATURES: &str = "-buildpkg -news binpkg-multi-instance fail-clean preserve-libs";
-
 /// Exit codes of the build program.
 pub(crate) mod status {
     /// The machine is unfit.
@@ -51,12 +47,10 @@ pub(crate) fn build(command: &BuildPackage, missing: &[ExactPackage], store: &Pa
     let work = work_folder(command.run, &command.job);
     let configuration = work.join("config");
     let packages = work.join("packages");
-    let features = ("FEATURES", Path::new(FEATURES));
-    let in_store = [("PKGDIR", store), features];
+    let in_store = [("PKGDIR", store)];
     let own = [
         ("PKGDIR", packages.as_path()),
         ("PORTAGE_CONFIGROOT", configuration.as_path()),
-        features,
     ];
     let mut text = BUILD.to_owned();
     let mut step = |words: &str, line: CommandLine, variables: &[(&str, &Path)], code: i32| {

@@ -65,7 +65,7 @@ impl InstallHandler {
         } else {
             store::wait_until_complete(host, &store, order, policy.store_wait).await?;
             let (plan, status) = self
-                .plan(host, command::plan_binaries(&set), &store)
+                .plan(host, command::plan_binaries(&set), &[("PKGDIR", &store)])
                 .await?;
             proof::prove(order, &plan, status)?;
         }
@@ -106,7 +106,7 @@ impl InstallHandler {
             None
         };
         let mut findings = verify::pending_configuration(host).await?;
-        findings.extend(self.look_again(host, order, &store).await?);
+        findings.extend(self.look_again(host, order).await?);
         jobs::sweep(host, order.run, &[]).await?;
         Ok(Installed {
             changes: vdb::changes(&before, &after),
@@ -121,11 +121,10 @@ impl InstallHandler {
         &self,
         host: &dyn Host,
         order: &InstallPackages,
-        store: &Path,
     ) -> Result<Vec<Finding>, Failure> {
         let guest = self.context.settings.guests.get(&order.guest);
         let line = command::plan_world(guest.is_some_and(|guest| guest.build_dependencies));
-        match self.plan(host, line, store).await {
+        match self.plan(host, line, &[]).await {
             Ok((plan, status)) => Ok(verify::still_pending(&plan, status, &order.held)),
             Err(failure) if failure.class == FailureClass::Permanent => {
                 let text = format!("what is still pending is not known: {}", failure.message);
@@ -151,10 +150,10 @@ impl InstallHandler {
         &self,
         host: &dyn Host,
         line: CommandLine,
-        store: &Path,
+        variables: &[(&str, &Path)],
     ) -> Result<(Plan, i32), Failure> {
         let timeout = self.context.settings.policy.scan_timeout;
-        let command = emerge::in_own_environment(line, &[("PKGDIR", store)]).timeout(timeout);
+        let command = emerge::in_own_environment(line, variables).timeout(timeout);
         emerge::ask_for_plan(host, &command).await
     }
 }

@@ -2,11 +2,11 @@
 
 Runs on a guest as `python3 - REQUEST` and prints one JSON document between two lines that hold
 the request's marker; whatever the machine's shell prints around them is no part of the answer.
-REQUEST is JSON: {"marker": TEXT, "emerge": {"argv": [TEXT, ...]}} for a whole plan with the
-metadata of its rows, or {"marker": TEXT, "packages": [[CPV, REPOSITORY], ...]} for the metadata
-of these ebuilds alone.
+REQUEST is JSON: {"marker": TEXT, "emerge": {"argv": [TEXT, ...], "environment": {NAME: VALUE}}}
+for a whole plan with the metadata of its rows, or
+{"marker": TEXT, "packages": [[CPV, REPOSITORY], ...]} for the metadata of these ebuilds alone.
 
-Nothing on the machine is changed: emerge runs with --pretend or not at all, and Portage's API
+Nothing is installed or removed: emerge runs with --pretend or not at all, and Portage's API
 (3.0.30 and later) is only read. Where Portage cannot answer, the document says so in "error".
 """
 
@@ -45,7 +45,12 @@ def pretend(request):
         raise Refused("only `emerge --pretend` is run here")
     # Standard input is this program's own text.
     done = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False
+        argv,
+        env=dict(os.environ, **request["environment"]),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
     )
     return {
         "stdout": done.stdout.decode("utf-8", "replace"),

@@ -6,6 +6,7 @@ use gentoo_updater_portage::command::{CommandLine, neutral_environment};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::RepositoryName;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -36,17 +37,19 @@ pub async fn ask_portage<T: DeserializeOwned>(
     timeout: Duration,
 ) -> Result<T, Failure> {
     let marker = format!("gentoo-updater-{}", Uuid::now_v7().simple());
-    // Portage's API reads USE and its like from the environment as emerge does.
-    let (environment, request) = match question {
+    let request = match question {
         Question::Plan(line) => {
-            let request = serde_json::json!({ "marker": marker, "emerge": { "argv": line.argv } });
-            (line.environment, request)
+            let environment: BTreeMap<_, _> = line.environment.into_iter().collect();
+            let emerge = serde_json::json!({ "argv": line.argv, "environment": environment });
+            serde_json::json!({ "marker": marker, "emerge": emerge })
         }
         Question::Ebuild(cpv, repository) => {
-            let request = serde_json::json!({ "marker": marker, "packages": [[cpv, repository]] });
-            (neutral_environment(), request)
+            serde_json::json!({ "marker": marker, "packages": [[cpv, repository]] })
         }
     };
+    // Portage's API reads USE and its like from the environment as emerge does, and tells what
+    // FEATURES and PKGDIR are on the machine: those that a command line sets are for emerge alone.
+    let environment = neutral_environment();
     let argv = vec!["python3".to_owned(), "-".to_owned(), request.to_string()];
     let command = in_own_environment(CommandLine { environment, argv }, &[])
         .stdin(PROGRAM)

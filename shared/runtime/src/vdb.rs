@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gentoo_updater_fleet::message::{Binary, Failure, FailureClass, PackageChange, Role};
 use gentoo_updater_fleet::name::RunId;
-use gentoo_updater_hosts::{Command, ExitStatus, Host};
+use gentoo_updater_hosts::{Command, ExitStatus, Host, quote};
+use gentoo_updater_portage::command;
 use gentoo_updater_portage::cpv::Cpv;
 
+use crate::emerge::in_own_environment;
 use crate::machines::ask;
 
 /// Where a machine keeps what belongs to a run. The janitor removes it.
@@ -86,6 +88,10 @@ pub async fn installed(host: &dyn Host) -> Result<Installed, Failure> {
 /// What the machine had installed when it was first asked for this run and role. The list is kept
 /// on the machine itself, so that it survives whoever asks. A machine may be guest and builder.
 ///
+/// A builder gets the new names of what it has installed first, if there are any: a package that
+/// a build renamed would look like one that the build left behind. A guest got them when it was
+/// scanned, and its binaries are ordered by those names.
+///
 /// # Errors
 /// As [`installed`].
 pub async fn installed_before(
@@ -93,7 +99,14 @@ pub async fn installed_before(
     run: RunId,
     role: Role,
 ) -> Result<Installed, Failure> {
-    let parameters = [format!("{RUNS}/{run}"), role.to_string(), LIST.to_owned()];
+    let list = match role {
+        Role::Builder => {
+            let rename = in_own_environment(command::apply_package_moves(), &[]);
+            format!("{} >/dev/null\n{LIST}", quote::line(&rename))
+        }
+        _ => LIST.to_owned(),
+    };
+    let parameters = [format!("{RUNS}/{run}"), role.to_string(), list];
     read(
         host,
         &Command::shell("installed-before", LIST_BEFORE, parameters),
