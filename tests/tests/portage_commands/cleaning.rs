@@ -1,7 +1,7 @@
 //! `depclean`, on a builder.
 
 use gentoo_updater_portage::command::{CommandLine, depclean};
-use gentoo_updater_portage::depclean::{Depclean, parse};
+use gentoo_updater_portage::depclean::{Depclean, Verbosity, parse};
 use gentoo_updater_tests::fixtures::Lab;
 
 use crate::cpv;
@@ -19,8 +19,13 @@ fn after_a_build(lab: &Lab, settings: Settings) -> Room<'_> {
 }
 
 fn understood(done: &Done) -> Depclean {
-    parse(&done.said.stdout, &done.said.stderr, done.said.code)
-        .unwrap_or_else(|error| panic!("{error}: {:#?}", done.said))
+    parse(
+        &done.said.stdout,
+        &done.said.stderr,
+        done.said.code,
+        Verbosity::Normal,
+    )
+    .unwrap_or_else(|error| panic!("{error}: {:#?}", done.said))
 }
 
 fn line(packages: &[&str]) -> CommandLine {
@@ -54,10 +59,7 @@ pub(crate) fn what_nothing_needs_goes_and_the_rest_is_named(lab: &Lab) {
             "{depclean:#?}"
         );
         assert!(
-            depclean
-                .kept
-                .iter()
-                .all(|kept| !kept.required_by.is_empty()),
+            depclean.kept.iter().all(|kept| !kept.reasons.is_empty()),
             "{depclean:#?}"
         );
         // What is gone by then, and what all is needed, is no accident.
@@ -105,13 +107,14 @@ pub(crate) fn without_ignoring_bindings_a_library_in_use_goes(lab: &Lab) {
 pub(crate) fn without_verbose_nobody_knows_what_needs_a_package(lab: &Lab) {
     let room = after_a_build(lab, Settings::Plain);
     let done = room.act(&without(line(&PACKAGES), "--verbose"));
-    let depclean = parse(&done.said.stdout, &done.said.stderr, done.said.code);
+    let depclean = parse(
+        &done.said.stdout,
+        &done.said.stderr,
+        done.said.code,
+        Verbosity::Normal,
+    );
     let knows = depclean.is_ok_and(|depclean| {
-        depclean.kept.len() == 2
-            && depclean
-                .kept
-                .iter()
-                .all(|kept| !kept.required_by.is_empty())
+        depclean.kept.len() == 2 && depclean.kept.iter().all(|kept| !kept.reasons.is_empty())
     });
     assert!(!knows, "{:#?}", done.said);
 }

@@ -56,9 +56,11 @@ fn case(name: &'static str, state: &'static str, prepare: &str, line: CommandLin
     }
 }
 
-/// A pretend with these words after the options that every call has.
+/// A pretend with these words after the options that every call has. It may see binary packages,
+/// which the plan of a world may not.
 fn pretend(words: &[&[&str]]) -> CommandLine {
     let mut line = command::plan_world(true);
+    line.environment = command::neutral_environment();
     let end = line.argv.iter().position(|word| word == "--update");
     line.argv.truncate(end.expect("the call is an update"));
     line.argv
