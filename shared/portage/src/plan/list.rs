@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::row::{self, Unit};
+use super::row::{self, KnownFlags, Unit};
 use super::{Block, FetchRestriction, PlanError, Row, RowKind, Totals};
 use crate::cpv::Cpv;
 use crate::name::SlotAndSubslot;
@@ -16,6 +16,7 @@ const WITHOUT_SIZE: &str = "the size is missing at its end, as without --verbose
 pub(super) struct List {
     pub(super) rows: Vec<Row>,
     pub(super) blocks: Vec<Block>,
+    flags: KnownFlags,
     /// How many letters fit between the brackets.
     columns: Option<usize>,
     unit: Option<Unit>,
@@ -32,6 +33,15 @@ impl List {
         self.rows.is_empty() && self.blocks.is_empty()
     }
 
+    /// An empty list, whose rows come from a text of this length.
+    pub(super) fn of_text(length: usize) -> Self {
+        Self {
+            // A row has between 60 and some hundred characters.
+            rows: Vec::with_capacity(length / 256),
+            ..Self::default()
+        }
+    }
+
     /// Reads the next row. All rows of a list have the same form.
     pub(super) fn push(&mut self, number: usize, line: &str) -> Result<(), String> {
         let brackets = row::divide(line)?;
@@ -43,7 +53,7 @@ impl List {
             self.blocks.push(row::parse_block(&brackets)?);
             return Ok(());
         };
-        let (row, unit) = row::parse_row(kind, &brackets)?;
+        let (row, unit) = row::parse_row(kind, &brackets, &mut self.flags)?;
         let first_without_size = match (unit, kind) {
             (Some(unit), _) => {
                 self.check_unit(unit)?;
@@ -102,12 +112,12 @@ impl List {
         self.check_sizes(totals)?;
         // A row without a slot is of slot 0/0, where Portage prints slots: long before KiB came.
         if !is_old {
-            let previous = self.rows.iter_mut().flat_map(|row| &mut row.previous);
-            for previous in previous {
-                previous.slot.get_or_insert_with(SlotAndSubslot::zero);
-            }
+            let zero = SlotAndSubslot::zero();
             for row in &mut self.rows {
-                row.slot.get_or_insert_with(SlotAndSubslot::zero);
+                row.slot.get_or_insert_with(|| zero.clone());
+                for previous in &mut row.previous {
+                    previous.slot.get_or_insert_with(|| zero.clone());
+                }
             }
         }
         Ok((self.rows, self.blocks))

@@ -90,7 +90,10 @@ struct Sections<'a> {
 
 impl<'a> Sections<'a> {
     fn read(stdout: &'a str, status: i32) -> Result<Self, PlanError> {
-        let mut sections = Self::default();
+        let mut sections = Self {
+            list: List::of_text(stdout.len()),
+            ..Self::default()
+        };
         for (index, line) in stdout.lines().enumerate() {
             sections
                 .read_line(index + 1, line.trim_end(), status)

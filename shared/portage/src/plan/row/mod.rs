@@ -2,6 +2,7 @@
 
 mod block;
 mod flag_set;
+mod known_flags;
 mod letters;
 mod package;
 mod size;
@@ -22,6 +23,7 @@ pub use letters::{FetchRestriction, Mask, Status};
 pub use package::Previous;
 pub use use_state::UseState;
 
+pub(super) use known_flags::KnownFlags;
 pub(super) use size::{Unit, parse_size};
 
 /// What is done with the package of a row.
@@ -159,6 +161,7 @@ pub(super) fn parse_block(brackets: &Brackets<'_>) -> Result<Block, String> {
 pub(super) fn parse_row(
     kind: RowKind,
     brackets: &Brackets<'_>,
+    flags: &mut KnownFlags,
 ) -> Result<(Row, Option<Unit>), String> {
     let status = letters::parse_letters(brackets.letters, kind)?;
     let rest = brackets.rest;
@@ -168,7 +171,7 @@ pub(super) fn parse_row(
     let (previous, rest) = package::take_previous(rest)?;
     package::check_previous(&status, &previous)?;
     let (root, rest) = take_root(rest.trim_start_matches(' '))?;
-    let (use_flags, rest) = use_state::take_use_state(rest)?;
+    let (use_flags, rest) = use_state::take_use_state(rest, flags)?;
     let size = without_repository_number(rest);
     let size = match (size.is_empty(), kind.is_merge()) {
         (true, _) => None,

@@ -3,7 +3,7 @@ use super::*;
 fn read(line: &str) -> Result<Row, String> {
     let brackets = divide(line)?;
     match brackets.kind {
-        Some(kind) => Ok(parse_row(kind, &brackets)?.0),
+        Some(kind) => Ok(parse_row(kind, &brackets, &mut KnownFlags::default())?.0),
         None => Err(parse_block(&brackets).unwrap_err()),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FlagSet, reason};
+use super::{FlagSet, KnownFlags};
 use crate::name::UseFlag;
 use crate::text::excerpt;
 
@@ -40,9 +40,12 @@ struct Flags {
 /// Takes the groups of flags from the beginning of `text`, and returns the rest.
 ///
 /// The source is `_create_use_string` of Portage's `resolver/output_helpers.py`.
-pub(super) fn take_use_state(mut text: &str) -> Result<(UseState, &str), String> {
+pub(super) fn take_use_state<'a>(
+    mut text: &'a str,
+    known: &mut KnownFlags,
+) -> Result<(UseState, &'a str), String> {
     let mut flags = Flags::default();
-    let mut prefix = String::new();
+    known.begin_row();
     loop {
         text = text.trim_start_matches(' ');
         let name_length = text.bytes().take_while(|byte| is_of_name(*byte)).count();
@@ -56,22 +59,18 @@ pub(super) fn take_use_state(mut text: &str) -> Result<(UseState, &str), String>
         let Some((group, rest)) = rest.split_once('"') else {
             return Err(format!("the flags of {} have no end", excerpt(name)));
         };
-        prefix.clear();
-        if name != "USE" {
-            prefix.push_str(name);
-            prefix.make_ascii_lowercase();
-            prefix.push('_');
+        known.begin_group(name);
+        if flags.enabled.capacity() == 0 {
+            // About as many as there are, of all groups: lists that grow by themselves are slower.
+            flags.enabled = Vec::with_capacity(text.len() / 16);
+            flags.disabled = Vec::with_capacity(text.len() / 16);
         }
-        // Flags are rarely shorter than this together with the blank between them.
-        let about = group.len() / 8;
-        flags.enabled.reserve(about / 2);
-        flags.disabled.reserve(about);
         for flag in group.split_ascii_whitespace() {
-            flags.read(&prefix, flag)?;
+            flags.read(flag, known)?;
         }
         text = rest;
     }
-    Ok((flags.finish()?, text))
+    Ok((flags.finish(), text))
 }
 
 /// USE_EXPAND holds names of variables, which Portage prints in capitals; nothing checks them
@@ -81,7 +80,7 @@ fn is_of_name(byte: u8) -> bool {
 }
 
 impl Flags {
-    fn read(&mut self, prefix: &str, text: &str) -> Result<(), String> {
+    fn read(&mut self, text: &str, known: &mut KnownFlags) -> Result<(), String> {
         let wrong = || format!("the USE flag {:?} is not understood", excerpt(text));
         let (rest, forced) = match text.strip_prefix('(') {
             Some(rest) => (rest.strip_suffix(')').ok_or_else(wrong)?, true),
@@ -110,12 +109,9 @@ impl Flags {
         if marked && enabled != changed && !removed {
             return Err(wrong());
         }
-        // A flag of USE itself, which most are, is copied once only.
-        let flag = match prefix {
-            "" => name.parse::<UseFlag>(),
-            _ => [prefix, name].concat().parse(),
-        };
-        let flag = flag.map_err(|error| format!("{}: {}", wrong(), reason(error)))?;
+        let flag = known
+            .get(name)
+            .map_err(|error| format!("{}: {error}", wrong()))?;
         if changed {
             self.changed.push(flag.clone());
         }
@@ -137,25 +133,15 @@ impl Flags {
         Ok(())
     }
 
-    fn finish(self) -> Result<UseState, String> {
-        let count = self.enabled.len() + self.disabled.len() + self.removed.len();
-        let enabled = FlagSet::from(self.enabled);
-        let disabled = FlagSet::from(self.disabled);
-        let removed = FlagSet::from(self.removed);
-        let are_disjoint = enabled.is_disjoint(&disabled)
-            && removed.is_disjoint(&enabled)
-            && removed.is_disjoint(&disabled);
-        if !are_disjoint || enabled.len() + disabled.len() + removed.len() != count {
-            return Err("a USE flag is there twice".to_owned());
+    fn finish(self) -> UseState {
+        UseState {
+            enabled: FlagSet::of_different(self.enabled),
+            disabled: FlagSet::of_different(self.disabled),
+            changed: FlagSet::of_different(self.changed),
+            new: FlagSet::of_different(self.new),
+            forced: FlagSet::of_different(self.forced),
+            removed: FlagSet::of_different(self.removed),
         }
-        Ok(UseState {
-            enabled,
-            disabled,
-            changed: self.changed.into(),
-            new: self.new.into(),
-            forced: self.forced.into(),
-            removed,
-        })
     }
 }
 
@@ -174,7 +160,7 @@ mod tests {
     fn every_mark_is_read() {
         let text = "USE=\"a b* c%* (d) {test} -e -f* -g% (-h) (-i%) (-j%*) (k%*)\" \
                     PYTHON_TARGETS=\"python3_12 -python3_13\" L10N=\"de-1996\"  12 KiB";
-        let (state, rest) = take_use_state(text).unwrap();
+        let (state, rest) = take_use_state(text, &mut KnownFlags::default()).unwrap();
         assert_eq!(rest, "12 KiB");
         let targets = "python_targets_python3_12";
         assert_eq!(
@@ -195,11 +181,11 @@ mod tests {
             "-a%*", "(a%)", "{(a)}", "({a})",
         ] {
             assert!(
-                take_use_state(&format!("USE=\"{flags}\"")).is_err(),
+                take_use_state(&format!("USE=\"{flags}\""), &mut KnownFlags::default()).is_err(),
                 "{flags}"
             );
         }
-        assert!(take_use_state("USE=\"a").is_err());
-        assert!(take_use_state("=\"a\"").is_err());
+        assert!(take_use_state("USE=\"a", &mut KnownFlags::default()).is_err());
+        assert!(take_use_state("=\"a\"", &mut KnownFlags::default()).is_err());
     }
 }
