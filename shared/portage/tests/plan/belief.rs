@@ -66,6 +66,8 @@ fn a_plan_of_nothing_is_an_error_where_stderr_speaks_against_it() {
         "/usr/bin/emerge: line 3: No space left on device\n",
         "hello\nPermission denied: '/var/db/repos/gentoo/profiles'\n",
         "ERROR: anything\n",
+        "\n!!! binrepos.conf is missing (or PORTAGE_BINHOST is unset), but use is requested.\n",
+        "!!! PORTAGE_BINHOST unset, but use is requested.\n",
         "--- Invalid atom in /etc/portage/package.unmask: a/b-1\n",
         "--- Invalid USE flag for 'a/b' in '/etc/portage/package.use': '+x'\n",
         "--- Invalid 'eapi' file (doesn't contain exactly one line): /x/eapi\n",

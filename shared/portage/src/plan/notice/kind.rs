@@ -182,8 +182,14 @@ impl NoticeKind {
 
     /// Whether a plan without rows cannot be believed because of this. A world atom without an
     /// ebuild is compatible with everything else being up to date; the other objections are not.
+    /// Nor is a missing server of binary packages: with `--getbinpkgonly` nothing can be planned
+    /// without it, and the exit status is 0.
     #[must_use]
     pub fn contradicts_an_empty_plan(&self) -> bool {
-        self.is_objection() && !matches!(self, Self::WorldAtomWithoutEbuild { .. })
+        match self {
+            Self::WorldAtomWithoutEbuild { .. } => false,
+            Self::BinaryServerMissing => true,
+            _ => self.is_objection(),
+        }
     }
 }
