@@ -8,10 +8,10 @@ use clap::Args;
 pub(crate) enum ParseCommand {
     /// Read what `emerge --pretend --verbose` printed
     #[command(after_help = "Examples:\n  \
-            emerge -NDpuv1 @world >plan.out 2>plan.err; echo $?\n  \
+            emerge --ignore-default-opts -NDpuv1 @world >plan.out 2>plan.err; echo $?\n  \
             gentoo-updater parse plan --stdout plan.out --stderr plan.err --status 0\n  \
             gentoo-updater parse plan --stdout plan.out --json\n  \
-            ssh web emerge -puvDN @world | gentoo-updater parse plan --stdout -\n\n\
+            ssh web emerge --ignore-default-opts -NDpuv1 @world | gentoo-updater parse plan --stdout -\n\n\
             A plan is believed only as a whole: rows, total, exit status and stderr together. \
             Give all of them where you have them.")]
     Plan(PlanOptions),
