@@ -67,7 +67,8 @@ pub enum PlanError {
     },
 }
 
-/// The first lines of the notices; of the objections alone, where there are any.
+/// The first lines of the notices, but of an exception of Python the last one, which names it; of
+/// the objections alone, where there are any.
 fn summary(notices: &[Notice]) -> String {
     let objections = || notices.iter().filter(|notice| notice.kind.is_objection());
     let chosen: Vec<&Notice> = if objections().next().is_some() {
@@ -77,11 +78,23 @@ fn summary(notices: &[Notice]) -> String {
     };
     let firsts: Vec<String> = chosen
         .iter()
-        .map(|notice| crate::text::excerpt(notice.text.lines().next().unwrap_or_default()))
+        .map(|notice| crate::text::excerpt(telling_line(notice)))
         .collect();
     if firsts.is_empty() {
         "it does not say why".to_owned()
     } else {
         firsts.join("; ")
     }
+}
+
+fn telling_line(notice: &Notice) -> &str {
+    let mut lines = notice.text.lines();
+    let first = lines.next().unwrap_or_default();
+    if !first.starts_with("Traceback") {
+        return first;
+    }
+    // What else emerge said may follow after an empty line; the exception's own line is not
+    // indented.
+    let is_exception = |line: &&str| !line.is_empty() && !line.starts_with(char::is_whitespace);
+    lines.find(is_exception).unwrap_or(first)
 }

@@ -68,6 +68,7 @@ fn a_plan_of_nothing_is_an_error_where_stderr_speaks_against_it() {
         "ERROR: anything\n",
         "\n!!! binrepos.conf is missing (or PORTAGE_BINHOST is unset), but use is requested.\n",
         "!!! PORTAGE_BINHOST unset, but use is requested.\n",
+        "\"/etc/portage/make.conf\", line 7: No closing quotation\n",
         "--- Invalid atom in /etc/portage/package.unmask: a/b-1\n",
         "--- Invalid USE flag for 'a/b' in '/etc/portage/package.use': '+x'\n",
         "--- Invalid 'eapi' file (doesn't contain exactly one line): /x/eapi\n",
@@ -95,6 +96,7 @@ fn a_plan_of_nothing_is_an_error_where_stderr_speaks_against_it() {
             "/usr/bin",
             "hello",
             "!!! The following installed",
+            "\"/etc/portage/make.conf",
         ]
         .iter()
         .any(|s| stderr.starts_with(s));

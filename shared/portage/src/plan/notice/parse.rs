@@ -14,7 +14,7 @@ const WORLD_FILE_PROBLEM: &str = "!!! Problems have been detected with your worl
 
 /// Words of an error in any program's language, as they stand in a line of stderr. A login shell
 /// prints much, but not these.
-const WORDS_OF_ERRORS: [&str; 21] = [
+const WORDS_OF_ERRORS: [&str; 22] = [
     "error",
     "exception",
     "failed",
@@ -36,6 +36,8 @@ const WORDS_OF_ERRORS: [&str; 21] = [
     "not permitted",
     "too many levels",
     "null byte",
+    // `"/etc/portage/make.conf", line 7: No closing quotation`
+    "\", line ",
 ];
 
 /// Whether a line begins a notice about the plan, and is not noise.
