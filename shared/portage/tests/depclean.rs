@@ -453,3 +453,15 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn an_output_without_its_numbers_is_told_in_words() {
+    let (stdout, stderr, status) = recording("several-real");
+    let cut = &stdout[..stdout.len() / 2];
+    let error = parse(cut, &stderr, status, Verbosity::Normal).unwrap_err();
+    let words = error.to_string();
+    assert!(
+        words.ends_with("and counts none: the output was cut"),
+        "{words}"
+    );
+}

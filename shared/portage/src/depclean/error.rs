@@ -39,7 +39,10 @@ pub enum DepcleanError {
         begun: Vec<Cpv>,
     },
     /// The lists of packages and their number differ, or one of them is missing: the output was cut.
-    #[error("emerge --depclean names {listed} packages and counts {counted:?}: the output was cut")]
+    #[error(
+        "emerge --depclean names {listed} packages and {}: the output was cut",
+        count(.counted)
+    )]
     Incomplete {
         /// The number of packages that it names.
         listed: usize,
@@ -56,6 +59,13 @@ pub enum DepcleanError {
         /// The line, shortened.
         line: String,
     },
+}
+
+fn count(counted: &Option<usize>) -> String {
+    match counted {
+        Some(number) => format!("counts {number}"),
+        None => "counts none".to_owned(),
+    }
 }
 
 fn unresolved(missing: &[Missing]) -> String {
