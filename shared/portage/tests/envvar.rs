@@ -1,6 +1,7 @@
 //! What `portageq envvar -v` printed, whole and damaged.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use gentoo_updater_portage::command::portageq_envvars;
 use gentoo_updater_portage::envvar::{EnvvarError, Settings};
 
 /// Printed by Portage 3.0.83.
@@ -121,7 +122,7 @@ fn what_a_shell_would_run_is_no_value() {
 fn what_was_not_answered_is_an_error() {
     let error = Settings::parse("ERROR: insufficient parameters!\n", 2, &["A"]).unwrap_err();
     assert!(error.to_string().contains("insufficient"), "{error}");
-    assert!(Settings::parse("", 0, &[]).is_err());
+    assert!(Settings::parse("", 0, &[""; 0]).is_err());
     assert_eq!(
         Settings::parse("A=b\n", 0, &["A*"]),
         Err(EnvvarError::Name("A*".to_owned()))
@@ -172,4 +173,13 @@ proptest::proptest! {
     fn no_text_panics(text in "(A=|B=|\n|['\"\\\\$`]|\\PC){0,20}", status in -1..3) {
         let _ = Settings::parse(text, status, &["A", "B"]);
     }
+}
+
+#[test]
+fn the_names_of_the_call_read_its_answer() {
+    let names = ["A".parse().unwrap(), "B_2".parse().unwrap()];
+    let call = portageq_envvars(&names);
+    assert_eq!(call.argv[3..], ["A", "B_2"]);
+    let settings = Settings::parse("A=b\nB_2=\n", 0, &names).unwrap();
+    assert_eq!(settings.get("A"), Some("b"));
 }

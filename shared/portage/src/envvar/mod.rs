@@ -72,8 +72,9 @@ impl Settings {
     pub fn parse(
         stdout: impl AsRef<[u8]>,
         status: i32,
-        names: &[&str],
+        names: &[impl AsRef<str>],
     ) -> Result<Self, EnvvarError> {
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
         if let Some(name) = names.iter().find(|name| !is_name(name)) {
             return Err(EnvvarError::Name(excerpt(name)));
         }
