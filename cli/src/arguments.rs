@@ -70,7 +70,8 @@ pub(crate) enum Subcommand {
             gentoo-updater parse index /var/cache/binpkgs/Packages\n  \
             gentoo-updater parse depend 'ssl? ( dev-libs/openssl:= )' --use ssl\n  \
             gentoo-updater parse version 1.0_rc1 1.0\n\n\
-            Exit codes: 0 understood; 1 not understood; 2 could not be read; 64 wrong usage")]
+            Exit codes: 0 understood; 1 not understood; 2 could not be read; 64 wrong usage \
+            or no such file")]
     Parse {
         #[command(subcommand)]
         command: ParseCommand,

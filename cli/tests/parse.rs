@@ -240,18 +240,19 @@ fn an_index_is_a_table_or_json() {
 }
 
 #[test]
-fn a_dependency_string_is_a_tree_and_with_flags_what_it_reaches() {
+fn a_dependency_string_is_a_tree_and_with_flags_one_without_conditions() {
     let string = "ssl? ( dev-libs/openssl:= ) || ( a/b !c/d )";
     let tree = "ssl? (\n    dev-libs/openssl:=\n)\n|| (\n    a/b\n    !c/d\n)\n";
     assert_eq!(understood(&["depend", string]), tree);
-    assert_eq!(understood(&["depend", string, "--use", ""]), "a/b\n!c/d\n");
+    let choice = "|| (\n    a/b\n    !c/d\n)\n";
+    assert_eq!(understood(&["depend", string, "--use", ""]), choice);
     assert_eq!(
         understood(&["depend", "--use", "-doc ssl", string]),
-        "dev-libs/openssl:=\na/b\n!c/d\n"
+        format!("dev-libs/openssl:=\n{choice}")
     );
     assert_eq!(
         understood(&["depend", "--use", "ssl", "--use", "-ssl", string]),
-        "a/b\n!c/d\n"
+        choice
     );
     let openssl = json!({"kind": "atom", "atom": "dev-libs/openssl:="});
     let expected = json!({

@@ -59,27 +59,21 @@ pub(super) fn depend(options: &DependOptions) -> anyhow::Result<()> {
         NotUnderstood(format!("{name}: line {number}: {error}: {line:?}"))
     })?;
     let is_enabled = |flag: &UseFlag| enabled.as_ref().is_some_and(|flags| flags.contains(flag));
-    let packages = enabled.as_ref().map(|_| dependency.atoms(is_enabled));
-    let blockers = enabled.as_ref().map(|_| dependency.blockers(is_enabled));
+    let evaluation = Evaluation::with_flags(&is_enabled);
+    let reduced = enabled.as_ref().map(|_| dependency.reduce(&evaluation));
     if options.json {
         return output::print_json(&DependDocument {
             dependency: &dependency,
             nodes: dependency.nodes().iter().map(node_document).collect(),
             flags: enabled.as_ref(),
-            reduced: enabled.as_ref().map(|_| {
-                let evaluation = Evaluation::with_flags(&is_enabled);
-                Reduced::text_of(&dependency.reduce(&evaluation))
-            }),
-            packages,
-            blockers,
+            reduced: reduced.as_deref().map(Reduced::text_of),
+            packages: enabled.as_ref().map(|_| dependency.atoms(is_enabled)),
+            blockers: enabled.as_ref().map(|_| dependency.blockers(is_enabled)),
         });
     }
-    output::print(|output| match (packages, blockers) {
-        (Some(packages), Some(blockers)) => packages
-            .iter()
-            .chain(&blockers)
-            .try_for_each(|atom| writeln!(output, "{atom}")),
-        _ => write_tree(output, dependency.nodes(), 0),
+    output::print(|output| match reduced {
+        Some(parts) => write_reduced(output, &parts, 0),
+        None => write_tree(output, dependency.nodes(), 0),
     })
 }
 
@@ -178,6 +172,32 @@ fn write_tree(output: &mut dyn io::Write, nodes: &[Node<Atom>], depth: usize) ->
                 writeln!(output, "{indent})")?;
             }
         }
+    }
+    Ok(())
+}
+
+/// As [`write_tree`], for what is left of a string whose conditions are decided.
+fn write_reduced(
+    output: &mut dyn io::Write,
+    parts: &[Reduced<Atom>],
+    depth: usize,
+) -> io::Result<()> {
+    let indent = "    ".repeat(depth);
+    for part in parts {
+        let (kind, parts) = match part {
+            Reduced::Leaf(_) | Reduced::Never => {
+                writeln!(output, "{indent}{part}")?;
+                continue;
+            }
+            Reduced::All(parts) => (GroupKind::All, parts),
+            Reduced::AnyOf(parts) => (GroupKind::AnyOf, parts),
+            Reduced::ExactlyOneOf(parts) => (GroupKind::ExactlyOneOf, parts),
+            Reduced::AtMostOneOf(parts) => (GroupKind::AtMostOneOf, parts),
+        };
+        let (_, start, _) = group(&kind);
+        writeln!(output, "{indent}{start}(")?;
+        write_reduced(output, parts, depth + 1)?;
+        writeln!(output, "{indent})")?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use gentoo_updater_portage::name::UseFlag;
 use gentoo_updater_portage::plan::{
-    DocumentRow, DocumentRowKind, NoticeKind, Plan, PlanDocument, Totals, parse,
+    DocumentRow, DocumentRowKind, NoticeKind, Plan, PlanDocument, PlanError, Totals, parse,
 };
 
 use super::arguments::PlanOptions;
@@ -23,14 +23,31 @@ pub(super) fn plan(options: &PlanOptions) -> anyhow::Result<()> {
         Some(path) => input::text_of_emerge(path)?,
         None => String::new(),
     };
-    let plan = parse(&stdout, &stderr, options.status)
-        .map_err(|error| NotUnderstood(format!("{}: {error}", input::name(&options.stdout))))?;
+    let plan = parse(&stdout, &stderr, options.status).map_err(|error| {
+        let remedy = if options.stderr.is_none() && may_be_explained_by_stderr(&error) {
+            "; with --stderr and --status it may be told why"
+        } else {
+            ""
+        };
+        let name = input::name(&options.stdout);
+        NotUnderstood(format!("{name}: {error}{remedy}"))
+    })?;
     let document = PlanDocument::from(&plan);
     if options.json {
         return output::print_json(&document);
     }
     let text = to_text(&plan, &document);
     output::print(|output| output.write_all(text.as_bytes()))
+}
+
+/// Whether the output may be whole, and emerge have said on standard error why it holds no plan.
+fn may_be_explained_by_stderr(error: &PlanError) -> bool {
+    matches!(
+        error,
+        PlanError::NotCalculated { .. }
+            | PlanError::NoTotal { .. }
+            | PlanError::UnexplainedStatus { .. }
+    )
 }
 
 fn to_text(plan: &Plan, document: &PlanDocument) -> String {
