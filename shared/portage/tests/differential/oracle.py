@@ -10,6 +10,8 @@ import os
 import sys
 
 os.environ["PORTAGE_NATIVE_DEP_PARSER"] = "0"
+# The program beside this one leaves no __pycache__ in the checkout.
+sys.dont_write_bytecode = True
 # Portage reads numbers of any length; Python stops it at 4300 digits unless told not to.
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(0)
