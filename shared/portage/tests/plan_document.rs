@@ -77,3 +77,12 @@ fn every_row_has_every_field() {
         assert_eq!(row.len(), fields.len() + if is_block { 2 } else { 0 });
     }
 }
+
+#[test]
+fn a_plan_that_emerge_refuses_is_told_from_one_that_it_accepts() {
+    let recorded = |suffix: &str| {
+        fs::read_to_string(fixture(&format!("plan/n-autounmask-use.{suffix}"))).unwrap()
+    };
+    let plan = parse(&recorded("out"), &recorded("err"), 1).unwrap();
+    assert_eq!(PlanDocument::from(&plan).exit_status, 1);
+}

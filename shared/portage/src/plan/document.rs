@@ -24,7 +24,8 @@ use crate::version::Version;
 ///     }
 ///   ],
 ///   "totals": { "packages": 1, "reinstalls": 1, "size_bytes": 0 },
-///   "notices": [{ "kind": "news_unread", "text": "* IMPORTANT: 1 news items need reading …" }]
+///   "notices": [{ "kind": "news_unread", "text": "* IMPORTANT: 1 news items need reading …" }],
+///   "exit_status": 0
 /// }
 /// ```
 ///
@@ -39,6 +40,9 @@ pub struct PlanDocument {
     pub totals: Totals,
     /// What emerge said beside the list.
     pub notices: Vec<Notice>,
+    /// The exit status of emerge. Where it is not 0 emerge refuses the plan, and a notice says why.
+    #[serde(default)]
+    pub exit_status: i32,
 }
 
 /// The kind of a row.
@@ -103,6 +107,7 @@ impl From<&Plan> for PlanDocument {
             rows: rows.chain(blocks).collect(),
             totals: plan.totals,
             notices: plan.notices.clone(),
+            exit_status: plan.status,
         }
     }
 }
