@@ -52,8 +52,8 @@ pub enum PlanError {
         /// The number in the line.
         total: u64,
     },
-    /// No row, status 0, and reasons not to believe it.
-    #[error("emerge plans nothing, but says: {}", summary(.notices))]
+    /// Nothing that is installed, status 0, and reasons not to believe it.
+    #[error("emerge plans to install nothing, but says: {}", summary(.notices))]
     EmptyContradicted {
         /// The reasons.
         notices: Vec<Notice>,

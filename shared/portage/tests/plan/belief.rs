@@ -18,6 +18,7 @@ fn a_plan_of_nothing_is_believed_where_nothing_speaks_against_it() {
         "Connection to 10.77.0.12 closed.\n",
         "Welcome to this machine\n\n*** System restart required ***\n",
         "bash: warning: setlocale: LC_ALL: cannot change locale (de_DE.UTF-8)\n",
+        "perl: warning: Setting locale failed.\n",
         "!!! Problem with sandbox binary. Disabling...\n\n",
         "!!! No gcc found. You probably need to 'source /etc/profile'\n\
          !!! to update the environment of this terminal and possibly\n\
@@ -65,6 +66,7 @@ fn a_plan_of_nothing_is_an_error_where_stderr_speaks_against_it() {
         "OSError: [Errno 5] Input/output error: '/var/db/repos/gentoo'\n",
         "/usr/bin/emerge: line 3: No space left on device\n",
         "hello\nPermission denied: '/var/db/repos/gentoo/profiles'\n",
+        "hello\nPermission denied: '/usr/share/locale/de'\n",
         "ERROR: anything\n",
         "\n!!! binrepos.conf is missing (or PORTAGE_BINHOST is unset), but use is requested.\n",
         "!!! PORTAGE_BINHOST unset, but use is requested.\n",
@@ -102,6 +104,17 @@ fn a_plan_of_nothing_is_an_error_where_stderr_speaks_against_it() {
         .any(|s| stderr.starts_with(s));
         assert_eq!(parse(&merged, "", 0).is_err(), is_of_emerge, "{stderr}");
     }
+}
+
+#[test]
+fn a_plan_that_only_removes_is_no_more_believed_than_one_of_nothing() {
+    let removal = recording("shapes/2023-empty-uninstall").stdout;
+    assert_eq!(parse(&removal, "", 0).unwrap().rows.len(), 1);
+    let error = parse(&removal, "ERROR: anything\n", 0).unwrap_err();
+    assert!(
+        matches!(error, PlanError::EmptyContradicted { .. }),
+        "{error}"
+    );
 }
 
 #[test]

@@ -151,7 +151,9 @@ impl<'a> Division<'a> {
         }
         let line = line.to_ascii_lowercase();
         // Shells complain of a locale that the machine does not have; emerge goes on without.
-        !line.contains("locale") && WORDS_OF_ERRORS.iter().any(|word| line.contains(word))
+        let of_locale = ["setlocale", "cannot change locale", "setting locale failed"];
+        !of_locale.iter().any(|words| line.contains(words))
+            && WORDS_OF_ERRORS.iter().any(|word| line.contains(word))
     }
 
     /// Reads the line of atoms. What is not understood is kept as a warning that is not understood.
