@@ -136,15 +136,12 @@ pub(crate) fn a_binary_is_built_and_nothing_is_installed(lab: &Lab) {
         let done = room.act(&build_binary(&cpv("app-misc/newdep-1.0"), &gentoo()));
         compiled(&done, &["app-misc/newdep-1.0"]);
         done.is(&[]);
-        let files: Vec<&str> = done.store.iter().map(String::as_str).collect();
-        let expected = [
-            "+./Packages",
-            "+./Packages.gz",
-            "+./app-misc/newdep/newdep-1.0-2.gpkg.tar",
-            "-./Packages",
-            "-./Packages.gz",
-        ];
-        assert_eq!(files, expected, "{:#?}", done.said);
+        // Beside the index, of which newer versions of Portage write a compressed copy.
+        let is_index = |file: &&String| file.contains("./Packages");
+        let (index, files): (Vec<&String>, Vec<&String>) = done.store.iter().partition(is_index);
+        assert!(!index.is_empty(), "{:#?}", done.said);
+        let binary = "+./app-misc/newdep/newdep-1.0-2.gpkg.tar";
+        assert_eq!(files, [binary], "{:#?}", done.said);
         // The number is in the binary, and the log is there for whoever looks for an error.
         assert!(room.holds("grep -q '^BUILD_ID: 2' /var/cache/binpkgs/Packages"));
         let log = ">>> Install app-misc/newdep-1.0 into";

@@ -6,7 +6,7 @@ use crate::cpv::Cpv;
 
 /// Writes the index `Packages` of PKGDIR anew where it does not fit the files; `--fix` of
 /// emaint(1). Prints nothing, and changes nothing where all is well; with
-/// `FEATURES=-pkgdir-index-trusted` it would write it anyway.
+/// `FEATURES=-pkgdir-index-trusted` newer versions would write it anyway.
 #[must_use]
 pub fn fix_index() -> CommandLine {
     CommandLine::new(["emaint", "binhost", "--fix"]).variable("FEATURES", "pkgdir-index-trusted")
