@@ -38,8 +38,9 @@
 //!
 //! # Versions of Portage
 //!
-//! Every option here exists in Portage 3.0.19, the oldest on PyPI, and in each later version
-//! (`_emerge/main.py`). `NO_COLOR` is read since 3.0.51; before, `NOCOLOR` was, and still is.
+//! Every option here is known to Portage 3.0.19, the oldest on PyPI, and to 3.0.20, 3.0.30, 3.0.41,
+//! 3.0.51, 3.0.61, 3.0.68 and 3.0.83 (`_emerge/main.py` of each). 3.0.41 does not read `NO_COLOR`
+//! and 3.0.51 does; all of them read `NOCOLOR`.
 
 mod emerge;
 mod query;
