@@ -80,19 +80,29 @@ fn died(text: &str) -> Option<Mark> {
     })
 }
 
-/// All that failed, in the order of the first mark.
-pub(super) fn read(lines: &[&str], causes: &Causes<'_>) -> Vec<PackageFailure> {
-    let marks: Vec<(usize, Mark)> = lines
+/// The lines that name a package which failed, with their places.
+pub(super) fn marks(lines: &[&str]) -> Vec<(usize, Mark)> {
+    lines
         .iter()
         .enumerate()
         .filter_map(|(index, line)| Some((index, Mark::read(line)?)))
-        .collect();
+        .collect()
+}
+
+/// Whether a mark is that of a package which emerge itself reports. Where it reports none, each is.
+pub(super) fn are_real(marks: &[(usize, Mark)]) -> impl Fn(&Mark) -> bool {
     let reported: BTreeSet<&Cpv> = marks
         .iter()
         .filter(|(_, mark)| matches!(mark, Mark::Reported(_)))
         .map(|(_, mark)| mark.cpv())
         .collect();
-    let is_real = |mark: &Mark| reported.is_empty() || reported.contains(mark.cpv());
+    move |mark| reported.is_empty() || reported.contains(mark.cpv())
+}
+
+/// All that failed, in the order of the first mark.
+pub(super) fn read(lines: &[&str], causes: &Causes<'_>) -> Vec<PackageFailure> {
+    let marks = marks(lines);
+    let is_real = are_real(&marks);
     let mut found: Vec<(PackageFailure, Vec<usize>)> = Vec::new();
     let mut places: BTreeMap<&Cpv, usize> = BTreeMap::new();
     for (line, mark) in marks.iter().filter(|(_, mark)| is_real(mark)) {

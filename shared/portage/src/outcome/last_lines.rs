@@ -1,9 +1,6 @@
 //! The lines of a log that say most about why it failed.
 
-use std::collections::BTreeSet;
-
-use crate::cpv::Cpv;
-use crate::outcome::failures::Mark;
+use crate::outcome::failures::{Mark, are_real, marks};
 use crate::text::without_escape_sequences;
 
 /// The most characters of one line of a log that are kept.
@@ -33,20 +30,11 @@ pub fn last_lines(log: &str, count: usize) -> Vec<String> {
 
 /// Behind the last line that matters.
 fn end(lines: &[&str]) -> usize {
-    let marks: Vec<(usize, Mark)> = lines
+    let marks = marks(lines);
+    let is_real = are_real(&marks);
+    let died = marks
         .iter()
-        .enumerate()
-        .filter_map(|(index, line)| Some((index, Mark::read(line)?)))
-        .collect();
-    let reported: BTreeSet<&Cpv> = marks
-        .iter()
-        .filter(|(_, mark)| matches!(mark, Mark::Reported(_)))
-        .map(|(_, mark)| mark.cpv())
-        .collect();
-    let died = marks.iter().find(|(_, mark)| {
-        let is_real = reported.is_empty() || reported.contains(mark.cpv());
-        is_real && matches!(mark, Mark::Died { .. })
-    });
+        .find(|(_, mark)| is_real(mark) && matches!(mark, Mark::Died { .. }));
     match (died, marks.first()) {
         (Some((error, _)), _) => {
             // The message of the error follows it, up to an empty line or the call stack.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::row::{Unit, parse_size};
+use super::row::{Unit, parse_digits, parse_size};
 use crate::text::excerpt;
 
 /// The `Total:` line and the two that may follow it.
@@ -48,7 +48,7 @@ pub(super) fn parse_total(line: &str) -> Result<(Totals, Unit), String> {
     let rest = line.strip_prefix("Total: ").ok_or_else(wrong)?;
     let (counts, size) = rest.split_once(", Size of downloads: ").ok_or_else(wrong)?;
     let (packages, rest) = counts.split_once(" package").ok_or_else(wrong)?;
-    let packages = number(packages).ok_or_else(wrong)?;
+    let packages = parse_digits(packages).ok_or_else(wrong)?;
     let rest = without_plural(rest, packages).ok_or_else(wrong)?;
     let details = if packages == 0 {
         rest
@@ -65,7 +65,9 @@ pub(super) fn parse_total(line: &str) -> Result<(Totals, Unit), String> {
     };
     for detail in details.split(", ").filter(|_| !details.is_empty()) {
         let (count, what) = detail.split_once(' ').ok_or_else(wrong)?;
-        let count = number(count).filter(|count| *count > 0).ok_or_else(wrong)?;
+        let count = parse_digits(count)
+            .filter(|count| *count > 0)
+            .ok_or_else(wrong)?;
         let field = match (what, count) {
             ("upgrade", 1) | ("upgrades", 2..) => &mut totals.upgrades,
             ("downgrade", 1) | ("downgrades", 2..) => &mut totals.downgrades,
@@ -112,7 +114,7 @@ fn parse_satisfied(text: &str, noun: &str, before: u64) -> Result<(u64, u64), St
     }
     let wrong = || format!("the number of {noun}s is not understood");
     let (all, rest) = text.split_once(' ').ok_or_else(wrong)?;
-    let all = number(all).filter(|all| *all > 0).ok_or_else(wrong)?;
+    let all = parse_digits(all).filter(|all| *all > 0).ok_or_else(wrong)?;
     let rest = rest.strip_prefix(noun).ok_or_else(wrong)?;
     let unsatisfied = match without_plural(rest, all).ok_or_else(wrong)? {
         // Portage says that all blocks are satisfied since 3.0.27, and nothing before.
@@ -121,7 +123,7 @@ fn parse_satisfied(text: &str, noun: &str, before: u64) -> Result<(u64, u64), St
         rest => rest
             .strip_prefix(" (")
             .and_then(|rest| rest.strip_suffix(" unsatisfied)"))
-            .and_then(number)
+            .and_then(parse_digits)
             .filter(|unsatisfied| (1..=all).contains(unsatisfied))
             .ok_or_else(wrong)?,
     };
@@ -135,13 +137,6 @@ fn without_plural(text: &str, number: u64) -> Option<&str> {
     } else {
         text.strip_prefix('s')
     }
-}
-
-/// Reads a number as Portage prints it: digits without leading zeros.
-fn number(text: &str) -> Option<u64> {
-    let canonical =
-        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    canonical.then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]

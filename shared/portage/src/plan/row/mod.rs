@@ -24,7 +24,7 @@ pub use package::Previous;
 pub use use_state::UseState;
 
 pub(super) use known_flags::KnownFlags;
-pub(super) use size::{Unit, parse_size};
+pub(super) use size::{Unit, parse_digits, parse_size};
 
 /// What is done with the package of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -55,8 +55,8 @@ fn parse_number(text: &str) -> Option<u64> {
     parse_digits(&groups.concat())
 }
 
-/// Reads digits without leading zeros.
-fn parse_digits(text: &str) -> Option<u64> {
+/// Reads a number as Portage prints it: digits without leading zeros.
+pub(in crate::plan) fn parse_digits(text: &str) -> Option<u64> {
     let canonical =
         text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     canonical.then(|| text.parse().ok()).flatten()
