@@ -32,6 +32,7 @@ pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> 
     let spec = WorkerSpec {
         state_directory: context.state_of(&id),
         id,
+        clock: context.clock.clone(),
         role: Role::Builder,
         queues: vec![topology::build_queue(&builder.platform)],
         slots: 1,

@@ -7,9 +7,9 @@ use gentoo_updater_fleet::config::Settings;
 /// Says what a configuration, which was found to be right, means.
 pub(crate) fn check(settings: &Settings, path: &Path) -> u8 {
     println!("{}: ok", path.display());
-    match &settings.broker_url {
+    match &settings.broker {
         None => println!("  bus: embedded, all roles in one process"),
-        Some(url) => println!("  bus: RabbitMQ at {}", without_password(url)),
+        Some(broker) => println!("  bus: RabbitMQ at {}", without_password(&broker.url)),
     }
     println!("  state: {}", settings.state_directory.display());
     for (name, platform) in &settings.platforms {

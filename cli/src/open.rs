@@ -20,7 +20,7 @@ pub(crate) fn journal(settings: &Settings) -> PathBuf {
 
 /// The history, to be read only; none where there was no run yet.
 pub(crate) async fn read_only(settings: &Arc<Settings>) -> anyhow::Result<Option<Arc<dyn Bus>>> {
-    if settings.broker_url.is_some() {
+    if settings.broker.is_some() {
         return Ok(Some(
             with_broker(settings.clone(), CancellationToken::new())
                 .await?
@@ -57,7 +57,7 @@ pub(crate) async fn reader(settings: &Settings) -> anyhow::Result<EmbeddedReader
 /// Whether somebody is there to go on with a run: with a broker the workers are, without one the
 /// process that holds the journal.
 pub(crate) async fn is_worked_on(settings: &Settings) -> bool {
-    if settings.broker_url.is_some() {
+    if settings.broker.is_some() {
         return true;
     }
     match Embedded::open(journal(settings)).await {

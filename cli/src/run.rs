@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gentoo_updater_bus::Bus;
 use gentoo_updater_bus::embedded::{Embedded, OpenError};
 use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_bus::{Bus, Speaker};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::message::{Envelope, Event, RunKind, RunOutcome, RunRequested};
+use gentoo_updater_fleet::message::{Event, RunKind, RunOutcome, RunRequested};
 use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::state::{Fleet, Run};
 use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::WrongUsage;
@@ -44,7 +43,7 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
         guests,
         show: !options.json,
     };
-    let end = if settings.broker_url.is_some() {
+    let end = if settings.broker.is_some() {
         with_broker(settings, &asked, stop).await?
     } else {
         match Embedded::open(open::journal(&settings)).await {
@@ -233,7 +232,7 @@ async fn drive(context: &Context, view: &FleetView, asked: &Asked) -> anyhow::Re
     let operator = worker_id("operator", &host_name())?;
     let (kind, guests) = (asked.kind, asked.guests.clone());
     let event = Event::RunRequested(RunRequested { run, kind, guests });
-    let envelope = Envelope::new(operator, Timestamp::now(), event);
+    let envelope = Speaker::new(operator, context.clock.clone()).say(event);
     tokio::select! {
         published = context.bus.publish(&envelope) => published?,
         () = context.stop.cancelled() => return Ok(End::Interrupted),

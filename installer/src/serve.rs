@@ -29,6 +29,7 @@ pub async fn serve(
     let spec = WorkerSpec {
         state_directory: context.state_of(&id),
         id,
+        clock: context.clock.clone(),
         role: Role::Installer,
         queues: guests.iter().map(topology::install_queue).collect(),
         slots: policy.parallel_installs,

@@ -30,6 +30,7 @@ pub async fn serve(
     let spec = WorkerSpec {
         state_directory: context.state_of(&id),
         id,
+        clock: context.clock.clone(),
         role: Role::Janitor,
         queues: builders.iter().map(topology::clean_queue).collect(),
         slots: policy.parallel_installs,

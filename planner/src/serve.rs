@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology;
-use gentoo_updater_bus::{Wakeup, Wakeups};
+use gentoo_updater_bus::{Speaker, Wakeup, Wakeups};
 use gentoo_updater_fleet::decide::{Order, decide, observe};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::{
-    Command, CommandIssued, Envelope, Event, PlannerAlive, Role, WorkerRegistered,
+    Command, CommandIssued, Event, PlannerAlive, Role, WorkerRegistered,
 };
 use gentoo_updater_fleet::name::{EventId, WorkerId};
 use gentoo_updater_runtime::{Context, worker_id};
-use jiff::Timestamp;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 /// How often a planner says that it lives. The beat that comes back is also what lets time pass
@@ -25,7 +24,10 @@ const BEAT: Duration = Duration::from_secs(2);
 /// When the bus cannot go on; passing faults of the broker are none.
 pub async fn serve(context: &Context) -> anyhow::Result<()> {
     // Two planners may share a machine, and neither resumes anything: any unique name will do.
-    let id = worker_id("planner", &EventId::generate().0.simple().to_string()[20..])?;
+    let id = worker_id(
+        "planner",
+        &context.clock.event_id().0.simple().to_string()[20..],
+    )?;
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
     let policy = &context.settings.policy;
     let mut planner = Planner {
@@ -117,10 +119,11 @@ impl Planner<'_> {
     async fn carry_out(&mut self) -> anyhow::Result<()> {
         loop {
             let patience = &self.context.settings.policy.patience;
+            let now = self.context.clock.now();
             let liveness = &mut self.liveness;
             let orders = self.view.read(|fleet| {
                 observe(fleet, liveness);
-                decide(fleet, liveness, patience, Timestamp::now())
+                decide(fleet, liveness, patience, now)
             });
             let mut last = None;
             for order in orders {
@@ -151,7 +154,7 @@ impl Planner<'_> {
         tracing::info!(
             run.id = %work.run, task = %work.task, attempt = work.attempt, queue, "command issued"
         );
-        let envelope = Envelope::new(self.id.clone(), Timestamp::now(), command);
+        let envelope = self.speaker().say(command);
         self.context.bus.issue(&queue, &envelope).await?;
         self.publish(Event::CommandIssued(CommandIssued {
             command: id,
@@ -162,8 +165,12 @@ impl Planner<'_> {
     }
 
     async fn publish(&self, event: Event) -> anyhow::Result<EventId> {
-        let envelope = Envelope::new(self.id.clone(), Timestamp::now(), event);
+        let envelope = self.speaker().say(event);
         self.context.bus.publish(&envelope).await?;
         Ok(envelope.id)
+    }
+
+    fn speaker(&self) -> Speaker {
+        Speaker::new(self.id.clone(), self.context.clock.clone())
     }
 }

@@ -19,6 +19,7 @@ pub async fn serve(context: &Context, instance: &str) -> anyhow::Result<()> {
     let spec = WorkerSpec {
         state_directory: context.state_of(&id),
         id,
+        clock: context.clock.clone(),
         role: Role::Scanner,
         queues: vec![topology::SCAN.to_owned()],
         slots: policy.parallel_scans,

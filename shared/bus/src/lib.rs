@@ -6,6 +6,7 @@
 //! **Invariant:** only `amqp/` names lapin, only `embedded/` names rusqlite.
 
 pub mod amqp;
+mod clock;
 pub mod embedded;
 pub mod follow;
 mod seam;
@@ -14,7 +15,8 @@ mod testing;
 pub mod topology;
 pub mod worker;
 
+pub use clock::{Clock, Speaker, SystemClock};
 pub use seam::{
-    Alive, Bus, BusError, CommandDelivery, Commands, History, HistoryItem, Position, Settle,
-    Wakeup, Wakeups,
+    Alive, Bus, BusError, CommandDelivery, Commands, DeadLetter, Health, History, HistoryItem,
+    Inspect, LetterId, Position, QueueState, Settle, Wakeup, Wakeups,
 };

@@ -1,7 +1,13 @@
 //! What a worker may expect of a bus, whichever it is.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Command, DecodeError, Envelope, Event};
+use gentoo_updater_fleet::snapshot::Snapshot;
+use jiff::Timestamp;
+use tokio::sync::watch;
 
 /// Why the bus cannot go on.
 ///
@@ -74,6 +80,9 @@ pub enum Position {
     First,
     /// At this offset.
     Offset(u64),
+    /// At the first event that came to the history at this time or later, or some events before
+    /// it: a broker finds the place only roughly.
+    Time(Timestamp),
 }
 
 /// One event of the history.
@@ -112,8 +121,91 @@ pub trait Bus: Send + Sync {
     /// The signs of life of all workers from now on.
     async fn alive(&self) -> Result<Box<dyn Alive>, BusError>;
 
+    /// Keeps a snapshot of the state, and waits until it is safe.
+    async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError>;
+
+    /// The newest snapshot that this program can read; `None` where there is none.
+    async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError>;
+
+    /// What the bus says of one queue; `None` where there is no such queue.
+    async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError>;
+
+    /// Whether the bus takes messages, as it changes.
+    fn health(&self) -> watch::Receiver<Health>;
+
     /// Ends all connections in good order.
     async fn close(&self);
+}
+
+/// What the bus says of one queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueState {
+    /// How many messages wait in it. What was delivered and is not settled does not count.
+    pub ready: u64,
+    /// How many consumers it has, where the bus knows it.
+    pub consumers: Option<u32>,
+}
+
+/// Whether the bus takes messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Health {
+    /// It does, or nothing else is known.
+    #[default]
+    Good,
+    /// The broker takes none because of an alarm (memory or disk is short), in its words.
+    Blocked(String),
+    /// There is no connection, and why.
+    Disconnected(String),
+}
+
+/// Looks into queues and dead letters and puts them right: what an operator does by hand. Nothing
+/// of it is needed for a run.
+#[async_trait]
+pub trait Inspect: Send + Sync {
+    /// Takes all waiting messages off a queue and says how many there were. The planner issues
+    /// again what is still wanted.
+    async fn purge(&self, queue: &str) -> Result<u64, BusError>;
+
+    /// The dead letters, oldest first, at most so many. Looking at them changes nothing.
+    async fn dead_letters(&self, most: usize) -> Result<Vec<DeadLetter>, BusError>;
+
+    /// Puts these dead letters back where they came from; says which were there.
+    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError>;
+
+    /// Deletes these dead letters; says which were there.
+    async fn drop_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError>;
+
+    /// Asks whether the bus takes messages now.
+    async fn probe(&self) -> Result<Health, BusError>;
+}
+
+/// A message that could not be used, with the cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Names it for as long as it is here.
+    pub id: LetterId,
+    /// The queue that it was in.
+    pub queue: String,
+    /// Why it is here.
+    pub cause: String,
+    /// When it came here.
+    pub at: Timestamp,
+    /// How often it had been delivered, where that is known.
+    pub deliveries: Option<u64>,
+    /// Who had sent it, as the broker knows the sender.
+    pub user: Option<String>,
+    /// The message as it was.
+    pub body: Vec<u8>,
+}
+
+/// Names a dead letter: the first twelve hexadecimal digits of a digest of all that it says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LetterId(pub String);
+
+impl fmt::Display for LetterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Commands as they are asked for.
@@ -127,6 +219,10 @@ pub trait Commands: Send {
     ///
     /// It may be cancelled and called again: no command gets lost by it.
     async fn next(&mut self) -> Result<CommandDelivery, BusError>;
+
+    /// Says that no command is wanted for now: what is on its way here goes to others. The next
+    /// call of [`Commands::next`] listens again. Deliveries that wait for their settlement stay.
+    async fn rest(&mut self);
 }
 
 /// A command that waits for its settlement.

@@ -77,6 +77,11 @@ pub fn describe(event: &Event) -> String {
             Some(failure) => format!("{} takes no work: {}", e.worker, failure.cause),
             None => format!("{} takes work again", e.worker),
         },
+        Event::PauseRequested(e) => match &e.reason {
+            Some(reason) => format!("{} is to pause: {reason}", e.target),
+            None => format!("{} is to pause", e.target),
+        },
+        Event::ResumeRequested(e) => format!("{} is to resume", e.target),
         Event::WorkerAlive(e) => format!("{} lives", e.worker),
         Event::PlannerAlive(e) => format!("{} lives", e.worker),
     }

@@ -5,6 +5,7 @@
 //! | [`name`] | names that operators choose, ids |
 //! | [`message`] | events and commands, and their form on the wire |
 //! | [`state`] | the fold over the history |
+//! | [`snapshot`] | the state as it was at one offset, to begin the fold from |
 //! | [`batch`], [`order`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`decide`] | what to do next |
 //! | [`report`] | what came of a run |
@@ -23,4 +24,5 @@ pub mod message;
 pub mod name;
 pub mod order;
 pub mod report;
+pub mod snapshot;
 pub mod state;

@@ -179,6 +179,13 @@ fn events() -> Vec<Event> {
             builder: Some("b1".parse().unwrap()),
             failure: Some(failure()),
         }),
+        Event::PauseRequested(PauseRequested {
+            target: PauseTarget::Role(Role::Builder),
+            reason: Some("the room is too hot".to_owned()),
+        }),
+        Event::ResumeRequested(ResumeRequested {
+            target: PauseTarget::Worker(worker("builder@b1")),
+        }),
         Event::WorkerAlive(WorkerAlive {
             worker: worker("builder@b1"),
             role: Role::Builder,

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use gentoo_updater_bus::Bus;
 use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
 use gentoo_updater_bus::topology::Topology;
+use gentoo_updater_bus::{Bus, Clock, SystemClock};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::name::WorkerId;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ pub struct Context {
     pub settings: Arc<Settings>,
     /// The bus.
     pub bus: Arc<dyn Bus>,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
     /// The way to the machines.
     pub machines: Arc<Machines>,
     /// Cancelled when the worker shall stop.
@@ -33,6 +35,7 @@ impl Context {
         Self {
             settings,
             bus,
+            clock: Arc::new(SystemClock),
             machines,
             stop,
         }
@@ -48,9 +51,9 @@ impl Context {
         name: &str,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let url = settings
-            .broker_url
-            .clone()
+        let broker = settings.broker.as_ref();
+        let url = broker
+            .map(|broker| broker.url.clone())
             .context("the configuration names no broker")?;
         let topology = Topology {
             guests: settings.guests.keys().cloned().collect(),

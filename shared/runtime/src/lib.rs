@@ -62,7 +62,7 @@ where
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    if settings.broker_url.is_none() {
+    if settings.broker.is_none() {
         eprintln!(
             "{}: there is no [broker], so the roles cannot talk to each other from separate \
              processes; add one, or use `gentoo-updater run`",

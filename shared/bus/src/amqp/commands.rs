@@ -169,6 +169,10 @@ impl Commands for AmqpCommands {
             }
         }
     }
+
+    async fn rest(&mut self) {
+        self.listening = None;
+    }
 }
 
 struct Held {

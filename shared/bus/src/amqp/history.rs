@@ -37,7 +37,7 @@ pub(super) struct AmqpHistory {
 impl AmqpHistory {
     pub(super) fn new(link: Arc<Link>, from: Position) -> Self {
         let next = match from {
-            Position::First => None,
+            Position::First | Position::Time(_) => None,
             Position::Offset(offset) => Some(offset),
         };
         Self {

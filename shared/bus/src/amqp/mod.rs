@@ -19,8 +19,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
+use gentoo_updater_fleet::snapshot::Snapshot;
 use lapin::BasicProperties;
 use lapin::uri::AMQPUri;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::commands::AmqpCommands;
@@ -28,7 +30,7 @@ use self::events::{AmqpAlive, AmqpWakeups};
 use self::history::AmqpHistory;
 use self::publisher::{Outgoing, Publisher};
 use self::session::Link;
-use crate::seam::{Alive, Bus, BusError, Commands, History, Position, Wakeups};
+use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::topology::{self, ALIVE_EXPIRATION, COMMANDS, EVENTS, Topology};
 
 /// Seconds between heartbeats. lapin gives a silent connection up after twice that.
@@ -173,6 +175,22 @@ impl Bus for Amqp {
 
     async fn alive(&self) -> Result<Box<dyn Alive>, BusError> {
         Ok(Box::new(AmqpAlive::new(self.consuming.clone())))
+    }
+
+    async fn keep_snapshot(&self, _: &Snapshot) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
+        Ok(None)
+    }
+
+    async fn queue(&self, _: &str) -> Result<Option<QueueState>, BusError> {
+        Ok(None)
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        watch::Sender::default().subscribe()
     }
 
     async fn close(&self) {

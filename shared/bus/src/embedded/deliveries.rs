@@ -77,6 +77,9 @@ impl Commands for JournalCommands {
             }
         }
     }
+
+    /// Nothing is on its way to anybody: a command is taken when it is asked for.
+    async fn rest(&mut self) {}
 }
 
 struct CommandSettle {

@@ -44,7 +44,7 @@ impl JournalHistory {
         from: Position,
     ) -> Self {
         let next = match from {
-            Position::First => FIRST_OFFSET,
+            Position::First | Position::Time(_) => FIRST_OFFSET,
             Position::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
         };
         let next = next.max(FIRST_OFFSET);

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
+use gentoo_updater_fleet::snapshot::Snapshot;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +28,7 @@ use self::deliveries::{JournalAlive, JournalCommands, JournalWakeups, WaitingWak
 use self::history::{Growth, JournalHistory};
 use self::journal::Journal;
 use self::ready::Ready;
-use crate::seam::{Alive, Bus, BusError, Commands, History, Position, Wakeups};
+use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::topology::ALIVE_EXPIRATION;
 
 pub use self::journal::DeadLetter;
@@ -218,6 +219,22 @@ impl Bus for Embedded {
         self.check_open()?;
         let (events, closed) = (self.alive.subscribe(), self.closed.clone());
         Ok(Box::new(JournalAlive { events, closed }))
+    }
+
+    async fn keep_snapshot(&self, _: &Snapshot) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
+        Ok(None)
+    }
+
+    async fn queue(&self, _: &str) -> Result<Option<QueueState>, BusError> {
+        Ok(None)
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        watch::Sender::default().subscribe()
     }
 
     async fn close(&self) {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
+use gentoo_updater_fleet::snapshot::Snapshot;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::history::{Growth, JournalHistory};
 use super::journal::{DeadLetter, Journal};
-use crate::seam::{Alive, Bus, BusError, Commands, History, Position, Wakeups};
+use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 
 /// How long a journal may take to appear: the process that holds its lock may just create it.
 const APPEARS_WITHIN: Duration = Duration::from_secs(2);
@@ -94,6 +96,22 @@ impl Bus for EmbeddedReader {
 
     async fn alive(&self) -> Result<Box<dyn Alive>, BusError> {
         Err(BusError::ReadOnly)
+    }
+
+    async fn keep_snapshot(&self, _: &Snapshot) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
+        Ok(None)
+    }
+
+    async fn queue(&self, _: &str) -> Result<Option<QueueState>, BusError> {
+        Ok(None)
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        watch::Sender::default().subscribe()
     }
 
     async fn close(&self) {

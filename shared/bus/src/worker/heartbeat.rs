@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gentoo_updater_fleet::message::{Envelope, Event, WorkKey, WorkerAlive};
-use jiff::Timestamp;
+use gentoo_updater_fleet::message::{Event, WorkKey, WorkerAlive};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -58,7 +57,7 @@ pub(super) async fn beat(
             role: spec.role,
             working_on,
         };
-        let event = Envelope::new(spec.id.clone(), Timestamp::now(), Event::WorkerAlive(alive));
-        bus.publish(&event).await?;
+        bus.publish(&spec.speaker().say(Event::WorkerAlive(alive)))
+            .await?;
     }
 }

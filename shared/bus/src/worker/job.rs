@@ -8,7 +8,6 @@ use gentoo_updater_fleet::message::{
     Command, Envelope, Event, Failure, FailureClass, WorkKey, WorkStarted,
 };
 use gentoo_updater_fleet::name::CommandId;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -17,6 +16,7 @@ use super::heartbeat::{Working, WorkingOn};
 use super::readiness::Verdict;
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
+use crate::clock::Speaker;
 use crate::follow::FleetView;
 use crate::seam::{Bus, BusError, CommandDelivery};
 
@@ -167,7 +167,7 @@ impl Worker {
         let (Some(view), Some(_)) = (&self.view, &self.spec.builder) else {
             return false;
         };
-        let now = Timestamp::now();
+        let now = self.spec.clock.now();
         view.read(|fleet| is_for_another(fleet, work, &self.spec.id, queue, now))
     }
 
@@ -185,7 +185,8 @@ impl Worker {
             // A full disk is no reason to keep the result back: it can still be published.
             tracing::error!(%error, task = %work.task, "the result cannot be kept");
         }
-        publish_result(&self.bus, &self.store, self.handler.as_ref(), id, &result).await?;
+        let (handler, speaker) = (self.handler.as_ref(), self.spec.speaker());
+        publish_result(&self.bus, &self.store, handler, &speaker, id, &result).await?;
         tracing::info!(
             run.id = %work.run, task = %work.task, attempt = work.attempt,
             result = result.message.kind(), "ended"
@@ -220,7 +221,7 @@ impl Worker {
     }
 
     pub(super) fn say(&self, event: Event) -> Envelope<Event> {
-        Envelope::new(self.spec.id.clone(), Timestamp::now(), event)
+        self.spec.speaker().say(event)
     }
 
     fn was_finished(&self, work: &WorkKey) -> bool {
@@ -247,6 +248,7 @@ pub(super) async fn publish_result(
     bus: &Arc<dyn Bus>,
     store: &Store,
     handler: &dyn Handler,
+    speaker: &Speaker,
     id: CommandId,
     result: &Envelope<Event>,
 ) -> Result<(), WorkerError> {
@@ -262,8 +264,7 @@ pub(super) async fn publish_result(
             match claims.iter().find(|claim| claim.id == id) {
                 Some(claim) => {
                     let failed = handler.failed(&claim.message.message, failure);
-                    let failed = Envelope::new(result.sender.clone(), Timestamp::now(), failed);
-                    bus.publish(&failed).await?;
+                    bus.publish(&speaker.say(failed)).await?;
                 }
                 // Then its result is in the history already, or the planner tries again.
                 None => tracing::warn!(%id, "the command of a refused result is gone"),

@@ -16,12 +16,14 @@ mod tests;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Command, Event, Failure, Role};
 use gentoo_updater_fleet::name::{BuilderName, WorkerId};
 
+use crate::clock::{Clock, Speaker};
 use crate::seam::BusError;
 
 pub use serve::serve;
@@ -55,6 +57,8 @@ pub trait Handler: Send + Sync + 'static {
 pub struct WorkerSpec {
     /// Its id, the same after every restart.
     pub id: WorkerId,
+    /// What tells it the time.
+    pub clock: Arc<dyn Clock>,
     /// Its role.
     pub role: Role,
     /// The queues that it serves.
@@ -74,6 +78,13 @@ pub struct WorkerSpec {
     /// then: it pauses, and leaves the next attempt to others. A worker for many guests goes on,
     /// for a guest that is off says nothing about it.
     pub builder: Option<BuilderName>,
+}
+
+impl WorkerSpec {
+    /// Makes this worker's messages.
+    fn speaker(&self) -> Speaker {
+        Speaker::new(self.id.clone(), self.clock.clone())
+    }
 }
 
 /// Why a worker ended.

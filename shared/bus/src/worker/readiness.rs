@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gentoo_updater_fleet::message::{Envelope, Event, Failure, FailureClass, WorkerPaused};
-use jiff::Timestamp;
+use gentoo_updater_fleet::message::{Event, Failure, FailureClass, WorkerPaused};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
@@ -177,8 +176,7 @@ pub(super) async fn tell(
             failure,
         };
         let event = Event::WorkerPaused(paused);
-        bus.publish(&Envelope::new(spec.id.clone(), Timestamp::now(), event))
-            .await?;
+        bus.publish(&spec.speaker().say(event)).await?;
     }
     Ok(())
 }

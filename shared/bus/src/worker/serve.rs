@@ -68,7 +68,8 @@ async fn begin(
             result = message.message.kind(),
             "a result is published after a restart"
         );
-        publish_result(&bus, &store, handler.as_ref(), id, &message).await?;
+        let speaker = spec.speaker();
+        publish_result(&bus, &store, handler.as_ref(), &speaker, id, &message).await?;
     }
     let view = match spec.read_back {
         true => Some(FleetView::follow(bus.clone(), stop.clone()).await?),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology::{self, DEAD, SCAN};
 use gentoo_updater_bus::worker::{self, Handler, WorkerSpec};
-use gentoo_updater_bus::{Bus, Position};
+use gentoo_updater_bus::{Bus, Position, SystemClock};
 use gentoo_updater_fleet::message::{Command, Envelope, Event, Failure, Role, WorkKey};
 use gentoo_updater_fleet::name::{EventId, RunId};
 use lapin::options::QueueDeclareOptions;
@@ -159,6 +159,7 @@ async fn two_workers_do_one_command_once_although_their_connections_are_cut() {
         buses.push(bus.clone());
         let spec = WorkerSpec {
             id: id.parse().unwrap(),
+            clock: Arc::new(SystemClock),
             role: Role::Scanner,
             queues: scan_queue(),
             slots: 1,

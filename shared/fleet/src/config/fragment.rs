@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::settings::Access;
 use crate::name::{BuilderName, GuestName, PlatformName};
 
 /// The whole file.
@@ -13,6 +14,8 @@ use crate::name::{BuilderName, GuestName, PlatformName};
 pub struct Fragment {
     pub(super) state_directory: Option<PathBuf>,
     pub(super) broker: Option<BrokerFragment>,
+    #[serde(default)]
+    pub(super) history: HistoryFragment,
     #[serde(default)]
     pub(super) ssh: SshFragment,
     #[serde(default)]
@@ -29,6 +32,16 @@ pub struct Fragment {
 #[serde(deny_unknown_fields)]
 pub(super) struct BrokerFragment {
     pub(super) url: String,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) access: Option<Access>,
+    pub(super) user_prefix: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryFragment {
+    pub(super) days: Option<u32>,
+    pub(super) megabytes: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -1,8 +1,11 @@
 //! The configuration as the program works with it: complete and checked.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use serde::Deserialize;
 
 use super::fragment::Fragment;
 use crate::decide::Patience;
@@ -81,6 +84,12 @@ pub enum Invalid {
         /// Their address.
         address: String,
     },
+    /// What the names of the broker's users begin with needs quoting.
+    #[error("broker.user_prefix is {value:?}; it must be made of a-z A-Z 0-9 - and _")]
+    UserPrefix {
+        /// The value.
+        value: String,
+    },
     /// The URL of the broker has another scheme.
     #[error("broker.url must begin with amqp:// or amqps://")]
     BrokerUrl,
@@ -91,8 +100,10 @@ pub enum Invalid {
 pub struct Settings {
     /// Where this machine keeps claims, results and the journal.
     pub state_directory: PathBuf,
-    /// The URL of the broker; absent where all roles run in one process.
-    pub broker_url: Option<String>,
+    /// The broker; absent where all roles run in one process.
+    pub broker: Option<Broker>,
+    /// How long the history keeps what happened.
+    pub history: History,
     /// How to reach machines.
     pub ssh: Ssh,
     /// The platforms.
@@ -103,6 +114,60 @@ pub struct Settings {
     pub guests: BTreeMap<GuestName, Guest>,
     /// Times and numbers.
     pub policy: Policy,
+}
+
+/// Where the broker is, and who may do what on it.
+#[derive(Clone)]
+pub struct Broker {
+    /// `amqp://user:password@host:port/vhost`, or `amqps://…`.
+    pub url: String,
+    /// The certificate authorities of the broker, in PEM, beside those of the system.
+    pub ca: Option<PathBuf>,
+    /// Whether each role and each guest has a user of its own.
+    pub access: Access,
+    /// What the names of those users begin with.
+    pub user_prefix: String,
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL holds a password.
+        f.debug_struct("Broker")
+            .field("ca", &self.ca)
+            .field("access", &self.access)
+            .field("user_prefix", &self.user_prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who may do what on the broker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// All workers share one user, and trust each other.
+    #[default]
+    Shared,
+    /// Each role and each guest has a user of its own, which may say and read only what is its
+    /// business. Readers check who says what.
+    Separate,
+}
+
+/// How long the history keeps what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// Events that are older may go.
+    pub days: u32,
+    /// How large it may get, in megabytes (10^6 bytes).
+    pub megabytes: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            days: 30,
+            megabytes: 2000,
+        }
+    }
 }
 
 /// How to reach machines.
@@ -193,13 +258,8 @@ impl Settings {
             .clone()
             .unwrap_or_else(|| "/var/lib/gentoo-updater".into());
         absolute("state_directory", &state_directory)?;
-        let broker_url = fragment.broker.as_ref().map(|broker| broker.url.clone());
-        if broker_url
-            .as_ref()
-            .is_some_and(|u| !u.starts_with("amqp://") && !u.starts_with("amqps://"))
-        {
-            return Err(Invalid::BrokerUrl);
-        }
+        let broker = check_broker(&fragment)?;
+        let history = check_history(&fragment)?;
         let ssh = Ssh {
             known_hosts: fragment
                 .ssh
@@ -221,7 +281,8 @@ impl Settings {
         let policy = check_policy(&fragment)?;
         Ok(Self {
             state_directory,
-            broker_url,
+            broker,
+            history,
             ssh,
             platforms,
             builders,
@@ -229,6 +290,50 @@ impl Settings {
             policy,
         })
     }
+}
+
+fn check_broker(fragment: &Fragment) -> Result<Option<Broker>, Invalid> {
+    let Some(broker) = &fragment.broker else {
+        return Ok(None);
+    };
+    let url = broker.url.clone();
+    if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
+        return Err(Invalid::BrokerUrl);
+    }
+    if let Some(ca) = &broker.ca {
+        absolute("broker.ca", ca)?;
+    }
+    let user_prefix = broker.user_prefix.clone();
+    let user_prefix = user_prefix.unwrap_or_else(|| "gentoo-updater".to_owned());
+    // It becomes a part of regular expressions and of shell commands.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if user_prefix.is_empty() || !user_prefix.chars().all(is_plain) {
+        return Err(Invalid::UserPrefix { value: user_prefix });
+    }
+    Ok(Some(Broker {
+        url,
+        ca: broker.ca.clone(),
+        access: broker.access.unwrap_or_default(),
+        user_prefix,
+    }))
+}
+
+fn check_history(fragment: &Fragment) -> Result<History, Invalid> {
+    let default = History::default();
+    let history = History {
+        days: fragment.history.days.unwrap_or(default.days),
+        megabytes: fragment.history.megabytes.unwrap_or(default.megabytes),
+    };
+    for (key, value, least, rule) in [
+        ("history.days", history.days, 1, "at least 1"),
+        ("history.megabytes", history.megabytes, 100, "at least 100"),
+    ] {
+        if value < least {
+            let value = value.into();
+            return Err(Invalid::OutOfRange { key, value, rule });
+        }
+    }
+    Ok(history)
 }
 
 fn absolute(key: &str, path: &std::path::Path) -> Result<(), Invalid> {

@@ -23,7 +23,7 @@ const SMALL: &str = "[builders.b1]\naddress = \"local\"\n[guests.g1]\naddress = 
 #[test]
 fn two_machines_are_a_fleet() {
     let settings = parse_text(SMALL).unwrap();
-    assert!(settings.broker_url.is_none());
+    assert!(settings.broker.is_none());
     let guest = &settings.guests[&"g1".parse().unwrap()];
     assert_eq!(guest.platform.as_str(), "default");
     assert_eq!(
@@ -57,7 +57,7 @@ fn a_name_that_needs_quoting_is_refused_with_its_line() {
 fn a_variable_overrides_the_file() {
     let url = "amqp://user:secret@broker/fleet";
     let settings = parse_with(SMALL, &[("GENTOO_UPDATER__BROKER__URL", url)]).unwrap();
-    assert_eq!(settings.broker_url.as_deref(), Some(url));
+    assert_eq!(settings.broker.unwrap().url, url);
     let settings = parse_with(SMALL, &[("GENTOO_UPDATER__POLICY__ATTEMPTS", "7")]).unwrap();
     assert_eq!(settings.policy.patience.attempts, 7);
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, Finding};
 use super::package::{
-    Batch, Binary, HeldBack, Identity, InstalledPackage, PackageChange, Role, Task, Update, WorkKey,
+    Batch, Binary, HeldBack, Identity, InstalledPackage, PackageChange, PauseTarget, Role, Task,
+    Update, WorkKey,
 };
 use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
 
@@ -46,6 +47,10 @@ pub enum Event {
     WorkerRegistered(WorkerRegistered),
     /// A worker takes no work because its machine is unfit, or takes it again.
     WorkerPaused(WorkerPaused),
+    /// An operator wants a worker, or all of a role, to take no new work.
+    PauseRequested(PauseRequested),
+    /// An operator wants a worker, or all of a role, to take work again.
+    ResumeRequested(ResumeRequested),
     /// A worker lives. Not kept in the history.
     WorkerAlive(WorkerAlive),
     /// A planner lives: the clock of all leases. Not kept in the history.
@@ -72,6 +77,8 @@ impl Event {
             Self::RunFinished(e) => Some(e.run),
             Self::WorkerRegistered(_)
             | Self::WorkerPaused(_)
+            | Self::PauseRequested(_)
+            | Self::ResumeRequested(_)
             | Self::WorkerAlive(_)
             | Self::PlannerAlive(_) => None,
         }
@@ -96,6 +103,8 @@ impl Event {
             Self::RunFinished(_) => "RunFinished",
             Self::WorkerRegistered(_) => "WorkerRegistered",
             Self::WorkerPaused(_) => "WorkerPaused",
+            Self::PauseRequested(_) => "PauseRequested",
+            Self::ResumeRequested(_) => "ResumeRequested",
             Self::WorkerAlive(_) => "WorkerAlive",
             Self::PlannerAlive(_) => "PlannerAlive",
         }
@@ -120,6 +129,8 @@ impl Event {
             | Self::RunFinished(_)
             | Self::WorkerRegistered(_)
             | Self::WorkerPaused(_)
+            | Self::PauseRequested(_)
+            | Self::ResumeRequested(_)
             | Self::WorkerAlive(_)
             | Self::PlannerAlive(_) => None,
         }
@@ -370,6 +381,23 @@ pub struct WorkerPaused {
     pub builder: Option<BuilderName>,
     /// Why it takes none; absent when it takes work again.
     pub failure: Option<Failure>,
+}
+
+/// An operator wants a worker, or all of a role, to take no new work. What is begun goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseRequested {
+    /// Who.
+    pub target: PauseTarget,
+    /// Why, in the operator's words.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// An operator wants a worker, or all of a role, to take work again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumeRequested {
+    /// Who.
+    pub target: PauseTarget,
 }
 
 /// A worker lives.

@@ -16,12 +16,13 @@ pub use command::{
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
     BatchPlanned, BuildFailed, BuilderCleaned, CleanFailed, CommandIssued, Event, GuestScanned,
-    GuestUpdated, InstallFailed, PackageBuilt, PlannerAlive, RunFinished, RunKind, RunOutcome,
-    RunRequested, ScanFailed, TaskAbandoned, WorkStarted, WorkerAlive, WorkerPaused,
-    WorkerRegistered,
+    GuestUpdated, InstallFailed, PackageBuilt, PauseRequested, PlannerAlive, ResumeRequested,
+    RunFinished, RunKind, RunOutcome, RunRequested, ScanFailed, TaskAbandoned, WorkStarted,
+    WorkerAlive, WorkerPaused, WorkerRegistered,
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
 pub use package::{
     Batch, Binary, Change, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage, Job,
-    PackageChange, Purpose, RepositoryRevision, Role, SubslotBinding, Task, Update, WorkKey,
+    PackageChange, PauseTarget, Purpose, RepositoryRevision, Role, SubslotBinding, Task, Update,
+    WorkKey,
 };

@@ -8,7 +8,7 @@ use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{CategoryPackage, RepositoryName, SlotAndSubslot};
 use serde::{Deserialize, Serialize};
 
-use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, StorePath};
+use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, StorePath, WorkerId};
 
 /// The roles of workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +38,25 @@ impl fmt::Display for Role {
             Self::Janitor => "janitor",
             Self::Operator => "operator",
         })
+    }
+}
+
+/// Whom an operator pauses or resumes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "name", rename_all = "lowercase")]
+pub enum PauseTarget {
+    /// Every worker of this role, those that come up later included.
+    Role(Role),
+    /// One worker.
+    Worker(WorkerId),
+}
+
+impl fmt::Display for PauseTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role(role) => write!(f, "every {role}"),
+            Self::Worker(worker) => worker.fmt(f),
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::run::{Claim, Cleaning, Finished, Guest, Installation, Run, TaskOutcome};
-use super::{Fleet, Registration};
+use super::{Fleet, Pause, Registration};
 use crate::message::{
-    Envelope, Event, Failure, FailureClass, RunKind, RunRequested, Task, WorkKey,
+    Envelope, Event, Failure, FailureClass, PauseTarget, RunKind, RunRequested, Task, WorkKey,
 };
 use crate::name::RunId;
 
@@ -136,9 +136,29 @@ impl Fleet {
                     worker.paused = event.failure.clone().map(|failure| (builder, failure));
                 }
             }
+            Event::PauseRequested(event) => {
+                let pause = Pause {
+                    by: envelope.sender.clone(),
+                    since: at,
+                    reason: event.reason.clone(),
+                };
+                self.pauses.entry(event.target.clone()).or_insert(pause);
+            }
+            Event::ResumeRequested(event) => self.resume(&event.target),
             // Signs of life are no part of the history.
             Event::WorkerAlive(_) | Event::PlannerAlive(_) => {}
         }
+    }
+
+    /// Who resumes a role resumes each of its workers, too.
+    fn resume(&mut self, resumed: &PauseTarget) {
+        let workers = &self.workers;
+        self.pauses.retain(|target, _| match (resumed, target) {
+            (PauseTarget::Role(role), PauseTarget::Worker(worker)) => {
+                workers.get(worker).map(|worker| worker.role) != Some(*role)
+            }
+            _ => target != resumed,
+        });
     }
 
     fn request(&mut self, event: &RunRequested, at: Timestamp) {

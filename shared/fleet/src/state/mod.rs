@@ -4,14 +4,16 @@
 //! planner, the claims of the workers, the command line and the report all use this one fold.
 
 mod fold;
+mod pairs;
 mod progress;
 mod run;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::message::{Failure, Role, WorkKey};
+use crate::message::{Failure, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, RunId, WorkerId};
 
 pub use progress::JobProgress;
@@ -20,7 +22,7 @@ pub use run::{
 };
 
 /// The state of the fleet.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fleet {
     /// The offset of the newest event that was applied.
     pub offset: Option<u64>,
@@ -28,10 +30,24 @@ pub struct Fleet {
     pub runs: BTreeMap<RunId, Run>,
     /// The workers that have registered.
     pub workers: BTreeMap<WorkerId, Registration>,
+    /// Who takes no work because an operator wants it so.
+    #[serde(with = "pairs")]
+    pub pauses: BTreeMap<PauseTarget, Pause>,
+}
+
+/// That an operator wants somebody to take no work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Who wants it.
+    pub by: WorkerId,
+    /// Since when, by the clock of whoever wants it.
+    pub since: Timestamp,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
 }
 
 /// A worker that has come up at least once.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Registration {
     /// Its role.
     pub role: Role,
@@ -70,6 +86,13 @@ impl Fleet {
     /// The runs that are not over.
     pub fn unfinished(&self) -> impl Iterator<Item = &Run> {
         self.runs.values().filter(|run| run.finished.is_none())
+    }
+
+    /// Why an operator wants this worker to take no work, if one does: its own pause comes before
+    /// that of its role.
+    pub fn pause_of(&self, worker: &WorkerId, role: Role) -> Option<&Pause> {
+        let own = self.pauses.get(&PauseTarget::Worker(worker.clone()));
+        own.or_else(|| self.pauses.get(&PauseTarget::Role(role)))
     }
 
     /// The newest run.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use super::pairs;
 use crate::message::{
     Batch, Failure, Finding, GuestPlan, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
     RunKind, RunOutcome, Task,
@@ -11,7 +13,7 @@ use crate::message::{
 use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
 
 /// One pass over the fleet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Its id.
     pub id: RunId,
@@ -28,13 +30,14 @@ pub struct Run {
     /// What was cleaned.
     pub cleaned: BTreeMap<BuilderName, Cleaning>,
     /// Every piece of work that was ever issued or claimed.
+    #[serde(with = "pairs")]
     pub tasks: BTreeMap<Task, TaskState>,
     /// How it ended; absent while it goes on.
     pub finished: Option<Finished>,
 }
 
 /// One guest in a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Guest {
     /// Its platform.
     pub platform: PlatformName,
@@ -47,7 +50,7 @@ pub struct Guest {
 }
 
 /// How an installation ended. Whether it failed says the outcome of its task.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Installation {
     /// Whether it had begun, so that the guest may have changed.
     pub begun: bool,
@@ -60,7 +63,7 @@ pub struct Installation {
 }
 
 /// What the janitor did on a builder.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cleaning {
     /// What was removed.
     pub removed: Vec<PackageChange>,
@@ -71,7 +74,7 @@ pub struct Cleaning {
 }
 
 /// One task with all its attempts.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskState {
     /// The attempts, by number.
     pub attempts: BTreeMap<u32, Attempt>,
@@ -80,7 +83,7 @@ pub struct TaskState {
 }
 
 /// How a task ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum TaskOutcome {
     /// Done, by this attempt.
     Done {
@@ -99,7 +102,7 @@ pub enum TaskOutcome {
 }
 
 /// One attempt at a task.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// The command, its queue, and when it was accepted.
     pub issued: Option<(CommandId, String, Timestamp)>,
@@ -110,7 +113,7 @@ pub struct Attempt {
 }
 
 /// The claim on an attempt.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// Who.
     pub worker: WorkerId,
@@ -121,7 +124,7 @@ pub struct Claim {
 }
 
 /// The end of a run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     /// How.
     pub outcome: RunOutcome,

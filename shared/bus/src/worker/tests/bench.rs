@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::SystemClock;
 use crate::embedded::{DeadLetter, Embedded};
 use crate::follow::FleetView;
 use crate::seam::{Bus, Position};
@@ -105,6 +106,7 @@ impl Bench {
     pub(super) fn spec(&self, id: &str) -> WorkerSpec {
         WorkerSpec {
             id: id.parse().unwrap(),
+            clock: Arc::new(SystemClock),
             role: Role::Scanner,
             queues: vec![SCAN.to_owned()],
             slots: 2,

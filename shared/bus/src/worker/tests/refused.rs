@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Envelope, FailureClass};
+use gentoo_updater_fleet::snapshot::Snapshot;
+use tokio::sync::watch;
 
 use super::bench::*;
-use crate::seam::{Alive, Bus, BusError, Commands, History, Position, Wakeups};
+use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::testing::{said, scanned, within};
 use crate::worker::*;
 
@@ -47,6 +49,22 @@ impl Bus for Refusing {
 
     async fn alive(&self) -> Result<Box<dyn Alive>, BusError> {
         self.0.alive().await
+    }
+
+    async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
+        self.0.keep_snapshot(snapshot).await
+    }
+
+    async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
+        self.0.newest_snapshot().await
+    }
+
+    async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError> {
+        self.0.queue(name).await
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.0.health()
     }
 
     async fn close(&self) {
