@@ -45,7 +45,7 @@ pub async fn serve(context: &Context) -> anyhow::Result<()> {
     loop {
         // A broker that is away can hold up any of this, and must not hold up the stop.
         tokio::select! {
-            biased;
+           biased;
             () = context.stop.cancelled() => return Ok(()),
             stepped = planner.step(&mut beats, wakeups.as_mut()) => stepped?,
         }
@@ -78,6 +78,7 @@ impl Planner<'_> {
         wakeups: &mut dyn Wakeups,
     ) -> anyhow::Result<()> {
         tokio::select! {
+            biased;
             _ = beats.tick() => self.say_alive().await,
             wakeup = wakeups.next() => self.wake(wakeup?).await,
         }

@@ -6,6 +6,7 @@
 //! **Invariant:** only `amqp/` names lapin, only `embedded/` names rusqlite.
 
 pub mod amqp;
+mod blocking;
 mod clock;
 pub mod embedded;
 pub mod follow;

@@ -45,6 +45,7 @@ impl Commands for JournalCommands {
     async fn next(&mut self) -> Result<CommandDelivery, BusError> {
         loop {
             let lent = tokio::select! {
+                biased;
                 lent = self.ready.take(|(queue, _)| self.queues.contains(queue)) => lent,
                 () = self.closed.cancelled() => return Err(BusError::Closed),
             };
@@ -127,6 +128,7 @@ impl Wakeups for JournalWakeups {
         let closed = self.closed.clone();
         loop {
             let lent = tokio::select! {
+                biased;
                 lent = self.take() => lent,
                 () = closed.cancelled() => return Err(BusError::Closed),
             };
@@ -211,6 +213,7 @@ impl Alive for JournalAlive {
     async fn next(&mut self) -> Result<Envelope<Event>, BusError> {
         loop {
             let received = tokio::select! {
+                biased;
                 received = self.events.recv() => received,
                 () = self.closed.cancelled() => return Err(BusError::Closed),
             };

@@ -71,6 +71,7 @@ impl JournalHistory {
             }
         };
         tokio::select! {
+            biased;
             grown = grown => grown.map_err(|_| BusError::Closed),
             () = self.closed.cancelled() => Err(BusError::Closed),
         }

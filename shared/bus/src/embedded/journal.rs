@@ -88,6 +88,17 @@ impl Journal {
         .await
     }
 
+    /// A journal in memory, which is gone with its last handle.
+    pub(super) async fn in_memory() -> Result<Self, BusError> {
+        Self::blocking(Path::new(":memory:"), |path| {
+            let connection = Connection::open(path)?;
+            connection.pragma_update(None, "foreign_keys", "on")?;
+            connection.execute_batch(SCHEMA)?;
+            Ok(connection)
+        })
+        .await
+    }
+
     /// Opens the file of another process to read.
     pub(super) async fn open_to_read(path: &Path) -> Result<Self, BusError> {
         Self::blocking(path, |path| {
@@ -104,7 +115,7 @@ impl Journal {
         open: impl FnOnce(&Path) -> rusqlite::Result<Connection> + Send + 'static,
     ) -> Result<Self, BusError> {
         let path = path.to_owned();
-        let journal = tokio::task::spawn_blocking(move || {
+        let journal = crate::blocking::blocking(move || {
             let connection = open(&path).map_err(|error| unusable(&path, error))?;
             let found = version(&connection).map_err(|error| unusable(&path, error))?;
             if found != SCHEMA_VERSION {
@@ -117,7 +128,7 @@ impl Journal {
                 connection: Arc::new(Mutex::new(connection)),
             })
         });
-        journal.await.map_err(|_| BusError::Closed)?
+        journal.await.unwrap_or(Err(BusError::Closed))
     }
 
     /// Runs one piece of work on the file. It runs to its end even when nobody waits for it.
@@ -126,13 +137,12 @@ impl Journal {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, BusError> {
         let Self { path, connection } = self.clone();
-        let result = tokio::task::spawn_blocking(move || {
+        let result = crate::blocking::blocking(move || {
             // A transaction that panicked was rolled back: the connection is whole.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut connection).map_err(|error| unusable(&path, error))
         });
-        // Only a runtime that shuts down gives up blocking work.
-        result.await.map_err(|_| BusError::Closed)?
+        result.await.unwrap_or(Err(BusError::Closed))
     }
 
     /// Keeps an event and the wake-up that it is, then tells its offset to `then` before anybody

@@ -80,7 +80,18 @@ impl Embedded {
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let lock = lock(path)?;
-        let journal = Journal::open(path).await?;
+        Ok(Self::over(Journal::open(path).await?, Some(lock)).await?)
+    }
+
+    /// A bus with a journal in memory, which is gone when the bus is: for simulations.
+    ///
+    /// # Errors
+    /// [`BusError::Journal`] when there is no memory for it.
+    pub async fn in_memory() -> Result<Self, BusError> {
+        Self::over(Journal::in_memory().await?, None).await
+    }
+
+    async fn over(journal: Journal, lock: Option<File>) -> Result<Self, BusError> {
         let newest = journal.end().await?.unwrap_or(0);
         let (commands, wakeups) = journal.unsettled().await?;
         Ok(Self {
@@ -91,7 +102,7 @@ impl Embedded {
             active_planner: Arc::default(),
             alive: broadcast::Sender::new(ALIVE_BACKLOG),
             closed: CancellationToken::new(),
-            lock: Mutex::new(Some(lock)),
+            lock: Mutex::new(lock),
         })
     }
 

@@ -67,12 +67,14 @@ impl FleetView {
         let follower = match running(&bus) {
             Some(follower) => follower,
             None => tokio::select! {
+                biased;
                 history = bus.history(Position::First) => start(&bus, history?),
                 () = stop.cancelled() => return Err(BusError::Closed),
             },
         };
         let view = Self { follower, stop };
         let end = tokio::select! {
+            biased;
             end = bus.end() => end?,
             () = view.stop.cancelled() => return Err(BusError::Closed),
         };
@@ -148,7 +150,7 @@ impl FleetView {
             tokio::time::sleep(WAIT_AFTER_STOP).await;
         };
         tokio::select! {
-            biased;
+           biased;
             waited = waited => waited,
             () = given_up => Err(BusError::Closed),
         }

@@ -47,6 +47,7 @@ pub(super) async fn beat(
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             _ = beats.tick() => {}
             // The set lives as long as this future, so this cannot fail.
             _ = changes.changed() => beats.reset(),

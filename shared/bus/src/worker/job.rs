@@ -69,7 +69,7 @@ impl Worker {
             return Ok(Verdict::Left);
         }
         let claimed = tokio::select! {
-            biased;
+           biased;
             claimed = self.claim(id, &command, &work) => claimed?,
             // The claim stays on the disk, and the command goes back to its queue.
             () = self.stop.cancelled() => return Ok(Verdict::Silent),
@@ -110,7 +110,7 @@ impl Worker {
         };
         let claimed = match self.standing(&work) {
             Standing::Free => tokio::select! {
-                biased;
+               biased;
                 claimed = self.claim(id, &command, &work) => claimed?,
                 () = self.stop.cancelled() => return Ok(Verdict::Silent),
             },

@@ -44,6 +44,7 @@ pub(super) async fn serve_pausing(
 ) -> Result<(), WorkerError> {
     let store = Store::open(&spec).await?;
     let begun = tokio::select! {
+        biased;
         begun = begin(bus, spec, store, handler, stop.clone()) => begun,
         () = stop.cancelled() => return Ok(()),
     };
@@ -118,7 +119,7 @@ impl Worker {
         let slots = usize::from(self.spec.slots.max(1));
         loop {
             tokio::select! {
-                biased;
+               biased;
                 () = self.stop.cancelled() => break,
                 Some(job) = jobs.join_next() => {
                     if !readiness.conclude(&ended(job)?, self.has_others()) {

@@ -12,7 +12,6 @@ use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::name::CommandId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::task::spawn_blocking;
 
 use super::{WorkerError, WorkerSpec};
 use crate::seam::BusError;
@@ -175,8 +174,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> WorkerError {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, WorkerError> + Send + 'static,
 ) -> Result<T, WorkerError> {
-    // Only a runtime that shuts down gives up blocking work.
-    spawn_blocking(work)
+    crate::blocking::blocking(work)
         .await
-        .map_err(|_| WorkerError::Bus(BusError::Closed))?
+        .unwrap_or(Err(WorkerError::Bus(BusError::Closed)))
 }
