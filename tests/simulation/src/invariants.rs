@@ -1,0 +1,181 @@
+//! What must hold when a run is over.
+
+use std::collections::BTreeMap;
+
+use gentoo_updater_bus::embedded::DeadLetter;
+use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task};
+use gentoo_updater_fleet::name::{JobId, RunId};
+use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
+use gentoo_updater_fleet::state::{Fleet, JobProgress, Run, TaskOutcome};
+
+use crate::records::Records;
+use crate::schedule::{LEASE, SLACK};
+use crate::world::{Compilation, World};
+
+/// What is known when it is over.
+pub struct End<'a> {
+    /// The world.
+    pub world: &'a World,
+    /// The state, as an undisturbed reader folded it while it happened.
+    pub fleet: &'a Fleet,
+    /// The whole history.
+    pub history: &'a [(u64, Envelope<Event>)],
+    /// The dead letters.
+    pub dead: &'a [DeadLetter],
+    /// What was seen of workers.
+    pub records: &'a Records,
+}
+
+/// What does not hold, in words.
+pub fn broken(end: &End<'_>) -> Vec<String> {
+    let mut broken = end.world.state().violations.clone();
+    broken.extend(replay_differs(end));
+    for run in end.fleet.runs.values() {
+        broken.extend(jobs_without_end(run));
+        broken.extend(guests_without_outcome(run));
+        broken.extend(ends_without_cause(run));
+        broken.extend(wrong_binaries(end.world, run));
+    }
+    broken.extend(needless_compilations(end));
+    broken.extend(doubled_results(end));
+    let letters = end.dead.iter();
+    broken.extend(letters.map(|letter| format!("a dead letter: {letter:?}")));
+    broken
+}
+
+/// The same history gives the same state, byte for byte.
+fn replay_differs(end: &End<'_>) -> Option<String> {
+    let mut replayed = Fleet::default();
+    for (offset, event) in end.history {
+        replayed.apply(*offset, event);
+    }
+    let text = |fleet: &Fleet| serde_json::to_string(fleet).expect("a state is JSON");
+    let (one, other) = (text(&replayed), text(end.fleet));
+    (one != other).then(|| format!("a replay gives another state:\n{one}\n{other}"))
+}
+
+/// Every job is built, has failed or is held back.
+fn jobs_without_end(run: &Run) -> Vec<String> {
+    let progress = run.progress();
+    let open = progress.iter().filter(|(_, progress)| !progress.is_over());
+    open.map(|(job, progress)| format!("job {} ends as {progress:?}", job.short()))
+        .collect()
+}
+
+/// Every guest has one outcome, which is no state on the way.
+fn guests_without_outcome(run: &Run) -> Vec<String> {
+    let on_the_way = |outcome| {
+        use GuestOutcome::{Building, Installing, Pending, Scanning};
+        matches!(outcome, Scanning | Pending | Building | Installing)
+    };
+    let guests = run.guests.keys();
+    guests
+        .map(|guest| (guest, guest_outcome(run, guest)))
+        .filter(|(_, outcome)| on_the_way(*outcome))
+        .map(|(guest, outcome)| format!("guest {guest} ends as {outcome:?}"))
+        .collect()
+}
+
+/// Whatever failed or is held back says why.
+fn ends_without_cause(run: &Run) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (task, state) in &run.tasks {
+        match &state.outcome {
+            None => broken.push(format!("{task} has no outcome")),
+            Some(TaskOutcome::Failed { failure, .. })
+                if failure.cause.is_empty() || failure.message.is_empty() =>
+            {
+                broken.push(format!("{task} failed without a cause"));
+            }
+            Some(_) => {}
+        }
+    }
+    for (job, progress) in run.progress() {
+        if let JobProgress::HeldBack(cause) = progress
+            && run.failure(&Task::Build(cause.clone())).is_none()
+        {
+            broken.push(format!(
+                "job {} is held back by what did not fail",
+                job.short()
+            ));
+        }
+    }
+    broken
+}
+
+/// The state names the binaries that the store has, and guests got no others.
+fn wrong_binaries(world: &World, run: &Run) -> Vec<String> {
+    let state = world.state();
+    let mut broken = Vec::new();
+    for (job, built) in &run.built {
+        if state.store.get(job) != Some(&built.binary) {
+            broken.push(format!(
+                "job {} has another binary in the store",
+                job.short()
+            ));
+        }
+    }
+    for ((guest, of), binaries) in &state.installed {
+        let known = |binary: &Binary| run.built.values().any(|built| built.binary == *binary);
+        if *of == run.id
+            && let Some(binary) = binaries.iter().find(|binary| !known(binary))
+        {
+            broken.push(format!("{guest} got {}, which nobody built", binary.path));
+        }
+    }
+    broken
+}
+
+/// A key is compiled again only where the compilation before failed, or its worker died or was
+/// silent for the lease.
+fn needless_compilations(end: &End<'_>) -> Vec<String> {
+    let state = end.world.state();
+    let mut last: BTreeMap<(RunId, &JobId), &Compilation> = BTreeMap::new();
+    let mut broken = Vec::new();
+    for next in &state.compilations {
+        let Some(before) = last.insert((next.run, &next.job), next) else {
+            continue;
+        };
+        let records = end.records;
+        let died = records.died(&before.worker, before.begun, next.begun);
+        let silence = records.longest_silence(&before.worker, before.begun, next.begun);
+        if before.is_good && !died && silence + SLACK < LEASE {
+            broken.push(format!(
+                "job {} was compiled again by {} (attempt {}) although {} (attempt {}) lived \
+                 and was silent for {silence:?} only",
+                next.job.short(),
+                next.worker,
+                next.attempt,
+                before.worker,
+                before.attempt
+            ));
+        }
+    }
+    broken
+}
+
+/// One result of each task counts, and one end of each run.
+fn doubled_results(end: &End<'_>) -> Vec<String> {
+    let mut broken = Vec::new();
+    for run in end.fleet.runs.values() {
+        let first_built = |job: &JobId| {
+            end.history
+                .iter()
+                .find_map(|(_, event)| match &event.message {
+                    Event::PackageBuilt(built) if built.run == run.id && built.job == *job => {
+                        Some(built)
+                    }
+                    _ => None,
+                })
+        };
+        for (job, built) in &run.built {
+            if first_built(job) != Some(built) {
+                broken.push(format!(
+                    "not the first result of job {} counts",
+                    job.short()
+                ));
+            }
+        }
+    }
+    broken
+}

@@ -1,0 +1,141 @@
+//! Processes that are killed, at any await, and started again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::faults::{Fault, Weather};
+use crate::random::Dice;
+
+/// Kills its process at the n-th step that is counted.
+#[derive(Debug, Default)]
+pub struct KillSwitch {
+    left: AtomicU64,
+    pulled: Notify,
+}
+
+impl KillSwitch {
+    /// Kills at this step; 0 is never.
+    pub fn at(step: u64) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicU64::new(step),
+            pulled: Notify::new(),
+        })
+    }
+
+    /// One step. The last one never ends: the process is killed in it.
+    pub async fn step(&self) {
+        let counted = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+        if counted == Ok(1) {
+            self.pulled.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// One life of a process, as its supervisor gives it.
+#[derive(Clone)]
+pub struct Life {
+    /// Kills it.
+    pub switch: Arc<KillSwitch>,
+    /// Tells it to stop in good order.
+    pub stop: CancellationToken,
+    /// Its own chance.
+    pub dice: Arc<Dice>,
+}
+
+/// How a process is to be treated.
+#[derive(Debug, Clone)]
+pub struct Fate {
+    /// In how many of a thousand lives it is killed.
+    pub killed: u32,
+    /// How long it is away after that, in milliseconds at most.
+    pub longest_away: u64,
+    /// Whether it may stay away for good, once.
+    pub may_vanish: bool,
+}
+
+/// Starts a process again and again until `over`. What it did not survive is noted by `died`.
+pub async fn supervise(
+    name: String,
+    fate: Fate,
+    dice: Dice,
+    weather: Arc<Weather>,
+    over: CancellationToken,
+    died: impl Fn(Instant),
+    start: impl Fn(Life) -> BoxFuture<'static, Result<(), String>>,
+) -> Result<(), String> {
+    loop {
+        let life = Life {
+            switch: KillSwitch::at(kill_step(&fate, &dice, &weather)),
+            stop: CancellationToken::new(),
+            dice: Arc::new(dice.fork()),
+        };
+        let end = sudden_end(&fate, &dice, &weather);
+        let in_good_order = dice.per_mille(300);
+        let mut running = AbortOnDropHandle::new(tokio::spawn(start(life.clone())));
+        tokio::select! {
+            biased;
+            () = over.cancelled() => return Ok(()),
+            ended = &mut running => {
+                return Err(format!("{name} ended by itself: {ended:?}"));
+            }
+            () = life.switch.pulled.notified() => weather.count(Fault::Killed),
+            () = sleep_until(end) => {
+                if in_good_order {
+                    life.stop.cancel();
+                    let ended = (&mut running).await;
+                    weather.count(Fault::Stopped);
+                    if !matches!(ended, Ok(Ok(()))) {
+                        return Err(format!("{name} did not stop well: {ended:?}"));
+                    }
+                } else {
+                    weather.count(Fault::Killed);
+                }
+            }
+        }
+        // Dropping its handle aborts it; it is gone when its task was polled once more, and that is
+        // before any time passes.
+        drop(running);
+        died(Instant::now());
+        if fate.may_vanish && weather.is_rough() && dice.per_mille(100) {
+            over.cancelled().await;
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = over.cancelled() => return Ok(()),
+            () = sleep(dice.millis(1, fate.longest_away)) => {}
+        }
+    }
+}
+
+/// At which step a life ends, if it ends so.
+fn kill_step(fate: &Fate, dice: &Dice, weather: &Weather) -> u64 {
+    if weather.is_rough() && dice.per_mille(fate.killed) {
+        dice.between(1, 60)
+    } else {
+        0
+    }
+}
+
+/// When a life ends, wherever it is then; far in the future if it does not.
+fn sudden_end(fate: &Fate, dice: &Dice, weather: &Weather) -> Instant {
+    let now = Instant::now();
+    let end = now + dice.millis(1, 60_000);
+    if dice.per_mille(fate.killed) && end < weather.calm {
+        end
+    } else {
+        now + Duration::from_secs(1_000_000)
+    }
+}
