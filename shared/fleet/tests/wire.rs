@@ -272,6 +272,14 @@ fn every_event_is_written_as_its_golden_file_says() {
 }
 
 #[test]
+fn the_kinds_that_the_history_keeps_are_those_of_all_events_but_signs_of_life() {
+    let events = events();
+    let kept = events.iter().filter(|event| !event.is_alive());
+    let kept: Vec<&str> = kept.map(Event::kind).collect();
+    assert_eq!(kept, Event::KEPT_KINDS);
+}
+
+#[test]
 fn every_command_is_written_as_its_golden_file_says() {
     for command in commands() {
         check(command.kind(), command.clone());

@@ -58,6 +58,28 @@ pub enum Event {
 }
 
 impl Event {
+    /// The types of the events that the history keeps, as they are written on the wire.
+    pub const KEPT_KINDS: [&str; 18] = [
+        "RunRequested",
+        "CommandIssued",
+        "WorkStarted",
+        "GuestScanned",
+        "ScanFailed",
+        "BatchPlanned",
+        "PackageBuilt",
+        "BuildFailed",
+        "GuestUpdated",
+        "InstallFailed",
+        "BuilderCleaned",
+        "CleanFailed",
+        "TaskAbandoned",
+        "RunFinished",
+        "WorkerRegistered",
+        "WorkerPaused",
+        "PauseRequested",
+        "ResumeRequested",
+    ];
+
     /// The run that it belongs to, if it belongs to one.
     pub fn run(&self) -> Option<RunId> {
         match self {

@@ -1,0 +1,112 @@
+//! What the history says of the work of each queue.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::jobs::KnownJobs;
+use super::task::TaskView;
+use crate::message::{Task, WorkKey};
+use crate::name::{BuilderName, PlatformName, WorkerId};
+use crate::state::{Fleet, Run, TaskState};
+
+/// Work that was issued to a queue and that nobody has claimed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// The work.
+    pub task: TaskView,
+    /// When the queue accepted it, by the planner's clock.
+    pub issued_at: Timestamp,
+}
+
+/// Work that was taken from a queue and has no result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Claimed {
+    /// The work.
+    pub task: TaskView,
+    /// Who claimed it.
+    pub worker: WorkerId,
+    /// On which builder, for builds.
+    pub builder: Option<BuilderName>,
+    /// Since when, by the worker's clock.
+    pub since: Timestamp,
+}
+
+/// The work of one queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct QueueWork {
+    /// What waits, the oldest first.
+    pub waiting: Vec<Waiting>,
+    /// What is worked on, the oldest first.
+    pub claimed: Vec<Claimed>,
+}
+
+/// The work of all queues, by their names.
+///
+/// `queue_of` says which queue a task goes to, for a claim whose `CommandIssued` is not in the
+/// history: a planner that ends between the two leaves it so until the next one comes.
+pub fn work_of_queues(
+    fleet: &Fleet,
+    queue_of: impl Fn(&Task, Option<&PlatformName>) -> String,
+) -> BTreeMap<String, QueueWork> {
+    let jobs = KnownJobs::of(fleet);
+    let mut queues: BTreeMap<String, QueueWork> = BTreeMap::new();
+    for run in fleet.unfinished() {
+        for (task, state) in &run.tasks {
+            add(&mut queues, run, task, state, &jobs, &queue_of);
+        }
+    }
+    for queue in queues.values_mut() {
+        queue.waiting.sort_by_key(|waiting| waiting.issued_at);
+        queue.claimed.sort_by_key(|claimed| claimed.since);
+    }
+    queues
+}
+
+fn add(
+    queues: &mut BTreeMap<String, QueueWork>,
+    run: &Run,
+    task: &Task,
+    state: &TaskState,
+    jobs: &KnownJobs,
+    queue_of: &impl Fn(&Task, Option<&PlatformName>) -> String,
+) {
+    // An attempt that another one follows was lost or has failed.
+    let Some((number, attempt)) = state.attempts.last_key_value() else {
+        return;
+    };
+    if state.outcome.is_some() || attempt.failure.is_some() {
+        return;
+    }
+    let work = WorkKey {
+        run: run.id,
+        task: task.clone(),
+        attempt: *number,
+    };
+    let name = match &attempt.issued {
+        Some((_, queue, _)) => queue.clone(),
+        None => {
+            let job = match task {
+                Task::Build(id) => jobs.get(run.id, id),
+                _ => None,
+            };
+            queue_of(task, job.map(|job| &job.platform))
+        }
+    };
+    let queue = queues.entry(name).or_default();
+    let view = TaskView::of(&work, jobs);
+    match (&attempt.claim, &attempt.issued) {
+        (Some(claim), _) => queue.claimed.push(Claimed {
+            task: view,
+            worker: claim.worker.clone(),
+            builder: claim.builder.clone(),
+            since: claim.at,
+        }),
+        (None, Some((_, _, issued_at))) => queue.waiting.push(Waiting {
+            task: view,
+            issued_at: *issued_at,
+        }),
+        (None, None) => {}
+    }
+}
