@@ -1,57 +1,117 @@
 //! `events`: the history, as it is.
 
+mod arguments;
+mod start;
+
 use std::sync::Arc;
 
-use gentoo_updater_bus::{HistoryItem, Position};
+use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_bus::{Bus, HistoryItem};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::describe::describe;
+use gentoo_updater_fleet::inspect::{EventFilter, KnownJobs};
 use gentoo_updater_fleet::message::{Envelope, Event};
 use gentoo_updater_runtime::stop_on_signals;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::EventsOptions;
 use crate::open;
+use crate::output;
+
+pub(crate) use arguments::EventsOptions;
 
 /// Prints events until the end of the history, or until interrupted.
 pub(crate) async fn events(settings: &Arc<Settings>, options: EventsOptions) -> anyhow::Result<u8> {
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
     let Some(bus) = open::read_only(settings).await? else {
-        eprintln!("There was no run yet.");
-        return Ok(crate::EXIT_ALL_UPDATED);
+        return crate::no_run_yet(false);
     };
-    let end = bus.end().await?;
-    let mut reader = bus.history(Position::First).await?;
-    loop {
-        let item = tokio::select! {
-            item = reader.next(), if options.follow || end.is_some() => item?,
-            () = stop.cancelled() => break,
-            else => break,
-        };
-        let is_last = end.is_some_and(|end| item.offset >= end);
-        print(&item, &options)?;
-        if is_last && !options.follow {
-            break;
-        }
-    }
+    let printed = print_all(&bus, &options, &stop).await;
     bus.close().await;
-    Ok(crate::EXIT_ALL_UPDATED)
+    printed?;
+    Ok(crate::EXIT_DONE)
 }
 
-fn print(item: &HistoryItem, options: &EventsOptions) -> anyhow::Result<()> {
-    match &item.event {
-        Ok(envelope) if options.run.is_some() && envelope.message.run() != options.run => {}
-        Ok(envelope) if options.json => println!("{}", json(item.offset, envelope)?),
-        Ok(envelope) => println!(
-            "{} {:>6} {:24} {}",
-            envelope.at.strftime("%Y-%m-%d %H:%M:%S"),
-            item.offset,
-            envelope.sender,
-            describe(&envelope.message)
-        ),
-        Err(error) => eprintln!("event {}: {error}", item.offset),
+async fn print_all(
+    bus: &Arc<dyn Bus>,
+    options: &EventsOptions,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let filter = filter(options, Timestamp::now());
+    let mut jobs = KnownJobs::default();
+    if filter.since.is_some() {
+        // The batches that the events speak of may lie before the first that is read.
+        let view = FleetView::follow(bus.clone(), stop.clone()).await?;
+        jobs = view.read(KnownJobs::of);
     }
-    Ok(())
+    let end = bus.end().await?;
+    let Some(mut reader) = start::reader(bus.as_ref(), filter.since, end, options.follow).await?
+    else {
+        return Ok(());
+    };
+    loop {
+        let item = tokio::select! {
+            item = reader.next() => item?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        let is_last = end.is_none_or(|end| item.offset >= end);
+        if let Ok(envelope) = &item.event {
+            jobs.learn(&envelope.message);
+        }
+        if !print(&item, &filter, &jobs, options.json)? || (is_last && !options.follow) {
+            return Ok(());
+        }
+    }
+}
+
+fn filter(options: &EventsOptions, now: Timestamp) -> EventFilter {
+    // They may be written in any case.
+    let is_asked_for = |kind: &&str| {
+        let mut asked_for = options.kinds.iter();
+        asked_for.any(|asked| asked.eq_ignore_ascii_case(kind))
+    };
+    let kinds = Event::KEPT_KINDS.into_iter().filter(is_asked_for);
+    EventFilter {
+        since: options.since.map(|since| since.before(now)),
+        run: options.run.clone(),
+        guest: options.guest.clone(),
+        package: options.package.clone(),
+        kinds: kinds.map(str::to_owned).collect(),
+    }
+}
+
+/// Whether somebody still reads what is printed.
+fn print(
+    item: &HistoryItem,
+    filter: &EventFilter,
+    jobs: &KnownJobs,
+    json: bool,
+) -> anyhow::Result<bool> {
+    let line = match &item.event {
+        Ok(envelope) if !filter.takes(envelope, jobs) => return Ok(true),
+        Ok(envelope) if json => self::json(item.offset, envelope)?,
+        Ok(envelope) => text(item.offset, envelope, jobs),
+        Err(error) => {
+            eprintln!("event {}: {error}", item.offset);
+            return Ok(true);
+        }
+    };
+    output::print_line(&line)
+}
+
+/// One line for people. What names only a job is told with its package.
+fn text(offset: u64, envelope: &Envelope<Event>, jobs: &KnownJobs) -> String {
+    let package = jobs.of_event(&envelope.message);
+    let package = package.map(|job| format!(" ({})", job.key.cpv));
+    let line = format!(
+        "{} {offset:>6} {:24} {}{}",
+        envelope.at.strftime("%Y-%m-%d %H:%M:%S"),
+        envelope.sender,
+        describe(&envelope.message),
+        package.unwrap_or_default()
+    );
+    output::harmless(&line.replace('\n', " "))
 }
 
 fn json(offset: u64, envelope: &Envelope<Event>) -> anyhow::Result<String> {

@@ -390,7 +390,9 @@ fn without_a_process_nobody_lives_and_a_claim_that_is_held_still_shows() {
     let views = workers(&history.fleet, &Signs::Process(BTreeSet::new()));
     assert!(views.iter().all(|view| view.state == WorkerState::Silent));
     assert!(views.iter().all(|view| view.role != Role::Planner));
-    let b1 = views.iter().find(|view| view.worker == worker("builder@b1"));
+    let b1 = views
+        .iter()
+        .find(|view| view.worker == worker("builder@b1"));
     assert_eq!(b1.unwrap().working_on.len(), 1);
     let process = Signs::Process([worker("builder@b1"), worker("scanner@s")].into());
     assert_eq!(

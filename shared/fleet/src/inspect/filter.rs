@@ -8,10 +8,10 @@ use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::UseFlag;
 use jiff::Timestamp;
 
-use super::jobs::KnownJobs;
+use super::jobs::{KnownJobs, job_of, work_of};
 use super::run_name::RunName;
-use crate::message::{Envelope, Event, HeldBack, PackageChange, Task, WorkKey};
-use crate::name::{GuestName, JobId, RunId};
+use crate::message::{Envelope, Event, HeldBack, PackageChange, Task};
+use crate::name::GuestName;
 
 /// What must hold of an event that is shown. An absent part asks for nothing.
 #[derive(Debug, Clone, Default)]
@@ -54,35 +54,9 @@ impl EventFilter {
     }
 }
 
-/// The work that an event is about.
-fn work(event: &Event) -> Option<&WorkKey> {
-    match event {
-        Event::CommandIssued(e) => Some(&e.work),
-        Event::WorkStarted(e) => Some(&e.work),
-        Event::TaskAbandoned(e) => Some(&e.work),
-        _ => None,
-    }
-}
-
-/// The job that an event is about.
-fn job(event: &Event) -> Option<(RunId, &JobId)> {
-    match event {
-        Event::PackageBuilt(e) => Some((e.run, &e.job)),
-        Event::BuildFailed(e) => Some((e.run, &e.job)),
-        event => match work(event)? {
-            WorkKey {
-                run,
-                task: Task::Build(job),
-                ..
-            } => Some((*run, job)),
-            _ => None,
-        },
-    }
-}
-
 fn concerns_guest(event: &Event, guest: &GuestName, jobs: &KnownJobs) -> bool {
-    if let Some((run, id)) = job(event) {
-        let known = jobs.get(run, id);
+    if job_of(event).is_some() {
+        let known = jobs.of_event(event);
         return known.is_some_and(|job| job.wanted_by.contains(guest));
     }
     match event {
@@ -92,15 +66,15 @@ fn concerns_guest(event: &Event, guest: &GuestName, jobs: &KnownJobs) -> bool {
         Event::BatchPlanned(e) => e.batch.guests.contains_key(guest),
         Event::GuestUpdated(e) => e.guest == *guest,
         Event::InstallFailed(e) => e.guest == *guest,
-        event => work(event).is_some_and(
+        event => work_of(event).is_some_and(
             |work| matches!(&work.task, Task::Scan(named) | Task::Install(named) if named == guest),
         ),
     }
 }
 
 fn concerns_package(event: &Event, atom: &Atom, jobs: &KnownJobs) -> bool {
-    if let Some((run, id)) = job(event) {
-        let known = jobs.get(run, id);
+    if job_of(event).is_some() {
+        let known = jobs.of_event(event);
         return known.is_some_and(|job| speaks_of(atom, &job.key));
     }
     match event {

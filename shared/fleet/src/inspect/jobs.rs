@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gentoo_updater_portage::build_key::BuildKey;
 
-use crate::message::{Event, Job};
+use crate::message::{Event, Job, Task, WorkKey};
 use crate::name::{GuestName, JobId, PlatformName, RunId};
 use crate::state::Fleet;
 
@@ -53,6 +53,12 @@ impl KnownJobs {
         self.0.get(&(run, id.clone()))
     }
 
+    /// The job that an event is about, where it is about one that is known.
+    pub fn of_event(&self, event: &Event) -> Option<&KnownJob> {
+        let (run, id) = job_of(event)?;
+        self.get(run, id)
+    }
+
     fn insert(&mut self, run: RunId, job: &Job) {
         let known = KnownJob {
             platform: job.platform.clone(),
@@ -60,5 +66,31 @@ impl KnownJobs {
             wanted_by: job.wanted_by.clone(),
         };
         self.0.entry((run, job.id.clone())).or_insert(known);
+    }
+}
+
+/// The work that an event is about.
+pub(super) fn work_of(event: &Event) -> Option<&WorkKey> {
+    match event {
+        Event::CommandIssued(e) => Some(&e.work),
+        Event::WorkStarted(e) => Some(&e.work),
+        Event::TaskAbandoned(e) => Some(&e.work),
+        _ => None,
+    }
+}
+
+/// The job that an event is about.
+pub(super) fn job_of(event: &Event) -> Option<(RunId, &JobId)> {
+    match event {
+        Event::PackageBuilt(e) => Some((e.run, &e.job)),
+        Event::BuildFailed(e) => Some((e.run, &e.job)),
+        event => match work_of(event)? {
+            WorkKey {
+                run,
+                task: Task::Build(job),
+                ..
+            } => Some((*run, job)),
+            _ => None,
+        },
     }
 }
