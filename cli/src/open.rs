@@ -13,7 +13,7 @@ use gentoo_updater_runtime::{Context, host_name, worker_id};
 use tokio_util::sync::CancellationToken;
 
 /// How long a command waits for the broker.
-const BROKER_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const BROKER_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where the embedded bus keeps its history.
 pub(crate) fn journal(settings: &Settings) -> PathBuf {
