@@ -12,13 +12,17 @@ use gentoo_updater_fleet::describe::describe;
 use gentoo_updater_fleet::inspect::{EventFilter, KnownJobs};
 use gentoo_updater_fleet::message::{Envelope, Event};
 use gentoo_updater_runtime::stop_on_signals;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::open;
 use crate::output;
 
 pub(crate) use arguments::EventsOptions;
+
+/// How long before an event its batch may have been planned. The state knows the jobs of the runs
+/// that go on and of the newest others; of an older one they are read.
+const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(72);
 
 /// Prints events until the end of the history, or until interrupted.
 pub(crate) async fn events(settings: &Arc<Settings>, options: EventsOptions) -> anyhow::Result<u8> {
@@ -46,8 +50,12 @@ async fn print_all(
         jobs = view.read(KnownJobs::of);
     }
     let end = bus.end().await?;
-    let Some(mut reader) = start::reader(bus.as_ref(), filter.since, end, options.follow).await?
-    else {
+    let begin = filter.since.map(|since| match filter.needs_jobs() {
+        true => since.checked_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN),
+        false => since,
+    });
+    let reader = start::reader(bus.as_ref(), begin, end, options.follow).await?;
+    let Some(mut reader) = reader else {
         return Ok(());
     };
     loop {
@@ -107,7 +115,7 @@ fn text(offset: u64, envelope: &Envelope<Event>, jobs: &KnownJobs) -> String {
     let line = format!(
         "{} {offset:>6} {:24} {}{}",
         envelope.at.strftime("%Y-%m-%d %H:%M:%S"),
-        envelope.sender,
+        envelope.sender.as_str(),
         describe(&envelope.message),
         package.unwrap_or_default()
     );
@@ -120,4 +128,38 @@ fn json(offset: u64, envelope: &Envelope<Event>) -> anyhow::Result<String> {
         object.insert("offset".to_owned(), offset.into());
     }
     Ok(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use gentoo_updater_fleet::message::{Envelope, Event};
+
+    use super::{KnownJobs, json, text};
+    use crate::testing::{body, golden};
+
+    #[test]
+    fn an_event_is_one_line_that_names_the_package_of_its_job_and_commands_no_terminal() {
+        let decode = |kind| Envelope::<Event>::decode(&body(kind)).unwrap();
+        let mut jobs = KnownJobs::default();
+        jobs.learn(&decode("BatchPlanned").message);
+        let mut paused = decode("PauseRequested");
+        if let Event::PauseRequested(pause) = &mut paused.message {
+            pause.reason = Some("hot\n\u{1b}[2J".to_owned());
+        }
+        assert_eq!(
+            text(7, &decode("WorkStarted"), &jobs),
+            "1970-01-01 00:00:00      7 test@1                   \
+             build 60bf7bf32182 (attempt 1) claimed by builder@b1 (dev-libs/libbeta-1.0)"
+        );
+        assert!(text(8, &paused, &jobs).ends_with("is to pause: hot \u{fffd}[2J"));
+    }
+
+    #[test]
+    fn an_event_is_the_message_and_its_offset_for_programs() {
+        let event = Envelope::<Event>::decode(&body("WorkStarted")).unwrap();
+        let line = json(7, &event).unwrap();
+        assert!(!line.contains('\n'), "{line}");
+        let document: serde_json::Value = serde_json::from_str(&line).unwrap();
+        golden("events", &document);
+    }
 }

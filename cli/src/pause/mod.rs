@@ -191,3 +191,22 @@ fn changes(fleet: &Fleet, action: Action, target: &PauseTarget) -> bool {
         (Action::Resume, target) => fleet.pauses.contains_key(target),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::golden;
+
+    #[test]
+    fn what_was_said_is_told_to_programs() {
+        let document = PauseDocument {
+            action: Action::Resume,
+            target: PauseTarget::Worker("builder@b1".parse().unwrap()),
+            event: Some(EventId(Uuid::nil())),
+            still_paused: true,
+        };
+        golden("resume", &document);
+    }
+}

@@ -95,7 +95,9 @@ mod tests {
         };
         fleet.pauses.insert(PauseTarget::Role(Role::Builder), pause);
         let health = Health::Blocked("low on memory".to_owned());
-        let text = Notices::of(&fleet, &health, 2).to_text(now());
+        let notices = Notices::of(&fleet, &health, 2);
+        crate::testing::golden("status-fleet", &notices);
+        let text = notices.to_text(now());
         assert_eq!(
             text,
             "THE BROKER TAKES NO MESSAGES (low on memory): nothing goes on until its alarm is over; \

@@ -1,6 +1,7 @@
 //! What an operator is shown of the fleet at work: waiting work, workers, events. Data only; the
 //! command line makes tables and JSON of it.
 
+mod attempts;
 mod filter;
 mod jobs;
 mod near;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::attempts::open_attempts;
 use super::jobs::KnownJobs;
 use super::task::TaskView;
-use crate::message::{Task, WorkKey};
+use crate::message::Task;
 use crate::name::{BuilderName, PlatformName, WorkerId};
-use crate::state::{Fleet, Run, TaskState};
+use crate::state::Fleet;
 
 /// Work that was issued to a queue and that nobody has claimed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,9 +53,31 @@ pub fn work_of_queues(
 ) -> BTreeMap<String, QueueWork> {
     let jobs = KnownJobs::of(fleet);
     let mut queues: BTreeMap<String, QueueWork> = BTreeMap::new();
-    for run in fleet.unfinished() {
-        for (task, state) in &run.tasks {
-            add(&mut queues, run, task, state, &jobs, &queue_of);
+    for (work, attempt) in open_attempts(fleet) {
+        let name = match &attempt.issued {
+            Some((_, queue, _)) => queue.clone(),
+            None => {
+                let job = match &work.task {
+                    Task::Build(id) => jobs.get(work.run, id),
+                    _ => None,
+                };
+                queue_of(&work.task, job.map(|job| &job.platform))
+            }
+        };
+        let queue = queues.entry(name).or_default();
+        let task = TaskView::of(&work, &jobs);
+        match (&attempt.claim, &attempt.issued) {
+            (Some(claim), _) => queue.claimed.push(Claimed {
+                task,
+                worker: claim.worker.clone(),
+                builder: claim.builder.clone(),
+                since: claim.at,
+            }),
+            (None, Some((_, _, issued_at))) => queue.waiting.push(Waiting {
+                task,
+                issued_at: *issued_at,
+            }),
+            (None, None) => {}
         }
     }
     for queue in queues.values_mut() {
@@ -62,51 +85,4 @@ pub fn work_of_queues(
         queue.claimed.sort_by_key(|claimed| claimed.since);
     }
     queues
-}
-
-fn add(
-    queues: &mut BTreeMap<String, QueueWork>,
-    run: &Run,
-    task: &Task,
-    state: &TaskState,
-    jobs: &KnownJobs,
-    queue_of: &impl Fn(&Task, Option<&PlatformName>) -> String,
-) {
-    // An attempt that another one follows was lost or has failed.
-    let Some((number, attempt)) = state.attempts.last_key_value() else {
-        return;
-    };
-    if state.outcome.is_some() || attempt.failure.is_some() {
-        return;
-    }
-    let work = WorkKey {
-        run: run.id,
-        task: task.clone(),
-        attempt: *number,
-    };
-    let name = match &attempt.issued {
-        Some((_, queue, _)) => queue.clone(),
-        None => {
-            let job = match task {
-                Task::Build(id) => jobs.get(run.id, id),
-                _ => None,
-            };
-            queue_of(task, job.map(|job| &job.platform))
-        }
-    };
-    let queue = queues.entry(name).or_default();
-    let view = TaskView::of(&work, jobs);
-    match (&attempt.claim, &attempt.issued) {
-        (Some(claim), _) => queue.claimed.push(Claimed {
-            task: view,
-            worker: claim.worker.clone(),
-            builder: claim.builder.clone(),
-            since: claim.at,
-        }),
-        (None, Some((_, _, issued_at))) => queue.waiting.push(Waiting {
-            task: view,
-            issued_at: *issued_at,
-        }),
-        (None, None) => {}
-    }
 }

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::attempts::open_attempts;
 use super::jobs::KnownJobs;
 use super::task::TaskView;
 use crate::message::{Envelope, Event, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, WorkerId};
-use crate::state::{Attempt, Fleet};
+use crate::state::Fleet;
 
 /// How it is known who lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,26 +202,8 @@ fn view(
 /// The claims that every worker holds on work without a result, and since when.
 fn held(fleet: &Fleet) -> BTreeMap<WorkerId, Vec<(WorkKey, Timestamp)>> {
     let mut held: BTreeMap<WorkerId, Vec<(WorkKey, Timestamp)>> = BTreeMap::new();
-    for run in fleet.unfinished() {
-        let open = run.tasks.iter().filter(|(_, task)| task.outcome.is_none());
-        for (task, state) in open {
-            // An attempt that another one follows was lost or has failed.
-            let Some((number, attempt)) = state.attempts.last_key_value() else {
-                continue;
-            };
-            let Attempt {
-                claim: Some(claim),
-                failure: None,
-                ..
-            } = attempt
-            else {
-                continue;
-            };
-            let work = WorkKey {
-                run: run.id,
-                task: task.clone(),
-                attempt: *number,
-            };
+    for (work, attempt) in open_attempts(fleet) {
+        if let Some(claim) = &attempt.claim {
             let claims = held.entry(claim.worker.clone()).or_default();
             claims.push((work, claim.at));
         }
