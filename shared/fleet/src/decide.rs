@@ -21,7 +21,7 @@ use crate::message::{
 use crate::name::{GuestName, JobId};
 use crate::order;
 use crate::report::{GuestOutcome, guest_outcome};
-use crate::state::{Attempt, Fleet, Guest, JobProgress, Run};
+use crate::state::{Attempt, Fleet, Guest, Issued, JobProgress, Run};
 
 /// How patient the planner is.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ fn unserved(fleet: &Fleet, liveness: &Liveness) -> BTreeSet<WorkKey> {
                 && attempt
                     .issued
                     .as_ref()
-                    .is_some_and(|(_, queue, _)| !is_served(queue))
+                    .is_some_and(|issued| !is_served(&issued.queue))
             {
                 unserved.insert(WorkKey {
                     run: run.id,
@@ -396,7 +396,7 @@ impl Decision<'_> {
             }
             return Step::Issue(work.attempt + 1);
         }
-        let Some((_, queue, _)) = &attempt.issued else {
+        let Some(Issued { queue, .. }) = &attempt.issued else {
             return Step::Issue(work.attempt);
         };
         if !self.liveness.is_given_up(work) {
@@ -430,13 +430,8 @@ impl Decision<'_> {
     /// How long a job will take, from the newest build of the same package in the history.
     fn expected_duration(&self, job: &crate::message::Job) -> Duration {
         let package = &job.key.cpv.category_package;
-        let known = self.fleet.runs.values().rev().find_map(|run| {
-            let mut built = run.built.values();
-            built.find(|b| !b.reused && &b.binary.cpv.category_package == package)
-        });
-        known.map_or(order::UNKNOWN_DURATION, |built| {
-            Duration::from_millis(built.duration_ms)
-        })
+        let known = self.fleet.duration(package);
+        known.unwrap_or(order::UNKNOWN_DURATION)
     }
 }
 
