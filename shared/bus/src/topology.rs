@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gentoo_updater_fleet::message::{Envelope, Event, Task};
+use gentoo_updater_fleet::message::{Command, Envelope, Event, Task};
 use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName};
 
 /// The topic exchange of all events.
@@ -66,6 +66,15 @@ pub fn queue_of(task: &Task, platform: Option<&PlatformName>) -> String {
         Task::Install(guest) => install_queue(guest),
         Task::Clean(builder) => clean_queue(builder),
     }
+}
+
+/// The queue that a command goes to.
+pub fn queue_for(command: &Command) -> String {
+    let platform = match command {
+        Command::BuildPackage(build) => Some(&build.job.platform),
+        _ => None,
+    };
+    queue_of(&command.work().task, platform)
 }
 
 /// The routing key of an event: `event.<kind>.<run or none>`, or for signs of life
