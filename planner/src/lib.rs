@@ -4,5 +4,6 @@
 //! [`gentoo_updater_fleet::decide::decide`], which is pure; this crate carries it out.
 
 mod serve;
+mod snapshots;
 
 pub use serve::serve;

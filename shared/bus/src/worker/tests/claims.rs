@@ -211,6 +211,7 @@ async fn signs_of_life_name_the_work_at_once_when_it_changes() {
                 let Event::WorkerAlive(WorkerAlive { working_on, .. }) = event.message else {
                     continue;
                 };
+                let working_on: Vec<_> = working_on.into_iter().map(|on| on.work).collect();
                 if working_on == expected {
                     return;
                 }
