@@ -191,6 +191,7 @@ fn a_permanent_failure_is_the_end_of_its_task() {
 fn a_failure_of_the_machine_uses_no_attempt_up_while_another_builder_could_do_it() {
     let fetch = || transient("FetchFailure");
     let off = || transient("Unreachable");
+    let key = || permanent("HostKeyChanged");
     let (one, two, spare) = ("builder@b1", "builder@b2", "builder@spare");
     // Who lives, which failures there are, each on its builder, and whether that is the end.
     let cases = [
@@ -204,6 +205,12 @@ fn a_failure_of_the_machine_uses_no_attempt_up_while_another_builder_could_do_it
             "two machines are unfit and a third one is there",
             vec![one, two, spare],
             vec![(one, disk_full()), (two, off()), (two, fetch())],
+            false,
+        ),
+        (
+            "two machines cannot be believed to be themselves",
+            vec![one, two, spare],
+            vec![(one, key()), (two, key()), (two, fetch())],
             false,
         ),
         (

@@ -251,13 +251,15 @@ impl Fleet {
         keep: impl FnOnce(&mut Run),
     ) {
         let Some(run) = self.open(run) else { return };
+        // Another builder may well be reached, and the package is not to blame.
+        let is_of_builder = matches!(task, Task::Build(_)) && failure.is_of_machine();
         let state = run.tasks.entry(task).or_default();
         if state.outcome.is_some() {
             return;
         }
         let entry = state.attempts.entry(attempt).or_default();
         entry.failure.get_or_insert((failure.clone(), at));
-        if failure.class == FailureClass::Permanent {
+        if failure.class == FailureClass::Permanent && !is_of_builder {
             state.outcome = Some(TaskOutcome::Failed {
                 failure: failure.clone(),
                 at,
