@@ -5,6 +5,7 @@
 
 mod arguments;
 mod serve;
+mod snapshots;
 
 pub use arguments::Arguments;
 pub use serve::serve;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Health, QueueState};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::inspect::PauseView;
 use gentoo_updater_fleet::state::Fleet;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -113,10 +112,7 @@ pub(super) fn text(queues: &[QueueView], health: &Health, now: Timestamp) -> Str
 
 /// Who takes no work of a queue.
 fn paused(queue: &QueueView) -> Option<String> {
-    let by_operators = queue
-        .paused
-        .iter()
-        .map(|pause: &PauseView| pause.target.to_string());
+    let by_operators = queue.paused.iter().map(|pause| pause.target.to_string());
     let unfit = queue.unfit.iter();
     let unfit = unfit.map(|(worker, cause)| format!("{worker} ({cause})"));
     let paused: Vec<String> = by_operators.chain(unfit).collect();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use gentoo_updater_bus::{Health, QueueState, topology};
-use gentoo_updater_fleet::inspect::{Claimed, PauseView, QueueWork, Waiting, pauses};
+use gentoo_updater_fleet::inspect::{Claimed, QueueWork, Waiting};
 use gentoo_updater_fleet::message::PauseTarget;
+use gentoo_updater_fleet::report::{PauseReport, paused};
 use gentoo_updater_fleet::state::Fleet;
 use serde::Serialize;
 
@@ -22,7 +23,7 @@ pub(super) struct QueueView {
     /// What was taken from it and has no result yet.
     pub(super) worked_on: Vec<Claimed>,
     /// The pauses of operators that keep workers from taking its work.
-    pub(super) paused: Vec<PauseView>,
+    pub(super) paused: Vec<PauseReport>,
     /// The workers that serve it and take no work because their machine is unfit, with the cause.
     pub(super) unfit: BTreeMap<String, String>,
     /// Where the broker has another number of messages than the history.
@@ -110,7 +111,7 @@ pub(super) fn view(
         difference: role.and_then(|_| Difference::of(state, work.waiting.len())),
         waiting: role.map(|_| work.waiting),
         worked_on: work.claimed,
-        paused: pauses(fleet)
+        paused: paused(fleet)
             .into_iter()
             .filter(|pause| serves(&pause.target))
             .collect(),

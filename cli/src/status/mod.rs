@@ -4,12 +4,12 @@ mod notices;
 
 use std::sync::Arc;
 
-use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_bus::follow::{FleetView, one_run};
 use gentoo_updater_bus::topology;
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::state::Fleet;
-use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -32,11 +32,11 @@ pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> 
     let Some(opened) = open::to_look(settings).await? else {
         return no_run(&options);
     };
-    let looked = look(&opened).await;
+    let looked = look(&opened, options.run.as_ref()).await;
     opened.bus.close().await;
     let (fleet, notices) = looked?;
     if !options.json {
-        let text = notices.to_text(Timestamp::now());
+        let text = notices.to_text();
         output::print(|output| output.write_all(text.as_bytes()))?;
     }
     let run = match &options.run {
@@ -62,12 +62,21 @@ pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> 
     Ok(crate::EXIT_DONE)
 }
 
-async fn look(opened: &Opened) -> anyhow::Result<(Fleet, Notices)> {
-    let follow = FleetView::follow(opened.bus.clone(), CancellationToken::new());
-    let fleet = follow.await?.read(Fleet::clone);
+/// The state with the run that is asked for, and what stands in the way of all runs.
+async fn look(opened: &Opened, asked: Option<&RunName>) -> anyhow::Result<(Fleet, Notices)> {
+    let view = FleetView::follow(opened.bus.clone(), CancellationToken::new()).await?;
     let health = opened.inspect.probe().await?;
     let dead = opened.bus.queue(topology::DEAD).await?;
-    let notices = Notices::of(&fleet, &health, dead.map_or(0, |queue| queue.ready));
+    let dead = dead.map_or(0, |queue| queue.ready);
+    let notices = Notices::of(&health, dead, &view.left_out());
+    let mut fleet = view.read(Fleet::clone);
+    // The state forgets runs that ended long ago; the history tells of them for longer.
+    if let Some(RunName::Id(run)) = asked
+        && !fleet.runs.contains_key(run)
+    {
+        let mut old = one_run(opened.bus.as_ref(), *run).await?;
+        fleet.runs.append(&mut old.runs);
+    }
     Ok((fleet, notices))
 }
 

@@ -47,6 +47,9 @@ fn details(worker: &WorkerView, now: Timestamp) -> Vec<String> {
             .iter()
             .map(|work| working_on(worker.state, work, now)),
     );
+    if let Some(trouble) = &worker.bus_trouble {
+        details.push(format!("its bus: {trouble}"));
+    }
     details.extend(worker.paused.iter().map(|cause| paused(cause, now)));
     details
 }

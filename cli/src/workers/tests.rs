@@ -39,7 +39,8 @@ fn a_busy_worker_shows_its_work_and_for_how_long() {
         table,
         "WORKER      STATE  LAST SEEN  WHAT\n\
          planner@1   idle   1 s ago    -\n\
-         builder@b1  busy   4 s ago    build dev-libs/libbeta-1.0 for g1, for 2 min\n"
+         builder@b1  busy   4 s ago    build dev-libs/libbeta-1.0 for g1, for 2 min\n\
+         \u{20}                             its bus: low on memory\n"
     );
 }
 
@@ -59,6 +60,7 @@ fn a_paused_worker_shows_its_work_who_paused_it_and_what_is_wrong_with_its_machi
         text(&views[1..], now()),
         "WORKER      STATE   LAST SEEN  WHAT\n\
          builder@b1  paused  4 s ago    build dev-libs/libbeta-1.0 for g1, for 2 min\n\
+         \u{20}                              its bus: low on memory\n\
          \u{20}                              paused by test@1 50 s ago\n\
          \u{20}                              every builder is paused by test@1 1 min ago: the room is too hot\n\
          \u{20}                              machine b1 is unfit: CompileFailure: it does not work\n"

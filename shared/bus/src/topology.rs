@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::message::{Envelope, Event, Role, Task};
+use gentoo_updater_fleet::message::{Command, Envelope, Event, Role, Task};
 use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName};
 
 /// The topic exchange of all events.
@@ -79,6 +79,15 @@ pub fn role_of(queue: &str) -> Option<Role> {
         Some(("clean", _)) => Some(Role::Janitor),
         _ => None,
     }
+}
+
+/// The queue that a command goes to.
+pub fn queue_for(command: &Command) -> String {
+    let platform = match command {
+        Command::BuildPackage(build) => Some(&build.job.platform),
+        _ => None,
+    };
+    queue_of(&command.work().task, platform)
 }
 
 /// The routing key of an event: `event.<kind>.<run or none>`, or for signs of life

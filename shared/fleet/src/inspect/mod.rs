@@ -14,7 +14,7 @@ mod workers;
 pub use filter::EventFilter;
 pub use jobs::{KnownJob, KnownJobs};
 pub use near::nearest;
-pub use pause::{PauseView, UnknownTarget, pauses, target_named};
+pub use pause::{UnknownTarget, target_named};
 pub use queue::{Claimed, QueueWork, Waiting, work_of_queues};
 pub use run_name::{InvalidRunName, RunName};
 pub use task::TaskView;

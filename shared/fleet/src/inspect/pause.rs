@@ -1,9 +1,6 @@
-//! Who takes no work because an operator wants it so, and whom an operator can name.
+//! Whom an operator can pause and resume.
 
 use std::collections::BTreeSet;
-
-use jiff::Timestamp;
-use serde::Serialize;
 
 use super::near::nearest;
 use crate::message::{PauseTarget, Role};
@@ -12,19 +9,6 @@ use crate::state::Fleet;
 
 /// The roles that take work from queues, so that a pause means something to them.
 const PAUSABLE: [Role; 4] = [Role::Scanner, Role::Builder, Role::Installer, Role::Janitor];
-
-/// That an operator wants somebody to take no work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PauseView {
-    /// Whom.
-    pub target: PauseTarget,
-    /// Who wants it.
-    pub by: WorkerId,
-    /// Since when.
-    pub since: Timestamp,
-    /// Why, in the operator's words.
-    pub reason: Option<String>,
-}
 
 /// Why nobody is paused or resumed by this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,17 +40,6 @@ fn hint(near: &[String]) -> String {
         [] => "`gentoo-updater workers` shows who there is".to_owned(),
         near => format!("did you mean {}?", near.join(" or ")),
     }
-}
-
-/// The pauses that hold, roles first.
-pub fn pauses(fleet: &Fleet) -> Vec<PauseView> {
-    let view = |(target, pause): (&PauseTarget, &crate::state::Pause)| PauseView {
-        target: target.clone(),
-        by: pause.by.clone(),
-        since: pause.since,
-        reason: pause.reason.clone(),
-    };
-    fleet.pauses.iter().map(view).collect()
 }
 
 /// The role or worker of this name. Known are the workers that have come up once, and `configured`,

@@ -17,8 +17,10 @@ use crate::state::Fleet;
 pub struct Waiting {
     /// The work.
     pub task: TaskView,
-    /// When the queue accepted it, by the planner's clock.
+    /// When the queue accepted it for the first time, by the planner's clock.
     pub issued_at: Timestamp,
+    /// How often the queue accepted it: it is issued again when the queue has lost it.
+    pub times: u32,
 }
 
 /// Work that was taken from a queue and has no result.
@@ -55,7 +57,7 @@ pub fn work_of_queues(
     let mut queues: BTreeMap<String, QueueWork> = BTreeMap::new();
     for (work, attempt) in open_attempts(fleet) {
         let name = match &attempt.issued {
-            Some((_, queue, _)) => queue.clone(),
+            Some(issued) => issued.queue.clone(),
             None => {
                 let job = match &work.task {
                     Task::Build(id) => jobs.get(work.run, id),
@@ -73,9 +75,10 @@ pub fn work_of_queues(
                 builder: claim.builder.clone(),
                 since: claim.at,
             }),
-            (None, Some((_, _, issued_at))) => queue.waiting.push(Waiting {
+            (None, Some(issued)) => queue.waiting.push(Waiting {
                 task,
-                issued_at: *issued_at,
+                issued_at: issued.first,
+                times: issued.times,
             }),
             (None, None) => {}
         }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::attempts::open_attempts;
 use super::jobs::KnownJobs;
 use super::task::TaskView;
-use crate::message::{Envelope, Event, PauseTarget, Role, WorkKey};
+use crate::message::{Envelope, Event, Ongoing, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, WorkerId};
 use crate::state::Fleet;
 
@@ -26,7 +26,9 @@ pub enum Signs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sign {
     role: Role,
-    working_on: Vec<WorkKey>,
+    working_on: Vec<Ongoing>,
+    slots: Option<u16>,
+    bus_trouble: Option<String>,
     at: Timestamp,
 }
 
@@ -39,16 +41,29 @@ impl Signs {
     /// Takes a sign of life over; the last one of a worker counts.
     pub fn hear(&mut self, event: &Envelope<Event>) {
         let Self::Heard(signs) = self else { return };
-        let (worker, role, working_on) = match &event.message {
-            Event::WorkerAlive(alive) => (&alive.worker, alive.role, alive.working_on.clone()),
-            Event::PlannerAlive(alive) => (&alive.worker, Role::Planner, Vec::new()),
-            _ => return,
-        };
         let at = event.at;
-        let sign = Sign {
-            role,
-            working_on,
-            at,
+        let (worker, sign) = match &event.message {
+            Event::WorkerAlive(alive) => (
+                &alive.worker,
+                Sign {
+                    role: alive.role,
+                    working_on: alive.working_on.clone(),
+                    slots: alive.slots,
+                    bus_trouble: alive.bus_trouble.clone(),
+                    at,
+                },
+            ),
+            Event::PlannerAlive(alive) => (
+                &alive.worker,
+                Sign {
+                    role: Role::Planner,
+                    working_on: Vec::new(),
+                    slots: None,
+                    bus_trouble: None,
+                    at,
+                },
+            ),
+            _ => return,
         };
         signs.insert(worker.clone(), sign);
     }
@@ -99,7 +114,7 @@ pub enum PauseCause {
 pub struct WorkerWork {
     /// The work.
     pub task: TaskView,
-    /// When the worker claimed it; absent before its claim is known.
+    /// When the worker claimed it, or else since when its process works on it.
     pub since: Option<Timestamp>,
 }
 
@@ -114,6 +129,10 @@ pub struct WorkerView {
     pub state: WorkerState,
     /// What it works on; for a silent worker, what it still holds a claim on.
     pub working_on: Vec<WorkerWork>,
+    /// On how many commands it works at once at most, where it says so.
+    pub slots: Option<u16>,
+    /// Why its bus takes no messages or did not until now, in its words.
+    pub bus_trouble: Option<String>,
     /// Why it takes no work, if it takes none.
     pub paused: Vec<PauseCause>,
     /// The queues that it serves, where it has registered.
@@ -164,9 +183,15 @@ fn view(
         let claim = claims.iter().find(|(held, _)| held == work);
         claim.map(|(_, since)| *since)
     };
-    let work: Vec<WorkKey> = match sign {
-        Some(sign) => sign.working_on.clone(),
-        None => claims.iter().map(|(work, _)| work.clone()).collect(),
+    let work: Vec<(&WorkKey, Option<Timestamp>)> = match sign {
+        Some(sign) => {
+            let ongoing = sign.working_on.iter();
+            // A claim tells more than a process, which may have come to its work a second time.
+            ongoing
+                .map(|ongoing| (&ongoing.work, since(&ongoing.work).or(ongoing.since)))
+                .collect()
+        }
+        None => claims.iter().map(|(work, at)| (work, Some(*at))).collect(),
     };
     let paused = causes(fleet, worker, role);
     let state = match (is_alive, paused.is_empty(), work.is_empty()) {
@@ -183,11 +208,13 @@ fn view(
         state,
         working_on: work
             .iter()
-            .map(|work| WorkerWork {
+            .map(|(work, since)| WorkerWork {
                 task: TaskView::of(work, jobs),
-                since: since(work),
+                since: *since,
             })
             .collect(),
+        slots: sign.and_then(|sign| sign.slots),
+        bus_trouble: sign.and_then(|sign| sign.bus_trouble.clone()),
         paused,
         queues: registration
             .map(|registration| registration.queues.clone())

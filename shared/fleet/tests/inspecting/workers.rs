@@ -18,10 +18,14 @@ fn register(history: &mut History, name: &str, role: Role) {
 }
 
 fn alive(name: &str, role: Role, working_on: Vec<WorkKey>, at: Timestamp) -> Envelope<Event> {
+    let ongoing = |work| Ongoing { work, since: None };
     let event = Event::WorkerAlive(WorkerAlive {
         worker: worker(name),
         role,
-        working_on,
+        working_on: working_on.into_iter().map(ongoing).collect(),
+        slots: None,
+        paused: false,
+        bus_trouble: None,
     });
     Envelope::new(worker(name), at, event)
 }
