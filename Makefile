@@ -1,6 +1,6 @@
 # gentoo-updater: what can be done with this checkout. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint bench build audit clean
+.PHONY: help demo test test-long lint bench build man audit clean
 
 # embedded: one process, no broker. rabbitmq: a private broker and five workers.
 BUS ?= embedded
@@ -29,6 +29,10 @@ bench: ## Measure the readers of Portage's texts against their limits and agains
 
 build: ## Compile all programs for use, into target/release
 	cargo build --locked --release --workspace --bins
+
+man: ## Write the manual pages of all programs into target/man
+	@mkdir -p target/man
+	cargo run --locked --quiet -p gentoo-updater-cli --bin gentoo-updater -- man target/man
 
 # The known vulnerabilities come from github.com; without it: make audit AUDIT="bans licenses sources"
 AUDIT ?=

@@ -1,21 +1,63 @@
-//! The way to the history, for commands that do not run roles.
+//! The way to the bus, for commands that do not run roles.
+
+mod unwired;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gentoo_updater_bus::Bus;
-use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader};
+use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader, OpenError};
+use gentoo_updater_bus::{Bus, Inspect, Speaker, SystemClock};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_runtime::Context;
+use gentoo_updater_runtime::{Context, host_name, worker_id};
 use tokio_util::sync::CancellationToken;
 
 /// How long a command waits for the broker.
-const BROKER_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const BROKER_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where the embedded bus keeps its history.
 pub(crate) fn journal(settings: &Settings) -> PathBuf {
     settings.state_directory.join("journal.sqlite")
+}
+
+/// A bus, and the way to look into its queues.
+pub(crate) struct Opened {
+    /// The bus.
+    pub(crate) bus: Arc<dyn Bus>,
+    /// Looks into it.
+    pub(crate) inspect: Arc<dyn Inspect>,
+}
+
+/// The bus and its queues, to look at; none where there was no run yet.
+pub(crate) async fn to_look(settings: &Arc<Settings>) -> anyhow::Result<Option<Opened>> {
+    let bus = read_only(settings).await?;
+    Ok(bus.map(opened))
+}
+
+/// The bus and its queues, to change something.
+///
+/// # Errors
+/// Without a broker, where another process holds the journal.
+pub(crate) async fn to_change(settings: &Arc<Settings>) -> anyhow::Result<Opened> {
+    if settings.broker.is_some() {
+        let context = with_broker(settings.clone(), CancellationToken::new());
+        return Ok(opened(context.await?.bus));
+    }
+    match Embedded::open(journal(settings)).await {
+        Ok(bus) => Ok(opened(Arc::new(bus))),
+        Err(OpenError::InUse { path }) => anyhow::bail!(
+            "another gentoo-updater works on this fleet and holds {}. Without a broker only that \
+             process can change something: interrupt it (Ctrl-C; its run is kept), repeat this \
+             command, and go on with `gentoo-updater run`",
+            path.display()
+        ),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn opened(bus: Arc<dyn Bus>) -> Opened {
+    let inspect = Arc::new(unwired::Unwired(bus.clone()));
+    Opened { bus, inspect }
 }
 
 /// The history, to be read only; none where there was no run yet.
@@ -67,4 +109,10 @@ pub(crate) async fn is_worked_on(settings: &Settings) -> bool {
         }
         Err(_) => true,
     }
+}
+
+/// Puts what an operator at this machine says into envelopes.
+pub(crate) fn operator() -> anyhow::Result<Speaker> {
+    let id = worker_id("operator", &host_name())?;
+    Ok(Speaker::new(id, Arc::new(SystemClock)))
 }

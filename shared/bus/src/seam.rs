@@ -105,6 +105,16 @@ pub trait Bus: Send + Sync {
     /// [`Bus::publish`] does.
     async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError>;
 
+    /// Puts a command that lies in no queue to the dead letters, as one of `queue` and with the
+    /// cause, and waits until it is safe. A command that was delivered is refused instead
+    /// ([`Settle::reject`]).
+    async fn bury(
+        &self,
+        queue: &str,
+        command: &Envelope<Command>,
+        cause: String,
+    ) -> Result<(), BusError>;
+
     /// Takes commands out of these queues, one for each call of [`Commands::next`].
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError>;
 

@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gentoo_updater_fleet::message::{Envelope, Event, Task};
+use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::message::{Command, Envelope, Event, Role, Task};
 use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName};
 
 /// The topic exchange of all events.
@@ -66,6 +67,27 @@ pub fn queue_of(task: &Task, platform: Option<&PlatformName>) -> String {
         Task::Install(guest) => install_queue(guest),
         Task::Clean(builder) => clean_queue(builder),
     }
+}
+
+/// The role of the workers that take commands from this queue; none for a queue that holds no
+/// commands.
+pub fn role_of(queue: &str) -> Option<Role> {
+    match queue.split_once('.') {
+        None if queue == SCAN => Some(Role::Scanner),
+        Some(("build", _)) => Some(Role::Builder),
+        Some(("install", _)) => Some(Role::Installer),
+        Some(("clean", _)) => Some(Role::Janitor),
+        _ => None,
+    }
+}
+
+/// The queue that a command goes to.
+pub fn queue_for(command: &Command) -> String {
+    let platform = match command {
+        Command::BuildPackage(build) => Some(&build.job.platform),
+        _ => None,
+    };
+    queue_of(&command.work().task, platform)
 }
 
 /// The routing key of an event: `event.<kind>.<run or none>`, or for signs of life
@@ -127,6 +149,15 @@ pub struct Topology {
 }
 
 impl Topology {
+    /// The machines of this configuration.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            guests: settings.guests.keys().cloned().collect(),
+            builders: settings.builders.keys().cloned().collect(),
+            platforms: settings.platforms.keys().cloned().collect(),
+        }
+    }
+
     /// The exchanges, all durable.
     pub fn exchanges(&self) -> [(&'static str, ExchangeKind); 2] {
         [
@@ -258,6 +289,21 @@ mod tests {
         for queue in &queues[3..] {
             assert_eq!(queue.bindings, [(COMMANDS, queue.name.clone())]);
         }
+    }
+
+    #[test]
+    fn every_queue_of_commands_and_no_other_is_served_by_a_role() {
+        let roles = topology().queues().into_iter();
+        let roles: Vec<_> = roles.map(|queue| role_of(&queue.name)).collect();
+        let served = [
+            Role::Scanner,
+            Role::Builder,
+            Role::Installer,
+            Role::Installer,
+            Role::Janitor,
+        ];
+        assert_eq!(roles[..3], [None, None, None]);
+        assert_eq!(roles[3..], served.map(Some));
     }
 
     #[test]

@@ -38,14 +38,10 @@ pub(super) async fn bury(
             ..
         } = delivery;
         let mut headers: FieldTable = properties.headers().clone().unwrap_or_default();
-        let mut set = |name: &str, text: String| {
-            headers.insert(name.into(), AMQPValue::LongString(text.into()));
-        };
-        set(CAUSE, cause);
-        set(QUEUE, queue);
-        set(TIME, Timestamp::now().to_string());
+        add_headers(&mut headers, cause, &queue);
         if let Some(user) = properties.user_id() {
-            set(USER, user.to_string());
+            let user = AMQPValue::LongString(user.to_string().into());
+            headers.insert(USER.into(), user);
         }
         let kind = properties
             .kind()
@@ -68,6 +64,36 @@ pub(super) async fn bury(
     });
     // Only a runtime that shuts down gives up a task.
     buried.await.map_err(|_| BusError::Closed)?
+}
+
+/// Publishes to the dead letters what lies in no queue.
+pub(super) async fn bury_new(
+    publisher: &Publisher,
+    queue: &str,
+    kind: &str,
+    properties: BasicProperties,
+    body: Vec<u8>,
+    cause: String,
+) -> Result<(), BusError> {
+    tracing::warn!(queue, cause, "a message becomes a dead letter");
+    let mut headers = FieldTable::default();
+    add_headers(&mut headers, cause, queue);
+    let outgoing = Outgoing {
+        exchange: "",
+        routing_key: DEAD.to_owned(),
+        kind: kind.to_owned(),
+        properties: properties.with_headers(headers),
+        body,
+    };
+    publisher.publish(outgoing).await
+}
+
+/// Says why, from where and when.
+fn add_headers(headers: &mut FieldTable, cause: String, queue: &str) {
+    let time = Timestamp::now().to_string();
+    for (name, text) in [(CAUSE, cause), (QUEUE, queue.to_owned()), (TIME, time)] {
+        headers.insert(name.into(), AMQPValue::LongString(text.into()));
+    }
 }
 
 /// What a dead letter keeps of the properties. It does not expire.

@@ -149,6 +149,18 @@ impl Bus for Amqp {
         self.publisher.publish(outgoing).await
     }
 
+    async fn bury(
+        &self,
+        queue: &str,
+        command: &Envelope<Command>,
+        cause: String,
+    ) -> Result<(), BusError> {
+        let kind = command.message.kind();
+        let properties = Self::properties(command, kind);
+        let body = command.encode()?;
+        dead::bury_new(&self.publisher, queue, kind, properties, body, cause).await
+    }
+
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {
         let (link, publisher) = (self.consuming.clone(), self.publisher.clone());
         Ok(Box::new(AmqpCommands::new(

@@ -268,6 +268,24 @@ impl Journal {
             .await
     }
 
+    /// Keeps a dead letter that lies in no queue.
+    pub(super) async fn bury(
+        &self,
+        queue: String,
+        cause: String,
+        body: Vec<u8>,
+    ) -> Result<(), BusError> {
+        self.call(move |connection| {
+            let stored_at = Timestamp::now().as_second();
+            let statement =
+                "INSERT INTO dead (queue, cause, stored_at, body) VALUES (?1, ?2, ?3, ?4)";
+            connection
+                .execute(statement, params![queue, cause, stored_at, body])
+                .map(drop)
+        })
+        .await
+    }
+
     /// Moves a command to the dead letters.
     pub(super) async fn bury_command(&self, number: i64, cause: String) -> Result<(), BusError> {
         self.call(move |connection| {

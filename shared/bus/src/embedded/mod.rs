@@ -182,6 +182,18 @@ impl Bus for Embedded {
             .await
     }
 
+    async fn bury(
+        &self,
+        queue: &str,
+        command: &Envelope<Command>,
+        cause: String,
+    ) -> Result<(), BusError> {
+        self.check_open()?;
+        tracing::warn!(queue, cause, "a command becomes a dead letter");
+        let body = command.encode()?;
+        self.journal.bury(queue.to_owned(), cause, body).await
+    }
+
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {
         self.check_open()?;
         Ok(Box::new(JournalCommands {

@@ -72,6 +72,10 @@ impl Bus for EmbeddedReader {
         Err(BusError::ReadOnly)
     }
 
+    async fn bury(&self, _: &str, _: &Envelope<Command>, _: String) -> Result<(), BusError> {
+        Err(BusError::ReadOnly)
+    }
+
     async fn commands(&self, _: &[String]) -> Result<Box<dyn Commands>, BusError> {
         Err(BusError::ReadOnly)
     }

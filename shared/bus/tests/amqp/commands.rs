@@ -117,6 +117,18 @@ async fn what_cannot_be_decoded_or_is_refused_becomes_a_dead_letter_as_it_was() 
     assert_eq!(header(&letter, "user"), "guest");
     stays_pending(commands.next()).await;
 
+    // What lies in no queue any more can be buried, too.
+    let deadly = scan_command(RunId::generate(), 1);
+    let cause = "KilledItsWorker: it died 3 times".to_owned();
+    bus.bury(SCAN, &deadly, cause.clone()).await.unwrap();
+    let letter = get_soon(&channel, DEAD).await;
+    assert_eq!(letter.delivery.data, deadly.encode().unwrap());
+    assert_eq!(header(&letter, "cause"), cause);
+    assert_eq!(header(&letter, "queue"), "scan");
+    assert!(!header(&letter, "time").is_empty());
+    let kind = letter.properties.kind().as_ref().unwrap();
+    assert_eq!(kind.as_str(), "ScanGuest");
+
     // The planner buries events; the other readers of the history pass them.
     send_raw(&channel, EVENTS, "event.Nonsense.none", br#"{"v":7}"#).await;
     let good = run_requested(RunId::generate());

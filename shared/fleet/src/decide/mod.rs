@@ -4,31 +4,38 @@
 //! every command that should be out and is not. Calling it twice names the same things twice;
 //! the ids of commands are deterministic, and claims make a repeated command harmless.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod step;
+mod watch;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gentoo_updater_portage::cpv::Cpv;
-use jiff::Timestamp;
 
+use self::step::Step;
 use crate::batch::{self, Answer};
 use crate::closing;
 use crate::liveness::Liveness;
 use crate::message::{
-    BatchPlanned, BuildPackage, CleanBuilder, Command, Event, Failure, FailureClass,
-    InstallPackage, InstallPackages, RunFinished, RunOutcome, ScanGuest, Task, TaskAbandoned,
-    WorkKey,
+    BatchPlanned, BuildPackage, CleanBuilder, Command, Event, Failure, InstallPackage,
+    InstallPackages, RunFinished, RunOutcome, ScanGuest, Task, TaskAbandoned, WorkKey,
 };
 use crate::name::{GuestName, JobId};
 use crate::order;
 use crate::report::{GuestOutcome, guest_outcome};
-use crate::state::{Attempt, Fleet, Guest, JobProgress, Run};
+use crate::state::{Fleet, Guest, JobProgress, Run};
+
+pub use step::WORKERS_FELL_SILENT;
+pub use watch::{claimed, is_held, observe};
 
 /// How patient the planner is.
 #[derive(Debug, Clone)]
 pub struct Patience {
-    /// How often a task is tried before it is given up.
+    /// How often a task is tried before it is given up. What a builder's machine is to blame for
+    /// does not count while another builder could do it.
     pub attempts: u32,
-    /// The pause before the second attempt; it doubles with every further one.
+    /// The pause before the second attempt, by the lease clock; it doubles with every further
+    /// one, up to an hour.
     pub retry_delay: Duration,
 }
 
@@ -44,19 +51,17 @@ impl Default for Patience {
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Order {
-    /// Put this command into its queue.
+    /// Put this command into its queue. It may have been there before and got lost.
     Issue(Command),
+    /// Put this command to the dead letters: whoever takes it falls silent.
+    Bury(Command, Failure),
     /// Say that this has happened.
     Publish(Event),
 }
 
-/// Everything that should be out and is not.
-pub fn decide(
-    fleet: &Fleet,
-    liveness: &Liveness,
-    patience: &Patience,
-    now: Timestamp,
-) -> Vec<Order> {
+/// Everything that should be out and is not. The only time that counts is that of `liveness`,
+/// which [`observe`] has told what the state is: no clock of a machine that jumps can stop it.
+pub fn decide(fleet: &Fleet, liveness: &Liveness, patience: &Patience) -> Vec<Order> {
     let mut orders = Vec::new();
     for run in fleet.unfinished() {
         Decision {
@@ -64,7 +69,6 @@ pub fn decide(
             run,
             liveness,
             patience,
-            now,
             orders: &mut orders,
         }
         .decide();
@@ -72,78 +76,11 @@ pub fn decide(
     orders
 }
 
-/// The attempts that are claimed and have no result: those whose leases run.
-pub fn claimed(fleet: &Fleet) -> BTreeSet<WorkKey> {
-    let mut claimed = BTreeSet::new();
-    for run in fleet.unfinished() {
-        for (task, state) in run
-            .tasks
-            .iter()
-            .filter(|(_, state)| state.outcome.is_none())
-        {
-            for (number, attempt) in &state.attempts {
-                if attempt.claim.is_some() && attempt.failure.is_none() {
-                    let task = task.clone();
-                    claimed.insert(WorkKey {
-                        run: run.id,
-                        task,
-                        attempt: *number,
-                    });
-                }
-            }
-        }
-    }
-    claimed
-}
-
-/// Takes over into the planner's memory what the state says: whose leases run, and what waits
-/// without a living worker that serves its queue.
-pub fn observe(fleet: &Fleet, liveness: &mut Liveness) {
-    liveness.watch(&claimed(fleet));
-    let unserved = unserved(fleet, liveness);
-    liveness.watch_unserved(&unserved);
-}
-
-fn unserved(fleet: &Fleet, liveness: &Liveness) -> BTreeSet<WorkKey> {
-    let is_served = |queue: &String| {
-        fleet.workers.iter().any(|(id, worker)| {
-            worker.queues.contains(queue) && worker.paused.is_none() && liveness.is_alive(id)
-        })
-    };
-    let mut unserved = BTreeSet::new();
-    for run in fleet.unfinished() {
-        for (task, state) in run
-            .tasks
-            .iter()
-            .filter(|(_, state)| state.outcome.is_none())
-        {
-            let Some((number, attempt)) = state.attempts.last_key_value() else {
-                continue;
-            };
-            if attempt.claim.is_none()
-                && attempt.failure.is_none()
-                && attempt
-                    .issued
-                    .as_ref()
-                    .is_some_and(|(_, queue, _)| !is_served(queue))
-            {
-                unserved.insert(WorkKey {
-                    run: run.id,
-                    task: task.clone(),
-                    attempt: *number,
-                });
-            }
-        }
-    }
-    unserved
-}
-
 struct Decision<'a> {
     fleet: &'a Fleet,
     run: &'a Run,
     liveness: &'a Liveness,
     patience: &'a Patience,
-    now: Timestamp,
     orders: &'a mut Vec<Order>,
 }
 
@@ -348,100 +285,29 @@ impl Decision<'_> {
             task,
             attempt: *number,
         };
-        match self.next_step(&work, attempt) {
+        match self.next_step(&work, state, attempt) {
             Step::Wait => {}
             Step::Issue(attempt) => self.orders.push(Order::Issue(command(attempt))),
-            Step::Abandon(failure) => {
-                self.orders
-                    .push(Order::Publish(Event::TaskAbandoned(TaskAbandoned {
-                        work,
-                        failure,
-                    })))
+            Step::Abandon(failure) => self.abandon(work, failure),
+            Step::Bury(failure) => {
+                let command = command(work.attempt);
+                self.orders.push(Order::Bury(command, failure.clone()));
+                self.abandon(work, failure);
             }
         }
         false
     }
 
-    /// What follows from the newest attempt at a task that has no outcome yet.
-    fn next_step(&self, work: &WorkKey, attempt: &Attempt) -> Step {
-        let last = work.attempt >= self.patience.attempts;
-        if let Some((failure, at)) = &attempt.failure {
-            if last {
-                return Step::Abandon(failure.clone());
-            }
-            let doublings = work.attempt.saturating_sub(1).min(16);
-            let delay = self.patience.retry_delay * 2u32.pow(doublings);
-            let waited = self.now.duration_since(*at).unsigned_abs();
-            return if waited >= delay {
-                Step::Issue(work.attempt + 1)
-            } else {
-                Step::Wait
-            };
-        }
-        if let Some(claim) = &attempt.claim {
-            if !self.liveness.is_lost(work) {
-                return Step::Wait;
-            }
-            if last {
-                let message = format!(
-                    "{} attempts ended without a result; the last worker, {}, fell silent: \
-                     look at its log",
-                    work.attempt, claim.worker
-                );
-                return Step::Abandon(Failure::new(
-                    FailureClass::Permanent,
-                    "WorkersFellSilent",
-                    message,
-                ));
-            }
-            return Step::Issue(work.attempt + 1);
-        }
-        let Some((_, queue, _)) = &attempt.issued else {
-            return Step::Issue(work.attempt);
-        };
-        if !self.liveness.is_given_up(work) {
-            return Step::Wait;
-        }
-        let paused: Vec<String> = self
-            .fleet
-            .workers
-            .iter()
-            .filter(|(_, worker)| worker.queues.contains(queue))
-            .filter_map(|(id, worker)| {
-                let (_, failure) = worker.paused.as_ref()?;
-                Some(format!("{id} takes no work: {failure}"))
-            })
-            .collect();
-        let message = if paused.is_empty() {
-            format!(
-                "no worker that lives serves the queue {queue}: start one, with a configuration \
-                 that names this machine, and run again"
-            )
-        } else {
-            paused.join("; ")
-        };
-        Step::Abandon(Failure::new(
-            FailureClass::Permanent,
-            "NobodyServes",
-            message,
-        ))
+    fn abandon(&mut self, work: WorkKey, failure: Failure) {
+        let abandoned = TaskAbandoned { work, failure };
+        let event = Event::TaskAbandoned(abandoned);
+        self.orders.push(Order::Publish(event));
     }
 
     /// How long a job will take, from the newest build of the same package in the history.
     fn expected_duration(&self, job: &crate::message::Job) -> Duration {
         let package = &job.key.cpv.category_package;
-        let known = self.fleet.runs.values().rev().find_map(|run| {
-            let mut built = run.built.values();
-            built.find(|b| !b.reused && &b.binary.cpv.category_package == package)
-        });
-        known.map_or(order::UNKNOWN_DURATION, |built| {
-            Duration::from_millis(built.duration_ms)
-        })
+        let known = self.fleet.duration(package);
+        known.unwrap_or(order::UNKNOWN_DURATION)
     }
-}
-
-enum Step {
-    Wait,
-    Issue(u32),
-    Abandon(Failure),
 }
