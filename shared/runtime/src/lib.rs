@@ -14,7 +14,7 @@ mod signals;
 pub mod vdb;
 
 pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION};
-pub use context::{Context, host_name, worker_id};
+pub use context::{Context, host_name, open_broker, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host};
 pub use signals::stop_on_signals;
