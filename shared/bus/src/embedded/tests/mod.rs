@@ -1,3 +1,7 @@
+mod inspected;
+mod kept;
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use gentoo_updater_fleet::message::{Event, PlannerAlive};
