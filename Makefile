@@ -24,8 +24,9 @@ lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is instal
 	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run tests/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
-bench: ## Measure the readers of Portage's texts against their limits and against Portage's own
+bench: ## Measure the readers of Portage's texts and a start beside a long history against their limits
 	cargo bench --locked -p gentoo-updater-portage --bench speed
+	cargo bench --locked -p gentoo-updater-bus --bench history
 
 build: ## Compile all programs for use, into target/release
 	cargo build --locked --release --workspace --bins

@@ -1,7 +1,5 @@
 //! The way to the bus, for commands that do not run roles.
 
-mod unwired;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +7,11 @@ use std::time::Duration;
 use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader, OpenError};
 use gentoo_updater_bus::{Bus, Inspect, Speaker, SystemClock};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_runtime::{Context, host_name, worker_id};
+use gentoo_updater_runtime::{Context, connect, host_name, worker_id};
 use tokio_util::sync::CancellationToken;
 
+/// What the broker shows of this program.
+const NAME: &str = "gentoo-updater";
 /// How long a command waits for the broker.
 pub(crate) const BROKER_LIMIT: Duration = Duration::from_secs(60);
 
@@ -30,8 +30,13 @@ pub(crate) struct Opened {
 
 /// The bus and its queues, to look at; none where there was no run yet.
 pub(crate) async fn to_look(settings: &Arc<Settings>) -> anyhow::Result<Option<Opened>> {
-    let bus = read_only(settings).await?;
-    Ok(bus.map(opened))
+    if settings.broker.is_some() {
+        return Ok(Some(broker(settings).await?));
+    }
+    if !journal(settings).exists() {
+        return Ok(None);
+    }
+    Ok(Some(opened(reader(settings).await?)))
 }
 
 /// The bus and its queues, to change something.
@@ -40,11 +45,10 @@ pub(crate) async fn to_look(settings: &Arc<Settings>) -> anyhow::Result<Option<O
 /// Without a broker, where another process holds the journal.
 pub(crate) async fn to_change(settings: &Arc<Settings>) -> anyhow::Result<Opened> {
     if settings.broker.is_some() {
-        let context = with_broker(settings.clone(), CancellationToken::new());
-        return Ok(opened(context.await?.bus));
+        return broker(settings).await;
     }
-    match Embedded::open(journal(settings)).await {
-        Ok(bus) => Ok(opened(Arc::new(bus))),
+    match Embedded::open_and_keep(journal(settings), settings.history).await {
+        Ok(bus) => Ok(opened(bus)),
         Err(OpenError::InUse { path }) => anyhow::bail!(
             "another gentoo-updater works on this fleet and holds {}. Without a broker only that \
              process can change something: interrupt it (Ctrl-C; its run is kept), repeat this \
@@ -55,32 +59,33 @@ pub(crate) async fn to_change(settings: &Arc<Settings>) -> anyhow::Result<Opened
     }
 }
 
-fn opened(bus: Arc<dyn Bus>) -> Opened {
-    let inspect = Arc::new(unwired::Unwired(bus.clone()));
-    Opened { bus, inspect }
+fn opened<T: Bus + Inspect + 'static>(bus: T) -> Opened {
+    let bus = Arc::new(bus);
+    Opened {
+        bus: bus.clone(),
+        inspect: bus,
+    }
+}
+
+async fn broker(settings: &Settings) -> anyhow::Result<Opened> {
+    Ok(opened(within_limit(connect(settings, NAME)).await?))
 }
 
 /// The history, to be read only; none where there was no run yet.
 pub(crate) async fn read_only(settings: &Arc<Settings>) -> anyhow::Result<Option<Arc<dyn Bus>>> {
-    if settings.broker.is_some() {
-        return Ok(Some(
-            with_broker(settings.clone(), CancellationToken::new())
-                .await?
-                .bus,
-        ));
-    }
-    if !journal(settings).exists() {
-        return Ok(None);
-    }
-    Ok(Some(Arc::new(reader(settings).await?)))
+    Ok(to_look(settings).await?.map(|opened| opened.bus))
 }
 
-/// The broker, which an operator does not want to wait for without end.
+/// The broker, with what a run needs.
 pub(crate) async fn with_broker(
     settings: Arc<Settings>,
     stop: CancellationToken,
 ) -> anyhow::Result<Context> {
-    let opening = Context::with_broker(settings, "gentoo-updater", stop);
+    within_limit(Context::with_broker(settings, NAME, stop)).await
+}
+
+/// An operator does not want to wait for a broker without end.
+async fn within_limit<T>(opening: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::time::timeout(BROKER_LIMIT, opening)
         .await
         .map_err(|_| {

@@ -35,6 +35,8 @@ pub(super) struct LetterView {
     pub(super) sender: Option<String>,
     /// Who had sent it, as the broker knows the sender.
     pub(super) user: Option<String>,
+    /// Who put it here, and says all this of it; absent where the bus itself did.
+    pub(super) buried_by: Option<String>,
     /// The size of the body in bytes.
     pub(super) bytes: usize,
 }
@@ -108,6 +110,7 @@ impl LetterView {
             deliveries: letter.deliveries,
             sender: text("/sender"),
             user: letter.user.clone(),
+            buried_by: letter.buried_by.clone(),
             bytes: letter.body.len(),
         }
     }

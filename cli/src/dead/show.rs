@@ -64,6 +64,7 @@ pub(super) fn text(letter: &DeadLetter, now: Timestamp) -> anyhow::Result<String
     row("deliveries", view.deliveries.map(|count| count.to_string()));
     row("says it is from", view.sender);
     row("sent by user", view.user);
+    row("buried by user", view.buried_by);
     row("body", Some(format!("{} bytes", view.bytes)));
     row("not understood", problem);
     let body = match message {

@@ -19,6 +19,7 @@ fn letter(id: &str, queue: &str, cause: &str, seconds: i64, body: &[u8]) -> Dead
         at: before(seconds),
         deliveries: Some(2),
         user: Some("fleet".to_owned()),
+        buried_by: Some("planner".to_owned()),
         body: body.to_vec(),
     }
 }

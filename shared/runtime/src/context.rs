@@ -64,18 +64,17 @@ impl Context {
     }
 }
 
-/// Opens the broker that the configuration names. `name` is what the broker shows of this
-/// process. While the broker is not there it is tried again, for as long as it takes.
+/// The broker that the configuration names, to work with or to look into. `name` is what the
+/// broker shows of this process. While the broker is not there it is tried again, for as long as
+/// it takes.
 ///
 /// # Errors
 /// When no broker is named, or it refuses.
 pub async fn connect(settings: &Settings, name: &str) -> anyhow::Result<Amqp> {
     let broker = settings.broker.as_ref();
-    let url = broker
-        .map(|broker| broker.url.clone())
-        .context("the configuration names no broker")?;
+    let broker = broker.context("the configuration names no broker")?;
     let bus = Amqp::open(BrokerSettings {
-        url,
+        url: broker.url.clone(),
         name: name.to_owned(),
         topology: Topology::of(settings),
     });

@@ -8,16 +8,18 @@ use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
+use super::headers::deliveries;
 use super::publisher::{Outgoing, Publisher};
 use super::session::Lease;
 use crate::seam::BusError;
-use crate::topology::DEAD;
+use crate::topology::DEAD_LETTERS;
 
 /// The headers that a dead letter gets.
-const CAUSE: &str = "cause";
-const QUEUE: &str = "queue";
-const TIME: &str = "time";
-const USER: &str = "user";
+pub(super) const CAUSE: &str = "cause";
+pub(super) const QUEUE: &str = "queue";
+pub(super) const TIME: &str = "time";
+pub(super) const USER: &str = "user";
+pub(super) const DELIVERIES: &str = "deliveries";
 
 /// Publishes a delivery to the dead letters, and takes it off its queue when that is confirmed.
 /// It does so to the end even when the caller is cancelled; `channel` is kept open until then.
@@ -43,13 +45,15 @@ pub(super) async fn bury(
             let user = AMQPValue::LongString(user.to_string().into());
             headers.insert(USER.into(), user);
         }
+        let count = i64::try_from(deliveries(&properties)).unwrap_or(i64::MAX);
+        headers.insert(DELIVERIES.into(), AMQPValue::LongLongInt(count));
         let kind = properties
             .kind()
             .as_ref()
             .map_or("a message", |kind| kind.as_str());
         let outgoing = Outgoing {
-            exchange: "",
-            routing_key: DEAD.to_owned(),
+            exchange: DEAD_LETTERS,
+            routing_key: queue,
             kind: kind.to_owned(),
             properties: kept(&properties).with_headers(headers),
             body: data,
@@ -79,8 +83,8 @@ pub(super) async fn bury_new(
     let mut headers = FieldTable::default();
     add_headers(&mut headers, cause, queue);
     let outgoing = Outgoing {
-        exchange: "",
-        routing_key: DEAD.to_owned(),
+        exchange: DEAD_LETTERS,
+        routing_key: queue.to_owned(),
         kind: kind.to_owned(),
         properties: properties.with_headers(headers),
         body,
@@ -96,8 +100,8 @@ fn add_headers(headers: &mut FieldTable, cause: String, queue: &str) {
     }
 }
 
-/// What a dead letter keeps of the properties. It does not expire.
-fn kept(original: &BasicProperties) -> BasicProperties {
+/// What a dead letter keeps of the properties, and gets back with. It does not expire.
+pub(super) fn kept(original: &BasicProperties) -> BasicProperties {
     let mut kept = BasicProperties::default();
     if let Some(content_type) = original.content_type() {
         kept = kept.with_content_type(content_type.clone());

@@ -11,6 +11,7 @@ use crate::seam::BusError;
 /// Reply codes of AMQP 0-9-1, <https://www.rabbitmq.com/amqp-0-9-1-reference#constants>.
 pub(super) const ACCESS_REFUSED: u16 = 403;
 pub(super) const NOT_FOUND: u16 = 404;
+pub(super) const RESOURCE_LOCKED: u16 = 405;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
 const NOT_ALLOWED: u16 = 530;
 

@@ -8,11 +8,18 @@ mod dead;
 mod declare;
 mod events;
 mod fault;
+mod headers;
 mod history;
+mod inspect;
+mod letters;
 mod listener;
+mod look;
 mod opening;
 mod publisher;
+mod retention;
 mod session;
+mod snapshots;
+mod stream;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +33,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::commands::AmqpCommands;
+use self::declare::Declarations;
 use self::events::{AmqpAlive, AmqpWakeups};
 use self::history::AmqpHistory;
 use self::publisher::{Outgoing, Publisher};
@@ -72,9 +80,10 @@ impl Amqp {
     pub async fn open(settings: BrokerSettings) -> Result<Self, BusError> {
         let uri = parse(&settings.url)?;
         let closed = CancellationToken::new();
+        let declarations = Arc::new(Declarations::new(settings.topology));
         let link = |purpose: &str| {
             let name = format!("{} {purpose}", settings.name);
-            Link::new(uri.clone(), name, settings.topology.clone(), closed.clone())
+            Link::new(uri.clone(), name, declarations.clone(), closed.clone())
         };
         let (publishing, consuming) = (link("publishes"), link("consumes"));
         publishing.channel().await?;
@@ -189,16 +198,16 @@ impl Bus for Amqp {
         Ok(Box::new(AmqpAlive::new(self.consuming.clone())))
     }
 
-    async fn keep_snapshot(&self, _: &Snapshot) -> Result<(), BusError> {
-        Ok(())
+    async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
+        snapshots::keep(&self.publisher, snapshot).await
     }
 
     async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
-        Ok(None)
+        snapshots::newest(&self.consuming).await
     }
 
-    async fn queue(&self, _: &str) -> Result<Option<QueueState>, BusError> {
-        Ok(None)
+    async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError> {
+        inspect::queue(&self.consuming, name).await
     }
 
     fn health(&self) -> watch::Receiver<Health> {

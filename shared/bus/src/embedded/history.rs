@@ -32,7 +32,9 @@ pub(super) struct JournalHistory {
     journal: Journal,
     growth: Growth,
     closed: CancellationToken,
-    next: i64,
+    /// Absent until the place of a time is known.
+    next: Option<i64>,
+    from: Position,
     page: VecDeque<Stored>,
 }
 
@@ -43,22 +45,30 @@ impl JournalHistory {
         closed: CancellationToken,
         from: Position,
     ) -> Self {
-        let next = match from {
-            Position::First | Position::Time(_) => FIRST_OFFSET,
-            Position::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
-        };
-        let next = next.max(FIRST_OFFSET);
         Self {
             journal,
             growth,
             closed,
-            next,
+            next: None,
+            from,
             page: VecDeque::new(),
         }
     }
 
-    async fn grown(&mut self) -> Result<(), BusError> {
-        let next = self.next;
+    /// Where the next event is looked for.
+    async fn place(&mut self) -> Result<i64, BusError> {
+        let place = match (self.next, self.from) {
+            (Some(next), _) => next,
+            (None, Position::First) => FIRST_OFFSET,
+            (None, Position::Offset(offset)) => i64::try_from(offset).unwrap_or(i64::MAX),
+            (None, Position::Time(time)) => self.journal.first_since(time).await?,
+        };
+        let place = place.max(FIRST_OFFSET);
+        self.next = Some(place);
+        Ok(place)
+    }
+
+    async fn grown(&mut self, next: i64) -> Result<(), BusError> {
         let grown = async {
             match &mut self.growth {
                 Growth::Watched(newest) => {
@@ -82,16 +92,17 @@ impl History for JournalHistory {
     async fn next(&mut self) -> Result<HistoryItem, BusError> {
         loop {
             if let Some(stored) = self.page.pop_front() {
-                self.next = stored.number.saturating_add(1);
+                self.next = Some(stored.number.saturating_add(1));
                 let offset = stored.number.unsigned_abs();
                 return Ok(HistoryItem {
                     offset,
                     event: Envelope::decode(&stored.body),
                 });
             }
-            self.page = self.journal.events(self.next, PAGE).await?.into();
+            let next = self.place().await?;
+            self.page = self.journal.events(next, PAGE).await?.into();
             if self.page.is_empty() {
-                self.grown().await?;
+                self.grown(next).await?;
             }
         }
     }

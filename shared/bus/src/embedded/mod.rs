@@ -5,9 +5,13 @@
 
 mod deliveries;
 mod history;
+mod inspect;
 mod journal;
+mod letters;
 mod reader;
 mod ready;
+mod schema;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use gentoo_updater_fleet::config;
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use tokio::sync::{broadcast, watch};
@@ -31,7 +36,6 @@ use self::ready::Ready;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::topology::ALIVE_EXPIRATION;
 
-pub use self::journal::DeadLetter;
 pub use self::reader::EmbeddedReader;
 
 /// How many signs of life a slow reader may be behind before it misses some.
@@ -78,9 +82,21 @@ impl Embedded {
     /// # Errors
     /// [`OpenError::InUse`] when another process holds it.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_and_keep(path, config::History::default()).await
+    }
+
+    /// The same, with a history of another age and size. It is trimmed now and with each
+    /// snapshot, and never past the newest of them.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`].
+    pub async fn open_and_keep(
+        path: impl AsRef<Path>,
+        keep: config::History,
+    ) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let lock = lock(path)?;
-        let journal = Journal::open(path).await?;
+        let journal = Journal::open(path, keep).await?;
         let newest = journal.end().await?.unwrap_or(0);
         let (commands, wakeups) = journal.unsettled().await?;
         Ok(Self {
@@ -101,14 +117,6 @@ impl Embedded {
     /// [`BusError::Journal`] when the journal cannot be read.
     pub async fn queue_lengths(&self) -> Result<BTreeMap<String, u64>, BusError> {
         self.journal.queue_lengths().await
-    }
-
-    /// What could not be used, oldest first.
-    ///
-    /// # Errors
-    /// [`BusError::Journal`] when the journal cannot be read.
-    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, BusError> {
-        self.journal.dead_letters().await
     }
 
     fn check_open(&self) -> Result<(), BusError> {
@@ -190,8 +198,8 @@ impl Bus for Embedded {
     ) -> Result<(), BusError> {
         self.check_open()?;
         tracing::warn!(queue, cause, "a command becomes a dead letter");
-        let body = command.encode()?;
-        self.journal.bury(queue.to_owned(), cause, body).await
+        let (id, body) = (command.id.to_string(), command.encode()?);
+        self.journal.bury(queue.to_owned(), id, cause, body).await
     }
 
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {
@@ -233,16 +241,17 @@ impl Bus for Embedded {
         Ok(Box::new(JournalAlive { events, closed }))
     }
 
-    async fn keep_snapshot(&self, _: &Snapshot) -> Result<(), BusError> {
-        Ok(())
+    async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
+        self.check_open()?;
+        self.journal.keep_snapshot(snapshot).await
     }
 
     async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
-        Ok(None)
+        self.journal.newest_snapshot().await
     }
 
-    async fn queue(&self, _: &str) -> Result<Option<QueueState>, BusError> {
-        Ok(None)
+    async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError> {
+        self.queue_state(name).await
     }
 
     fn health(&self) -> watch::Receiver<Health> {

@@ -31,6 +31,21 @@ impl<T> Ready<T> {
         self.with(|entries| entries.retain(keep));
     }
 
+    /// How many entries fit.
+    pub(super) fn count(&self, fits: impl Fn(&T) -> bool) -> usize {
+        self.with(|entries| entries.iter().filter(|entry| fits(entry)).count())
+    }
+
+    /// Takes all entries that fit, for good.
+    pub(super) fn drain(&self, fits: impl Fn(&T) -> bool) -> Vec<T> {
+        self.with(|entries| {
+            let all = std::mem::take(entries).into_iter();
+            let (taken, left): (Vec<T>, Vec<T>) = all.partition(fits);
+            entries.extend(left);
+            taken
+        })
+    }
+
     /// Takes the first entry that fits, and waits for one where there is none. It comes back by
     /// itself when what is lent is dropped, so a cancelled caller loses nothing.
     pub(super) async fn take(self: &Arc<Self>, fits: impl Fn(&T) -> bool) -> Lent<T> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use gentoo_updater_bus::topology::{COMMANDS, DEAD, EVENTS, SCAN};
+use gentoo_updater_bus::topology::{COMMANDS, DEAD, DEAD_LETTERS, EVENTS, SCAN};
 use gentoo_updater_bus::{Bus, Position};
 use gentoo_updater_fleet::name::RunId;
 
@@ -107,6 +107,10 @@ async fn what_cannot_be_decoded_or_is_refused_becomes_a_dead_letter_as_it_was() 
         header(&letter, "cause")
     );
     assert!(!header(&letter, "time").is_empty());
+    assert_eq!(
+        (letter.exchange.as_str(), letter.routing_key.as_str()),
+        (DEAD_LETTERS, SCAN)
+    );
     assert_eq!(
         letter.properties.kind().as_ref().unwrap().as_str(),
         "Nonsense"

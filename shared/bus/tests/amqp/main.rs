@@ -8,7 +8,9 @@
 )]
 
 mod commands;
+mod dead_letters;
 mod events;
 mod faults;
+mod history;
 mod support;
 mod topology;

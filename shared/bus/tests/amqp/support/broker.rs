@@ -255,7 +255,7 @@ impl Vhost {
 
     /// Cuts all connections to this vhost, and says how many there were. The API shows a new
     /// connection some seconds late, so it is asked until it has shown `expected`.
-    pub(crate) fn cut_connections(&self, expected: usize) {
+    pub(crate) fn cut_connections(&self, expected: usize) -> usize {
         let path = format!("vhosts/{}/connections", self.name);
         let mut names = Vec::new();
         until("the list of connections", || {
@@ -266,13 +266,14 @@ impl Vhost {
                 .collect();
             names.len() >= expected
         });
-        for name in names {
+        for name in &names {
             let name = name.replace(' ', "%20").replace('>', "%3E");
             let (status, body) = self
                 .broker
                 .http("DELETE", &format!("connections/{name}"), "");
             assert!(status == 204 || status == 404, "{status} {body}");
         }
+        names.len()
     }
 
     /// The arguments of a queue as the broker knows them.

@@ -11,12 +11,18 @@ pub(crate) use broker::{Broker, Vhost};
 use std::time::Duration;
 
 use crate::support::messages::{run_requested, within};
+use futures_util::StreamExt;
 use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
 use gentoo_updater_bus::topology::{SCAN, Topology};
 use gentoo_updater_bus::{Bus, Position};
 use gentoo_updater_fleet::name::{EventId, RunId};
+use lapin::PublisherConfirm;
 use lapin::message::BasicGetMessage;
-use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::{
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
 pub(crate) fn settings(url: String) -> BrokerSettings {
@@ -24,6 +30,7 @@ pub(crate) fn settings(url: String) -> BrokerSettings {
         guests: ["g1".parse().unwrap()].into(),
         builders: ["b1".parse().unwrap()].into(),
         platforms: ["amd64".parse().unwrap()].into(),
+        ..Topology::default()
     };
     BrokerSettings {
         url,
@@ -54,7 +61,19 @@ pub(crate) async fn raw(vhost: &Vhost) -> (Connection, Channel) {
 }
 
 pub(crate) async fn send_raw(channel: &Channel, exchange: &str, key: &str, body: &[u8]) {
-    let properties = BasicProperties::default().with_type("Nonsense".into());
+    let confirm = send_raw_unconfirmed(channel, exchange, key, body).await;
+    assert_eq!(confirm.await.unwrap(), lapin::Confirmation::Ack(None));
+}
+
+pub(crate) async fn send_raw_unconfirmed(
+    channel: &Channel,
+    exchange: &str,
+    key: &str,
+    body: &[u8],
+) -> PublisherConfirm {
+    let properties = BasicProperties::default()
+        .with_type("Nonsense".into())
+        .with_delivery_mode(2);
     let options = BasicPublishOptions {
         mandatory: true,
         ..Default::default()
@@ -62,10 +81,7 @@ pub(crate) async fn send_raw(channel: &Channel, exchange: &str, key: &str, body:
     let published = channel
         .basic_publish(exchange.into(), key.into(), options, body, properties)
         .await;
-    assert_eq!(
-        published.unwrap().await.unwrap(),
-        lapin::Confirmation::Ack(None)
-    );
+    published.unwrap()
 }
 
 pub(crate) async fn get(channel: &Channel, queue: &str) -> Option<BasicGetMessage> {
@@ -114,4 +130,24 @@ pub(crate) async fn history_of(bus: &Amqp, from: Position, count: usize) -> Vec<
         ids.push(within(history.next()).await.unwrap().event.unwrap().id);
     }
     ids
+}
+
+/// The offset of the oldest message of a stream that holds one.
+pub(crate) async fn first_offset(connection: &Connection, stream: &str) -> i64 {
+    let channel = connection.create_channel().await.unwrap();
+    channel
+        .basic_qos(10, BasicQosOptions::default())
+        .await
+        .unwrap();
+    let mut arguments = FieldTable::default();
+    let first = AMQPValue::LongString("first".into());
+    arguments.insert("x-stream-offset".into(), first);
+    let options = BasicConsumeOptions::default();
+    let consumer = channel.basic_consume(stream.into(), "".into(), options, arguments);
+    let message = consumer.await.unwrap().next().await.unwrap().unwrap();
+    let headers = message.properties.headers().clone().unwrap();
+    match headers.inner()["x-stream-offset"] {
+        AMQPValue::LongLongInt(offset) => offset,
+        ref other => panic!("{other:?} is no offset"),
+    }
 }

@@ -1,3 +1,7 @@
+mod inspected;
+mod kept;
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use gentoo_updater_fleet::message::{Event, PlannerAlive};
@@ -6,6 +10,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
+use crate::seam::Inspect;
 use crate::testing::{run_requested, said, scan_command, within};
 use crate::topology::SCAN;
 
@@ -138,9 +143,9 @@ async fn a_second_process_is_told_that_the_journal_is_in_use_until_the_first_clo
 async fn a_journal_of_another_version_is_refused() {
     let journal = Journaled::new();
     journal.open().await.close().await;
-    journal.tamper("PRAGMA user_version = 2");
+    journal.tamper("PRAGMA user_version = 3");
     let error = Embedded::open(journal.path()).await.err().unwrap();
-    assert!(error.to_string().contains("version 2"), "{error}");
+    assert!(error.to_string().contains("version 3"), "{error}");
 }
 
 #[tokio::test]
@@ -210,7 +215,7 @@ async fn a_command_that_cannot_be_decoded_or_is_refused_becomes_a_dead_letter_wi
         .await
         .unwrap();
 
-    let dead = bus.dead_letters().await.unwrap();
+    let dead = bus.dead_letters(usize::MAX).await.unwrap();
     assert_eq!(dead.len(), 2);
     assert_eq!(dead[0].body, b"{}");
     assert_eq!(dead[0].queue, SCAN);
@@ -240,7 +245,7 @@ async fn an_event_that_cannot_be_decoded_is_passed_by_readers_and_buried_by_the_
     assert_eq!(within(history.next()).await.unwrap().event.unwrap(), good);
     let mut wakeups = bus.wakeups().await.unwrap();
     assert_eq!(within(wakeups.next()).await.unwrap().event, good);
-    let dead = bus.dead_letters().await.unwrap();
+    let dead = bus.dead_letters(usize::MAX).await.unwrap();
     assert_eq!(dead.len(), 1);
     assert!(dead[0].cause.contains("version 9"), "{}", dead[0].cause);
 }
