@@ -5,69 +5,103 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
-use lapin::options::BasicAckOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
+use super::channel::SharedChannel;
 use super::publisher::{Outgoing, Publisher};
-use super::session::Lease;
 use crate::seam::BusError;
 use crate::topology::DEAD;
 
-/// The headers that a dead letter gets.
-const CAUSE: &str = "cause";
-const QUEUE: &str = "queue";
-const TIME: &str = "time";
-const USER: &str = "user";
+/// Why a message is a dead letter.
+pub(super) const CAUSE: &str = "cause";
+/// The queue that it was in, or was meant for.
+pub(super) const QUEUE: &str = "queue";
+/// When it became one.
+pub(super) const TIME: &str = "time";
+/// Who had sent it.
+pub(super) const USER: &str = "user";
+/// How often it had been delivered.
+pub(super) const DELIVERIES: &str = "deliveries";
 
 /// Publishes a delivery to the dead letters, and takes it off its queue when that is confirmed.
-/// It does so to the end even when the caller is cancelled; `channel` is kept open until then.
+/// It does so to the end even when the caller is cancelled.
 pub(super) async fn bury(
     publisher: &Arc<Publisher>,
     queue: &str,
     delivery: Delivery,
-    channel: Option<Lease>,
+    channel: Arc<SharedChannel>,
     cause: String,
 ) -> Result<(), BusError> {
     tracing::warn!(queue, cause, "a message becomes a dead letter");
     let (publisher, queue) = (publisher.clone(), queue.to_owned());
     let buried = tokio::spawn(async move {
-        let Delivery {
-            data,
-            properties,
-            acker,
-            ..
-        } = delivery;
-        let mut headers: FieldTable = properties.headers().clone().unwrap_or_default();
-        let mut set = |name: &str, text: String| {
-            headers.insert(name.into(), AMQPValue::LongString(text.into()));
+        let letter = Letter {
+            properties: &delivery.properties,
+            queue: &queue,
+            cause,
+            deliveries: deliveries(&delivery.properties),
         };
-        set(CAUSE, cause);
-        set(QUEUE, queue);
-        set(TIME, Timestamp::now().to_string());
-        if let Some(user) = properties.user_id() {
-            set(USER, user.to_string());
+        let outgoing = letter.outgoing(delivery.data.clone());
+        if let Err(error) = publisher.publish(outgoing).await {
+            channel.requeue(&delivery).await;
+            return Err(error);
         }
-        let kind = properties
-            .kind()
-            .as_ref()
-            .map_or("a message", |kind| kind.as_str());
-        let outgoing = Outgoing {
-            exchange: "",
-            routing_key: DEAD.to_owned(),
-            kind: kind.to_owned(),
-            properties: kept(&properties).with_headers(headers),
-            body: data,
-        };
-        publisher.publish(outgoing).await?;
-        // On a dead channel this does nothing, and the letter comes a second time.
-        if !acker.ack(BasicAckOptions::default()).await.unwrap_or(false) {
-            tracing::debug!("the channel of a dead letter is gone");
-        }
-        drop(channel);
+        // Where the channel is gone the letter comes a second time.
+        channel.acknowledge(&delivery, &queue).await;
         Ok(())
     });
     // Only a runtime that shuts down gives up a task.
     buried.await.map_err(|_| BusError::Closed)?
+}
+
+/// A message on its way to the dead letters.
+pub(super) struct Letter<'a> {
+    /// What it carries beside its body.
+    pub(super) properties: &'a BasicProperties,
+    /// The queue that it was in, or was meant for.
+    pub(super) queue: &'a str,
+    pub(super) cause: String,
+    pub(super) deliveries: i64,
+}
+
+impl Letter<'_> {
+    pub(super) fn outgoing(self, body: Vec<u8>) -> Outgoing {
+        let properties = self.properties;
+        let mut headers: FieldTable = properties.headers().clone().unwrap_or_default();
+        let mut set = |name: &str, text: String| {
+            headers.insert(name.into(), AMQPValue::LongString(text.into()));
+        };
+        set(CAUSE, self.cause);
+        set(QUEUE, self.queue.to_owned());
+        set(TIME, Timestamp::now().to_string());
+        if let Some(user) = properties.user_id() {
+            set(USER, user.to_string());
+        }
+        let deliveries = AMQPValue::LongLongInt(self.deliveries);
+        headers.insert(DELIVERIES.into(), deliveries);
+        let kind = properties.kind().as_ref();
+        Outgoing {
+            exchange: "",
+            routing_key: DEAD.to_owned(),
+            kind: kind.map_or("a message", |kind| kind.as_str()).to_owned(),
+            properties: kept(properties).with_headers(headers),
+            body,
+        }
+    }
+}
+
+/// How often a message has been delivered. A quorum queue counts what came before this delivery:
+/// RabbitMQ 4.3 all of it in one header and failures in the other, older ones all of it in the
+/// latter.
+fn deliveries(properties: &BasicProperties) -> i64 {
+    let headers = properties.headers().as_ref();
+    let count = |name| match headers.and_then(|headers| headers.inner().get(name)) {
+        Some(AMQPValue::LongLongInt(count)) => *count,
+        Some(AMQPValue::LongInt(count)) => i64::from(*count),
+        Some(AMQPValue::LongUInt(count)) => i64::from(*count),
+        _ => 0,
+    };
+    count("x-delivery-count").max(count("x-acquired-count")) + 1
 }
 
 /// What a dead letter keeps of the properties. It does not expire.

@@ -9,6 +9,7 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, Que
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::timeout;
 
+use super::channel::SharedChannel;
 use super::fault::{Fault, Pause, short};
 use super::opening::Opening;
 use super::session::{CALL_LIMIT, Lease, Link};
@@ -43,8 +44,38 @@ pub(super) struct Listener {
 
 /// A consumer on a channel of its own.
 struct Subscription {
-    _channel: Lease,
-    consumer: Consumer,
+    channel: Arc<SharedChannel>,
+    /// Absent when it is dropped.
+    consumer: Option<Consumer>,
+}
+
+impl Subscription {
+    fn new(lease: Lease, consumer: Consumer) -> Self {
+        Self {
+            channel: SharedChannel::new(lease),
+            consumer: Some(consumer),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Delivery, Fault> {
+        let Some(consumer) = &mut self.consumer else {
+            return delivered(None);
+        };
+        tokio::select! {
+            biased;
+            fault = self.channel.fault() => Err(fault),
+            next = consumer.next() => delivered(next),
+        }
+    }
+}
+
+impl Drop for Subscription {
+    /// Closes the channel even where deliveries are still held. On a channel that the broker
+    /// cancelled a consumer of, nothing may be acknowledged any more (RabbitMQ 4.3 would wake the
+    /// dead consumer).
+    fn drop(&mut self) {
+        self.channel.close_with(self.consumer.take());
+    }
 }
 
 impl Listener {
@@ -54,6 +85,20 @@ impl Listener {
             opening: Opening::default(),
             open: None,
             pause: Pause::default(),
+        }
+    }
+
+    /// As [`Self::next`], with the channel that the delivery is to be settled on.
+    pub(super) async fn next_held(
+        &mut self,
+        source: Source,
+    ) -> Result<(Arc<SharedChannel>, Delivery), BusError> {
+        loop {
+            let delivery = self.next(source).await?;
+            // It is open: the delivery came from it.
+            if let Some(subscription) = &self.open {
+                return Ok((subscription.channel.clone(), delivery));
+            }
         }
     }
 
@@ -78,8 +123,6 @@ impl Listener {
 
     /// Ends the consumer; the next call of [`Listener::next`] opens another.
     pub(super) async fn fail(&mut self, source: Source, fault: Fault) -> Result<(), BusError> {
-        // Dropping the channel closes it. On a channel that the broker cancelled a consumer of,
-        // nothing may be acknowledged any more (RabbitMQ 4.3 would wake the dead consumer).
         self.open = None;
         let is_missing = matches!(fault, Fault::Missing(_));
         let cause = fault.passing()?;
@@ -106,7 +149,7 @@ impl Listener {
                 open.insert(opened)
             }
         };
-        delivered(subscription.consumer.next().await)
+        subscription.next().await
     }
 }
 
@@ -178,10 +221,7 @@ async fn alive(link: &Link) -> Result<Subscription, Fault> {
         FieldTable::default(),
     );
     let consumer = limited("basic.consume", consuming).await?;
-    Ok(Subscription {
-        _channel: lease,
-        consumer,
-    })
+    Ok(Subscription::new(lease, consumer))
 }
 
 /// Consumes from a queue, with at most `prefetch` deliveries unsettled.
@@ -193,10 +233,7 @@ async fn subscribe(
 ) -> Result<Subscription, Fault> {
     let lease = open_channel(link, prefetch).await?;
     let consumer = consume(&lease, queue, arguments).await?;
-    Ok(Subscription {
-        _channel: lease,
-        consumer,
-    })
+    Ok(Subscription::new(lease, consumer))
 }
 
 /// A channel whose consumers have at most `prefetch` deliveries unsettled, each.
@@ -222,7 +259,10 @@ pub(super) async fn consume(
     limited("basic.consume", consuming).await
 }
 
-async fn limited<T>(what: &str, call: impl Future<Output = lapin::Result<T>>) -> Result<T, Fault> {
+pub(super) async fn limited<T>(
+    what: &str,
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, Fault> {
     let answer = timeout(CALL_LIMIT, call).await;
     Ok(answer.map_err(|_| Fault::slow(what, CALL_LIMIT))??)
 }

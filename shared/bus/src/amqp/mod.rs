@@ -3,11 +3,14 @@
 //! Two connections a process: a broker in alarm stops to read from one that publishes, and
 //! acknowledgements on the same connection would stop with it.
 
+mod channel;
 mod commands;
+mod consumers;
 mod dead;
 mod declare;
 mod events;
 mod fault;
+mod held;
 mod history;
 mod listener;
 mod opening;

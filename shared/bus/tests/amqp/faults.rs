@@ -4,19 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology::{self, DEAD, SCAN};
-use gentoo_updater_bus::worker::{self, Handler, WorkerSpec};
-use gentoo_updater_bus::{Bus, Position, SystemClock};
-use gentoo_updater_fleet::message::{Command, Envelope, Event, Failure, Role, WorkKey};
+use gentoo_updater_bus::worker;
+use gentoo_updater_bus::{Bus, Position};
+use gentoo_updater_fleet::message::{Command, Envelope};
 use gentoo_updater_fleet::name::{EventId, RunId};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::messages::{run_requested, scan_command, scan_failed, scanned, within};
+use crate::support::messages::{run_requested, scan_command, within};
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,53 +121,17 @@ async fn a_broker_that_is_killed_while_messages_are_published_loses_none() {
     bus.close().await;
 }
 
-struct Slow {
-    called: mpsc::UnboundedSender<WorkKey>,
-    released: Semaphore,
-}
-
-#[async_trait]
-impl Handler for Slow {
-    async fn handle(&self, command: &Command) -> Event {
-        self.called.send(command.work()).unwrap();
-        self.released.acquire().await.unwrap().forget();
-        match command {
-            Command::ScanGuest(scan) => scanned(scan),
-            other => panic!("no test issues {}", other.kind()),
-        }
-    }
-
-    fn failed(&self, command: &Command, failure: Failure) -> Event {
-        scan_failed(command, failure)
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_do_one_command_once_although_their_connections_are_cut() {
     let vhost = Broker::shared().vhost();
-    let (called, mut calls) = mpsc::unbounded_channel();
-    let handler = Arc::new(Slow {
-        called,
-        released: Semaphore::new(0),
-    });
+    let (handler, mut calls) = Slow::new();
     let (stop, directory) = (CancellationToken::new(), tempfile::TempDir::new().unwrap());
     let mut workers = Vec::new();
     let mut buses: Vec<Arc<dyn Bus>> = Vec::new();
     for id in ["scanner@1", "scanner@2"] {
         let bus: Arc<dyn Bus> = Arc::new(open(&vhost).await);
         buses.push(bus.clone());
-        let spec = WorkerSpec {
-            id: id.parse().unwrap(),
-            clock: Arc::new(SystemClock),
-            role: Role::Scanner,
-            queues: scan_queue(),
-            slots: 1,
-            state_directory: directory.path().join(id),
-            heartbeat: Duration::from_secs(1),
-            grace: Duration::from_secs(10),
-            read_back: true,
-            builder: None,
-        };
+        let spec = scanner(id, 1, directory.path());
         workers.push(tokio::spawn(worker::serve(
             bus,
             spec,

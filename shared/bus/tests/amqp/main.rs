@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod consumers;
 mod events;
 mod faults;
 mod support;

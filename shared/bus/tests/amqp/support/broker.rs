@@ -302,6 +302,15 @@ impl Vhost {
         });
     }
 
+    /// The tags of the consumers of a queue. The API shows them some seconds late.
+    pub(crate) fn consumer_tags(&self, queue: &str) -> Vec<String> {
+        let queue = self.broker.json(&format!("queues/{}/{queue}", self.name));
+        let consumers = queue["consumer_details"].as_array().cloned();
+        let tags = consumers.unwrap_or_default().into_iter();
+        tags.filter_map(|consumer| consumer["consumer_tag"].as_str().map(str::to_owned))
+            .collect()
+    }
+
     pub(crate) fn delete_queue(&self, queue: &str) {
         let (status, body) =
             self.broker
