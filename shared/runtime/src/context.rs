@@ -51,17 +51,16 @@ impl Context {
         name: &str,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let broker = settings.broker.as_ref();
-        let url = broker
-            .map(|broker| broker.url.clone())
-            .context("the configuration names no broker")?;
+        let broker = settings.broker.clone();
+        let broker = broker.context("the configuration names no broker")?;
         let topology = Topology {
             guests: settings.guests.keys().cloned().collect(),
             builders: settings.builders.keys().cloned().collect(),
             platforms: settings.platforms.keys().cloned().collect(),
         };
         let bus = Amqp::open(BrokerSettings {
-            url,
+            url: broker.url,
+            ca: broker.ca,
             name: name.to_owned(),
             topology,
         })

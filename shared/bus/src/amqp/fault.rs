@@ -39,6 +39,9 @@ impl From<lapin::Error> for Fault {
             None if detail.contains("invalid peer certificate") => {
                 Self::Fatal(BusError::Untrusted { detail })
             }
+            None if detail.contains("InvalidContentType") => Self::Passing(format!(
+                "{detail}; what answers there does not speak TLS: is it the port of amqp://?"
+            )),
             _ => Self::Passing(detail),
         }
     }
@@ -122,6 +125,13 @@ mod tests {
         );
         let fault = Fault::from(lapin::Error::from(io::Error::other("connection reset")));
         assert!(matches!(fault, Fault::Passing(_)), "{fault:?}");
+    }
+
+    #[test]
+    fn a_port_that_does_not_speak_tls_is_named_as_such() {
+        let error = io::Error::other("received corrupt message of type InvalidContentType");
+        let cause = Fault::from(lapin::Error::from(error)).passing().unwrap();
+        assert!(cause.contains("does not speak TLS"), "{cause}");
     }
 
     #[test]

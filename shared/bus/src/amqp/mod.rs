@@ -10,14 +10,18 @@ mod dead;
 mod declare;
 mod events;
 mod fault;
+mod health;
 mod held;
 mod history;
 mod listener;
 mod opening;
+mod probe;
 mod publisher;
 mod session;
+mod tls;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -30,9 +34,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::commands::AmqpCommands;
 use self::events::{AmqpAlive, AmqpWakeups};
+use self::health::{HealthBoard, Purpose};
 use self::history::AmqpHistory;
 use self::publisher::{Outgoing, Publisher};
 use self::session::Link;
+use self::tls::Address;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::topology::{self, ALIVE_EXPIRATION, COMMANDS, EVENTS, Topology};
 
@@ -44,6 +50,8 @@ const HEARTBEAT: u16 = 20;
 pub struct BrokerSettings {
     /// `amqp://user:password@host:port/vhost`, or `amqps://…`.
     pub url: String,
+    /// The certificate authorities of the broker, in PEM, beside those of the system.
+    pub ca: Option<PathBuf>,
     /// What the broker shows as the name of the connections.
     pub name: String,
     /// The machines of the fleet.
@@ -55,6 +63,7 @@ impl fmt::Debug for BrokerSettings {
         // The URL holds a password.
         f.debug_struct("BrokerSettings")
             .field("name", &self.name)
+            .field("ca", &self.ca)
             .finish_non_exhaustive()
     }
 }
@@ -64,6 +73,7 @@ pub struct Amqp {
     publishing: Arc<Link>,
     consuming: Arc<Link>,
     publisher: Arc<Publisher>,
+    health: Arc<HealthBoard>,
 }
 
 impl Amqp {
@@ -71,22 +81,24 @@ impl Amqp {
     /// long as it takes.
     ///
     /// # Errors
-    /// [`BusError::Url`], [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
+    /// [`BusError::Url`], [`BusError::Certificates`], [`BusError::Untrusted`],
+    /// [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
     pub async fn open(settings: BrokerSettings) -> Result<Self, BusError> {
-        let uri = parse(&settings.url)?;
-        let closed = CancellationToken::new();
-        let link = |purpose: &str| {
-            let name = format!("{} {purpose}", settings.name);
-            Link::new(uri.clone(), name, settings.topology.clone(), closed.clone())
+        let address = Address::new(parse(&settings.url)?, settings.ca.as_deref()).await?;
+        let user = address.uri.authority.userinfo.username.clone();
+        let (closed, health) = (CancellationToken::new(), Arc::new(HealthBoard::default()));
+        let link = |purpose| {
+            let (address, health) = (address.clone(), health.clone());
+            Link::new(&settings, address, purpose, health, closed.clone())
         };
-        let (publishing, consuming) = (link("publishes"), link("consumes"));
+        let (publishing, consuming) = (link(Purpose::Publishing), link(Purpose::Consuming));
         publishing.channel().await?;
-        let user = uri.authority.userinfo.username.clone();
         let publisher = Arc::new(Publisher::new(publishing.clone(), user));
         Ok(Self {
             publishing,
             consuming,
             publisher,
+            health,
         })
     }
 
@@ -193,7 +205,7 @@ impl Bus for Amqp {
     }
 
     fn health(&self) -> watch::Receiver<Health> {
-        watch::Sender::default().subscribe()
+        self.health.watch()
     }
 
     async fn close(&self) {

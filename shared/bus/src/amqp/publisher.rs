@@ -135,7 +135,7 @@ impl Publisher {
             }
             // A broker in alarm confirms when it has recovered, and would not take the message
             // on a new connection either.
-            if !*lease.blocked.borrow() {
+            if lease.blocked.borrow().is_none() {
                 self.link.give_up(lease).await;
                 return Err(Fault::slow("a confirm", CONFIRM_LIMIT));
             }

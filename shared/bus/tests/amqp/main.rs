@@ -7,9 +7,11 @@
     reason = "tests fail by them"
 )]
 
+mod alarm;
 mod commands;
 mod consumers;
 mod events;
 mod faults;
 mod support;
+mod tls;
 mod topology;

@@ -7,7 +7,7 @@ pub(crate) mod messages;
 mod broker;
 mod worker;
 
-pub(crate) use broker::{Broker, Vhost};
+pub(crate) use broker::{Broker, Vhost, free_port};
 pub(crate) use worker::{Slow, scanner};
 
 use std::time::Duration;
@@ -32,6 +32,7 @@ pub(crate) fn settings(url: String) -> BrokerSettings {
     };
     BrokerSettings {
         url,
+        ca: None,
         name: "test".to_owned(),
         topology,
     }
