@@ -21,6 +21,8 @@ pub(super) enum Fault {
     Passing(String),
     /// A queue or an exchange is not there: it is declared before the next try.
     Missing(String),
+    /// No queue takes a message: one is declared before the next try.
+    Unroutable(String),
     /// It would be the same in every try.
     Fatal(BusError),
 }
@@ -56,7 +58,7 @@ impl Fault {
     /// What to say of it, unless it is fatal.
     pub(super) fn passing(self) -> Result<String, BusError> {
         match self {
-            Self::Passing(detail) | Self::Missing(detail) => Ok(detail),
+            Self::Passing(detail) | Self::Missing(detail) | Self::Unroutable(detail) => Ok(detail),
             Self::Fatal(error) => Err(error),
         }
     }

@@ -15,3 +15,4 @@ mod faults;
 mod support;
 mod tls;
 mod topology;
+mod unroutable;
