@@ -23,6 +23,9 @@ pub(super) const USER: &str = "user";
 /// How often it had been delivered.
 pub(super) const DELIVERIES: &str = "deliveries";
 
+/// How long a cause may be, in characters. It may quote the message.
+const LONGEST_CAUSE: usize = 1000;
+
 /// Publishes a delivery to the dead letters, and takes it off its queue when that is confirmed.
 /// It does so to the end even when the caller is cancelled.
 pub(super) async fn bury(
@@ -67,11 +70,14 @@ pub(super) struct Letter<'a> {
 impl Letter<'_> {
     pub(super) fn outgoing(self, body: Vec<u8>) -> Outgoing {
         let properties = self.properties;
-        let mut headers: FieldTable = properties.headers().clone().unwrap_or_default();
+        // Without those of the message: with these beside them they might be too many for the
+        // broker, every time.
+        let mut headers = FieldTable::default();
         let mut set = |name: &str, text: String| {
             headers.insert(name.into(), AMQPValue::LongString(text.into()));
         };
-        set(CAUSE, self.cause);
+        let cause = self.cause.chars().take(LONGEST_CAUSE).collect();
+        set(CAUSE, cause);
         set(QUEUE, self.queue.to_owned());
         set(TIME, Timestamp::now().to_string());
         if let Some(user) = properties.user_id() {

@@ -12,6 +12,7 @@ use crate::seam::BusError;
 pub(super) const ACCESS_REFUSED: u16 = 403;
 pub(super) const NOT_FOUND: u16 = 404;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
+pub(super) const FRAME_ERROR: u16 = 501;
 const NOT_ALLOWED: u16 = 530;
 
 /// What went wrong in one try.

@@ -5,6 +5,7 @@
 //! needs one asks [`Link::channel`] for a new one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -17,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::BrokerSettings;
 use super::declare::{declare, declare_queue};
-use super::fault::{Fault, Pause};
+use super::fault::{FRAME_ERROR, Fault, Pause, reply_code};
 use super::health::{HealthBoard, Purpose};
 use super::tls::Address;
 use crate::seam::{BusError, Health};
@@ -28,6 +29,9 @@ use crate::topology::{QueueDeclaration, Topology};
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long the broker may take for what it does at once.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(20);
+/// The largest frame, in bytes. lapin keeps room for 64 of them for each connection, and the
+/// 128 KiB of a broker would make that more than all the rest of a worker.
+const FRAME_MAX: u32 = 16 * 1024;
 /// How long a farewell may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -47,6 +51,9 @@ pub(super) struct Link {
     health: Arc<HealthBoard>,
     name: String,
     topology: Topology,
+    /// Whether somebody sent a frame larger than ours. What a message says of itself cannot be
+    /// divided, and a broker passes it on as large as it was.
+    needs_large_frames: Arc<AtomicBool>,
     session: Mutex<Session>,
     closed: CancellationToken,
 }
@@ -84,6 +91,7 @@ impl Link {
             health,
             name: format!("{} {verb}", settings.name),
             topology: settings.topology.clone(),
+            needs_large_frames: Arc::default(),
             session: Mutex::default(),
             closed,
         })
@@ -158,7 +166,10 @@ impl Link {
     async fn connect(&self) -> Result<Open, Fault> {
         let properties =
             ConnectionProperties::default().with_connection_name(self.name.as_str().into());
-        let connection = timeout(CONNECT_LIMIT, self.address.connect(properties))
+        let needs_large_frames = self.needs_large_frames.load(Ordering::Relaxed);
+        let frame_max = (!needs_large_frames).then_some(FRAME_MAX);
+        let connecting = self.address.connect(properties, frame_max);
+        let connection = timeout(CONNECT_LIMIT, connecting)
             .await
             .map_err(|_| Fault::slow("connecting", CONNECT_LIMIT))??;
         let events = connection.events_listener().boxed();
@@ -167,6 +178,7 @@ impl Link {
             name: self.name.clone(),
             purpose: self.purpose,
             health: self.health.clone(),
+            needs_large_frames: self.needs_large_frames.clone(),
             status: connection.status().clone(),
             blocking,
         };
@@ -248,6 +260,7 @@ struct Watcher {
     name: String,
     purpose: Purpose,
     health: Arc<HealthBoard>,
+    needs_large_frames: Arc<AtomicBool>,
     status: ConnectionStatus,
     blocking: watch::Sender<Option<String>>,
 }
@@ -269,6 +282,9 @@ impl Watcher {
                 }
                 // Errors of single channels come this way too.
                 Event::Error(error) if !self.status.connected() => {
+                    if reply_code(&error) == Some(FRAME_ERROR) {
+                        self.needs_large_frames.store(true, Ordering::Relaxed);
+                    }
                     Health::Disconnected(error.to_string())
                 }
                 _ => continue,

@@ -35,13 +35,17 @@ impl Address {
         Ok(Self { uri, tls })
     }
 
-    /// Opens a connection. lapin has no limit of time for it.
+    /// Opens a connection, with frames of at most so many bytes where the URL does not say
+    /// another number. lapin has no limit of time for it.
     pub(super) async fn connect(
         &self,
         properties: ConnectionProperties,
+        frame_max: Option<u32>,
     ) -> lapin::Result<Connection> {
+        let mut uri = self.uri.clone();
+        uri.query.frame_max = uri.query.frame_max.or(frame_max);
         let Some(connector) = self.tls.clone() else {
-            return Connection::connect_uri(self.uri.clone(), properties).await;
+            return Connection::connect_uri(uri, properties).await;
         };
         let open = async move |uri: AMQPUri, runtime| {
             let host = uri.authority.host.clone();
@@ -54,7 +58,7 @@ impl Address {
             Ok(stream.await?.into_rustls(&connector, &host).await?)
         };
         let runtime = runtime::default_runtime()?;
-        Connection::connector(self.uri.clone(), runtime, open, properties).await
+        Connection::connector(uri, runtime, open, properties).await
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gentoo_updater_bus::follow::FleetView;
-use gentoo_updater_bus::topology::{self, DEAD, SCAN};
+use gentoo_updater_bus::topology::{self, DEAD, EVENTS, SCAN};
 use gentoo_updater_bus::worker;
 use gentoo_updater_bus::{Bus, Position};
 use gentoo_updater_fleet::message::{Command, Envelope};
 use gentoo_updater_fleet::name::{EventId, RunId};
-use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
+use lapin::BasicProperties;
+use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +68,55 @@ async fn a_command_that_was_not_settled_comes_again_when_the_connection_is_cut()
     again.settle.ack().await.unwrap();
     stays_pending(commands.next()).await;
     bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_cancelled_does_not_cut_the_connection_that_others_use() {
+    let vhost = Broker::shared().vhost();
+    let bus = open(&vhost).await;
+    let command = scan_command(RunId::generate(), 1);
+    bus.issue(SCAN, &command).await.unwrap();
+    let mut commands = bus.commands(&scan_queue()).await.unwrap();
+    let held = within(commands.next()).await.unwrap();
+    for microseconds in (0..3000).step_by(50) {
+        let soon = Duration::from_micros(microseconds);
+        // Whether it is answered or cancelled is all the same.
+        let _ = tokio::time::timeout(soon, bus.end()).await;
+    }
+    // Were the connection another one, the command would come again.
+    stays_pending(commands.next()).await;
+    held.settle.ack().await.unwrap();
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_with_headers_larger_than_a_frame_stops_no_reader() {
+    let vhost = Broker::shared().vhost();
+    let bus = open(&vhost).await;
+    let (connection, channel) = raw(&vhost).await;
+    let mut headers = FieldTable::default();
+    let large = "x".repeat(100_000);
+    headers.insert("large".into(), AMQPValue::LongString(large.into()));
+    let event = run_requested(RunId::generate());
+    let (key, body) = (topology::routing_key(&event), event.encode().unwrap());
+    let sent = channel.basic_publish(
+        EVENTS.into(),
+        key.into(),
+        BasicPublishOptions::default(),
+        &body,
+        BasicProperties::default().with_headers(headers),
+    );
+    sent.await.unwrap().await.unwrap();
+    let next = published(&bus, 1).await;
+    assert_eq!(
+        history_of(&bus, Position::First, 2).await,
+        [event.id, next[0]]
+    );
+    let mut wakeups = bus.wakeups().await.unwrap();
+    let woken = within(wakeups.next()).await.unwrap();
+    assert_eq!(woken.event.id, event.id);
+    bus.close().await;
+    connection.close(200, "".into()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
