@@ -124,6 +124,7 @@ async fn cold_start(vhost: &Vhost) -> Started {
 
 async fn open(vhost: &Vhost) -> Amqp {
     let settings = BrokerSettings {
+        ca: None,
         url: vhost.url(),
         name: "bench".to_owned(),
         topology: Topology::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Command, DecodeError, Envelope, Event};
@@ -25,8 +26,19 @@ pub enum BusError {
         detail: String,
     },
     /// The broker's certificate is not signed by whom this machine trusts, or is for another name.
-    #[error("the certificate of the broker is not trusted: {detail}")]
+    #[error(
+        "the certificate of the broker is not trusted: {detail}; check `broker.ca` and the host in \
+         `broker.url`"
+    )]
     Untrusted {
+        /// Why.
+        detail: String,
+    },
+    /// The file of the broker's certificate authorities cannot be used.
+    #[error("`broker.ca` {path} cannot be used: {detail}")]
+    Certificates {
+        /// The file.
+        path: PathBuf,
         /// Why.
         detail: String,
     },

@@ -123,6 +123,10 @@ pub fn routing_key(event: &Envelope<Event>) -> String {
 /// The binding key of every sign of life.
 pub const ALIVE_KEY: &str = "alive.#";
 
+/// The routing key of a message that only asks whether the broker takes messages. No queue is
+/// bound to it.
+pub const PROBE_KEY: &str = "probe";
+
 /// How an exchange routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExchangeKind {

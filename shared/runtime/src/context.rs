@@ -75,6 +75,7 @@ pub async fn connect(settings: &Settings, name: &str) -> anyhow::Result<Amqp> {
     let broker = broker.context("the configuration names no broker")?;
     let bus = Amqp::open(BrokerSettings {
         url: broker.url.clone(),
+        ca: broker.ca.clone(),
         name: name.to_owned(),
         topology: Topology::of(settings),
     });

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ExchangeKind as LapinKind};
+use lapin::{Channel, ExchangeKind as LapinKind};
 use tokio::time::timeout;
 
 use super::fault::{Fault, PRECONDITION_FAILED, reply_code, short};
 use super::retention;
-use super::session::create_channel;
+use super::session::Open;
 use crate::seam::BusError;
 use crate::topology::{Argument, ExchangeKind, QueueDeclaration, Topology};
 
@@ -37,16 +37,16 @@ impl Declarations {
     /// stays as it is.
     pub(super) async fn declare(
         &self,
-        connection: &Connection,
+        open: &Open,
         also: Option<&QueueDeclaration>,
     ) -> Result<(), Fault> {
         // On a channel of its own: a refused declaration closes it.
-        let mut channel = create_channel(connection).await?;
+        let mut channel = open.create_channel().await?;
         for (name, kind) in self.topology.exchanges() {
             declare_exchange(&channel, name, kind).await?;
         }
         for queue in self.topology.queues().iter().chain(also) {
-            if let Some(new) = self.declare_queue(connection, &channel, queue).await? {
+            if let Some(new) = self.declare_queue(open, &channel, queue).await? {
                 channel = new;
             }
         }
@@ -58,7 +58,7 @@ impl Declarations {
     /// returned where that took one.
     async fn declare_queue(
         &self,
-        connection: &Connection,
+        open: &Open,
         channel: &Channel,
         wanted: &QueueDeclaration,
     ) -> Result<Option<Channel>, Fault> {
@@ -77,7 +77,7 @@ impl Declarations {
                 Some(found) => tried = found,
                 None => return Err(refused),
             }
-            new = Some(create_channel(connection).await?);
+            new = Some(open.create_channel().await?);
         }
         if let Some(difference) = retention::difference(wanted, &tried) {
             let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);

@@ -19,7 +19,7 @@ use super::listener::{limited, redeclare};
 use super::look::Look;
 use super::publisher::{Outgoing, Publisher};
 use super::session::Link;
-use crate::seam::{Bus, BusError, DeadLetter, Health, Inspect, LetterId, QueueState};
+use crate::seam::{BusError, DeadLetter, Health, Inspect, LetterId, QueueState};
 use crate::topology::{COMMANDS, PLAN, is_command_queue, is_queue};
 
 /// What the broker says of one queue; `None` where there is no such queue.
@@ -259,6 +259,6 @@ impl Inspect for Amqp {
     }
 
     async fn probe(&self) -> Result<Health, BusError> {
-        Ok(self.health().borrow().clone())
+        self.probe_now().await
     }
 }

@@ -9,6 +9,7 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, Que
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::timeout;
 
+use super::channel::SharedChannel;
 use super::fault::{Fault, Pause, short};
 use super::opening::Opening;
 use super::session::{CALL_LIMIT, Lease, Link};
@@ -58,8 +59,38 @@ pub(super) struct Listener {
 
 /// A consumer on a channel of its own.
 struct Subscription {
-    _channel: Lease,
-    consumer: Consumer,
+    channel: Arc<SharedChannel>,
+    /// Absent when it is dropped.
+    consumer: Option<Consumer>,
+}
+
+impl Subscription {
+    fn new(lease: Lease, consumer: Consumer) -> Self {
+        Self {
+            channel: SharedChannel::new(lease),
+            consumer: Some(consumer),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Delivery, Fault> {
+        let Some(consumer) = &mut self.consumer else {
+            return delivered(None);
+        };
+        tokio::select! {
+            biased;
+            fault = self.channel.fault() => Err(fault),
+            next = consumer.next() => delivered(next),
+        }
+    }
+}
+
+impl Drop for Subscription {
+    /// Closes the channel even where deliveries are still held. On a channel that the broker
+    /// cancelled a consumer of, nothing may be acknowledged any more (RabbitMQ 4.3 would wake the
+    /// dead consumer).
+    fn drop(&mut self) {
+        self.channel.close_with(self.consumer.take());
+    }
 }
 
 impl Listener {
@@ -94,12 +125,25 @@ impl Listener {
         if self.ended.is_some() {
             return None;
         }
-        let next = self.open.as_mut()?.consumer.next().now_or_never()?;
-        match delivered(next) {
+        match self.open.as_mut()?.next().now_or_never()? {
             Ok(delivery) => Some(delivery),
             Err(fault) => {
                 self.ended = Some(fault);
                 None
+            }
+        }
+    }
+
+    /// As [`Self::next`], with the channel that the delivery is to be settled on.
+    pub(super) async fn next_held(
+        &mut self,
+        source: Source,
+    ) -> Result<(Arc<SharedChannel>, Delivery), BusError> {
+        loop {
+            let delivery = self.next(source).await?;
+            // It is open: the delivery came from it.
+            if let Some(subscription) = &self.open {
+                return Ok((subscription.channel.clone(), delivery));
             }
         }
     }
@@ -125,8 +169,6 @@ impl Listener {
 
     /// Ends the consumer; the next call of [`Listener::next`] opens another.
     pub(super) async fn fail(&mut self, source: Source, fault: Fault) -> Result<(), BusError> {
-        // Dropping the channel closes it. On a channel that the broker cancelled a consumer of,
-        // nothing may be acknowledged any more (RabbitMQ 4.3 would wake the dead consumer).
         self.open = None;
         self.ended = None;
         let is_missing = matches!(fault, Fault::Missing(_));
@@ -149,8 +191,7 @@ impl Listener {
         if let Some(fault) = self.ended.take() {
             return Err(fault);
         }
-        let subscription = self.subscription(source).await?;
-        delivered(subscription.consumer.next().await)
+        self.subscription(source).await?.next().await
     }
 
     async fn subscription(&mut self, source: Source) -> Result<&mut Subscription, Fault> {
@@ -240,10 +281,7 @@ async fn alive(link: &Link) -> Result<Subscription, Fault> {
         FieldTable::default(),
     );
     let consumer = limited("basic.consume", consuming).await?;
-    Ok(Subscription {
-        _channel: lease,
-        consumer,
-    })
+    Ok(Subscription::new(lease, consumer))
 }
 
 /// Consumes from a queue, with at most `prefetch` deliveries unsettled.
@@ -255,10 +293,7 @@ async fn subscribe(
 ) -> Result<Subscription, Fault> {
     let lease = open_channel(link, prefetch).await?;
     let consumer = consume(&lease, queue, arguments).await?;
-    Ok(Subscription {
-        _channel: lease,
-        consumer,
-    })
+    Ok(Subscription::new(lease, consumer))
 }
 
 /// A channel whose consumers have at most `prefetch` deliveries unsettled, each.

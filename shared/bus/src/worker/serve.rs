@@ -163,6 +163,11 @@ impl Worker {
                 }
                 delivery = next(&mut commands), if jobs.len() < slots => {
                     jobs.spawn(self.clone().take(delivery?));
+                    // What is fetched ahead while all slots are taken could not be taken by a
+                    // worker that is free.
+                    if jobs.len() >= slots && let Some(commands) = &mut commands {
+                        commands.rest().await;
+                    }
                 }
             }
         }

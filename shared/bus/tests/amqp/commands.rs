@@ -11,7 +11,7 @@ use crate::support::messages::{run_requested, scan_command, within};
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_takes_one_command_and_leaves_the_next_to_others() {
+async fn a_reader_that_rests_leaves_the_next_command_to_others() {
     let vhost = Broker::shared().vhost();
     let bus = open(&vhost).await;
     let queues = ["build.amd64", "scan"].map(str::to_owned);
@@ -28,13 +28,15 @@ async fn a_reader_takes_one_command_and_leaves_the_next_to_others() {
         (first.command, first.queue.as_str()),
         (issued[0].clone(), "scan")
     );
+    busy.rest().await;
     first.settle.ack().await.unwrap();
     // The busy one asks for no more; the other is served at once.
     let mut free = bus.commands(&queues).await.unwrap();
     let second = within(free.next()).await.unwrap();
     assert_eq!(second.command, issued[1]);
     // Dropped unsettled it goes back.
-    drop((second, free));
+    drop(second);
+    free.rest().await;
     let again = within(busy.next()).await.unwrap();
     assert_eq!(again.command, issued[1]);
     again.settle.ack().await.unwrap();

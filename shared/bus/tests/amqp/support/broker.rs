@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// Names another server to test against, for example a script that starts one in a chroot.
 const SERVER_VARIABLE: &str = "GENTOO_UPDATER_TEST_RABBITMQ_SERVER";
 /// The user that a new node has, `guest:guest`, as HTTP's basic authentication.
@@ -38,7 +39,7 @@ pub(crate) struct Vhost {
     pub(crate) name: String,
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -70,6 +71,11 @@ impl Broker {
 
     /// One of its own, for a test that kills it.
     pub(crate) fn start() -> Arc<Self> {
+        Self::start_with("")
+    }
+
+    /// One of its own, with more lines of `rabbitmq.conf`.
+    pub(crate) fn start_with(lines: &str) -> Arc<Self> {
         let directory = TempDir::new().unwrap();
         let epmd_port = free_port();
         let epmd = Command::new("epmd")
@@ -87,7 +93,7 @@ impl Broker {
             epmd,
             vhosts: AtomicU32::new(0),
         };
-        broker.configure();
+        broker.configure(lines);
         broker.boot();
         Arc::new(broker)
     }
@@ -96,13 +102,13 @@ impl Broker {
         self.directory.path().join(name)
     }
 
-    fn configure(&self) {
+    fn configure(&self, lines: &str) {
         let configuration = format!(
             "listeners.tcp.1 = 127.0.0.1:{}\n\
              management.tcp.ip = 127.0.0.1\n\
              management.tcp.port = {}\n\
              vm_memory_high_watermark.absolute = 400MB\n\
-             disk_free_limit.absolute = 50MB\n",
+             disk_free_limit.absolute = 50MB\n{lines}",
             self.port, self.management
         );
         fs::write(self.path("rabbitmq.conf"), configuration).unwrap();
@@ -116,8 +122,18 @@ impl Broker {
     /// Starts the node and waits until it serves.
     pub(crate) fn boot(&self) {
         let server = std::env::var(SERVER_VARIABLE).unwrap_or_else(|_| SERVER.to_owned());
-        let started = Command::new(server)
-            .arg("-detached")
+        let mut server = Command::new(server);
+        let server = self.in_its_environment(server.arg("-detached"));
+        let status = server.status().expect("rabbitmq-server is needed");
+        assert!(status.success());
+        until("the start of the broker", || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
+                && TcpStream::connect((Ipv4Addr::LOCALHOST, self.management)).is_ok()
+        });
+    }
+
+    fn in_its_environment<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command
             .env_clear()
             .env(
                 "PATH",
@@ -150,13 +166,19 @@ impl Broker {
             )
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .status()
-            .expect("rabbitmq-server is needed");
-        assert!(started.success());
-        until("the start of the broker", || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
-                && TcpStream::connect((Ipv4Addr::LOCALHOST, self.management)).is_ok()
-        });
+    }
+
+    /// Sets or clears the alarm that a node raises when its memory is short.
+    pub(crate) fn memory_alarm(&self, is_set: bool) {
+        let alarm = "{resource_limit, memory, node()}";
+        let call = if is_set {
+            format!("rabbit_alarm:set_alarm({{{alarm}, []}}).")
+        } else {
+            format!("rabbit_alarm:clear_alarm({alarm}).")
+        };
+        let mut control = Command::new(CONTROL);
+        let control = self.in_its_environment(control.args(["eval", &call]));
+        assert!(control.status().unwrap().success(), "{call}");
     }
 
     fn pid(&self) -> Option<String> {
@@ -301,6 +323,15 @@ impl Vhost {
         until("the registration of the queues", || {
             registered("coordination", "rabbit_stream_coordinator") && registered("quorum", &queue)
         });
+    }
+
+    /// The tags of the consumers of a queue. The API shows them some seconds late.
+    pub(crate) fn consumer_tags(&self, queue: &str) -> Vec<String> {
+        let queue = self.broker.json(&format!("queues/{}/{queue}", self.name));
+        let consumers = queue["consumer_details"].as_array().cloned();
+        let tags = consumers.unwrap_or_default().into_iter();
+        tags.filter_map(|consumer| consumer["consumer_tag"].as_str().map(str::to_owned))
+            .collect()
     }
 
     pub(crate) fn delete_queue(&self, queue: &str) {

@@ -5,8 +5,10 @@
 pub(crate) mod messages;
 
 mod broker;
+mod worker;
 
-pub(crate) use broker::{Broker, Vhost};
+pub(crate) use broker::{Broker, Vhost, free_port};
+pub(crate) use worker::{Slow, scanner};
 
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use lapin::PublisherConfirm;
 use lapin::message::BasicGetMessage;
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions,
+    ConfirmSelectOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -34,6 +36,7 @@ pub(crate) fn settings(url: String) -> BrokerSettings {
     };
     BrokerSettings {
         url,
+        ca: None,
         name: "test".to_owned(),
         topology,
     }
@@ -105,6 +108,24 @@ pub(crate) async fn get_soon(channel: &Channel, queue: &str) -> BasicGetMessage 
 pub(crate) fn header(message: &BasicGetMessage, name: &str) -> String {
     let headers = message.properties.headers().clone().unwrap();
     headers.inner()[name].as_long_string().unwrap().to_string()
+}
+
+/// Ready messages and consumers of a queue.
+pub(crate) async fn counts(channel: &Channel, queue: &str) -> (u32, u32) {
+    let options = QueueDeclareOptions::durable().passive();
+    let declared = channel.queue_declare(queue.into(), options, FieldTable::default());
+    let queue = declared.await.unwrap();
+    (queue.message_count(), queue.consumer_count())
+}
+
+/// Waits until a queue has so many ready messages and consumers.
+pub(crate) async fn wait_for_counts(channel: &Channel, queue: &str, expected: (u32, u32)) {
+    within(async {
+        while counts(channel, queue).await != expected {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }
 
 /// Whether a future is still pending after the broker had time to answer.
