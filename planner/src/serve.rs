@@ -23,6 +23,15 @@ const BEAT: Duration = Duration::from_secs(2);
 /// # Errors
 /// When the bus cannot go on; passing faults of the broker are none.
 pub async fn serve(context: &Context) -> anyhow::Result<()> {
+    // A broker that is away can hold up any of this, and must not hold up the stop.
+    tokio::select! {
+        biased;
+        () = context.stop.cancelled() => Ok(()),
+        planned = plan(context) => planned,
+    }
+}
+
+async fn plan(context: &Context) -> anyhow::Result<()> {
     // Two planners may share a machine, and neither resumes anything: any unique name will do.
     let id = worker_id(
         "planner",
@@ -43,12 +52,7 @@ pub async fn serve(context: &Context) -> anyhow::Result<()> {
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // A broker that is away can hold up any of this, and must not hold up the stop.
-        tokio::select! {
-            biased;
-            () = context.stop.cancelled() => return Ok(()),
-            stepped = planner.step(&mut beats, wakeups.as_mut()) => stepped?,
-        }
+        planner.step(&mut beats, wakeups.as_mut()).await?;
     }
 }
 
