@@ -4,9 +4,7 @@
 #[allow(dead_code)]
 pub(crate) mod messages;
 
-mod broker;
-
-pub(crate) use broker::{Broker, Vhost};
+pub(crate) use gentoo_updater_test_broker::{Broker, Vhost};
 
 use std::time::Duration;
 
