@@ -49,10 +49,7 @@ async fn killed_at_every_step(role: Role, share: Share, least: u32) {
         if recovery.is_none() {
             fleet.start_worker(&role, None);
         }
-        let expected = Expected {
-            recovery,
-            ..Expected::default()
-        };
+        let expected = Expected::recovered(recovery);
         figures = figures.and(fleet.finish(run, expected).await);
         if !was_reached {
             break;
@@ -153,15 +150,7 @@ async fn a_builder_that_is_killed_and_stays_away_loses_its_job_to_the_other_afte
     fleet.kill_worker(&builder("b1")).await;
     let recovery = fleet.claimed_again(run, &job).await;
     // Its program goes on without it, and the other builder is another machine.
-    let figures = fleet
-        .finish(
-            run,
-            Expected {
-                doubled: 1,
-                recovery,
-            },
-        )
-        .await;
+    let figures = fleet.finish(run, Expected::doubled_once(recovery)).await;
     assert_eq!(figures.doubled, 1);
     let again = fleet.view.read(|state| {
         let tasks = state.runs[&run].tasks.iter();

@@ -104,15 +104,7 @@ fn silence_of_one_builder_costs_its_lease_and_its_late_result_changes_nothing() 
         scenery.network.silence(Link::Far);
         let recovery = fleet.claimed_again(run, &job).await;
         scenery.network.let_through(Link::Far);
-        let figures = fleet
-            .finish(
-                run,
-                Expected {
-                    doubled: 1,
-                    recovery,
-                },
-            )
-            .await;
+        let figures = fleet.finish(run, Expected::doubled_once(recovery)).await;
         assert_eq!(figures.doubled, 1);
         let results = fleet.results_of(&job, 2).await;
         let first = results.first().expect("a result");

@@ -36,6 +36,14 @@ impl Expected {
             ..Self::default()
         }
     }
+
+    /// One build is begun again elsewhere, while its program goes on without its worker.
+    pub(crate) fn doubled_once(recovery: Option<f64>) -> Self {
+        Self {
+            doubled: 1,
+            recovery,
+        }
+    }
 }
 
 impl Fleet {
