@@ -77,11 +77,16 @@ impl Broker {
 
     /// One of its own, for a test that does something to the whole broker.
     pub fn start() -> Arc<Self> {
-        Self::start_with(Place::default(), &[])
+        Self::start_with("")
     }
 
-    /// One of its own, with further lines of its configuration.
-    pub fn start_with(place: Place, lines: &[String]) -> Arc<Self> {
+    /// One of its own, with more lines of `rabbitmq.conf`.
+    pub fn start_with(lines: &str) -> Arc<Self> {
+        Self::start_in(Place::default(), lines)
+    }
+
+    /// One of its own, in this place.
+    pub fn start_in(place: Place, lines: &str) -> Arc<Self> {
         let broker = Self::prepare(place);
         broker.configure(lines);
         broker.boot();
@@ -134,26 +139,23 @@ impl Broker {
         self.port
     }
 
-    pub(crate) fn configure(&self, lines: &[String]) {
+    pub(crate) fn configure(&self, lines: &str) {
         // In a namespace nobody else can reach it.
         let listen = match self.network {
             Some(_) => Ipv4Addr::UNSPECIFIED,
             None => Ipv4Addr::LOCALHOST,
         };
-        let mut configuration = format!(
+        let configuration = format!(
             "listeners.tcp.1 = {listen}:{}\n\
              management.tcp.ip = {listen}\n\
              management.tcp.port = {}\n\
              loopback_users = none\n\
              vm_memory_high_watermark.absolute = {MEMORY}\n\
              disk_free_limit.absolute = 50MB\n\
-             log.file.level = info\n",
+             log.file.level = info\n\
+             {lines}\n",
             self.port, self.management
         );
-        for line in lines {
-            configuration.push_str(line);
-            configuration.push('\n');
-        }
         self.write("rabbitmq.conf", &configuration);
         self.write("advanced.config", "[].\n");
         self.write("plugins", "[rabbitmq_management].\n");
@@ -182,7 +184,7 @@ impl Broker {
 
     /// Lets the broker find that its memory is short, so that it takes no messages; or not any
     /// more.
-    pub fn set_memory_alarm(&self, on: bool) {
+    pub fn memory_alarm(&self, on: bool) {
         let limit: &[&str] = if on { &["0"] } else { &["absolute", MEMORY] };
         self.control(&[&["set_vm_memory_high_watermark"], limit].concat());
         until("the alarm of the broker", || {

@@ -28,6 +28,7 @@ impl Cluster {
                 node.node()
             )
         }));
+        let lines = lines.join("\n");
         for node in &nodes {
             node.configure(&lines);
             node.launch();
@@ -72,8 +73,13 @@ impl Cluster {
         let mut leader = None;
         until("the election of a leader", || {
             let queue = through.broker.json(&path);
-            let name = queue["leader"].as_str().unwrap_or_default();
-            leader = self.nodes.iter().find(|node| node.node() == name).cloned();
+            // Of streams 3.10 tells only the node, which is the leader's.
+            let name = queue["leader"].as_str().or(queue["node"].as_str());
+            leader = self
+                .nodes
+                .iter()
+                .find(|node| Some(node.node().as_str()) == name)
+                .cloned();
             leader.is_some()
         });
         leader.expect("a leader was found")

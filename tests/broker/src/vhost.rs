@@ -54,6 +54,15 @@ impl Vhost {
         self.broker.json(&format!("queues/{}/{queue}", self.name))["arguments"].clone()
     }
 
+    /// The tags of the consumers of a queue. The API shows them some seconds late.
+    pub fn consumer_tags(&self, queue: &str) -> Vec<String> {
+        let queue = self.broker.json(&format!("queues/{}/{queue}", self.name));
+        let consumers = queue["consumer_details"].as_array().cloned();
+        let tags = consumers.unwrap_or_default().into_iter();
+        tags.filter_map(|consumer| consumer["consumer_tag"].as_str().map(str::to_owned))
+            .collect()
+    }
+
     /// Waits until the broker would find its queues again after a power cut.
     ///
     /// It keeps the registry of its replicated state machines in a DETS table that it writes

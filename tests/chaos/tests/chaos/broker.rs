@@ -69,7 +69,7 @@ async fn a_memory_alarm_longer_than_the_lease_costs_no_lease() {
     let fleet = Fleet::start(vhost.url(), policy, scene).await;
     let run = fleet.request_run().await;
     fleet.until_in_full_swing(run).await;
-    block_in_place(|| broker.set_memory_alarm(true));
+    block_in_place(|| broker.memory_alarm(true));
     let goes_on = |fleet: &State| fleet.runs[&run].finished.is_none();
     assert!(
         fleet.view.read(goes_on),
@@ -77,7 +77,7 @@ async fn a_memory_alarm_longer_than_the_lease_costs_no_lease() {
     );
     // The alarm is the fault, and this is how long it lasts.
     tokio::time::sleep(ALARM).await;
-    block_in_place(|| broker.set_memory_alarm(false));
+    block_in_place(|| broker.memory_alarm(false));
     let recovery = fleet.recovered().await;
     let figures = fleet.finish(run, Expected::recovered(recovery)).await;
     let logs = fleet.logs("");

@@ -23,7 +23,7 @@ fn in_network<T: Future<Output = ()>>(test: impl FnOnce(Scenery) -> T + Send + '
         // What this thread starts from here on is born in there.
         network.enter();
         let place = Place::in_namespace(network.broker(), network.broker_address(Link::Fleet));
-        let broker = Broker::start_with(place, &[]);
+        let broker = Broker::start_in(place, "");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build();

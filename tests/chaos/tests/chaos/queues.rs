@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use gentoo_updater_chaos::scene::Scene;
-use gentoo_updater_test_broker::{Broker, Place};
+use gentoo_updater_test_broker::Broker;
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
 };
@@ -62,8 +62,7 @@ async fn held_for_too_long(url: String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_of_a_minute_is_done_once_where_the_broker_waits_ten_seconds() {
-    let lines = ["consumer_timeout = 10000".to_owned()];
-    let broker = block_in_place(|| Broker::start_with(Place::default(), &lines));
+    let broker = block_in_place(|| Broker::start_with("consumer_timeout = 10000"));
     let vhost = block_in_place(|| broker.vhost());
     let control = tokio::spawn(held_for_too_long(vhost.url()));
     let scene = |folder: &_| Scene::full(folder, BUILD).with_slow("nginx", LONG);
