@@ -1,12 +1,12 @@
 # gentoo-updater: what can be done with this checkout. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint bench build man audit clean
+.PHONY: help demo test test-long test-brokers lint bench build man audit clean
 
 # embedded: one process, no broker. rabbitmq: a private broker and five workers.
 BUS ?= embedded
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## Bring a lab of three guests up, update it, take it down (as root; BUS=rabbitmq for a broker)
 	@tests/demo.sh $(BUS)
@@ -16,6 +16,9 @@ test: ## Install what is missing, check the format, lint, and run every test (as
 
 test-long: ## As test, then the tests that take long and the self-test of the lab (as root)
 	@tests/all.sh long
+
+test-brokers: ## Run what needs a broker on RabbitMQ 3.10, 4.0, the newest and a cluster (as root)
+	@tests/brokers.sh
 
 lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is installed
 	cargo fmt --all --check

@@ -28,6 +28,15 @@ const BEATS_BETWEEN_QUESTIONS: u64 = 5;
 /// # Errors
 /// When the bus cannot go on; passing faults of the broker are none.
 pub async fn serve(context: &Context) -> anyhow::Result<()> {
+    // A broker that is away can hold up any of this, and must not hold up the stop.
+    tokio::select! {
+        biased;
+        () = context.stop.cancelled() => Ok(()),
+        planned = plan(context) => planned,
+    }
+}
+
+async fn plan(context: &Context) -> anyhow::Result<()> {
     // Two planners may share a machine, and neither resumes anything: any unique name will do.
     let id = worker_id(
         "planner",
@@ -51,12 +60,7 @@ pub async fn serve(context: &Context) -> anyhow::Result<()> {
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // A broker that is away can hold up any of this, and must not hold up the stop.
-        tokio::select! {
-            biased;
-            () = context.stop.cancelled() => return Ok(()),
-            stepped = planner.step(&mut beats, wakeups.as_mut()) => stepped?,
-        }
+        planner.step(&mut beats, wakeups.as_mut()).await?;
     }
 }
 

@@ -11,9 +11,6 @@
     reason = "a bench fails by them"
 )]
 
-#[path = "../tests/amqp/support/broker.rs"]
-#[allow(dead_code)]
-mod broker;
 #[path = "history/events.rs"]
 mod events;
 #[path = "../../portage/benches/speed/table.rs"]
@@ -35,9 +32,9 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
 use tokio_util::sync::CancellationToken;
 
-use self::broker::{Broker, Vhost};
 use self::events::Events;
 use self::table::{Limit, Table};
+use gentoo_updater_test_broker::{Broker, Vhost};
 
 const EVENTS_IN_ALL: usize = 100_000;
 const AFTER_THE_SNAPSHOT: usize = 2_000;

@@ -4,10 +4,9 @@
 #[allow(dead_code)]
 pub(crate) mod messages;
 
-mod broker;
 mod worker;
 
-pub(crate) use broker::{Broker, Vhost, free_port};
+pub(crate) use gentoo_updater_test_broker::{Broker, Vhost, free_port};
 pub(crate) use worker::{Slow, scanner};
 
 use std::time::Duration;
