@@ -1,12 +1,12 @@
 # gentoo-updater: what can be done with this checkout. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint bench build audit clean
+.PHONY: help demo test test-long test-brokers lint bench build man audit clean
 
 # embedded: one process, no broker. rabbitmq: a private broker and five workers.
 BUS ?= embedded
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## Bring a lab of three guests up, update it, take it down (as root; BUS=rabbitmq for a broker)
 	@tests/demo.sh $(BUS)
@@ -17,6 +17,9 @@ test: ## Install what is missing, check the format, lint, and run every test (as
 test-long: ## As test, then the tests that take long and the self-test of the lab (as root)
 	@tests/all.sh long
 
+test-brokers: ## Run what needs a broker on RabbitMQ 3.10, 4.0, the newest and a cluster (as root)
+	@tests/brokers.sh
+
 lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is installed
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -24,11 +27,16 @@ lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is instal
 	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run tests/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
-bench: ## Measure the readers of Portage's texts against their limits and against Portage's own
+bench: ## Measure the readers of Portage's texts and a start beside a long history against their limits
 	cargo bench --locked -p gentoo-updater-portage --bench speed
+	cargo bench --locked -p gentoo-updater-bus --bench history
 
 build: ## Compile all programs for use, into target/release
 	cargo build --locked --release --workspace --bins
+
+man: ## Write the manual pages of all programs into target/man
+	@mkdir -p target/man
+	cargo run --locked --quiet -p gentoo-updater-cli --bin gentoo-updater -- man target/man
 
 # The known vulnerabilities come from github.com; without it: make audit AUDIT="bans licenses sources"
 AUDIT ?=

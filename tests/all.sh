@@ -62,7 +62,11 @@ step 'Documentation of shared/portage, warnings denied'
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps -p gentoo-updater-portage
 done_with 'documentation (rustdoc)'
 
-counted 'unit and integration tests' --workspace --exclude gentoo-updater-tests
+counted 'unit and integration tests' --workspace --exclude gentoo-updater-tests --exclude gentoo-updater-chaos
+rm -rf target/chaos
+# They wait more than they work.
+counted 'chaos on a real broker' -p gentoo-updater-chaos -- --test-threads=20
+cat target/chaos/*.txt
 
 # The end-to-end tests start these.
 step 'Programs'

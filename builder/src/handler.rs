@@ -21,7 +21,7 @@ use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 use crate::check::fitting;
 use crate::ebuild;
 use crate::program::{self, status};
-use crate::ready;
+use crate::ready::{self, Needs, Toolchain};
 use crate::store::{Held, Store};
 
 /// Builds packages on one machine.
@@ -277,7 +277,13 @@ impl Handler for BuildHandler {
 
     async fn ready(&self) -> Result<(), Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
-        ready::check(host.as_ref(), &self.builder, &self.store).await
+        let toolchain = Toolchain::ask(host.as_ref(), &self.builder).await?;
+        let needs = Needs {
+            builder: &self.builder,
+            store: &self.store,
+            min_free_megabytes: self.context.settings.policy.min_free_megabytes,
+        };
+        ready::check(host.as_ref(), &needs, &toolchain).await
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {

@@ -5,6 +5,7 @@
 //! came out is checked against the job's key before anybody else can see it; then it moves into
 //! the store. The two programs are `build.sh` and `publish.sh`.
 
+mod arguments;
 mod check;
 mod ebuild;
 mod handler;
@@ -14,4 +15,5 @@ mod record;
 mod serve;
 mod store;
 
+pub use arguments::Arguments;
 pub use serve::serve;

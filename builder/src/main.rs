@@ -2,24 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use gentoo_updater_fleet::name::BuilderName;
-use gentoo_updater_runtime::{CommonArguments, parse_arguments, worker_main};
-
-/// Builds packages on one builder of the configuration, on this machine or over ssh
-#[derive(Parser)]
-#[command(
-    version,
-    after_help = "Example:\n  gentoo-updater-builder --builder fast --config /etc/gentoo-updater/fleet.toml"
-)]
-struct Arguments {
-    #[command(flatten)]
-    common: CommonArguments,
-
-    /// The builder of the configuration that this process serves
-    #[arg(long, value_name = "NAME")]
-    builder: BuilderName,
-}
+use gentoo_updater_builder::Arguments;
+use gentoo_updater_runtime::{parse_arguments, worker_main};
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -1,10 +1,17 @@
 //! The command line.
 
 use clap::{Args, Parser};
-use gentoo_updater_fleet::name::{GuestName, RunId};
+use gentoo_updater_fleet::inspect::RunName;
+use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_runtime::CommonArguments;
 
+use crate::dead::DeadCommand;
+use crate::events::EventsOptions;
+use crate::man::ManOptions;
 use crate::parse::ParseCommand;
+use crate::pause::{PauseOptions, ResumeOptions};
+use crate::queue::QueueCommand;
+use crate::workers::WorkersOptions;
 
 /// Keeps a fleet of Gentoo machines up to date: every package is compiled once, on a builder,
 /// and every guest installs the finished binaries
@@ -17,9 +24,11 @@ use crate::parse::ParseCommand;
         gentoo-updater trust web               teach the host keys of guest web\n  \
         gentoo-updater scan                    show what is pending, change nothing\n  \
         gentoo-updater run                     bring every guest up to date\n  \
-        gentoo-updater status                  what happens, or what came of the last run\n\n\
-        Exit codes: 0 all guests are up to date; 1 finished with failures; 2 could not run; \
-        64 wrong usage or configuration"
+        gentoo-updater status                  what happens, or what came of the last run\n  \
+        gentoo-updater queue list              what waits, and who works on what\n\n\
+        Exit codes: 0 done, and after a run all guests are up to date; 1 a run finished with \
+        failures, or what was asked for is not there; 2 could not run; 64 wrong usage or \
+        configuration"
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -50,10 +59,59 @@ pub(crate) enum Subcommand {
     Status(StatusOptions),
 
     /// Print the events of the history, oldest first
+    ///
+    /// Times are in UTC. Each event has its number in the history and its sender. Filters narrow
+    /// the events together.
     #[command(
-        after_help = "Examples:\n  gentoo-updater events\n  gentoo-updater events --follow --json"
+        after_help = "Examples:\n  gentoo-updater events --since 2h\n  gentoo-updater events --follow --json\n  gentoo-updater events --run 8aee16bc3b6f --guest web\n  gentoo-updater events --package '>=dev-libs/openssl-3' --kind PackageBuilt --kind BuildFailed"
     )]
     Events(EventsOptions),
+
+    /// Look into the queues: what waits, and who works on what
+    #[command(
+        after_help = "Examples:\n  gentoo-updater queue list\n  gentoo-updater queue peek build.amd64"
+    )]
+    Queue {
+        #[command(subcommand)]
+        command: QueueCommand,
+    },
+
+    /// Look at messages that could not be used, and put them back or delete them
+    ///
+    /// What cannot be decoded or is refused is never thrown away: it becomes a dead letter, with
+    /// its cause and as it was.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater dead list\n  gentoo-updater dead show 3f9a\n  gentoo-updater dead retry 3f9a"
+    )]
+    Dead {
+        #[command(subcommand)]
+        command: DeadCommand,
+    },
+
+    /// Show the workers: who is alive, who works on what, who is paused and why
+    ///
+    /// Workers say every few seconds that they live, so this listens for a while before it
+    /// answers. Who is not heard and has registered once is shown as silent.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater workers\n  gentoo-updater workers --wait 30\n  gentoo-updater workers --json | jq '.workers[] | select(.state == \"busy\")'"
+    )]
+    Workers(WorkersOptions),
+
+    /// Let a worker, or all workers of a role, take no new work
+    ///
+    /// What is begun goes on to its end. The pause holds until `resume`, over restarts too.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater pause builder@fast --reason 'new disks'\n  gentoo-updater pause installer"
+    )]
+    Pause(PauseOptions),
+
+    /// Let a worker, or all workers of a role, take work again
+    ///
+    /// A worker stays paused while its role is. Who resumes a role resumes each of its workers.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater resume builder@fast\n  gentoo-updater resume installer"
+    )]
+    Resume(ResumeOptions),
 
     /// Show the host keys of a machine and, when you agree, trust them from now on
     #[command(
@@ -78,16 +136,24 @@ pub(crate) enum Subcommand {
     },
 
     /// Look after the configuration
+    #[command(after_help = "Examples:\n  gentoo-updater config check --config fleet.toml")]
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+
+    /// Write the manual pages of all programs into a folder
+    #[command(
+        hide = true,
+        after_help = "Example:\n  gentoo-updater man /usr/share/man/man1"
+    )]
+    Man(ManOptions),
 }
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Check the configuration and say what it means
-    #[command(after_help = "Example:\n  gentoo-updater config check --config fleet.toml")]
+    #[command(after_help = "Examples:\n  gentoo-updater config check --config fleet.toml")]
     Check,
 }
 
@@ -104,26 +170,11 @@ pub(crate) struct RunOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusOptions {
-    /// This run instead of the newest
+    /// This run instead of the newest; the last twelve characters of its id will do
     #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<RunId>,
+    pub(crate) run: Option<RunName>,
 
     /// Print the report as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct EventsOptions {
-    /// Wait for further events, until interrupted
-    #[arg(long)]
-    pub(crate) follow: bool,
-
-    /// Only events of this run
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<RunId>,
-
-    /// Print each event as one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

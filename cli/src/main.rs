@@ -1,16 +1,26 @@
 //! `gentoo-updater`: the operator's command.
 
 mod arguments;
+mod ask;
 mod config_check;
+mod dead;
 mod events;
 mod follow;
+mod man;
 mod open;
+mod output;
 mod parse;
+mod pause;
 mod progress;
+mod queue;
 mod roles;
 mod run;
 mod status;
+#[cfg(test)]
+mod testing;
+mod time;
 mod trust;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -18,15 +28,32 @@ use gentoo_updater_runtime::EXIT_USAGE;
 
 use crate::arguments::{Arguments, ConfigCommand, Subcommand};
 
+/// Exit code of what was done as asked.
+const EXIT_DONE: u8 = 0;
 /// Exit code of a run after which every guest is up to date.
-const EXIT_ALL_UPDATED: u8 = 0;
-/// Exit code of a run that ended and in which something failed.
+const EXIT_ALL_UPDATED: u8 = EXIT_DONE;
+/// Exit code of a run that ended and in which something failed, and of a question whose answer is
+/// that something is not there or not as it should be.
 const EXIT_WITH_FAILURES: u8 = 1;
 
 /// What the operator named is not there: wrong usage, and nothing was tried.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct WrongUsage(String);
+
+/// What the operator asks for is not there: the history or the broker does not know it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotThere(String);
+
+/// Says that there is nothing to be shown, because nothing has happened.
+fn no_run_yet(json: bool) -> anyhow::Result<u8> {
+    if json {
+        println!("null");
+    }
+    eprintln!("There was no run yet.");
+    Ok(EXIT_DONE)
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -38,10 +65,13 @@ async fn dispatch(arguments: Arguments) -> u8 {
     match carry_out(arguments).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{error:#}");
-            match error.downcast_ref::<WrongUsage>() {
-                Some(_) => EXIT_USAGE,
-                None => gentoo_updater_runtime::EXIT_COULD_NOT_RUN,
+            eprintln!("{}", output::harmless(&format!("{error:#}")));
+            if error.is::<WrongUsage>() {
+                EXIT_USAGE
+            } else if error.is::<NotThere>() {
+                EXIT_WITH_FAILURES
+            } else {
+                gentoo_updater_runtime::EXIT_COULD_NOT_RUN
             }
         }
     }
@@ -60,6 +90,12 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Scan(options) => run::scan(settings()?, options).await,
         Subcommand::Status(options) => status::status(&settings()?, options).await,
         Subcommand::Events(options) => events::events(&settings()?, options).await,
+        Subcommand::Queue { command } => queue::queue(&settings()?, command).await,
+        Subcommand::Dead { command } => dead::dead(&settings()?, command).await,
+        Subcommand::Workers(options) => workers::workers(&settings()?, &options).await,
+        Subcommand::Pause(options) => pause::pause(&settings()?, &options).await,
+        Subcommand::Resume(options) => pause::resume(&settings()?, &options).await,
+        Subcommand::Man(options) => man::man(&options),
         Subcommand::Trust(options) => trust::trust(settings()?.as_ref(), options).await,
         Subcommand::Config {
             command: ConfigCommand::Check,

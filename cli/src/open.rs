@@ -1,44 +1,91 @@
-//! The way to the history, for commands that do not run roles.
+//! The way to the bus, for commands that do not run roles.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gentoo_updater_bus::Bus;
-use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader};
+use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader, OpenError};
+use gentoo_updater_bus::{Bus, Inspect, Speaker, SystemClock};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_runtime::Context;
+use gentoo_updater_runtime::{Context, connect, host_name, worker_id};
 use tokio_util::sync::CancellationToken;
 
+/// What the broker shows of this program.
+const NAME: &str = "gentoo-updater";
 /// How long a command waits for the broker.
-const BROKER_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const BROKER_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where the embedded bus keeps its history.
 pub(crate) fn journal(settings: &Settings) -> PathBuf {
     settings.state_directory.join("journal.sqlite")
 }
 
-/// The history, to be read only; none where there was no run yet.
-pub(crate) async fn read_only(settings: &Arc<Settings>) -> anyhow::Result<Option<Arc<dyn Bus>>> {
+/// A bus, and the way to look into its queues.
+pub(crate) struct Opened {
+    /// The bus.
+    pub(crate) bus: Arc<dyn Bus>,
+    /// Looks into it.
+    pub(crate) inspect: Arc<dyn Inspect>,
+}
+
+/// The bus and its queues, to look at; none where there was no run yet.
+pub(crate) async fn to_look(settings: &Arc<Settings>) -> anyhow::Result<Option<Opened>> {
     if settings.broker.is_some() {
-        return Ok(Some(
-            with_broker(settings.clone(), CancellationToken::new())
-                .await?
-                .bus,
-        ));
+        return Ok(Some(broker(settings).await?));
     }
     if !journal(settings).exists() {
         return Ok(None);
     }
-    Ok(Some(Arc::new(reader(settings).await?)))
+    Ok(Some(opened(reader(settings).await?)))
 }
 
-/// The broker, which an operator does not want to wait for without end.
+/// The bus and its queues, to change something.
+///
+/// # Errors
+/// Without a broker, where another process holds the journal.
+pub(crate) async fn to_change(settings: &Arc<Settings>) -> anyhow::Result<Opened> {
+    if settings.broker.is_some() {
+        return broker(settings).await;
+    }
+    match Embedded::open_and_keep(journal(settings), settings.history).await {
+        Ok(bus) => Ok(opened(bus)),
+        Err(OpenError::InUse { path }) => anyhow::bail!(
+            "another gentoo-updater works on this fleet and holds {}. Without a broker only that \
+             process can change something: interrupt it (Ctrl-C; its run is kept), repeat this \
+             command, and go on with `gentoo-updater run`",
+            path.display()
+        ),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn opened<T: Bus + Inspect + 'static>(bus: T) -> Opened {
+    let bus = Arc::new(bus);
+    Opened {
+        bus: bus.clone(),
+        inspect: bus,
+    }
+}
+
+async fn broker(settings: &Settings) -> anyhow::Result<Opened> {
+    Ok(opened(within_limit(connect(settings, NAME)).await?))
+}
+
+/// The history, to be read only; none where there was no run yet.
+pub(crate) async fn read_only(settings: &Arc<Settings>) -> anyhow::Result<Option<Arc<dyn Bus>>> {
+    Ok(to_look(settings).await?.map(|opened| opened.bus))
+}
+
+/// The broker, with what a run needs.
 pub(crate) async fn with_broker(
     settings: Arc<Settings>,
     stop: CancellationToken,
 ) -> anyhow::Result<Context> {
-    let opening = Context::with_broker(settings, "gentoo-updater", stop);
+    within_limit(Context::with_broker(settings, NAME, stop)).await
+}
+
+/// An operator does not want to wait for a broker without end.
+async fn within_limit<T>(opening: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::time::timeout(BROKER_LIMIT, opening)
         .await
         .map_err(|_| {
@@ -67,4 +114,10 @@ pub(crate) async fn is_worked_on(settings: &Settings) -> bool {
         }
         Err(_) => true,
     }
+}
+
+/// Puts what an operator at this machine says into envelopes.
+pub(crate) fn operator() -> anyhow::Result<Speaker> {
+    let id = worker_id("operator", &host_name())?;
+    Ok(Speaker::new(id, Arc::new(SystemClock)))
 }

@@ -1,8 +1,30 @@
 //! All roles in one process, for the embedded bus.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
-use gentoo_updater_runtime::Context;
+use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::name::WorkerId;
+use gentoo_updater_runtime::{Context, worker_id};
 use tokio::task::JoinSet;
+
+/// What the workers of this process are told apart by from others in their roles.
+const INSTANCE: &str = "local";
+
+/// The workers that run in one process, but for the planner, whose id is new each time.
+pub(crate) fn worker_ids(settings: &Settings) -> BTreeSet<WorkerId> {
+    let others = ["scanner", "installer", "janitor"];
+    let others = others
+        .iter()
+        .filter_map(|role| worker_id(role, INSTANCE).ok());
+    builder_ids(settings).chain(others).collect()
+}
+
+/// The workers of the builders of a configuration, wherever they run.
+pub(crate) fn builder_ids(settings: &Settings) -> impl Iterator<Item = WorkerId> {
+    let names = settings.builders.keys();
+    names.filter_map(|name| worker_id("builder", name.as_str()).ok())
+}
 
 /// The roles at work.
 pub(crate) struct Roles {
@@ -21,7 +43,7 @@ impl Roles {
         });
         let own = context.clone();
         tasks.spawn(async move {
-            gentoo_updater_scanner::serve(&own, "local")
+            gentoo_updater_scanner::serve(&own, INSTANCE)
                 .await
                 .context("the scanner stopped")
         });
@@ -36,14 +58,14 @@ impl Roles {
         let own = context.clone();
         tasks.spawn(async move {
             let guests = own.settings.guests.keys().cloned().collect();
-            gentoo_updater_installer::serve(&own, "local", guests)
+            gentoo_updater_installer::serve(&own, INSTANCE, guests)
                 .await
                 .context("the installer stopped")
         });
         let own = context.clone();
         tasks.spawn(async move {
             let builders = own.settings.builders.keys().cloned().collect();
-            gentoo_updater_janitor::serve(&own, "local", builders)
+            gentoo_updater_janitor::serve(&own, INSTANCE, builders)
                 .await
                 .context("the janitor stopped")
         });

@@ -46,7 +46,7 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
     let end = if settings.broker.is_some() {
         with_broker(settings, &asked, stop).await?
     } else {
-        match Embedded::open(open::journal(&settings)).await {
+        match Embedded::open_and_keep(open::journal(&settings), settings.history).await {
             Ok(bus) => embedded(settings, bus, &asked, stop).await?,
             Err(OpenError::InUse { .. }) => beside_another(settings, &asked, stop).await?,
             Err(error) => return Err(error.into()),
@@ -201,7 +201,7 @@ async fn follow_covering(
 async fn journal_when_free(settings: &Settings) -> anyhow::Result<Embedded> {
     loop {
         tokio::time::sleep(LOCK_POLL).await;
-        match Embedded::open(open::journal(settings)).await {
+        match Embedded::open_and_keep(open::journal(settings), settings.history).await {
             Ok(bus) => return Ok(bus),
             Err(OpenError::InUse { .. }) => {}
             Err(error) => return Err(error.into()),

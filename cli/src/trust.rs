@@ -1,12 +1,11 @@
 //! `trust`: teach a machine's host keys, after a person has looked at them.
 
-use std::io::{BufRead, IsTerminal, Write};
-
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_hosts::{HostAddress, trust};
 
 use crate::WrongUsage;
 use crate::arguments::TrustOptions;
+use crate::ask::agreed;
 
 /// Shows the keys that a machine offers, asks, and writes them to the first known_hosts file.
 pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow::Result<u8> {
@@ -30,7 +29,9 @@ pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow:
         "Compare them with what this prints on the machine itself:\n  \
          for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf \"$key\"; done"
     );
-    if !options.yes && !agreed(&format!("Trust them, in {}?", file.display()))? {
+    let question = format!("Trust them, in {}?", file.display());
+    let remedy = "use --yes if you have compared the fingerprints";
+    if !agreed(&question, options.yes, remedy)? {
         println!("Nothing was written.");
         return Ok(crate::EXIT_WITH_FAILURES);
     }
@@ -66,17 +67,4 @@ fn address_of(settings: &Settings, host: &str) -> anyhow::Result<HostAddress> {
         });
     };
     Ok(address.parse()?)
-}
-
-fn agreed(question: &str) -> anyhow::Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        let message =
-            "there is no terminal to ask on; use --yes if you have compared the fingerprints";
-        return Err(WrongUsage(message.to_owned()).into());
-    }
-    print!("{question} [yes/no] ");
-    std::io::stdout().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }

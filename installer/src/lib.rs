@@ -1,10 +1,12 @@
 //! The installer: puts finished binaries on a guest, in one transaction, after a proof and
 //! before a look at what came of it.
 
+mod arguments;
 mod handler;
 mod proof;
 mod serve;
 mod store;
 mod verify;
 
+pub use arguments::Arguments;
 pub use serve::serve;

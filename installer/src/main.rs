@@ -2,28 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use gentoo_updater_fleet::name::GuestName;
-use gentoo_updater_runtime::{CommonArguments, host_name, parse_arguments, worker_main};
-
-/// Installs finished binaries: on one guest as an agent, or on all guests over ssh
-#[derive(Parser)]
-#[command(
-    version,
-    after_help = "Examples:\n  gentoo-updater-installer                  all guests of the configuration\n  gentoo-updater-installer --guest web      one guest, which may be this machine"
-)]
-struct Arguments {
-    #[command(flatten)]
-    common: CommonArguments,
-
-    /// Only these guests; all without any
-    #[arg(long = "guest", value_name = "NAME")]
-    guests: Vec<GuestName>,
-
-    /// Tells several installers apart; keep it over restarts
-    #[arg(long, value_name = "NAME", default_value_t = host_name())]
-    instance: String,
-}
+use gentoo_updater_installer::Arguments;
+use gentoo_updater_runtime::{parse_arguments, worker_main};
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -1,7 +1,9 @@
 //! The janitor: removes what a run put on a builder, and nothing else.
 
+mod arguments;
 mod handler;
 mod plan;
 mod serve;
 
+pub use arguments::Arguments;
 pub use serve::serve;

@@ -3,6 +3,9 @@
 //! It keeps no state of its own. What happened it reads from the history; what to do next is
 //! [`gentoo_updater_fleet::decide::decide`], which is pure; this crate carries it out.
 
+mod arguments;
 mod serve;
+mod snapshots;
 
+pub use arguments::Arguments;
 pub use serve::serve;

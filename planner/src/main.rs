@@ -2,19 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use gentoo_updater_runtime::{CommonArguments, parse_arguments, worker_main};
-
-/// Merges what all guests need into one batch of builds, and orders builds and installations
-#[derive(Parser)]
-#[command(
-    version,
-    after_help = "Example:\n  gentoo-updater-planner --config /etc/gentoo-updater/fleet.toml\n\nSeveral planners may run: one is active, the others take over when it is gone."
-)]
-struct Arguments {
-    #[command(flatten)]
-    common: CommonArguments,
-}
+use gentoo_updater_planner::Arguments;
+use gentoo_updater_runtime::{parse_arguments, worker_main};
 
 #[tokio::main]
 async fn main() -> ExitCode {

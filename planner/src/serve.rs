@@ -1,28 +1,42 @@
 //! The order of steps of one planner.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology;
-use gentoo_updater_bus::{Speaker, Wakeup, Wakeups};
-use gentoo_updater_fleet::decide::{Order, decide, observe};
+use gentoo_updater_bus::{BusError, Speaker, Wakeup, Wakeups};
+use gentoo_updater_fleet::decide::{Order, decide, is_held, observe};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::{
-    Command, CommandIssued, Event, PlannerAlive, Role, WorkerRegistered,
+    Command, CommandIssued, Event, Failure, PlannerAlive, Role, WorkerRegistered,
 };
 use gentoo_updater_fleet::name::{EventId, WorkerId};
 use gentoo_updater_runtime::{Context, worker_id};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use crate::snapshots::Snapshots;
+
 /// How often a planner says that it lives. The beat that comes back is also what lets time pass
 /// for it: retries and leases are looked at once a beat.
 const BEAT: Duration = Duration::from_secs(2);
+/// Every so many returned beats the bus is asked about queues that hold work for long.
+const BEATS_BETWEEN_QUESTIONS: u64 = 5;
 
 /// Plans until the context is stopped.
 ///
 /// # Errors
 /// When the bus cannot go on; passing faults of the broker are none.
 pub async fn serve(context: &Context) -> anyhow::Result<()> {
+    // A broker that is away can hold up any of this, and must not hold up the stop.
+    tokio::select! {
+        biased;
+        () = context.stop.cancelled() => Ok(()),
+        planned = plan(context) => planned,
+    }
+}
+
+async fn plan(context: &Context) -> anyhow::Result<()> {
     // Two planners may share a machine, and neither resumes anything: any unique name will do.
     let id = worker_id(
         "planner",
@@ -33,22 +47,20 @@ pub async fn serve(context: &Context) -> anyhow::Result<()> {
     let mut planner = Planner {
         context,
         liveness: Liveness::new(policy.lease, policy.unserved, BEAT),
+        snapshots: Snapshots::new(&view),
         id,
         view,
         beat: 0,
         last_return: None,
+        returned: 0,
+        held: BTreeSet::new(),
     };
     planner.register().await?;
     let mut wakeups = context.bus.wakeups().await?;
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // A broker that is away can hold up any of this, and must not hold up the stop.
-        tokio::select! {
-           biased;
-            () = context.stop.cancelled() => return Ok(()),
-            stepped = planner.step(&mut beats, wakeups.as_mut()) => stepped?,
-        }
+        planner.step(&mut beats, wakeups.as_mut()).await?;
     }
 }
 
@@ -59,6 +71,11 @@ struct Planner<'a> {
     view: FleetView,
     beat: u64,
     last_return: Option<Instant>,
+    /// How many of its beats came back.
+    returned: u64,
+    /// The queues whose commands wait here for an operator, so that it is said once.
+    held: BTreeSet<String>,
+    snapshots: Snapshots,
 }
 
 impl Planner<'_> {
@@ -98,12 +115,19 @@ impl Planner<'_> {
     /// that should be out and is not is sent; then the wake-up is settled.
     async fn wake(&mut self, wakeup: Wakeup) -> anyhow::Result<()> {
         match &wakeup.event.message {
-            Event::WorkerAlive(alive) => self.liveness.alive(&alive.worker, &alive.working_on),
+            Event::WorkerAlive(alive) => {
+                let works = alive.working_on.iter().map(|ongoing| &ongoing.work);
+                self.liveness.alive(&alive.worker, works);
+            }
             Event::PlannerAlive(alive) if alive.worker == self.id => {
                 let now = Instant::now();
                 let elapsed = self.last_return.map(|last| now.duration_since(last));
                 self.liveness.beat(elapsed.unwrap_or_default());
                 self.last_return = Some(now);
+                self.returned += 1;
+                if self.returned.is_multiple_of(BEATS_BETWEEN_QUESTIONS) {
+                    self.ask_about_queues().await?;
+                }
                 self.carry_out().await?;
             }
             Event::PlannerAlive(_) => {}
@@ -113,6 +137,11 @@ impl Planner<'_> {
             }
         }
         wakeup.settle.ack().await?;
+        // Only the planner that is woken comes here.
+        let speaker = self.speaker();
+        self.snapshots
+            .keep(self.context.bus.as_ref(), &self.view, &speaker)
+            .await;
         Ok(())
     }
 
@@ -120,38 +149,77 @@ impl Planner<'_> {
     async fn carry_out(&mut self) -> anyhow::Result<()> {
         loop {
             let patience = &self.context.settings.policy.patience;
-            let now = self.context.clock.now();
             let liveness = &mut self.liveness;
             let orders = self.view.read(|fleet| {
                 observe(fleet, liveness);
-                decide(fleet, liveness, patience, now)
+                decide(fleet, liveness, patience)
             });
             let mut last = None;
+            let mut held = BTreeSet::new();
             for order in orders {
-                last = Some(match order {
-                    Order::Issue(command) => self.issue(command).await?,
+                match order {
+                    Order::Issue(command) => {
+                        let queue = topology::queue_for(&command);
+                        if self.is_held(&queue) {
+                            held.insert(queue);
+                        } else {
+                            last = Some(self.issue(command, queue).await?);
+                        }
+                    }
+                    Order::Bury(command, failure) => self.bury(command, &failure).await?,
                     Order::Publish(event) => {
                         tracing::info!(event = event.kind(), "decided");
-                        self.publish(event).await?
+                        last = Some(self.publish(event).await?);
                     }
-                });
+                }
             }
+            self.tell_held(held);
             // The next decision sees what this one did, or it would do it again.
             let Some(last) = last else { return Ok(()) };
             self.view.wait_for_event(last).await?;
         }
     }
 
+    /// Whether an operator wants commands to this queue to wait: this planner is paused, or all
+    /// who could take them are.
+    fn is_held(&self, queue: &String) -> bool {
+        self.view.read(|fleet| {
+            fleet.pause_of(&self.id, Role::Planner).is_some()
+                || is_held(fleet, &self.liveness, queue)
+        })
+    }
+
+    fn tell_held(&mut self, held: BTreeSet<String>) {
+        for queue in held.difference(&self.held) {
+            tracing::info!(
+                queue,
+                "commands wait: an operator has paused who issues or takes them"
+            );
+        }
+        self.held = held;
+    }
+
+    /// Looks whether what was issued long ago and is not claimed is in its queue at all: a queue
+    /// may have been purged or deleted.
+    async fn ask_about_queues(&mut self) -> anyhow::Result<()> {
+        for queue in self.liveness.doubtful_queues() {
+            match self.context.bus.queue(&queue).await {
+                Ok(state) => {
+                    let is_bare = state.is_none_or(|state| state.ready == 0);
+                    self.liveness.saw_queue(&queue, is_bare);
+                }
+                Err(BusError::Closed) => return Err(BusError::Closed.into()),
+                Err(error) => tracing::warn!(queue, %error, "a queue cannot be looked at"),
+            }
+        }
+        Ok(())
+    }
+
     /// Sends a command, and then says so in the history: a crash between the two costs a
     /// repeated command, which claims make harmless, and never a lost one.
-    async fn issue(&self, command: Command) -> anyhow::Result<EventId> {
+    async fn issue(&self, command: Command, queue: String) -> anyhow::Result<EventId> {
         let work = command.work();
         let id = command.id()?;
-        let platform = match &command {
-            Command::BuildPackage(build) => Some(build.job.platform.clone()),
-            _ => None,
-        };
-        let queue = topology::queue_of(&work.task, platform.as_ref());
         tracing::info!(
             run.id = %work.run, task = %work.task, attempt = work.attempt, queue, "command issued"
         );
@@ -163,6 +231,16 @@ impl Planner<'_> {
             queue,
         }))
         .await
+    }
+
+    /// Keeps a command that is given up, for whoever wants to know what its workers died of. A
+    /// crash before the task is given up costs a second copy.
+    async fn bury(&self, command: Command, failure: &Failure) -> anyhow::Result<()> {
+        let queue = topology::queue_for(&command);
+        let cause = format!("{}: {failure}", failure.cause);
+        let envelope = self.speaker().say(command);
+        self.context.bus.bury(&queue, &envelope, cause).await?;
+        Ok(())
     }
 
     async fn publish(&self, event: Event) -> anyhow::Result<EventId> {

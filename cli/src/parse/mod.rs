@@ -7,11 +7,12 @@ mod arguments;
 mod depend;
 mod index;
 mod input;
-mod output;
 mod plan;
 mod version;
 
 pub(crate) use arguments::ParseCommand;
+
+use crate::output;
 
 /// Exit code of a text that was understood.
 const EXIT_UNDERSTOOD: u8 = 0;

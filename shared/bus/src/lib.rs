@@ -10,6 +10,7 @@ mod blocking;
 mod clock;
 pub mod embedded;
 pub mod follow;
+mod news;
 mod seam;
 #[cfg(test)]
 mod testing;

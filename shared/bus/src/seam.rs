@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Command, DecodeError, Envelope, Event};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 /// Why the bus cannot go on.
@@ -24,8 +26,19 @@ pub enum BusError {
         detail: String,
     },
     /// The broker's certificate is not signed by whom this machine trusts, or is for another name.
-    #[error("the certificate of the broker is not trusted: {detail}")]
+    #[error(
+        "the certificate of the broker is not trusted: {detail}; check `broker.ca` and the host in \
+         `broker.url`"
+    )]
     Untrusted {
+        /// Why.
+        detail: String,
+    },
+    /// The file of the broker's certificate authorities cannot be used.
+    #[error("`broker.ca` {path} cannot be used: {detail}")]
+    Certificates {
+        /// The file.
+        path: PathBuf,
         /// Why.
         detail: String,
     },
@@ -60,6 +73,30 @@ pub enum BusError {
     #[error("`broker.url` cannot be understood: {detail}")]
     Url {
         /// Why.
+        detail: String,
+    },
+    /// There is no such queue, or it is none that messages are taken off.
+    #[error("there is no queue {name} that messages can be taken off")]
+    NoQueue {
+        /// The name.
+        name: String,
+    },
+    /// A dead letter cannot go back.
+    #[error("the dead letter {letter} from {queue} cannot go back: {detail}; it stays")]
+    NoWayBack {
+        /// The letter.
+        letter: LetterId,
+        /// The queue that it was in.
+        queue: String,
+        /// Why.
+        detail: String,
+    },
+    /// Somebody else works with it, and that did not end in time.
+    #[error("{name} is in use: {detail}")]
+    InUse {
+        /// What.
+        name: String,
+        /// By whom, or since when.
         detail: String,
     },
     /// This handle only reads the history of another process.
@@ -105,6 +142,16 @@ pub trait Bus: Send + Sync {
     /// [`Bus::publish`] does.
     async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError>;
 
+    /// Puts a command that lies in no queue to the dead letters, as one of `queue` and with the
+    /// cause, and waits until it is safe. A command that was delivered is refused instead
+    /// ([`Settle::reject`]).
+    async fn bury(
+        &self,
+        queue: &str,
+        command: &Envelope<Command>,
+        cause: String,
+    ) -> Result<(), BusError>;
+
     /// Takes commands out of these queues, one for each call of [`Commands::next`].
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError>;
 
@@ -127,7 +174,8 @@ pub trait Bus: Send + Sync {
     /// The newest snapshot that this program can read; `None` where there is none.
     async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError>;
 
-    /// What the bus says of one queue; `None` where there is no such queue.
+    /// What the bus says of one queue; `None` where there is no such queue. It is a hint: a broker
+    /// whose queue is busy at the moment says that there is nothing in it and nobody at it.
     async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError>;
 
     /// Whether the bus takes messages, as it changes.
@@ -140,7 +188,8 @@ pub trait Bus: Send + Sync {
 /// What the bus says of one queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueState {
-    /// How many messages wait in it. What was delivered and is not settled does not count.
+    /// How many messages wait in it. What was delivered and is not settled does not count. Of a
+    /// stream it is the number that is kept, which a broker knows some seconds late.
     pub ready: u64,
     /// How many consumers it has, where the bus knows it.
     pub consumers: Option<u32>,
@@ -163,13 +212,20 @@ pub enum Health {
 #[async_trait]
 pub trait Inspect: Send + Sync {
     /// Takes all waiting messages off a queue and says how many there were. The planner issues
-    /// again what is still wanted.
+    /// again what is still wanted. Fails with [`BusError::NoQueue`] where there is none.
     async fn purge(&self, queue: &str) -> Result<u64, BusError>;
 
     /// The dead letters, oldest first, at most so many. Looking at them changes nothing.
+    ///
+    /// Whoever looks through this trait is alone with them: a second one waits, and gives up with
+    /// [`BusError::InUse`]. What a foreign program holds meanwhile is missing here.
     async fn dead_letters(&self, most: usize) -> Result<Vec<DeadLetter>, BusError>;
 
-    /// Puts these dead letters back where they came from; says which were there.
+    /// Puts these dead letters back where they came from; says which were there. One that cannot
+    /// go back is [`BusError::NoWayBack`], and then all stay.
+    ///
+    /// A letter is taken off when it is safe in its queue. A crash between the two leaves it in
+    /// both places, and never in none.
     async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError>;
 
     /// Deletes these dead letters; says which were there.
@@ -194,6 +250,8 @@ pub struct DeadLetter {
     pub deliveries: Option<u64>,
     /// Who had sent it, as the broker knows the sender.
     pub user: Option<String>,
+    /// Who put it here and says all this of it; absent where the bus itself did.
+    pub buried_by: Option<String>,
     /// The message as it was.
     pub body: Vec<u8>,
 }
@@ -201,6 +259,22 @@ pub struct DeadLetter {
 /// Names a dead letter: the first twelve hexadecimal digits of a digest of all that it says.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LetterId(pub String);
+
+impl LetterId {
+    /// The same letter has the same id at each look.
+    pub(crate) fn of(queue: &str, cause: &str, at: Timestamp, body: &[u8]) -> Self {
+        let at = at.as_nanosecond().to_be_bytes();
+        let mut digest = Sha256::new();
+        for part in [queue.as_bytes(), cause.as_bytes(), &at, body] {
+            // With its length, so that nothing can move from one part to the next.
+            digest.update(part.len().to_be_bytes());
+            digest.update(part);
+        }
+        let digest = digest.finalize();
+        let digits = digest.iter().take(6).map(|byte| format!("{byte:02x}"));
+        Self(digits.collect())
+    }
+}
 
 impl fmt::Display for LetterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

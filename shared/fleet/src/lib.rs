@@ -9,6 +9,7 @@
 //! | [`batch`], [`order`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`decide`] | what to do next |
 //! | [`report`] | what came of a run |
+//! | [`inspect`] | what an operator is shown of the fleet at work |
 //! | [`config`] | the configuration file |
 //!
 //! **Invariant:** nothing in this crate reads a clock or the network, and no file but the one
@@ -19,6 +20,7 @@ pub mod closing;
 pub mod config;
 pub mod decide;
 pub mod describe;
+pub mod inspect;
 pub mod liveness;
 pub mod message;
 pub mod name;

@@ -1,14 +1,21 @@
-//! Leases: for how long a claim holds without a sign of life.
+//! Leases: for how long a claim holds without a sign of life, and the other clocks of the planner.
 //!
 //! Lease time is no wall-clock time. It runs only while the planner's own `PlannerAlive` comes
 //! back to it through the broker: a broker in alarm, or a planner that is cut off, must not
-//! declare the fleet dead.
+//! declare the fleet dead, and a clock that is set back by hours must not stop a retry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::message::WorkKey;
 use crate::name::WorkerId;
+
+/// How long a queue is seen without a message before what was issued to it is taken for lost: more
+/// than a command that was just taken needs to become a claim. Doubles each time that it happens to
+/// the same command.
+const MISSING_AFTER: Duration = Duration::from_secs(30);
+/// How long a command lies in its queue before the queue is asked about it at all.
+const ASKED_AFTER: Duration = Duration::from_secs(10);
 
 /// What the planner remembers of signs of life. It is no part of the fleet's state.
 #[derive(Debug, Clone)]
@@ -19,7 +26,19 @@ pub struct Liveness {
     seen: BTreeMap<WorkKey, Duration>,
     workers: BTreeMap<WorkerId, Duration>,
     unserved: BTreeMap<WorkKey, Duration>,
+    failed: BTreeMap<WorkKey, Duration>,
+    issued: BTreeMap<WorkKey, InQueue>,
     patience: Duration,
+}
+
+/// A command that should be in its queue.
+#[derive(Debug, Clone)]
+struct InQueue {
+    queue: String,
+    times: u32,
+    since: Duration,
+    /// Since when the queue has been seen without a message, each time that it was looked at.
+    missing: Option<Duration>,
 }
 
 impl Liveness {
@@ -33,6 +52,8 @@ impl Liveness {
             seen: BTreeMap::new(),
             workers: BTreeMap::new(),
             unserved: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            issued: BTreeMap::new(),
             patience,
         }
     }
@@ -40,10 +61,17 @@ impl Liveness {
     /// The planner's own beat came back, this long after the one before.
     pub fn beat(&mut self, elapsed: Duration) {
         self.now += elapsed.min(self.longest_step);
+        let (now, lease) = (self.now, self.lease);
+        self.workers
+            .retain(|_, seen| now.saturating_sub(*seen) <= lease);
     }
 
     /// A worker says that it lives, and what it works on.
-    pub fn alive(&mut self, worker: &WorkerId, working_on: &[WorkKey]) {
+    pub fn alive<'a>(
+        &mut self,
+        worker: &WorkerId,
+        working_on: impl IntoIterator<Item = &'a WorkKey>,
+    ) {
         self.workers.insert(worker.clone(), self.now);
         for work in working_on {
             self.seen.insert(work.clone(), self.now);
@@ -70,6 +98,70 @@ impl Liveness {
     pub fn is_given_up(&self, work: &WorkKey) -> bool {
         let since = self.unserved.get(work);
         since.is_some_and(|since| self.now.saturating_sub(*since) > self.patience)
+    }
+
+    /// Starts the pause behind failures that are seen for the first time.
+    pub fn watch_failed(&mut self, failed: &BTreeSet<WorkKey>) {
+        self.failed.retain(|work, _| failed.contains(work));
+        for work in failed {
+            self.failed.entry(work.clone()).or_insert(self.now);
+        }
+    }
+
+    /// Whether an attempt failed this long ago, as far as this planner knows.
+    pub fn has_waited(&self, work: &WorkKey, delay: Duration) -> bool {
+        let since = self.failed.get(work);
+        since.is_some_and(|since| self.now.saturating_sub(*since) >= delay)
+    }
+
+    /// Takes over what was issued and is not claimed: for each its queue, and how often it was
+    /// issued. What is issued again begins anew.
+    pub fn watch_issued(&mut self, issued: &BTreeMap<WorkKey, (String, u32)>) {
+        let is_same = |work: &WorkKey, known: &InQueue| {
+            issued
+                .get(work)
+                .is_some_and(|(queue, times)| (queue, *times) == (&known.queue, known.times))
+        };
+        self.issued.retain(|work, known| is_same(work, known));
+        for (work, (queue, times)) in issued {
+            self.issued.entry(work.clone()).or_insert_with(|| InQueue {
+                queue: queue.clone(),
+                times: *times,
+                since: self.now,
+                missing: None,
+            });
+        }
+    }
+
+    /// The queues that hold work which nobody has claimed for a while: those to ask the bus about.
+    pub fn doubtful_queues(&self) -> BTreeSet<String> {
+        self.issued
+            .values()
+            .filter(|known| self.now.saturating_sub(known.since) >= ASKED_AFTER.min(self.lease))
+            .map(|known| known.queue.clone())
+            .collect()
+    }
+
+    /// A queue was looked at. It `is_bare` when no message waits in it, or when it is gone; then
+    /// what was issued to it has been taken a moment ago, or is lost.
+    pub fn saw_queue(&mut self, queue: &str, is_bare: bool) {
+        for known in self.issued.values_mut().filter(|k| k.queue == queue) {
+            match is_bare {
+                true => known.missing = known.missing.or(Some(self.now)),
+                false => known.missing = None,
+            }
+        }
+    }
+
+    /// Whether work that was issued is in its queue no more, and nobody has claimed it.
+    pub fn is_missing(&self, work: &WorkKey) -> bool {
+        self.issued.get(work).is_some_and(|known| {
+            let doublings = known.times.saturating_sub(1).min(6);
+            let patience = MISSING_AFTER.min(self.lease) * 2u32.pow(doublings);
+            known
+                .missing
+                .is_some_and(|since| self.now.saturating_sub(since) > patience)
+        })
     }
 
     /// Starts the lease of claims that are seen for the first time, and forgets those that are
@@ -115,7 +207,7 @@ mod tests {
         assert!(!liveness.is_lost(&work));
         liveness.beat(SECOND);
         assert!(liveness.is_lost(&work));
-        liveness.alive(&"builder@b1".parse().unwrap(), std::slice::from_ref(&work));
+        liveness.alive(&"builder@b1".parse().unwrap(), [&work]);
         assert!(!liveness.is_lost(&work));
     }
 
@@ -134,7 +226,7 @@ mod tests {
             Liveness::new(10 * SECOND, 20 * SECOND, SECOND),
         );
         assert!(!liveness.is_alive(&worker));
-        liveness.alive(&worker, &[]);
+        liveness.alive(&worker, []);
         for _ in 0..10 {
             liveness.beat(SECOND);
         }

@@ -189,7 +189,13 @@ fn events() -> Vec<Event> {
         Event::WorkerAlive(WorkerAlive {
             worker: worker("builder@b1"),
             role: Role::Builder,
-            working_on: vec![work()],
+            working_on: vec![Ongoing {
+                work: work(),
+                since: Some(Timestamp::UNIX_EPOCH),
+            }],
+            slots: Some(1),
+            paused: true,
+            bus_trouble: Some("low on memory".to_owned()),
         }),
         Event::PlannerAlive(PlannerAlive {
             worker: worker("planner@1"),
@@ -272,6 +278,14 @@ fn every_event_is_written_as_its_golden_file_says() {
 }
 
 #[test]
+fn the_kinds_that_the_history_keeps_are_those_of_all_events_but_signs_of_life() {
+    let events = events();
+    let kept = events.iter().filter(|event| !event.is_alive());
+    let kept: Vec<&str> = kept.map(Event::kind).collect();
+    assert_eq!(kept, Event::KEPT_KINDS);
+}
+
+#[test]
 fn every_command_is_written_as_its_golden_file_says() {
     for command in commands() {
         check(command.kind(), command.clone());
@@ -284,6 +298,36 @@ fn fields_that_a_newer_program_adds_are_passed_over() {
     value["colour"] = "red".into();
     value["body"]["colour"] = "red".into();
     Envelope::<Event>::decode(value.to_string().as_bytes()).unwrap();
+}
+
+#[test]
+fn a_sign_of_life_of_an_older_worker_is_read() {
+    let alive = |body: &str| {
+        let text = format!(
+            r#"{{"v":1,"id":"{}","at":"1970-01-01T00:00:00Z","sender":"builder@b1",
+                "type":"WorkerAlive","body":{body}}}"#,
+            Uuid::nil()
+        );
+        match Envelope::<Event>::decode(text.as_bytes()).unwrap().message {
+            Event::WorkerAlive(alive) => alive,
+            other => panic!("{}", other.kind()),
+        }
+    };
+    let work = serde_json::to_string(&work()).unwrap();
+    let old = alive(&format!(
+        r#"{{"worker":"builder@b1","role":"builder","working_on":[{work}]}}"#
+    ));
+    assert_eq!(old.working_on[0].work, self::work());
+    assert_eq!((old.working_on[0].since, old.slots), (None, None));
+    // And an older worker reads what this one says: all that is new stands beside what it knows.
+    let new = serde_json::to_value(Ongoing {
+        work: self::work(),
+        since: Some(Timestamp::UNIX_EPOCH),
+    });
+    assert_eq!(
+        serde_json::from_value::<WorkKey>(new.unwrap()).unwrap(),
+        self::work()
+    );
 }
 
 #[test]

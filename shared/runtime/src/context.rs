@@ -51,21 +51,7 @@ impl Context {
         name: &str,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let broker = settings.broker.as_ref();
-        let url = broker
-            .map(|broker| broker.url.clone())
-            .context("the configuration names no broker")?;
-        let topology = Topology {
-            guests: settings.guests.keys().cloned().collect(),
-            builders: settings.builders.keys().cloned().collect(),
-            platforms: settings.platforms.keys().cloned().collect(),
-        };
-        let bus = Amqp::open(BrokerSettings {
-            url,
-            name: name.to_owned(),
-            topology,
-        })
-        .await?;
+        let bus = connect(&settings, name).await?;
         Ok(Self::new(settings, Arc::new(bus), stop))
     }
 
@@ -76,6 +62,24 @@ impl Context {
             .join("workers")
             .join(worker.as_str())
     }
+}
+
+/// The broker that the configuration names, to work with or to look into. `name` is what the
+/// broker shows of this process. While the broker is not there it is tried again, for as long as
+/// it takes.
+///
+/// # Errors
+/// When no broker is named, or it refuses.
+pub async fn connect(settings: &Settings, name: &str) -> anyhow::Result<Amqp> {
+    let broker = settings.broker.as_ref();
+    let broker = broker.context("the configuration names no broker")?;
+    let bus = Amqp::open(BrokerSettings {
+        url: broker.url.clone(),
+        ca: broker.ca.clone(),
+        name: name.to_owned(),
+        topology: Topology::of(settings),
+    });
+    Ok(bus.await?)
 }
 
 /// The name of this machine, as part of a worker's id.

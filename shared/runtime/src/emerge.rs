@@ -9,14 +9,14 @@ use gentoo_updater_portage::plan::{self, Plan};
 
 use crate::machines::ask;
 
+/// Where Portage and what it calls are looked for.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// A command line in an environment of its own: USE or BUILD_ID of whoever started the worker
 /// would change what Portage does, and end up in binaries.
 pub fn in_own_environment(line: CommandLine, variables: &[(&str, &Path)]) -> Command {
-    let command = Command::new("env").args([
-        "-i",
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME=/root",
-    ]);
+    let path = format!("PATH={PATH}");
+    let command = Command::new("env").args(["-i", &path, "HOME=/root"]);
     let given = line
         .environment
         .iter()

@@ -9,14 +9,16 @@ pub mod emerge;
 pub mod jobs;
 mod logging;
 mod machines;
+mod monitor;
 pub mod portage_api;
 mod signals;
 pub mod vdb;
 
 pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION};
-pub use context::{Context, host_name, worker_id};
+pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host};
+pub use monitor::{Monitor, MonitorError};
 pub use signals::stop_on_signals;
 
 use std::process::ExitCode;

@@ -111,6 +111,18 @@ impl Bus for FaultyBus {
         Ok(())
     }
 
+    async fn bury(
+        &self,
+        queue: &str,
+        command: &Envelope<Command>,
+        cause: String,
+    ) -> Result<(), BusError> {
+        self.trouble.step().await;
+        self.inner.bury(queue, command, cause).await?;
+        self.trouble.step().await;
+        Ok(())
+    }
+
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {
         self.trouble.step().await;
         let inner = self.inner.commands(queues).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gentoo_updater_bus::embedded::DeadLetter;
+use gentoo_updater_bus::DeadLetter;
 use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task};
 use gentoo_updater_fleet::name::{JobId, RunId};
 use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
@@ -38,9 +38,21 @@ pub fn broken(end: &End<'_>) -> Vec<String> {
     }
     broken.extend(needless_compilations(end));
     broken.extend(doubled_results(end));
-    let letters = end.dead.iter();
-    broken.extend(letters.map(|letter| format!("a dead letter: {letter:?}")));
+    broken.extend(end.dead.iter().filter_map(needless_letter));
     broken
+}
+
+/// Only work that killed its workers, or in which all of them fell silent, is dead here.
+fn needless_letter(letter: &DeadLetter) -> Option<String> {
+    let causes = ["KilledItsWorker", "WorkersFellSilent"];
+    let has_cause = causes.iter().any(|cause| letter.cause.starts_with(cause));
+    (!has_cause).then(|| {
+        let body = String::from_utf8_lossy(&letter.body);
+        format!(
+            "a dead letter of {}: {}: {body}",
+            letter.queue, letter.cause
+        )
+    })
 }
 
 /// The same history gives the same state, byte for byte.

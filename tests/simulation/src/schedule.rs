@@ -8,7 +8,7 @@ use std::time::Duration;
 use gentoo_updater_bus::embedded::Embedded;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::worker::{self, WorkerSpec};
-use gentoo_updater_bus::{Bus, Position, Speaker, topology};
+use gentoo_updater_bus::{Bus, Inspect, Position, Speaker, topology};
 use gentoo_updater_fleet::config::{self, Settings};
 use gentoo_updater_fleet::describe::describe;
 use gentoo_updater_fleet::message::{Envelope, Event, Role, RunKind, RunRequested};
@@ -190,7 +190,7 @@ impl Schedule {
             broken.extend(caught_up.err().map(|error| error.to_string()));
         }
         let fleet = view.read(Fleet::clone);
-        let dead = embedded.dead_letters().await.expect("dead letters");
+        let dead = embedded.dead_letters(1000).await.expect("dead letters");
         broken.extend(invariants::broken(&End {
             world: &self.world,
             fleet: &fleet,

@@ -5,73 +5,100 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
-use lapin::options::BasicAckOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
+use super::channel::SharedChannel;
+use super::headers::deliveries;
 use super::publisher::{Outgoing, Publisher};
-use super::session::Lease;
 use crate::seam::BusError;
-use crate::topology::DEAD;
+use crate::topology::DEAD_LETTERS;
 
-/// The headers that a dead letter gets.
-const CAUSE: &str = "cause";
-const QUEUE: &str = "queue";
-const TIME: &str = "time";
-const USER: &str = "user";
+/// Why a message is a dead letter.
+pub(super) const CAUSE: &str = "cause";
+/// The queue that it was in, or was meant for.
+pub(super) const QUEUE: &str = "queue";
+/// When it became one.
+pub(super) const TIME: &str = "time";
+/// Who had sent it.
+pub(super) const USER: &str = "user";
+/// How often it had been delivered.
+pub(super) const DELIVERIES: &str = "deliveries";
+
+/// How long a cause may be, in characters. It may quote the message.
+const LONGEST_CAUSE: usize = 1000;
 
 /// Publishes a delivery to the dead letters, and takes it off its queue when that is confirmed.
-/// It does so to the end even when the caller is cancelled; `channel` is kept open until then.
+/// It does so to the end even when the caller is cancelled.
 pub(super) async fn bury(
     publisher: &Arc<Publisher>,
     queue: &str,
     delivery: Delivery,
-    channel: Option<Lease>,
+    channel: Arc<SharedChannel>,
     cause: String,
 ) -> Result<(), BusError> {
     tracing::warn!(queue, cause, "a message becomes a dead letter");
     let (publisher, queue) = (publisher.clone(), queue.to_owned());
     let buried = tokio::spawn(async move {
-        let Delivery {
-            data,
-            properties,
-            acker,
-            ..
-        } = delivery;
-        let mut headers: FieldTable = properties.headers().clone().unwrap_or_default();
-        let mut set = |name: &str, text: String| {
-            headers.insert(name.into(), AMQPValue::LongString(text.into()));
+        let letter = Letter {
+            properties: &delivery.properties,
+            queue: &queue,
+            cause,
+            deliveries: deliveries(&delivery.properties),
         };
-        set(CAUSE, cause);
-        set(QUEUE, queue);
-        set(TIME, Timestamp::now().to_string());
-        if let Some(user) = properties.user_id() {
-            set(USER, user.to_string());
+        let outgoing = letter.outgoing(delivery.data.clone());
+        if let Err(error) = publisher.publish(outgoing).await {
+            channel.requeue(&delivery).await;
+            return Err(error);
         }
-        let kind = properties
-            .kind()
-            .as_ref()
-            .map_or("a message", |kind| kind.as_str());
-        let outgoing = Outgoing {
-            exchange: "",
-            routing_key: DEAD.to_owned(),
-            kind: kind.to_owned(),
-            properties: kept(&properties).with_headers(headers),
-            body: data,
-        };
-        publisher.publish(outgoing).await?;
-        // On a dead channel this does nothing, and the letter comes a second time.
-        if !acker.ack(BasicAckOptions::default()).await.unwrap_or(false) {
-            tracing::debug!("the channel of a dead letter is gone");
-        }
-        drop(channel);
+        // Where the channel is gone the letter comes a second time.
+        channel.acknowledge(&delivery, &queue).await;
         Ok(())
     });
     // Only a runtime that shuts down gives up a task.
     buried.await.map_err(|_| BusError::Closed)?
 }
 
-/// What a dead letter keeps of the properties. It does not expire.
-fn kept(original: &BasicProperties) -> BasicProperties {
+/// A message on its way to the dead letters.
+pub(super) struct Letter<'a> {
+    /// What it carries beside its body.
+    pub(super) properties: &'a BasicProperties,
+    /// The queue that it was in, or was meant for.
+    pub(super) queue: &'a str,
+    pub(super) cause: String,
+    pub(super) deliveries: u64,
+}
+
+impl Letter<'_> {
+    pub(super) fn outgoing(self, body: Vec<u8>) -> Outgoing {
+        let properties = self.properties;
+        // Without those of the message: with these beside them they might be too many for the
+        // broker, every time.
+        let mut headers = FieldTable::default();
+        let mut set = |name: &str, text: String| {
+            headers.insert(name.into(), AMQPValue::LongString(text.into()));
+        };
+        let cause = self.cause.chars().take(LONGEST_CAUSE).collect();
+        set(CAUSE, cause);
+        set(QUEUE, self.queue.to_owned());
+        set(TIME, Timestamp::now().to_string());
+        if let Some(user) = properties.user_id() {
+            set(USER, user.to_string());
+        }
+        let deliveries = i64::try_from(self.deliveries).unwrap_or(i64::MAX);
+        headers.insert(DELIVERIES.into(), AMQPValue::LongLongInt(deliveries));
+        let kind = properties.kind().as_ref();
+        Outgoing {
+            exchange: DEAD_LETTERS,
+            routing_key: self.queue.to_owned(),
+            kind: kind.map_or("a message", |kind| kind.as_str()).to_owned(),
+            properties: kept(properties).with_headers(headers),
+            body,
+        }
+    }
+}
+
+/// What a dead letter keeps of the properties, and goes back with. It does not expire.
+pub(super) fn kept(original: &BasicProperties) -> BasicProperties {
     let mut kept = BasicProperties::default();
     if let Some(content_type) = original.content_type() {
         kept = kept.with_content_type(content_type.clone());

@@ -1,5 +1,7 @@
 //! Saying the topology to the broker.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
@@ -8,37 +10,100 @@ use lapin::{Channel, ExchangeKind as LapinKind};
 use tokio::time::timeout;
 
 use super::fault::{Fault, PRECONDITION_FAILED, reply_code, short};
+use super::retention;
+use super::session::Open;
 use crate::seam::BusError;
 use crate::topology::{Argument, ExchangeKind, QueueDeclaration, Topology};
 
 /// How long the broker may take for one declaration. A quorum queue waits for its members.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Declares everything. What exists already with the same properties stays as it is.
-pub(super) async fn declare(channel: &Channel, topology: &Topology) -> Result<(), Fault> {
-    for (name, kind) in topology.exchanges() {
-        let kind = match kind {
-            ExchangeKind::Topic => LapinKind::Topic,
-            ExchangeKind::Direct => LapinKind::Direct,
-        };
-        let options = ExchangeDeclareOptions {
-            durable: true,
-            ..Default::default()
-        };
-        let declared = channel.exchange_declare(short(name)?, kind, options, FieldTable::default());
-        limited(name, declared).await?;
-    }
-    for queue in topology.queues() {
-        declare_queue(channel, &queue).await?;
-    }
-    Ok(())
+/// Declares the topology on every new connection of this process.
+pub(super) struct Declarations {
+    topology: Topology,
+    /// What was said of streams that keep something else than is wanted.
+    said: Mutex<BTreeSet<String>>,
 }
 
-/// Declares one queue with its bindings.
-pub(super) async fn declare_queue(
-    channel: &Channel,
-    queue: &QueueDeclaration,
-) -> Result<(), Fault> {
+impl Declarations {
+    pub(super) fn new(topology: Topology) -> Self {
+        Self {
+            topology,
+            said: Mutex::default(),
+        }
+    }
+
+    /// Declares everything, and one more queue. What exists already with the same properties
+    /// stays as it is.
+    pub(super) async fn declare(
+        &self,
+        open: &Open,
+        also: Option<&QueueDeclaration>,
+    ) -> Result<(), Fault> {
+        // On a channel of its own: a refused declaration closes it.
+        let mut channel = open.create_channel().await?;
+        for (name, kind) in self.topology.exchanges() {
+            declare_exchange(&channel, name, kind).await?;
+        }
+        for queue in self.topology.queues().iter().chain(also) {
+            if let Some(new) = self.declare_queue(open, &channel, queue).await? {
+                channel = new;
+            }
+        }
+        Ok(())
+    }
+
+    /// Declares one queue. Where it exists with other values of what may be otherwise, that is
+    /// said, and it is declared with those, which finds every other difference. A new channel is
+    /// returned where that took one.
+    async fn declare_queue(
+        &self,
+        open: &Open,
+        channel: &Channel,
+        wanted: &QueueDeclaration,
+    ) -> Result<Option<Channel>, Fault> {
+        let mut tried = wanted.clone();
+        let mut new = None;
+        loop {
+            let on = new.as_ref().unwrap_or(channel);
+            let refused = match declare_queue(on, &tried).await {
+                Ok(()) => break,
+                Err(fault) => fault,
+            };
+            let Fault::Fatal(BusError::DeclaredOtherwise { detail, .. }) = &refused else {
+                return Err(refused);
+            };
+            match retention::as_it_is(&tried, detail) {
+                Some(found) => tried = found,
+                None => return Err(refused),
+            }
+            new = Some(open.create_channel().await?);
+        }
+        if let Some(difference) = retention::difference(wanted, &tried) {
+            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            if said.insert(difference.clone()) {
+                tracing::warn!("{difference}");
+            }
+        }
+        Ok(new)
+    }
+}
+
+async fn declare_exchange(channel: &Channel, name: &str, kind: ExchangeKind) -> Result<(), Fault> {
+    let kind = match kind {
+        ExchangeKind::Topic => LapinKind::Topic,
+        ExchangeKind::Direct => LapinKind::Direct,
+        ExchangeKind::Fanout => LapinKind::Fanout,
+    };
+    let options = ExchangeDeclareOptions {
+        durable: true,
+        ..Default::default()
+    };
+    let declared = channel.exchange_declare(short(name)?, kind, options, FieldTable::default());
+    limited(name, declared).await
+}
+
+async fn declare_queue(channel: &Channel, queue: &QueueDeclaration) -> Result<(), Fault> {
     let name = short(&queue.name)?;
     let mut arguments = FieldTable::default();
     for (key, value) in &queue.arguments {

@@ -4,12 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Envelope, Event};
-use lapin::message::Delivery;
-use lapin::options::BasicNackOptions;
-use tokio::runtime::Handle;
 
-use super::commands::acknowledge;
-use super::dead::bury;
+use super::held::Held;
 use super::listener::{Listener, Source};
 use super::publisher::Publisher;
 use super::session::Link;
@@ -34,63 +30,18 @@ impl AmqpWakeups {
 impl Wakeups for AmqpWakeups {
     async fn next(&mut self) -> Result<Wakeup, BusError> {
         loop {
-            let delivery = self.listener.next(Source::Wakeups).await?;
-            match Envelope::decode(&delivery.data) {
+            let (channel, delivery) = self.listener.next_held(Source::Wakeups).await?;
+            let decoded = Envelope::decode(&delivery.data);
+            let held = Held::new(channel, PLAN, delivery, self.publisher.clone());
+            match decoded {
                 Ok(event) => {
-                    let publisher = self.publisher.clone();
-                    let settle = WakeupSettle {
-                        delivery: Some(delivery),
-                        publisher,
-                    };
                     return Ok(Wakeup {
                         event,
-                        settle: Box::new(settle),
+                        settle: Box::new(held),
                     });
                 }
-                Err(error) => {
-                    bury(&self.publisher, PLAN, delivery, None, error.to_string()).await?;
-                }
+                Err(error) => Box::new(held).reject(error.to_string()).await?,
             }
-        }
-    }
-}
-
-struct WakeupSettle {
-    /// Absent when it is settled.
-    delivery: Option<Delivery>,
-    publisher: Arc<Publisher>,
-}
-
-#[async_trait]
-impl Settle for WakeupSettle {
-    async fn ack(mut self: Box<Self>) -> Result<(), BusError> {
-        if let Some(delivery) = self.delivery.take() {
-            acknowledge(&delivery, PLAN).await;
-        }
-        Ok(())
-    }
-
-    async fn reject(mut self: Box<Self>, cause: String) -> Result<(), BusError> {
-        match self.delivery.take() {
-            Some(delivery) => bury(&self.publisher, PLAN, delivery, None, cause).await,
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for WakeupSettle {
-    fn drop(&mut self) {
-        // Without a runtime the connection is gone too, and the broker gives the message back.
-        if let (Some(delivery), Ok(runtime)) = (self.delivery.take(), Handle::try_current()) {
-            runtime.spawn(async move {
-                let options = BasicNackOptions {
-                    requeue: true,
-                    ..Default::default()
-                };
-                if let Err(error) = delivery.acker.nack(options).await {
-                    tracing::debug!(%error, "not given back; the message comes again anyhow");
-                }
-            });
         }
     }
 }

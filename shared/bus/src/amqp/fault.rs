@@ -11,7 +11,9 @@ use crate::seam::BusError;
 /// Reply codes of AMQP 0-9-1, <https://www.rabbitmq.com/amqp-0-9-1-reference#constants>.
 pub(super) const ACCESS_REFUSED: u16 = 403;
 pub(super) const NOT_FOUND: u16 = 404;
+pub(super) const RESOURCE_LOCKED: u16 = 405;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
+pub(super) const FRAME_ERROR: u16 = 501;
 const NOT_ALLOWED: u16 = 530;
 
 /// What went wrong in one try.
@@ -21,6 +23,8 @@ pub(super) enum Fault {
     Passing(String),
     /// A queue or an exchange is not there: it is declared before the next try.
     Missing(String),
+    /// No queue takes a message: one is declared before the next try.
+    Unroutable(String),
     /// It would be the same in every try.
     Fatal(BusError),
 }
@@ -39,6 +43,9 @@ impl From<lapin::Error> for Fault {
             None if detail.contains("invalid peer certificate") => {
                 Self::Fatal(BusError::Untrusted { detail })
             }
+            None if detail.contains("InvalidContentType") => Self::Passing(format!(
+                "{detail}; what answers there does not speak TLS: is it the port of amqp://?"
+            )),
             _ => Self::Passing(detail),
         }
     }
@@ -53,7 +60,7 @@ impl Fault {
     /// What to say of it, unless it is fatal.
     pub(super) fn passing(self) -> Result<String, BusError> {
         match self {
-            Self::Passing(detail) | Self::Missing(detail) => Ok(detail),
+            Self::Passing(detail) | Self::Missing(detail) | Self::Unroutable(detail) => Ok(detail),
             Self::Fatal(error) => Err(error),
         }
     }
@@ -122,6 +129,13 @@ mod tests {
         );
         let fault = Fault::from(lapin::Error::from(io::Error::other("connection reset")));
         assert!(matches!(fault, Fault::Passing(_)), "{fault:?}");
+    }
+
+    #[test]
+    fn a_port_that_does_not_speak_tls_is_named_as_such() {
+        let error = io::Error::other("received corrupt message of type InvalidContentType");
+        let cause = Fault::from(lapin::Error::from(error)).passing().unwrap();
+        assert!(cause.contains("does not speak TLS"), "{cause}");
     }
 
     #[test]

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::timeout;
 
+use super::channel::SharedChannel;
 use super::fault::{Fault, Pause, short};
 use super::opening::Opening;
 use super::session::{CALL_LIMIT, Lease, Link};
-use crate::seam::BusError;
-use crate::topology::{ALIVE_KEY, EVENTS, HISTORY, PLAN};
+use crate::seam::{BusError, Position};
+use crate::topology::{ALIVE_KEY, EVENTS, PLAN};
 
-/// How many events of the history are on their way at once.
-const HISTORY_PREFETCH: u16 = 200;
+/// How many messages of a stream are on their way at once.
+pub(super) const STREAM_PREFETCH: u16 = 250;
 /// How many wake-ups are on their way at once: they are small and quickly settled.
 const WAKEUP_PREFETCH: u16 = 16;
 
@@ -25,12 +26,25 @@ const WAKEUP_PREFETCH: u16 = 16;
 pub(super) enum Source {
     /// The planner's queue.
     Wakeups,
-    /// The history from an offset on; from its beginning without one.
-    History(Option<u64>),
-    /// The last events of the history, whose offset nobody knows before.
-    HistoryEnd,
+    /// A stream.
+    Stream {
+        /// Its name.
+        name: &'static str,
+        /// Where to begin.
+        from: StreamPosition,
+    },
     /// The signs of life from now on.
     Alive,
+}
+
+/// Where to begin to read a stream. The broker sends whole chunks, what was published at about one
+/// time, and begins with the one that holds the place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StreamPosition {
+    /// A place that is known.
+    At(Position),
+    /// The last chunk, whose offsets nobody knows before.
+    LastChunk,
 }
 
 /// Deliveries from one source.
@@ -38,13 +52,45 @@ pub(super) struct Listener {
     link: Arc<Link>,
     opening: Opening<Subscription>,
     open: Option<Subscription>,
+    /// Why the open consumer has ended.
+    ended: Option<Fault>,
     pause: Pause,
 }
 
 /// A consumer on a channel of its own.
 struct Subscription {
-    _channel: Lease,
-    consumer: Consumer,
+    channel: Arc<SharedChannel>,
+    /// Absent when it is dropped.
+    consumer: Option<Consumer>,
+}
+
+impl Subscription {
+    fn new(lease: Lease, consumer: Consumer) -> Self {
+        Self {
+            channel: SharedChannel::new(lease),
+            consumer: Some(consumer),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Delivery, Fault> {
+        let Some(consumer) = &mut self.consumer else {
+            return delivered(None);
+        };
+        tokio::select! {
+            biased;
+            fault = self.channel.fault() => Err(fault),
+            next = consumer.next() => delivered(next),
+        }
+    }
+}
+
+impl Drop for Subscription {
+    /// Closes the channel even where deliveries are still held. On a channel that the broker
+    /// cancelled a consumer of, nothing may be acknowledged any more (RabbitMQ 4.3 would wake the
+    /// dead consumer).
+    fn drop(&mut self) {
+        self.channel.close_with(self.consumer.take());
+    }
 }
 
 impl Listener {
@@ -53,7 +99,52 @@ impl Listener {
             link,
             opening: Opening::default(),
             open: None,
+            ended: None,
             pause: Pause::default(),
+        }
+    }
+
+    /// Waits until there is a consumer. It may be cancelled.
+    pub(super) async fn open(&mut self, source: Source) -> Result<(), BusError> {
+        loop {
+            let closed = self.link.closed().clone();
+            let opened = tokio::select! {
+                biased;
+                () = closed.cancelled() => return Err(BusError::Closed),
+                opened = self.subscription(source) => opened.map(drop),
+            };
+            match opened {
+                Ok(()) => return Ok(()),
+                Err(fault) => self.fail(source, fault).await?,
+            }
+        }
+    }
+
+    /// A delivery that is here already.
+    pub(super) fn ready(&mut self) -> Option<Delivery> {
+        if self.ended.is_some() {
+            return None;
+        }
+        match self.open.as_mut()?.next().now_or_never()? {
+            Ok(delivery) => Some(delivery),
+            Err(fault) => {
+                self.ended = Some(fault);
+                None
+            }
+        }
+    }
+
+    /// As [`Self::next`], with the channel that the delivery is to be settled on.
+    pub(super) async fn next_held(
+        &mut self,
+        source: Source,
+    ) -> Result<(Arc<SharedChannel>, Delivery), BusError> {
+        loop {
+            let delivery = self.next(source).await?;
+            // It is open: the delivery came from it.
+            if let Some(subscription) = &self.open {
+                return Ok((subscription.channel.clone(), delivery));
+            }
         }
     }
 
@@ -78,9 +169,8 @@ impl Listener {
 
     /// Ends the consumer; the next call of [`Listener::next`] opens another.
     pub(super) async fn fail(&mut self, source: Source, fault: Fault) -> Result<(), BusError> {
-        // Dropping the channel closes it. On a channel that the broker cancelled a consumer of,
-        // nothing may be acknowledged any more (RabbitMQ 4.3 would wake the dead consumer).
         self.open = None;
+        self.ended = None;
         let is_missing = matches!(fault, Fault::Missing(_));
         let cause = fault.passing()?;
         let pause = self.pause.next();
@@ -98,15 +188,21 @@ impl Listener {
     }
 
     async fn try_next(&mut self, source: Source) -> Result<Delivery, Fault> {
-        let subscription = match &mut self.open {
-            Some(subscription) => subscription,
+        if let Some(fault) = self.ended.take() {
+            return Err(fault);
+        }
+        self.subscription(source).await?.next().await
+    }
+
+    async fn subscription(&mut self, source: Source) -> Result<&mut Subscription, Fault> {
+        match &mut self.open {
+            Some(subscription) => Ok(subscription),
             open => {
                 let link = self.link.clone();
                 let opened = self.opening.finish(|| subscribe_to(link, source)).await?;
-                open.insert(opened)
+                Ok(open.insert(opened))
             }
-        };
-        delivered(subscription.consumer.next().await)
+        }
     }
 }
 
@@ -135,20 +231,27 @@ async fn subscribe_to(link: Arc<Link>, source: Source) -> Result<Subscription, F
     let none = FieldTable::default();
     match source {
         Source::Wakeups => subscribe(link, PLAN, WAKEUP_PREFETCH, none).await,
-        Source::History(Some(offset)) => {
-            let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-            history(link, AMQPValue::LongLongInt(offset)).await
+        Source::Stream { name, from } => {
+            let mut arguments = FieldTable::default();
+            arguments.insert("x-stream-offset".into(), offset_argument(from));
+            subscribe(link, name, STREAM_PREFETCH, arguments).await
         }
-        Source::History(None) => history(link, AMQPValue::LongString("first".into())).await,
-        Source::HistoryEnd => history(link, AMQPValue::LongString("last".into())).await,
         Source::Alive => alive(link).await,
     }
 }
 
-async fn history(link: &Link, offset: AMQPValue) -> Result<Subscription, Fault> {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-stream-offset".into(), offset);
-    subscribe(link, HISTORY, HISTORY_PREFETCH, arguments).await
+fn offset_argument(from: StreamPosition) -> AMQPValue {
+    match from {
+        StreamPosition::At(Position::First) => AMQPValue::LongString("first".into()),
+        StreamPosition::At(Position::Offset(offset)) => {
+            AMQPValue::LongLongInt(i64::try_from(offset).unwrap_or(i64::MAX))
+        }
+        // Whole seconds; a time before 1970 is before every event.
+        StreamPosition::At(Position::Time(time)) => {
+            AMQPValue::Timestamp(u64::try_from(time.as_second()).unwrap_or(0))
+        }
+        StreamPosition::LastChunk => AMQPValue::LongString("last".into()),
+    }
 }
 
 /// A queue that lives as long as the connection.
@@ -178,10 +281,7 @@ async fn alive(link: &Link) -> Result<Subscription, Fault> {
         FieldTable::default(),
     );
     let consumer = limited("basic.consume", consuming).await?;
-    Ok(Subscription {
-        _channel: lease,
-        consumer,
-    })
+    Ok(Subscription::new(lease, consumer))
 }
 
 /// Consumes from a queue, with at most `prefetch` deliveries unsettled.
@@ -193,10 +293,7 @@ async fn subscribe(
 ) -> Result<Subscription, Fault> {
     let lease = open_channel(link, prefetch).await?;
     let consumer = consume(&lease, queue, arguments).await?;
-    Ok(Subscription {
-        _channel: lease,
-        consumer,
-    })
+    Ok(Subscription::new(lease, consumer))
 }
 
 /// A channel whose consumers have at most `prefetch` deliveries unsettled, each.
@@ -222,7 +319,10 @@ pub(super) async fn consume(
     limited("basic.consume", consuming).await
 }
 
-async fn limited<T>(what: &str, call: impl Future<Output = lapin::Result<T>>) -> Result<T, Fault> {
+pub(super) async fn limited<T>(
+    what: &str,
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, Fault> {
     let answer = timeout(CALL_LIMIT, call).await;
     Ok(answer.map_err(|_| Fault::slow(what, CALL_LIMIT))??)
 }

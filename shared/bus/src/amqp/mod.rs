@@ -3,18 +3,32 @@
 //! Two connections a process: a broker in alarm stops to read from one that publishes, and
 //! acknowledgements on the same connection would stop with it.
 
+mod channel;
 mod commands;
+mod consumers;
 mod dead;
 mod declare;
 mod events;
 mod fault;
+mod headers;
+mod health;
+mod held;
 mod history;
+mod inspect;
+mod letters;
 mod listener;
+mod look;
 mod opening;
+mod probe;
 mod publisher;
+mod retention;
 mod session;
+mod snapshots;
+mod stream;
+mod tls;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -26,10 +40,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::commands::AmqpCommands;
+use self::dead::Letter;
+use self::declare::Declarations;
 use self::events::{AmqpAlive, AmqpWakeups};
+use self::health::{HealthBoard, Purpose};
 use self::history::AmqpHistory;
 use self::publisher::{Outgoing, Publisher};
 use self::session::Link;
+use self::tls::Address;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::topology::{self, ALIVE_EXPIRATION, COMMANDS, EVENTS, Topology};
 
@@ -41,6 +59,8 @@ const HEARTBEAT: u16 = 20;
 pub struct BrokerSettings {
     /// `amqp://user:password@host:port/vhost`, or `amqps://…`.
     pub url: String,
+    /// The certificate authorities of the broker, in PEM, beside those of the system.
+    pub ca: Option<PathBuf>,
     /// What the broker shows as the name of the connections.
     pub name: String,
     /// The machines of the fleet.
@@ -52,6 +72,7 @@ impl fmt::Debug for BrokerSettings {
         // The URL holds a password.
         f.debug_struct("BrokerSettings")
             .field("name", &self.name)
+            .field("ca", &self.ca)
             .finish_non_exhaustive()
     }
 }
@@ -61,6 +82,7 @@ pub struct Amqp {
     publishing: Arc<Link>,
     consuming: Arc<Link>,
     publisher: Arc<Publisher>,
+    health: Arc<HealthBoard>,
 }
 
 impl Amqp {
@@ -68,22 +90,26 @@ impl Amqp {
     /// long as it takes.
     ///
     /// # Errors
-    /// [`BusError::Url`], [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
+    /// [`BusError::Url`], [`BusError::Certificates`], [`BusError::Untrusted`],
+    /// [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
     pub async fn open(settings: BrokerSettings) -> Result<Self, BusError> {
-        let uri = parse(&settings.url)?;
-        let closed = CancellationToken::new();
-        let link = |purpose: &str| {
-            let name = format!("{} {purpose}", settings.name);
-            Link::new(uri.clone(), name, settings.topology.clone(), closed.clone())
+        let address = Address::new(parse(&settings.url)?, settings.ca.as_deref()).await?;
+        let user = address.uri.authority.userinfo.username.clone();
+        let (closed, health) = (CancellationToken::new(), Arc::new(HealthBoard::default()));
+        let declarations = Arc::new(Declarations::new(settings.topology));
+        let link = |purpose| {
+            let (name, closed) = (settings.name.clone(), closed.clone());
+            let (address, health) = (address.clone(), health.clone());
+            Link::new(name, address, declarations.clone(), purpose, health, closed)
         };
-        let (publishing, consuming) = (link("publishes"), link("consumes"));
+        let (publishing, consuming) = (link(Purpose::Publishing), link(Purpose::Consuming));
         publishing.channel().await?;
-        let user = uri.authority.userinfo.username.clone();
         let publisher = Arc::new(Publisher::new(publishing.clone(), user));
         Ok(Self {
             publishing,
             consuming,
             publisher,
+            health,
         })
     }
 
@@ -149,6 +175,23 @@ impl Bus for Amqp {
         self.publisher.publish(outgoing).await
     }
 
+    async fn bury(
+        &self,
+        queue: &str,
+        command: &Envelope<Command>,
+        cause: String,
+    ) -> Result<(), BusError> {
+        tracing::warn!(queue, cause, "a command becomes a dead letter");
+        let letter = Letter {
+            properties: &Self::properties(command, command.message.kind()),
+            queue,
+            cause,
+            deliveries: 0,
+        };
+        let outgoing = letter.outgoing(command.encode()?);
+        self.publisher.publish(outgoing).await
+    }
+
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {
         let (link, publisher) = (self.consuming.clone(), self.publisher.clone());
         Ok(Box::new(AmqpCommands::new(
@@ -177,20 +220,20 @@ impl Bus for Amqp {
         Ok(Box::new(AmqpAlive::new(self.consuming.clone())))
     }
 
-    async fn keep_snapshot(&self, _: &Snapshot) -> Result<(), BusError> {
-        Ok(())
+    async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
+        snapshots::keep(&self.publisher, snapshot).await
     }
 
     async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
-        Ok(None)
+        snapshots::newest(&self.consuming).await
     }
 
-    async fn queue(&self, _: &str) -> Result<Option<QueueState>, BusError> {
-        Ok(None)
+    async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError> {
+        inspect::queue(&self.consuming, name).await
     }
 
     fn health(&self) -> watch::Receiver<Health> {
-        watch::Sender::default().subscribe()
+        self.health.watch()
     }
 
     async fn close(&self) {

@@ -8,6 +8,7 @@ use lapin::{BasicProperties, Confirmation};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
+use super::dead::Letter;
 use super::fault::{Fault, PRECONDITION_FAILED, Pause, reply_code, short};
 use super::session::{CALL_LIMIT, Lease, Link};
 use crate::seam::BusError;
@@ -16,6 +17,23 @@ use crate::topology::{COMMANDS, command_queue};
 /// How long a confirm may take: with one of three nodes left it would take for ever, and no
 /// error would come.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often a command may be unroutable after its queue was declared, or could not be. A queue
+/// that is deleted and made again in between costs one or two.
+const UNROUTABLE_TRIES: u32 = 4;
+
+/// What became of a message.
+enum Routing {
+    Confirmed,
+    /// No queue takes it, and why.
+    Unroutable(String),
+}
+
+/// Why something could not be declared, and whether it would be the same the next time.
+struct Obstacle {
+    detail: String,
+    is_final: bool,
+}
 
 /// A message on its way out.
 pub(super) struct Outgoing {
@@ -46,16 +64,54 @@ impl Publisher {
         }
     }
 
-    /// Returns when the broker has the message and has routed it.
+    /// Returns when the broker has the message and has routed it. A command whose queue cannot
+    /// be made becomes a dead letter; anything else is tried until it is routed.
     pub(super) async fn publish(&self, message: Outgoing) -> Result<(), BusError> {
-        let mut pause = Pause::default();
+        let tries = (message.exchange == COMMANDS).then_some(UNROUTABLE_TRIES);
+        let Routing::Unroutable(cause) = self.route(&message, tries).await? else {
+            return Ok(());
+        };
+        let (queue, kind) = (message.routing_key.as_str(), &message.kind);
+        let cause = format!("unroutable: {cause}");
+        tracing::warn!(queue, kind, cause, "a command becomes a dead letter");
+        let properties = message.properties.clone();
+        let letter = Letter {
+            properties: &properties.with_user_id(self.user.as_str().into()),
+            queue,
+            cause,
+            deliveries: 0,
+        };
+        // Without a limit of tries it ends with the message confirmed.
+        let letter = letter.outgoing(message.body.clone());
+        self.route(&letter, None).await.map(|_| ())
+    }
+
+    /// Publishes until the message is confirmed, or was unroutable so many times.
+    async fn route(&self, message: &Outgoing, tries: Option<u32>) -> Result<Routing, BusError> {
+        if tries.is_some() && short(&message.routing_key).is_err() {
+            let cause = "the name of the queue is longer than AMQP allows";
+            return Ok(Routing::Unroutable(cause.to_owned()));
+        }
+        let (mut pause, mut unroutable) = (Pause::default(), 0);
         loop {
-            let fault = match self.publish_once(&message).await {
-                Ok(()) => return Ok(()),
+            let fault = match self.publish_once(message).await {
+                Ok(()) => return Ok(Routing::Confirmed),
                 Err(fault) => fault,
             };
-            let is_missing = matches!(fault, Fault::Missing(_));
-            let cause = fault.passing()?;
+            let is_missing = matches!(fault, Fault::Missing(_) | Fault::Unroutable(_));
+            let is_unroutable = matches!(fault, Fault::Unroutable(_));
+            let mut cause = fault.passing()?;
+            if is_missing {
+                let obstacle = self.declare_for(message).await?;
+                let is_final = obstacle.as_ref().is_none_or(|obstacle| obstacle.is_final);
+                unroutable += u32::from(is_unroutable && is_final);
+                if let Some(Obstacle { detail, .. }) = obstacle {
+                    cause = format!("{cause}; and it cannot be declared: {detail}");
+                }
+            }
+            if tries.is_some_and(|tries| unroutable >= tries) {
+                return Ok(Routing::Unroutable(cause));
+            }
             let wait = pause.next();
             tracing::warn!(
                 kind = message.kind,
@@ -63,18 +119,26 @@ impl Publisher {
                 pause_ms = wait.as_millis(),
                 "a message is not confirmed; it is published again"
             );
-            if is_missing && let Err(fault) = self.declare_for(&message).await {
-                let cause = fault.passing()?;
-                tracing::warn!(cause, "what is missing cannot be declared yet");
-            }
             self.link.pause(wait).await?;
         }
     }
 
-    async fn declare_for(&self, message: &Outgoing) -> Result<(), Fault> {
+    /// Declares what is missing for a message. What this user may not declare somebody else may,
+    /// so that is no end.
+    async fn declare_for(&self, message: &Outgoing) -> Result<Option<Obstacle>, BusError> {
         let queue =
             (message.exchange == COMMANDS).then(|| command_queue(message.routing_key.clone()));
-        self.link.redeclare(queue.as_ref()).await
+        match self.link.redeclare(queue.as_ref()).await {
+            Ok(()) => Ok(None),
+            Err(Fault::Fatal(BusError::AccessRefused { detail })) => {
+                let is_final = true;
+                Ok(Some(Obstacle { detail, is_final }))
+            }
+            Err(fault) => {
+                let (detail, is_final) = (fault.passing()?, false);
+                Ok(Some(Obstacle { detail, is_final }))
+            }
+        }
     }
 
     async fn publish_once(&self, message: &Outgoing) -> Result<(), Fault> {
@@ -135,7 +199,7 @@ impl Publisher {
             }
             // A broker in alarm confirms when it has recovered, and would not take the message
             // on a new connection either.
-            if !*lease.blocked.borrow() {
+            if lease.blocked.borrow().is_none() {
                 self.link.give_up(lease).await;
                 return Err(Fault::slow("a confirm", CONFIRM_LIMIT));
             }
@@ -145,7 +209,7 @@ impl Publisher {
             Confirmation::Ack(None) => Ok(()),
             Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
                 let key = &message.routing_key;
-                Err(Fault::Missing(format!(
+                Err(Fault::Unroutable(format!(
                     "no queue takes {key}: {}",
                     returned.reply_text
                 )))

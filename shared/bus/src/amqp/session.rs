@@ -5,43 +5,54 @@
 //! needs one asks [`Link::channel`] for a new one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use lapin::uri::AMQPUri;
-use lapin::{Channel, Connection, ConnectionProperties, Event};
+use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Event};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::declare::{declare, declare_queue};
-use super::fault::{Fault, Pause};
-use crate::seam::BusError;
-use crate::topology::{QueueDeclaration, Topology};
+use super::declare::Declarations;
+use super::fault::{FRAME_ERROR, Fault, Pause, reply_code};
+use super::health::{HealthBoard, Purpose};
+use super::tls::Address;
+use crate::seam::{BusError, Health};
+use crate::topology::QueueDeclaration;
 
 /// How long a connection may take, its TLS and its login included. lapin itself would wait for
 /// as long as the kernel does.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long the broker may take for what it does at once.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(20);
+/// The largest frame, in bytes. lapin keeps room for 64 of them for each connection, and the
+/// 128 KiB of a broker would make that more than all the rest of a worker.
+const FRAME_MAX: u32 = 16 * 1024;
 /// How long a farewell may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A channel on a connection that was alive a moment ago.
 pub(super) struct Lease {
     pub(super) channel: Channel,
-    /// Whether the broker takes no messages for now (its memory or disk is short).
-    pub(super) blocked: watch::Receiver<bool>,
-    life: u64,
+    /// Why the broker takes no messages for now (its memory or disk is short), in its words.
+    pub(super) blocked: watch::Receiver<Option<String>>,
+    /// Which of the connections that this link has had it is on.
+    pub(super) life: u64,
 }
 
 /// One purpose's connection, opened again after every fault.
 pub(super) struct Link {
-    uri: AMQPUri,
+    address: Address,
+    purpose: Purpose,
+    health: Arc<HealthBoard>,
     name: String,
-    topology: Topology,
+    declarations: Arc<Declarations>,
+    /// Whether somebody sent a frame larger than ours. What a message says of itself cannot be
+    /// divided, and a broker passes it on as large as it was.
+    needs_large_frames: Arc<AtomicBool>,
     session: Mutex<Session>,
     closed: CancellationToken,
 }
@@ -53,23 +64,35 @@ struct Session {
     pause: Pause,
 }
 
-struct Open {
+/// A connection that is open.
+pub(super) struct Open {
     connection: Connection,
-    blocked: watch::Receiver<bool>,
+    blocked: watch::Receiver<Option<String>>,
+    /// Whether the topology was declared on it.
+    is_declared: bool,
     _watcher: AbortOnDropHandle<()>,
 }
 
 impl Link {
     pub(super) fn new(
-        uri: AMQPUri,
         name: String,
-        topology: Topology,
+        address: Address,
+        declarations: Arc<Declarations>,
+        purpose: Purpose,
+        health: Arc<HealthBoard>,
         closed: CancellationToken,
     ) -> Arc<Self> {
+        let verb = match purpose {
+            Purpose::Publishing => "publishes",
+            Purpose::Consuming => "consumes",
+        };
         Arc::new(Self {
-            uri,
-            name,
-            topology,
+            address,
+            purpose,
+            health,
+            name: format!("{name} {verb}"),
+            declarations,
+            needs_large_frames: Arc::default(),
             session: Mutex::default(),
             closed,
         })
@@ -101,6 +124,7 @@ impl Link {
                 Err(fault) => {
                     let cause = fault.passing()?;
                     session.open = None;
+                    self.say(Health::Disconnected(cause.clone()));
                     let pause = session.pause.next();
                     tracing::warn!(
                         connection = self.name,
@@ -114,26 +138,27 @@ impl Link {
         }
     }
 
+    /// It may be cancelled: the connection stays in the session, with all that others do on it.
     async fn try_channel(&self, session: &mut Session) -> Result<Lease, Fault> {
-        let life = session.life;
-        let open = match session.open.take() {
+        let open = match &mut session.open {
             Some(open) if open.connection.status().connected() => open,
-            _ => {
+            open => {
+                *open = None;
                 session.life += 1;
-                self.connect().await?
+                open.insert(self.connect().await?)
             }
         };
-        let channel = create_channel(&open.connection).await?;
-        if session.life != life {
-            // A channel of its own: a refused declaration closes it.
-            declare(&create_channel(&open.connection).await?, &self.topology).await?;
+        let channel = open.create_channel().await?;
+        if !open.is_declared {
+            self.declarations.declare(open, None).await?;
+            open.is_declared = true;
             tracing::info!(connection = self.name, "connected to the broker");
+            // An alarm is told to who publishes, so nothing is known of one here.
+            self.say(Health::Good);
         }
-        let blocked = open.blocked.clone();
-        session.open = Some(open);
         Ok(Lease {
             channel,
-            blocked,
+            blocked: open.blocked.clone(),
             life: session.life,
         })
     }
@@ -141,18 +166,33 @@ impl Link {
     async fn connect(&self) -> Result<Open, Fault> {
         let properties =
             ConnectionProperties::default().with_connection_name(self.name.as_str().into());
-        let connecting = Connection::connect_uri(self.uri.clone(), properties);
+        let needs_large_frames = self.needs_large_frames.load(Ordering::Relaxed);
+        let frame_max = (!needs_large_frames).then_some(FRAME_MAX);
+        let connecting = self.address.connect(properties, frame_max);
         let connection = timeout(CONNECT_LIMIT, connecting)
             .await
             .map_err(|_| Fault::slow("connecting", CONNECT_LIMIT))??;
         let events = connection.events_listener().boxed();
-        let (blocking, blocked) = watch::channel(false);
-        let watcher = tokio::spawn(watch_events(self.name.clone(), events, blocking));
+        let (blocking, blocked) = watch::channel(None);
+        let watcher = Watcher {
+            name: self.name.clone(),
+            purpose: self.purpose,
+            health: self.health.clone(),
+            needs_large_frames: self.needs_large_frames.clone(),
+            status: connection.status().clone(),
+            blocking,
+        };
+        let watching = tokio::spawn(watcher.watch(events));
         Ok(Open {
             connection,
             blocked,
-            _watcher: AbortOnDropHandle::new(watcher),
+            is_declared: false,
+            _watcher: AbortOnDropHandle::new(watching),
         })
+    }
+
+    fn say(&self, health: Health) {
+        self.health.say(self.purpose, health);
     }
 
     /// Gives a connection up that answers no more. A newer one stays.
@@ -167,11 +207,11 @@ impl Link {
 
     /// Declares everything again, and one more queue: something was deleted while connected.
     pub(super) async fn redeclare(&self, also: Option<&QueueDeclaration>) -> Result<(), Fault> {
-        let lease = self.channel().await.map_err(Fault::Fatal)?;
-        declare(&lease.channel, &self.topology).await?;
-        match also {
-            Some(queue) => declare_queue(&lease.channel, queue).await,
-            None => Ok(()),
+        // Where there is no connection this opens one, and keeps it open meanwhile.
+        let _lease = self.channel().await.map_err(Fault::Fatal)?;
+        match &self.session.lock().await.open {
+            Some(open) => self.declarations.declare(open, also).await,
+            None => Err(Fault::Passing("the connection was given up".to_owned())),
         }
     }
 
@@ -192,9 +232,20 @@ impl Link {
     }
 }
 
-async fn create_channel(connection: &Connection) -> Result<Channel, Fault> {
-    let created = timeout(CALL_LIMIT, connection.create_channel()).await;
-    Ok(created.map_err(|_| Fault::slow("opening a channel", CALL_LIMIT))??)
+impl Open {
+    pub(super) async fn create_channel(&self) -> Result<Channel, Fault> {
+        let created = self.connection.create_channel();
+        tokio::pin!(created);
+        loop {
+            if let Ok(created) = timeout(CALL_LIMIT, &mut created).await {
+                return Ok(created?);
+            }
+            // lapin sends nothing to a broker in alarm, and another connection would not help.
+            if self.blocked.borrow().is_none() {
+                return Err(Fault::slow("opening a channel", CALL_LIMIT));
+            }
+        }
+    }
 }
 
 async fn farewell(connection: Connection) {
@@ -204,23 +255,41 @@ async fn farewell(connection: Connection) {
     }
 }
 
-/// Says when the broker takes no messages.
-async fn watch_events(
+/// Says when the broker takes no messages, and when the connection is lost.
+struct Watcher {
     name: String,
-    mut events: BoxStream<'static, Event>,
-    blocking: watch::Sender<bool>,
-) {
-    while let Some(event) = events.next().await {
-        match event {
-            Event::ConnectionBlocked(cause) => {
-                tracing::warn!(connection = name, cause, "the broker takes no messages");
-                blocking.send_replace(true);
-            }
-            Event::ConnectionUnblocked => {
-                tracing::info!(connection = name, "the broker takes messages again");
-                blocking.send_replace(false);
-            }
-            _ => {}
+    purpose: Purpose,
+    health: Arc<HealthBoard>,
+    needs_large_frames: Arc<AtomicBool>,
+    status: ConnectionStatus,
+    blocking: watch::Sender<Option<String>>,
+}
+
+impl Watcher {
+    async fn watch(self, mut events: BoxStream<'static, Event>) {
+        let connection = &self.name;
+        while let Some(event) = events.next().await {
+            let health = match event {
+                Event::ConnectionBlocked(cause) => {
+                    tracing::warn!(connection, cause, "the broker takes no messages");
+                    self.blocking.send_replace(Some(cause.clone()));
+                    Health::Blocked(cause)
+                }
+                Event::ConnectionUnblocked => {
+                    tracing::info!(connection, "the broker takes messages again");
+                    self.blocking.send_replace(None);
+                    Health::Good
+                }
+                // Errors of single channels come this way too.
+                Event::Error(error) if !self.status.connected() => {
+                    if reply_code(&error) == Some(FRAME_ERROR) {
+                        self.needs_large_frames.store(true, Ordering::Relaxed);
+                    }
+                    Health::Disconnected(error.to_string())
+                }
+                _ => continue,
+            };
+            self.health.say(self.purpose, health);
         }
     }
 }

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::journal::Journal;
 use super::ready::{Lent, Ready};
 use crate::seam::{Alive, BusError, CommandDelivery, Commands, Settle, Wakeup, Wakeups};
-use crate::topology::PLAN;
 
 /// What waits for the planner.
 #[derive(Clone)]
@@ -166,7 +165,7 @@ impl Wakeups for JournalWakeups {
                         }
                         Err(error) => {
                             tracing::warn!(offset, %error, "an event becomes a dead letter");
-                            journal.bury_wakeup(PLAN, offset, error.to_string()).await?;
+                            journal.bury_wakeup(offset, error.to_string()).await?;
                             lent.settle();
                         }
                     }
@@ -196,7 +195,7 @@ impl Settle for WakeupSettle {
 
     async fn reject(self: Box<Self>, cause: String) -> Result<(), BusError> {
         if let Some(offset) = self.offset {
-            self.journal.bury_wakeup(PLAN, offset, cause).await?;
+            self.journal.bury_wakeup(offset, cause).await?;
         }
         self.lent.settle();
         Ok(())

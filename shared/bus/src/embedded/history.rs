@@ -1,14 +1,15 @@
 //! The history of the journal, for this process and for others.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::Envelope;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Journal, Stored};
+use crate::news::News;
 use crate::seam::{BusError, History, HistoryItem, Position};
 
 /// How often another process looks for new events.
@@ -22,7 +23,7 @@ const FIRST_OFFSET: i64 = 1;
 /// How a reader learns that the history has grown.
 pub(super) enum Growth {
     /// The same process writes it: the offset of the newest event.
-    Watched(watch::Receiver<i64>),
+    Watched(Arc<News<i64>>),
     /// Another process writes it.
     Polled,
 }
@@ -32,7 +33,9 @@ pub(super) struct JournalHistory {
     journal: Journal,
     growth: Growth,
     closed: CancellationToken,
-    next: i64,
+    /// Absent until the place of a time is known.
+    next: Option<i64>,
+    from: Position,
     page: VecDeque<Stored>,
 }
 
@@ -43,36 +46,41 @@ impl JournalHistory {
         closed: CancellationToken,
         from: Position,
     ) -> Self {
-        let next = match from {
-            Position::First | Position::Time(_) => FIRST_OFFSET,
-            Position::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
-        };
-        let next = next.max(FIRST_OFFSET);
         Self {
             journal,
             growth,
             closed,
-            next,
+            next: None,
+            from,
             page: VecDeque::new(),
         }
     }
 
-    async fn grown(&mut self) -> Result<(), BusError> {
-        let next = self.next;
+    /// Where the next event is looked for.
+    async fn place(&mut self) -> Result<i64, BusError> {
+        let place = match (self.next, self.from) {
+            (Some(next), _) => next,
+            (None, Position::First) => FIRST_OFFSET,
+            (None, Position::Offset(offset)) => i64::try_from(offset).unwrap_or(i64::MAX),
+            (None, Position::Time(time)) => self.journal.first_since(time).await?,
+        };
+        let place = place.max(FIRST_OFFSET);
+        self.next = Some(place);
+        Ok(place)
+    }
+
+    async fn grown(&mut self, next: i64) -> Result<(), BusError> {
         let grown = async {
-            match &mut self.growth {
+            match &self.growth {
                 Growth::Watched(newest) => {
-                    newest.wait_for(|newest| *newest >= next).await.map(drop)
+                    newest.until(|newest| *newest >= next).await;
                 }
-                Growth::Polled => {
-                    tokio::time::sleep(POLL).await;
-                    Ok(())
-                }
+                Growth::Polled => tokio::time::sleep(POLL).await,
             }
         };
         tokio::select! {
             biased;
-            grown = grown => grown.map_err(|_| BusError::Closed),
+            () = grown => Ok(()),
             () = self.closed.cancelled() => Err(BusError::Closed),
         }
     }
@@ -83,16 +91,17 @@ impl History for JournalHistory {
     async fn next(&mut self) -> Result<HistoryItem, BusError> {
         loop {
             if let Some(stored) = self.page.pop_front() {
-                self.next = stored.number.saturating_add(1);
+                self.next = Some(stored.number.saturating_add(1));
                 let offset = stored.number.unsigned_abs();
                 return Ok(HistoryItem {
                     offset,
                     event: Envelope::decode(&stored.body),
                 });
             }
-            self.page = self.journal.events(self.next, PAGE).await?.into();
+            let next = self.place().await?;
+            self.page = self.journal.events(next, PAGE).await?.into();
             if self.page.is_empty() {
-                self.grown().await?;
+                self.grown(next).await?;
             }
         }
     }

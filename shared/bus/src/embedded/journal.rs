@@ -1,57 +1,18 @@
-//! The SQLite file: every statement of the embedded bus stands here.
+//! The SQLite file. Every statement of the embedded bus stands here, in `letters` and in
+//! `snapshots`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gentoo_updater_fleet::config;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+use super::schema::{OLDEST_VERSION, SCHEMA_VERSION, migrate, version};
+use super::snapshots::trim;
 use crate::seam::BusError;
-use crate::topology::HISTORY_DAYS;
-
-/// The version of the schema, kept in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 1;
-
-const SCHEMA: &str = "
-    CREATE TABLE history (
-        offset INTEGER PRIMARY KEY AUTOINCREMENT,
-        id TEXT NOT NULL,
-        stored_at INTEGER NOT NULL,
-        body BLOB NOT NULL
-    ) STRICT;
-    CREATE TABLE wakeups (
-        offset INTEGER PRIMARY KEY REFERENCES history (offset) ON DELETE CASCADE
-    ) STRICT;
-    CREATE TABLE commands (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        queue TEXT NOT NULL,
-        id TEXT NOT NULL,
-        body BLOB NOT NULL
-    ) STRICT;
-    CREATE TABLE dead (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        queue TEXT NOT NULL,
-        cause TEXT NOT NULL,
-        stored_at INTEGER NOT NULL,
-        body BLOB NOT NULL
-    ) STRICT;
-    PRAGMA user_version = 1;
-";
-
-/// A message that could not be used, with the cause.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The queue that it was in.
-    pub queue: String,
-    /// Why it is here.
-    pub cause: String,
-    /// When it came here.
-    pub at: Timestamp,
-    /// The message as it was.
-    pub body: Vec<u8>,
-}
 
 /// A message by its number in the journal.
 pub(super) struct Stored {
@@ -64,12 +25,14 @@ pub(super) struct Stored {
 pub(super) struct Journal {
     path: PathBuf,
     connection: Arc<Mutex<Connection>>,
+    retention: config::History,
 }
 
 impl Journal {
-    /// Opens the file to write, and creates it with its folder where it is not there.
-    pub(super) async fn open(path: &Path) -> Result<Self, BusError> {
-        Self::blocking(path, |path| {
+    /// Opens the file to write, and creates it with its folder where it is not there. An older
+    /// version becomes this one.
+    pub(super) async fn open(path: &Path, retention: config::History) -> Result<Self, BusError> {
+        Self::blocking(path, retention, SCHEMA_VERSION, move |path| {
             let mut connection = Connection::open(path)?;
             connection.busy_timeout(Duration::from_secs(10))?;
             connection.pragma_update(None, "journal_mode", "wal")?;
@@ -77,11 +40,10 @@ impl Journal {
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "foreign_keys", "on")?;
             let transaction = connection.transaction()?;
-            if version(&transaction)? == 0 {
-                transaction.execute_batch(SCHEMA)?;
+            migrate(&transaction)?;
+            if version(&transaction)? == SCHEMA_VERSION {
+                trim(&transaction, retention)?;
             }
-            let oldest = Timestamp::now().as_second() - i64::from(HISTORY_DAYS) * 86_400;
-            transaction.execute("DELETE FROM history WHERE stored_at < ?1", [oldest])?;
             transaction.commit()?;
             Ok(connection)
         })
@@ -90,10 +52,11 @@ impl Journal {
 
     /// A journal in memory, which is gone with its last handle.
     pub(super) async fn in_memory() -> Result<Self, BusError> {
-        Self::blocking(Path::new(":memory:"), |path| {
+        let retention = config::History::default();
+        Self::blocking(Path::new(":memory:"), retention, SCHEMA_VERSION, |path| {
             let connection = Connection::open(path)?;
             connection.pragma_update(None, "foreign_keys", "on")?;
-            connection.execute_batch(SCHEMA)?;
+            migrate(&connection)?;
             Ok(connection)
         })
         .await
@@ -101,7 +64,8 @@ impl Journal {
 
     /// Opens the file of another process to read.
     pub(super) async fn open_to_read(path: &Path) -> Result<Self, BusError> {
-        Self::blocking(path, |path| {
+        let retention = config::History::default();
+        Self::blocking(path, retention, OLDEST_VERSION, |path| {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = Connection::open_with_flags(path, flags)?;
             connection.busy_timeout(Duration::from_secs(10))?;
@@ -112,13 +76,15 @@ impl Journal {
 
     async fn blocking(
         path: &Path,
+        retention: config::History,
+        oldest_version: i64,
         open: impl FnOnce(&Path) -> rusqlite::Result<Connection> + Send + 'static,
     ) -> Result<Self, BusError> {
         let path = path.to_owned();
         let journal = crate::blocking::blocking(move || {
             let connection = open(&path).map_err(|error| unusable(&path, error))?;
             let found = version(&connection).map_err(|error| unusable(&path, error))?;
-            if found != SCHEMA_VERSION {
+            if !(oldest_version..=SCHEMA_VERSION).contains(&found) {
                 let detail =
                     format!("it has version {found}, this program reads version {SCHEMA_VERSION}");
                 return Err(unusable(&path, detail));
@@ -126,17 +92,25 @@ impl Journal {
             Ok(Self {
                 path,
                 connection: Arc::new(Mutex::new(connection)),
+                retention,
             })
         });
         journal.await.unwrap_or(Err(BusError::Closed))
     }
 
+    /// How much of the history is kept.
+    pub(super) fn retention(&self) -> config::History {
+        self.retention
+    }
+
     /// Runs one piece of work on the file. It runs to its end even when nobody waits for it.
-    async fn call<T: Send + 'static>(
+    pub(super) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, BusError> {
-        let Self { path, connection } = self.clone();
+        let Self {
+            path, connection, ..
+        } = self.clone();
         let result = crate::blocking::blocking(move || {
             // A transaction that panicked was rolled back: the connection is whole.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,6 +174,20 @@ impl Journal {
                 })
             })?;
             rows.collect()
+        })
+        .await
+    }
+
+    /// The offset of the first event of this time or later; where there is none yet, the one that
+    /// comes next or is before it.
+    pub(super) async fn first_since(&self, time: Timestamp) -> Result<i64, BusError> {
+        self.call(move |connection| {
+            connection.query_row(
+                "SELECT coalesce(min(offset), (SELECT coalesce(max(offset), 0) + 1 FROM history))
+                 FROM history WHERE stored_at >= ?1",
+                [time.as_second()],
+                |row| row.get(0),
+            )
         })
         .await
     }
@@ -278,63 +266,43 @@ impl Journal {
             .await
     }
 
-    /// Moves a command to the dead letters.
-    pub(super) async fn bury_command(&self, number: i64, cause: String) -> Result<(), BusError> {
+    /// Takes commands off their queues.
+    pub(super) async fn delete_commands(&self, numbers: Vec<i64>) -> Result<(), BusError> {
+        self.delete_all("DELETE FROM commands WHERE number = ?1", numbers)
+            .await
+    }
+
+    /// Takes wake-ups off their queue.
+    pub(super) async fn delete_wakeups(&self, offsets: Vec<i64>) -> Result<(), BusError> {
+        self.delete_all("DELETE FROM wakeups WHERE offset = ?1", offsets)
+            .await
+    }
+
+    async fn delete_all(&self, statement: &'static str, numbers: Vec<i64>) -> Result<(), BusError> {
         self.call(move |connection| {
             let transaction = connection.transaction()?;
-            transaction.execute(
-                "INSERT INTO dead (queue, cause, stored_at, body)
-                 SELECT queue, ?2, ?3, body FROM commands WHERE number = ?1",
-                params![number, cause, Timestamp::now().as_second()],
-            )?;
-            transaction.execute("DELETE FROM commands WHERE number = ?1", [number])?;
+            for number in numbers {
+                transaction.execute(statement, [number])?;
+            }
             transaction.commit()
         })
         .await
     }
 
-    /// Moves a wake-up to the dead letters.
-    pub(super) async fn bury_wakeup(
-        &self,
-        queue: &'static str,
-        offset: i64,
-        cause: String,
-    ) -> Result<(), BusError> {
+    /// Deletes all dead letters, and says how many there were.
+    pub(super) async fn purge_dead(&self) -> Result<u64, BusError> {
+        self.call(|connection| Ok(connection.execute("DELETE FROM dead", [])? as u64))
+            .await
+    }
+
+    /// What a query counts.
+    pub(super) async fn count(&self, query: &'static str) -> Result<u64, BusError> {
         self.call(move |connection| {
-            let transaction = connection.transaction()?;
-            transaction.execute(
-                "INSERT INTO dead (queue, cause, stored_at, body)
-                 SELECT ?4, ?2, ?3, body FROM history WHERE offset = ?1",
-                params![offset, cause, Timestamp::now().as_second(), queue],
-            )?;
-            transaction.execute("DELETE FROM wakeups WHERE offset = ?1", [offset])?;
-            transaction.commit()
+            let count: i64 = connection.query_row(query, [], |row| row.get(0))?;
+            Ok(count.unsigned_abs())
         })
         .await
     }
-
-    /// The dead letters, oldest first.
-    pub(super) async fn dead_letters(&self) -> Result<Vec<DeadLetter>, BusError> {
-        self.call(|connection| {
-            let mut statement = connection
-                .prepare("SELECT queue, cause, stored_at, body FROM dead ORDER BY number")?;
-            let rows = statement.query_map([], |row| {
-                let seconds: i64 = row.get(2)?;
-                Ok(DeadLetter {
-                    queue: row.get(0)?,
-                    cause: row.get(1)?,
-                    at: Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH),
-                    body: row.get(3)?,
-                })
-            })?;
-            rows.collect()
-        })
-        .await
-    }
-}
-
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 fn unusable(path: &Path, detail: impl ToString) -> BusError {

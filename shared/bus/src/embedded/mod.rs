@@ -5,9 +5,13 @@
 
 mod deliveries;
 mod history;
+mod inspect;
 mod journal;
+mod letters;
 mod reader;
 mod ready;
+mod schema;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use gentoo_updater_fleet::config;
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use tokio::sync::{broadcast, watch};
@@ -28,10 +33,10 @@ use self::deliveries::{JournalAlive, JournalCommands, JournalWakeups, WaitingWak
 use self::history::{Growth, JournalHistory};
 use self::journal::Journal;
 use self::ready::Ready;
+use crate::news::News;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::topology::ALIVE_EXPIRATION;
 
-pub use self::journal::DeadLetter;
 pub use self::reader::EmbeddedReader;
 
 /// How many signs of life a slow reader may be behind before it misses some.
@@ -62,7 +67,7 @@ pub enum OpenError {
 /// The bus of one process without a broker.
 pub struct Embedded {
     journal: Journal,
-    newest: watch::Sender<i64>,
+    newest: Arc<News<i64>>,
     commands: Arc<Ready<(String, i64)>>,
     wakeups: Arc<Ready<WaitingWakeup>>,
     active_planner: Arc<tokio::sync::Mutex<()>>,
@@ -78,9 +83,21 @@ impl Embedded {
     /// # Errors
     /// [`OpenError::InUse`] when another process holds it.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_and_keep(path, config::History::default()).await
+    }
+
+    /// The same, with a history of another age and size. It is trimmed now and with each
+    /// snapshot, and never past the newest of them.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`].
+    pub async fn open_and_keep(
+        path: impl AsRef<Path>,
+        keep: config::History,
+    ) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let lock = lock(path)?;
-        Ok(Self::over(Journal::open(path).await?, Some(lock)).await?)
+        Ok(Self::over(Journal::open(path, keep).await?, Some(lock)).await?)
     }
 
     /// A bus with a journal in memory, which is gone when the bus is: for simulations.
@@ -96,7 +113,7 @@ impl Embedded {
         let (commands, wakeups) = journal.unsettled().await?;
         Ok(Self {
             journal,
-            newest: watch::Sender::new(newest),
+            newest: Arc::new(News::new(newest)),
             commands: Ready::new(commands),
             wakeups: Ready::new(wakeups.into_iter().map(WaitingWakeup::Event)),
             active_planner: Arc::default(),
@@ -112,14 +129,6 @@ impl Embedded {
     /// [`BusError::Journal`] when the journal cannot be read.
     pub async fn queue_lengths(&self) -> Result<BTreeMap<String, u64>, BusError> {
         self.journal.queue_lengths().await
-    }
-
-    /// What could not be used, oldest first.
-    ///
-    /// # Errors
-    /// [`BusError::Journal`] when the journal cannot be read.
-    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, BusError> {
-        self.journal.dead_letters().await
     }
 
     fn check_open(&self) -> Result<(), BusError> {
@@ -175,7 +184,7 @@ impl Bus for Embedded {
         }
         let (newest, wakeups) = (self.newest.clone(), self.wakeups.clone());
         let stored = move |offset| {
-            newest.send_replace(offset);
+            newest.change(|newest| *newest = offset);
             wakeups.push(WaitingWakeup::Event(offset));
         };
         self.journal
@@ -193,6 +202,18 @@ impl Bus for Embedded {
             .await
     }
 
+    async fn bury(
+        &self,
+        queue: &str,
+        command: &Envelope<Command>,
+        cause: String,
+    ) -> Result<(), BusError> {
+        self.check_open()?;
+        tracing::warn!(queue, cause, "a command becomes a dead letter");
+        let (id, body) = (command.id.to_string(), command.encode()?);
+        self.journal.bury(queue.to_owned(), id, cause, body).await
+    }
+
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {
         self.check_open()?;
         Ok(Box::new(JournalCommands {
@@ -206,7 +227,7 @@ impl Bus for Embedded {
     async fn history(&self, from: Position) -> Result<Box<dyn History>, BusError> {
         self.check_open()?;
         let (journal, closed) = (self.journal.clone(), self.closed.clone());
-        let growth = Growth::Watched(self.newest.subscribe());
+        let growth = Growth::Watched(self.newest.clone());
         Ok(Box::new(JournalHistory::new(journal, growth, closed, from)))
     }
 
@@ -232,16 +253,17 @@ impl Bus for Embedded {
         Ok(Box::new(JournalAlive { events, closed }))
     }
 
-    async fn keep_snapshot(&self, _: &Snapshot) -> Result<(), BusError> {
-        Ok(())
+    async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
+        self.check_open()?;
+        self.journal.keep_snapshot(snapshot).await
     }
 
     async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
-        Ok(None)
+        self.journal.newest_snapshot().await
     }
 
-    async fn queue(&self, _: &str) -> Result<Option<QueueState>, BusError> {
-        Ok(None)
+    async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError> {
+        self.queue_state(name).await
     }
 
     fn health(&self) -> watch::Receiver<Health> {

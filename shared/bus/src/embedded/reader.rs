@@ -12,15 +12,16 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::history::{Growth, JournalHistory};
-use super::journal::{DeadLetter, Journal};
+use super::journal::Journal;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 
 /// How long a journal may take to appear: the process that holds its lock may just create it.
 const APPEARS_WITHIN: Duration = Duration::from_secs(2);
 
-/// The journal of another process. As a [`Bus`] it has a history and nothing else.
+/// The journal of another process. As a [`Bus`] it has a history with snapshots, and as an
+/// `Inspect` it shows queues and dead letters; it changes nothing.
 pub struct EmbeddedReader {
-    journal: Journal,
+    pub(super) journal: Journal,
     closed: CancellationToken,
 }
 
@@ -52,14 +53,6 @@ impl EmbeddedReader {
     pub async fn queue_lengths(&self) -> Result<BTreeMap<String, u64>, BusError> {
         self.journal.queue_lengths().await
     }
-
-    /// What could not be used, oldest first.
-    ///
-    /// # Errors
-    /// [`BusError::Journal`] when the journal cannot be read.
-    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, BusError> {
-        self.journal.dead_letters().await
-    }
 }
 
 #[async_trait]
@@ -69,6 +62,10 @@ impl Bus for EmbeddedReader {
     }
 
     async fn issue(&self, _: &str, _: &Envelope<Command>) -> Result<(), BusError> {
+        Err(BusError::ReadOnly)
+    }
+
+    async fn bury(&self, _: &str, _: &Envelope<Command>, _: String) -> Result<(), BusError> {
         Err(BusError::ReadOnly)
     }
 
@@ -99,15 +96,15 @@ impl Bus for EmbeddedReader {
     }
 
     async fn keep_snapshot(&self, _: &Snapshot) -> Result<(), BusError> {
-        Ok(())
+        Err(BusError::ReadOnly)
     }
 
     async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
-        Ok(None)
+        self.journal.newest_snapshot().await
     }
 
-    async fn queue(&self, _: &str) -> Result<Option<QueueState>, BusError> {
-        Ok(None)
+    async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError> {
+        self.queue_state(name).await
     }
 
     fn health(&self) -> watch::Receiver<Health> {

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// Entries that wait, oldest first.
 pub(super) struct Ready<T> {
     entries: Mutex<VecDeque<T>>,
-    grown: watch::Sender<()>,
+    grown: Notify,
 }
 
 impl<T> Ready<T> {
@@ -16,14 +16,14 @@ impl<T> Ready<T> {
         let entries = Mutex::new(entries.into_iter().collect());
         Arc::new(Self {
             entries,
-            grown: watch::Sender::new(()),
+            grown: Notify::new(),
         })
     }
 
     /// Adds an entry behind all others.
     pub(super) fn push(&self, entry: T) {
         self.with(|entries| entries.push_back(entry));
-        self.grown.send_replace(());
+        self.grown.notify_waiters();
     }
 
     /// Removes the entries that are wanted no more.
@@ -31,12 +31,29 @@ impl<T> Ready<T> {
         self.with(|entries| entries.retain(keep));
     }
 
+    /// How many entries fit.
+    pub(super) fn count(&self, fits: impl Fn(&T) -> bool) -> usize {
+        self.with(|entries| entries.iter().filter(|entry| fits(entry)).count())
+    }
+
+    /// Takes all entries that fit, for good.
+    pub(super) fn drain(&self, fits: impl Fn(&T) -> bool) -> Vec<T> {
+        self.with(|entries| {
+            let all = std::mem::take(entries).into_iter();
+            let (taken, left): (Vec<T>, Vec<T>) = all.partition(fits);
+            entries.extend(left);
+            taken
+        })
+    }
+
     /// Takes the first entry that fits, and waits for one where there is none. It comes back by
     /// itself when what is lent is dropped, so a cancelled caller loses nothing.
     pub(super) async fn take(self: &Arc<Self>, fits: impl Fn(&T) -> bool) -> Lent<T> {
-        let mut grown = self.grown.subscribe();
         loop {
-            grown.mark_unchanged();
+            let grown = self.grown.notified();
+            tokio::pin!(grown);
+            // From here on nothing is missed that is put in.
+            grown.as_mut().enable();
             let taken = self.with(|entries| {
                 let index = entries.iter().position(&fits)?;
                 entries.remove(index)
@@ -47,8 +64,7 @@ impl<T> Ready<T> {
                     ready: self.clone(),
                 };
             }
-            // The sender lives as long as `self` does, so this cannot fail.
-            let _ = grown.changed().await;
+            grown.await;
         }
     }
 
@@ -79,7 +95,7 @@ impl<T> Drop for Lent<T> {
     fn drop(&mut self) {
         if let Some(entry) = self.entry.take() {
             self.ready.with(|entries| entries.push_front(entry));
-            self.ready.grown.send_replace(());
+            self.ready.grown.notify_waiters();
         }
     }
 }

@@ -1,8 +1,13 @@
 //! The state of the fleet as this process knows it: the history, folded as it comes.
 //!
+//! The fold begins with the newest snapshot, where there is one.
+//!
 //! Everybody in a process who follows the same bus shares one follower and one copy of the state.
 
+mod begin;
+mod one_run;
 mod seen;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -11,12 +16,18 @@ use std::time::Duration;
 
 use gentoo_updater_fleet::name::EventId;
 use gentoo_updater_fleet::state::Fleet;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::seen::Seen;
-use crate::seam::{Bus, BusError, History, Position};
+use self::begin::{Begun, begin};
+use self::seen::Knowledge;
+use self::state::State;
+use crate::news::News;
+use crate::seam::{Bus, BusError, History};
+
+pub use self::begin::Beginning;
+pub use self::one_run::one_run;
+pub use self::state::LeftOut;
 
 /// How long a wait goes on after its stop: with a bus that works it ends well in that time.
 const WAIT_AFTER_STOP: Duration = Duration::from_secs(5);
@@ -37,20 +48,17 @@ struct Follower {
 
 struct Core {
     state: RwLock<State>,
-    progress: watch::Sender<Progress>,
+    beginning: Beginning,
+    progress: News<Progress>,
     /// Why the follower ended. The first who asks gets it.
     error: Mutex<Option<BusError>>,
-}
-
-#[derive(Default)]
-struct State {
-    fleet: Fleet,
-    seen: Seen,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
     applied: Option<u64>,
+    /// How many events were read since the beginning.
+    read: u64,
     ended: bool,
 }
 
@@ -58,8 +66,9 @@ struct Progress {
 static FOLLOWERS: Mutex<Vec<Weak<Follower>>> = Mutex::new(Vec::new());
 
 impl FleetView {
-    /// Follows the history of a bus from its beginning, and returns when everything is applied
-    /// that was in it at the call.
+    /// Follows the history of a bus, and returns when everything is applied that was in it at the
+    /// call. It begins with the newest snapshot; where there is none that can be used it reads the
+    /// history from its beginning.
     ///
     /// # Errors
     /// When the history cannot be read, or [`BusError::Closed`] when `stop` came before.
@@ -68,7 +77,7 @@ impl FleetView {
             Some(follower) => follower,
             None => tokio::select! {
                 biased;
-                history = bus.history(Position::First) => start(&bus, history?),
+                begun = begin(&bus) => start(&bus, begun?),
                 () = stop.cancelled() => return Err(BusError::Closed),
             },
         };
@@ -79,8 +88,7 @@ impl FleetView {
             () = view.stop.cancelled() => return Err(BusError::Closed),
         };
         if let Some(end) = end {
-            view.wait(|progress, _| progress.applied.is_some_and(|applied| applied >= end))
-                .await?;
+            view.wait(|progress, _| progress.has(end)).await?;
         }
         Ok(view)
     }
@@ -90,9 +98,23 @@ impl FleetView {
         look(&self.follower.core.state().fleet)
     }
 
+    /// What the state was begun from.
+    pub fn beginning(&self) -> &Beginning {
+        &self.follower.core.beginning
+    }
+
+    /// What of the history is not part of the state.
+    pub fn left_out(&self) -> LeftOut {
+        let state = self.follower.core.state();
+        LeftOut {
+            count: state.fleet.left_out,
+            newest: state.newest_left_out.clone(),
+        }
+    }
+
     /// The offset of the newest event that is applied.
     pub fn applied(&self) -> Option<u64> {
-        self.follower.core.progress.borrow().applied
+        self.follower.core.progress.get().applied
     }
 
     /// Ends when an event is applied after this call (and not only after the first poll).
@@ -101,12 +123,10 @@ impl FleetView {
     /// The future's output is an error when the history cannot be followed any further.
     pub fn changed(&self) -> impl Future<Output = Result<(), BusError>> + Send + use<> {
         let core = self.follower.core.clone();
-        let mut progress = core.progress.subscribe();
+        let before = core.progress.get().read;
         async move {
-            if progress.borrow().ended || progress.changed().await.is_err() {
-                return Err(core.take_error());
-            }
-            if progress.borrow().ended {
+            let now = core.progress.until(|now| now.ended || now.read > before);
+            if now.await.ended {
                 Err(core.take_error())
             } else {
                 Ok(())
@@ -123,28 +143,49 @@ impl FleetView {
         self.wait(|_, state| wanted(&state.fleet)).await
     }
 
-    /// Waits until this event is applied. One that is older than the history counts as applied.
+    /// Waits until this event is applied. One that may be older than what this view has read of
+    /// the history counts as applied when everything is that the history holds now.
     ///
     /// # Errors
     /// As [`FleetView::wait_until`].
     pub async fn wait_for_event(&self, id: EventId) -> Result<(), BusError> {
-        self.wait(|_, state| state.seen.has_passed(id)).await
+        let knows = |state: &State| state.seen.knows(id);
+        self.wait(|_, state| knows(state) != Knowledge::NotApplied)
+            .await?;
+        if knows(&self.follower.core.state()) == Knowledge::Applied {
+            return Ok(());
+        }
+        let bus = self.follower.bus.upgrade().ok_or(BusError::Closed)?;
+        let end = self.until_stopped(bus.end()).await?;
+        self.wait(|progress, state| {
+            knows(state) == Knowledge::Applied || end.is_none_or(|end| progress.has(end))
+        })
+        .await
     }
 
     async fn wait(&self, reached: impl Fn(&Progress, &State) -> bool) -> Result<(), BusError> {
         let core = &self.follower.core;
-        let mut progress = core.progress.subscribe();
-        let waited = async {
-            loop {
-                let now = *progress.borrow_and_update();
-                if reached(&now, &core.state()) {
-                    return Ok(());
-                }
-                if now.ended || progress.changed().await.is_err() {
-                    return Err(core.take_error());
-                }
+        self.until_stopped(async {
+            let mut is_reached = false;
+            let ended = core.progress.until(|now| {
+                is_reached = reached(now, &core.state());
+                is_reached || now.ended
+            });
+            ended.await;
+            if is_reached {
+                Ok(())
+            } else {
+                Err(core.take_error())
             }
-        };
+        })
+        .await
+    }
+
+    /// Waits for something, and for some seconds only after the stop.
+    async fn until_stopped<T>(
+        &self,
+        waited: impl Future<Output = Result<T, BusError>>,
+    ) -> Result<T, BusError> {
         let given_up = async {
             self.stop.cancelled().await;
             tokio::time::sleep(WAIT_AFTER_STOP).await;
@@ -157,35 +198,54 @@ impl FleetView {
     }
 }
 
+impl Progress {
+    fn has(&self, offset: u64) -> bool {
+        self.applied.is_some_and(|applied| applied >= offset)
+    }
+}
+
 fn followers() -> std::sync::MutexGuard<'static, Vec<Weak<Follower>>> {
     FOLLOWERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn running(bus: &Arc<dyn Bus>) -> Option<Arc<Follower>> {
-    let mut followers = followers();
+    running_among(&mut followers(), bus)
+}
+
+fn running_among(followers: &mut Vec<Weak<Follower>>, bus: &Arc<dyn Bus>) -> Option<Arc<Follower>> {
     followers.retain(|follower| follower.strong_count() > 0);
     followers.iter().filter_map(Weak::upgrade).find(|follower| {
         let same = follower
             .bus
             .upgrade()
             .is_some_and(|other| Arc::ptr_eq(&other, bus));
-        same && !follower.core.progress.borrow().ended
+        same && !follower.core.progress.get().ended
     })
 }
 
-fn start(bus: &Arc<dyn Bus>, history: Box<dyn History>) -> Arc<Follower> {
+fn start(bus: &Arc<dyn Bus>, begun: Begun) -> Arc<Follower> {
+    let mut followers = followers();
+    // Several roles of one process begin at once; the first that is ready serves all.
+    if let Some(other) = running_among(&mut followers, bus) {
+        return other;
+    }
+    let applied = begun.state.fleet.offset;
     let core = Arc::new(Core {
-        state: RwLock::default(),
-        progress: watch::Sender::new(Progress::default()),
+        state: RwLock::new(begun.state),
+        beginning: begun.beginning,
+        progress: News::new(Progress {
+            applied,
+            ..Default::default()
+        }),
         error: Mutex::new(None),
     });
-    let task = AbortOnDropHandle::new(tokio::spawn(core.clone().follow(history)));
+    let task = AbortOnDropHandle::new(tokio::spawn(core.clone().follow(begun.history)));
     let follower = Arc::new(Follower {
         core,
         bus: Arc::downgrade(bus),
         _task: task,
     });
-    followers().push(Arc::downgrade(&follower));
+    followers.push(Arc::downgrade(&follower));
     follower
 }
 
@@ -196,24 +256,20 @@ impl Core {
                 Ok(item) => item,
                 Err(error) => break error,
             };
-            match item.event {
-                Ok(event) => {
-                    let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-                    state.fleet.apply(item.offset, &event);
-                    state.seen.note(item.offset, event.id);
-                }
-                Err(error) => {
-                    tracing::warn!(offset = item.offset, %error, "an event is left out");
-                }
-            }
-            self.progress
-                .send_modify(|progress| progress.applied = Some(item.offset));
+            self.state
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(&item);
+            self.progress.change(|progress| {
+                progress.applied = Some(item.offset);
+                progress.read += 1;
+            });
         };
         if !matches!(error, BusError::Closed) {
             tracing::error!(%error, "the history cannot be followed any further");
         }
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        self.progress.send_modify(|progress| progress.ended = true);
+        self.progress.change(|progress| progress.ended = true);
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {

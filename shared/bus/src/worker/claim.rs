@@ -21,14 +21,17 @@ pub(super) enum Standing {
     Theirs(WorkerId),
     /// It has a result, its run is over, or a later attempt has taken its place.
     Over,
-    /// The history does not know its run.
+    /// The state does not know its run.
     UnknownRun,
 }
 
 /// Looks an attempt up.
 pub(super) fn standing(fleet: &Fleet, work: &WorkKey, me: &WorkerId) -> Standing {
     let Some(run) = fleet.runs.get(&work.run) else {
-        return Standing::UnknownRun;
+        return match fleet.is_over(work.run) {
+            true => Standing::Over,
+            false => Standing::UnknownRun,
+        };
     };
     let task = run.tasks.get(&work.task);
     let attempt = task.and_then(|task| task.attempts.get(&work.attempt));

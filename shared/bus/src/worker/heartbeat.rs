@@ -1,30 +1,36 @@
 //! Saying that a worker lives.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gentoo_updater_fleet::message::{Event, WorkKey, WorkerAlive};
+use gentoo_updater_fleet::message::{Event, Ongoing, WorkKey, WorkerAlive};
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::WorkerSpec;
-use crate::seam::{Bus, BusError};
+use crate::seam::{Bus, BusError, Health};
 
-/// What a worker works on. Planner and command line learn it from the signs of life.
-pub(super) type WorkingOn = watch::Sender<BTreeSet<WorkKey>>;
+/// What a worker works on, and since when. Planner and command line learn it from the signs of
+/// life.
+pub(super) type WorkingOn = watch::Sender<BTreeMap<WorkKey, Timestamp>>;
 
 /// Marks work as worked on for as long as it lives.
 pub(super) struct Working {
-    set: Arc<WorkingOn>,
+    on: Arc<WorkingOn>,
     work: WorkKey,
 }
 
 impl Working {
     /// `None` when this worker works on it already.
-    pub(super) fn begin(set: &Arc<WorkingOn>, work: &WorkKey) -> Option<Self> {
-        let begun = set.send_if_modified(|set| set.insert(work.clone()));
+    pub(super) fn begin(on: &Arc<WorkingOn>, work: &WorkKey, now: Timestamp) -> Option<Self> {
+        let begun = on.send_if_modified(|on| {
+            let is_new = !on.contains_key(work);
+            on.entry(work.clone()).or_insert(now);
+            is_new
+        });
         begun.then(|| Self {
-            set: set.clone(),
+            on: on.clone(),
             work: work.clone(),
         })
     }
@@ -32,17 +38,20 @@ impl Working {
 
 impl Drop for Working {
     fn drop(&mut self) {
-        self.set.send_if_modified(|set| set.remove(&self.work));
+        self.on
+            .send_if_modified(|on| on.remove(&self.work).is_some());
     }
 }
 
-/// Says that the worker lives, at every beat and whenever its work changes.
+/// Says that the worker lives, at every beat, and whenever its work changes or an operator pauses
+/// or resumes it.
 pub(super) async fn beat(
     bus: Arc<dyn Bus>,
     spec: WorkerSpec,
-    set: Arc<WorkingOn>,
+    working_on: Arc<WorkingOn>,
+    mut paused: watch::Receiver<bool>,
 ) -> Result<(), BusError> {
-    let mut changes = set.subscribe();
+    let mut changes = working_on.subscribe();
     let mut beats = interval(spec.heartbeat);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -51,14 +60,28 @@ pub(super) async fn beat(
             _ = beats.tick() => {}
             // The set lives as long as this future, so this cannot fail.
             _ = changes.changed() => beats.reset(),
+            Ok(()) = paused.changed() => beats.reset(),
         }
-        let working_on = changes.borrow_and_update().iter().cloned().collect();
+        let working_on = changes.borrow_and_update().iter().map(ongoing).collect();
         let alive = WorkerAlive {
             worker: spec.id.clone(),
             role: spec.role,
             working_on,
+            slots: Some(spec.slots.max(1)),
+            paused: *paused.borrow_and_update(),
+            bus_trouble: match &*bus.health().borrow() {
+                Health::Good => None,
+                Health::Blocked(why) | Health::Disconnected(why) => Some(why.clone()),
+            },
         };
         bus.publish(&spec.speaker().say(Event::WorkerAlive(alive)))
             .await?;
+    }
+}
+
+fn ongoing((work, since): (&WorkKey, &Timestamp)) -> Ongoing {
+    Ongoing {
+        work: work.clone(),
+        since: Some(*since),
     }
 }

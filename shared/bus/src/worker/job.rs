@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::claim::{Standing, is_for_another, standing};
+use super::deadly::{Begun, Suspicion};
 use super::heartbeat::{Working, WorkingOn};
 use super::readiness::Verdict;
 use super::store::{Found, Store};
@@ -38,6 +39,10 @@ pub(super) struct Worker {
     pub(super) working_on: Arc<WorkingOn>,
     /// What was finished lately, where no history tells it.
     pub(super) finished: Mutex<VecDeque<WorkKey>>,
+    /// What was begun and has not ended.
+    pub(super) begun: Begun,
+    /// Held by work that is resumed while nothing else of its kind is.
+    pub(super) alone: tokio::sync::Mutex<()>,
 }
 
 impl Worker {
@@ -53,7 +58,7 @@ impl Worker {
         } = delivery;
         let work = command.message.work();
         let id = command.message.id().map_err(BusError::Encode)?;
-        let Some(_taken) = Working::begin(&self.taken, &work) else {
+        let Some(_taken) = Working::begin(&self.taken, &work, self.spec.clock.now()) else {
             tracing::debug!(task = %work.task, queue, "a command came again; it is worked on");
             settle.ack().await?;
             return Ok(Verdict::Silent);
@@ -105,7 +110,7 @@ impl Worker {
             message: command,
         } = found;
         let work = command.message.work();
-        let Some(_taken) = Working::begin(&self.taken, &work) else {
+        let Some(_taken) = Working::begin(&self.taken, &work, self.spec.clock.now()) else {
             return Ok(Verdict::Silent);
         };
         let claimed = match self.standing(&work) {
@@ -118,8 +123,16 @@ impl Worker {
         };
         match claimed {
             Standing::Ours | Standing::Free => {
-                tracing::info!(run.id = %work.run, task = %work.task, "work is resumed");
-                self.work(id, &command, &work).await
+                // It says so while it waits for its turn, too: its lease runs.
+                let now = self.spec.clock.now();
+                let _working = Working::begin(&self.working_on, &work, now);
+                match self.suspect(id).await? {
+                    Suspicion::Deadly => self.give_up(id, &command, &work).await,
+                    Suspicion::Resume(_alone) => {
+                        tracing::info!(run.id = %work.run, task = %work.task, "work is resumed");
+                        self.work(id, &command, &work).await
+                    }
+                }
             }
             Standing::Theirs(_) | Standing::Over | Standing::UnknownRun => {
                 tracing::info!(run.id = %work.run, task = %work.task, ?claimed, "a claim is void");
@@ -178,7 +191,8 @@ impl Worker {
         command: &Envelope<Command>,
         work: &WorkKey,
     ) -> Result<Verdict, WorkerError> {
-        let _working = Working::begin(&self.working_on, work);
+        let _working = Working::begin(&self.working_on, work, self.spec.clock.now());
+        self.note_begun(id).await?;
         tracing::info!(run.id = %work.run, task = %work.task, attempt = work.attempt, "begun");
         let result = self.say(self.handle(&command.message).await?);
         if let Err(error) = self.store.write_result(id, &result).await {
@@ -187,6 +201,7 @@ impl Worker {
         }
         let (handler, speaker) = (self.handler.as_ref(), self.spec.speaker());
         publish_result(&self.bus, &self.store, handler, &speaker, id, &result).await?;
+        self.note_ended(id);
         tracing::info!(
             run.id = %work.run, task = %work.task, attempt = work.attempt,
             result = result.message.kind(), "ended"
@@ -231,7 +246,7 @@ impl Worker {
             .contains(work)
     }
 
-    fn note_finished(&self, work: &WorkKey) {
+    pub(super) fn note_finished(&self, work: &WorkKey) {
         if self.view.is_none() {
             let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
             finished.push_back(work.clone());

@@ -6,8 +6,10 @@
 //! restart of worker or broker loses nothing.
 
 mod claim;
+mod deadly;
 mod heartbeat;
 mod job;
+mod pause;
 mod readiness;
 mod serve;
 mod store;

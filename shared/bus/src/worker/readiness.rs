@@ -7,9 +7,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gentoo_updater_fleet::message::{Event, Failure, FailureClass, WorkerPaused};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, interval_at, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::serve::registration;
 use super::{Handler, WorkerSpec};
 use crate::seam::{Bus, BusError};
 
@@ -150,15 +151,31 @@ async fn until_ready(handler: Arc<dyn Handler>, pauses: Pauses, unfit: Unfit, pa
     unfit.send_if_modified(|told| told.take().is_some());
 }
 
-/// Says in the log and in the history when the machine is found unfit, and when it is fit again.
+/// How often a worker says again that it serves its queues: the history forgets what is old, and
+/// the state forgets those that have not said so for long.
+const REGISTERED_AGAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// Says in the log and in the history when the machine is found unfit, and when it is fit again,
+/// and once a day that the worker is there.
 pub(super) async fn tell(
     bus: Arc<dyn Bus>,
     spec: WorkerSpec,
     unfit: Unfit,
 ) -> Result<(), BusError> {
     let mut changes = unfit.subscribe();
-    // The sender lives as long as this future, so this does not end.
-    while changes.changed().await.is_ok() {
+    let mut days = interval_at(Instant::now() + REGISTERED_AGAIN, REGISTERED_AGAIN);
+    loop {
+        tokio::select! {
+            // The sender lives as long as this future, so this cannot fail.
+            _ = changes.changed() => {}
+            _ = days.tick() => {
+                bus.publish(&spec.speaker().say(registration(&spec))).await?;
+                // Whoever registers is taken for fit.
+                if changes.borrow().is_none() {
+                    continue;
+                }
+            }
+        }
         let failure = changes.borrow_and_update().clone();
         let machine = spec
             .builder
@@ -178,7 +195,6 @@ pub(super) async fn tell(
         let event = Event::WorkerPaused(paused);
         bus.publish(&spec.speaker().say(event)).await?;
     }
-    Ok(())
 }
 
 /// Asks in a task of its own: a panic is a machine that is not ready, and no end of the worker.

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::claim::others;
 use super::heartbeat::beat;
 use super::job::{Worker, publish_result};
+use super::pause;
 use super::readiness::{Pauses, Readiness, Unfit, Verdict, tell};
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
@@ -49,7 +50,11 @@ pub(super) async fn serve_pausing(
         () = stop.cancelled() => return Ok(()),
     };
     match begun {
-        Ok(worker) => worker.run(pauses).await,
+        Ok(worker) => {
+            let ended = worker.clone().run(pauses).await;
+            worker.absolve().await;
+            ended
+        }
         Err(WorkerError::Bus(BusError::Closed)) if stop.is_cancelled() => Ok(()),
         Err(error) => Err(error),
     }
@@ -86,12 +91,10 @@ async fn begin(
         taken: Arc::new(watch::Sender::default()),
         working_on: Arc::new(watch::Sender::default()),
         finished: Mutex::default(),
+        begun: Mutex::default(),
+        alone: tokio::sync::Mutex::default(),
     });
-    let registered = worker.say(Event::WorkerRegistered(WorkerRegistered {
-        worker: worker.spec.id.clone(),
-        role: worker.spec.role,
-        queues: worker.spec.queues.clone(),
-    }));
+    let registered = worker.say(registration(&worker.spec));
     worker.bus.publish(&registered).await?;
     if let Some(view) = &worker.view {
         view.wait_for_event(registered.id).await?;
@@ -100,11 +103,25 @@ async fn begin(
     Ok(worker)
 }
 
+/// That this worker serves its queues.
+pub(super) fn registration(spec: &WorkerSpec) -> Event {
+    Event::WorkerRegistered(WorkerRegistered {
+        worker: spec.id.clone(),
+        role: spec.role,
+        queues: spec.queues.clone(),
+    })
+}
+
 type Jobs = JoinSet<Result<Verdict, WorkerError>>;
 
 impl Worker {
     async fn run(self: Arc<Self>, pauses: Pauses) -> Result<(), WorkerError> {
-        let beating = beat(self.bus.clone(), self.spec.clone(), self.working_on.clone());
+        let paused = pause::look(self.view.as_ref(), &self.spec);
+        let mut is_paused = paused.subscribe();
+        let obeying = pause::obey(self.view.clone(), self.spec.clone(), paused);
+        let mut obeying = AbortOnDropHandle::new(tokio::spawn(obeying));
+        let (bus, working_on) = (self.bus.clone(), self.working_on.clone());
+        let beating = beat(bus, self.spec.clone(), working_on, is_paused.clone());
         let mut heartbeat = AbortOnDropHandle::new(tokio::spawn(beating));
         let mut jobs = Jobs::new();
         for claim in self.store.claims().await? {
@@ -132,11 +149,26 @@ impl Worker {
                 told = &mut telling => {
                     return ended(told.map(|told| told.map_err(WorkerError::from)));
                 }
-                () = readiness.ready(), if commands.is_none() && jobs.len() < slots => {
+                obeyed = &mut obeying => {
+                    return ended(obeyed.map(|obeyed| obeyed.map_err(WorkerError::from)));
+                }
+                Ok(()) = is_paused.changed() => {
+                    if *is_paused.borrow_and_update() {
+                        commands = None;
+                    }
+                }
+                () = readiness.ready(),
+                    if commands.is_none() && jobs.len() < slots && !*is_paused.borrow() =>
+                {
                     commands = Some(self.bus.commands(&self.spec.queues).await?);
                 }
                 delivery = next(&mut commands), if jobs.len() < slots => {
                     jobs.spawn(self.clone().take(delivery?));
+                    // What is fetched ahead while all slots are taken could not be taken by a
+                    // worker that is free.
+                    if jobs.len() >= slots && let Some(commands) = &mut commands {
+                        commands.rest().await;
+                    }
                 }
             }
         }

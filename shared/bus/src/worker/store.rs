@@ -1,7 +1,8 @@
 //! Claims and results on the worker's disk.
 //!
 //! `claims/<command id>.json` is written before the claim is published, and
-//! `results/<command id>.json` before the result is. Both go when the result is confirmed.
+//! `results/<command id>.json` before the result is. `begun/<command id>` counts how often its
+//! work was begun and did not end in good order. All go when the result is confirmed.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -27,6 +28,7 @@ pub(super) struct Found<T> {
 pub(super) struct Store {
     claims: PathBuf,
     results: PathBuf,
+    begun: PathBuf,
     _lock: Arc<File>,
 }
 
@@ -36,7 +38,8 @@ impl Store {
         blocking(move || {
             let directory = &spec.state_directory;
             let (claims, results) = (directory.join("claims"), directory.join("results"));
-            for folder in [&claims, &results] {
+            let begun = directory.join("begun");
+            for folder in [&claims, &results, &begun] {
                 fs::create_dir_all(folder).map_err(at(folder))?;
             }
             let path = directory.join("lock");
@@ -49,6 +52,7 @@ impl Store {
                 Ok(()) => Ok(Self {
                     claims,
                     results,
+                    begun,
                     _lock: Arc::new(file),
                 }),
                 Err(TryLockError::WouldBlock) => Err(WorkerError::InUse { id: spec.id, path }),
@@ -76,15 +80,44 @@ impl Store {
 
     /// Forgets a claim that was lost.
     pub(super) async fn remove_claim(&self, id: CommandId) -> Result<(), WorkerError> {
-        let claim = file_of(&self.claims, id);
-        blocking(move || remove(&claim)).await
+        let (claim, begun) = (file_of(&self.claims, id), self.begun_of(id));
+        blocking(move || remove(&claim).and_then(|()| remove(&begun))).await
+    }
+
+    /// How often the work of a claim was begun without an end in good order.
+    pub(super) async fn times_begun(&self, id: CommandId) -> Result<u32, WorkerError> {
+        let path = self.begun_of(id);
+        blocking(move || match fs::read_to_string(&path) {
+            // What is no number was cut off by a crash in the middle of its first writing.
+            Ok(text) => Ok(text.trim().parse().unwrap_or(1)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(at(&path)(error)),
+        })
+        .await
+    }
+
+    /// Counts one more.
+    pub(super) async fn note_begun(&self, id: CommandId) -> Result<(), WorkerError> {
+        let times = self.times_begun(id).await?.saturating_add(1);
+        write_text(self.begun_of(id), times.to_string().into_bytes()).await
+    }
+
+    /// Counts one less: the worker ended in good order.
+    pub(super) async fn take_back_begun(&self, id: CommandId) -> Result<(), WorkerError> {
+        let times = self.times_begun(id).await?.saturating_sub(1);
+        write_text(self.begun_of(id), times.to_string().into_bytes()).await
+    }
+
+    fn begun_of(&self, id: CommandId) -> PathBuf {
+        self.begun.join(id.to_string())
     }
 
     /// Forgets work whose result is published. The claim goes first: a result without a claim is
     /// published once more, which is harmless; a claim without its result would be worked on.
     pub(super) async fn remove(&self, id: CommandId) -> Result<(), WorkerError> {
-        let (claim, result) = (file_of(&self.claims, id), file_of(&self.results, id));
-        blocking(move || remove(&claim).and_then(|()| remove(&result))).await
+        self.remove_claim(id).await?;
+        let result = file_of(&self.results, id);
+        blocking(move || remove(&result)).await
     }
 
     pub(super) async fn claims(&self) -> Result<Vec<Found<Command>>, WorkerError> {
@@ -104,9 +137,14 @@ async fn write<T>(path: PathBuf, message: &Envelope<T>) -> Result<(), WorkerErro
 where
     T: Serialize + DeserializeOwned,
 {
-    let body = message.encode().map_err(BusError::Encode)?;
+    write_text(path, message.encode().map_err(BusError::Encode)?).await
+}
+
+async fn write_text(path: PathBuf, body: Vec<u8>) -> Result<(), WorkerError> {
     blocking(move || {
-        let temporary = path.with_extension("tmp");
+        let mut temporary = path.clone().into_os_string();
+        temporary.push(".tmp");
+        let temporary = PathBuf::from(temporary);
         let written = File::create(&temporary).and_then(|mut file| {
             file.write_all(&body)?;
             file.sync_all()?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use gentoo_updater_bus::topology::{COMMANDS, DEAD, EVENTS, SCAN};
+use gentoo_updater_bus::topology::{COMMANDS, DEAD, DEAD_LETTERS, EVENTS, SCAN};
 use gentoo_updater_bus::{Bus, Position};
 use gentoo_updater_fleet::name::RunId;
 
@@ -11,7 +11,7 @@ use crate::support::messages::{run_requested, scan_command, within};
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_takes_one_command_and_leaves_the_next_to_others() {
+async fn a_reader_that_rests_leaves_the_next_command_to_others() {
     let vhost = Broker::shared().vhost();
     let bus = open(&vhost).await;
     let queues = ["build.amd64", "scan"].map(str::to_owned);
@@ -28,13 +28,15 @@ async fn a_reader_takes_one_command_and_leaves_the_next_to_others() {
         (first.command, first.queue.as_str()),
         (issued[0].clone(), "scan")
     );
+    busy.rest().await;
     first.settle.ack().await.unwrap();
     // The busy one asks for no more; the other is served at once.
     let mut free = bus.commands(&queues).await.unwrap();
     let second = within(free.next()).await.unwrap();
     assert_eq!(second.command, issued[1]);
     // Dropped unsettled it goes back.
-    drop((second, free));
+    drop(second);
+    free.rest().await;
     let again = within(busy.next()).await.unwrap();
     assert_eq!(again.command, issued[1]);
     again.settle.ack().await.unwrap();
@@ -108,6 +110,10 @@ async fn what_cannot_be_decoded_or_is_refused_becomes_a_dead_letter_as_it_was() 
     );
     assert!(!header(&letter, "time").is_empty());
     assert_eq!(
+        (letter.exchange.as_str(), letter.routing_key.as_str()),
+        (DEAD_LETTERS, SCAN)
+    );
+    assert_eq!(
         letter.properties.kind().as_ref().unwrap().as_str(),
         "Nonsense"
     );
@@ -116,6 +122,18 @@ async fn what_cannot_be_decoded_or_is_refused_becomes_a_dead_letter_as_it_was() 
     assert_eq!(header(&letter, "cause"), "its run is unknown");
     assert_eq!(header(&letter, "user"), "guest");
     stays_pending(commands.next()).await;
+
+    // What lies in no queue any more can be buried, too.
+    let deadly = scan_command(RunId::generate(), 1);
+    let cause = "KilledItsWorker: it died 3 times".to_owned();
+    bus.bury(SCAN, &deadly, cause.clone()).await.unwrap();
+    let letter = get_soon(&channel, DEAD).await;
+    assert_eq!(letter.delivery.data, deadly.encode().unwrap());
+    assert_eq!(header(&letter, "cause"), cause);
+    assert_eq!(header(&letter, "queue"), "scan");
+    assert!(!header(&letter, "time").is_empty());
+    let kind = letter.properties.kind().as_ref().unwrap();
+    assert_eq!(kind.as_str(), "ScanGuest");
 
     // The planner buries events; the other readers of the history pass them.
     send_raw(&channel, EVENTS, "event.Nonsense.none", br#"{"v":7}"#).await;

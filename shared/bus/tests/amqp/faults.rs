@@ -4,19 +4,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use gentoo_updater_bus::follow::FleetView;
-use gentoo_updater_bus::topology::{self, DEAD, SCAN};
-use gentoo_updater_bus::worker::{self, Handler, WorkerSpec};
-use gentoo_updater_bus::{Bus, Position, SystemClock};
-use gentoo_updater_fleet::message::{Command, Envelope, Event, Failure, Role, WorkKey};
+use gentoo_updater_bus::topology::{self, DEAD, EVENTS, SCAN};
+use gentoo_updater_bus::worker;
+use gentoo_updater_bus::{Bus, Position};
+use gentoo_updater_fleet::message::{Command, Envelope};
 use gentoo_updater_fleet::name::{EventId, RunId};
-use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
-use tokio::sync::{Semaphore, mpsc};
+use lapin::BasicProperties;
+use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::messages::{run_requested, scan_command, scan_failed, scanned, within};
+use crate::support::messages::{run_requested, scan_command, within};
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,6 +71,55 @@ async fn a_command_that_was_not_settled_comes_again_when_the_connection_is_cut()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_cancelled_does_not_cut_the_connection_that_others_use() {
+    let vhost = Broker::shared().vhost();
+    let bus = open(&vhost).await;
+    let command = scan_command(RunId::generate(), 1);
+    bus.issue(SCAN, &command).await.unwrap();
+    let mut commands = bus.commands(&scan_queue()).await.unwrap();
+    let held = within(commands.next()).await.unwrap();
+    for microseconds in (0..3000).step_by(50) {
+        let soon = Duration::from_micros(microseconds);
+        // Whether it is answered or cancelled is all the same.
+        let _ = tokio::time::timeout(soon, bus.end()).await;
+    }
+    // Were the connection another one, the command would come again.
+    stays_pending(commands.next()).await;
+    held.settle.ack().await.unwrap();
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_with_headers_larger_than_a_frame_stops_no_reader() {
+    let vhost = Broker::shared().vhost();
+    let bus = open(&vhost).await;
+    let (connection, channel) = raw(&vhost).await;
+    let mut headers = FieldTable::default();
+    let large = "x".repeat(100_000);
+    headers.insert("large".into(), AMQPValue::LongString(large.into()));
+    let event = run_requested(RunId::generate());
+    let (key, body) = (topology::routing_key(&event), event.encode().unwrap());
+    let sent = channel.basic_publish(
+        EVENTS.into(),
+        key.into(),
+        BasicPublishOptions::default(),
+        &body,
+        BasicProperties::default().with_headers(headers),
+    );
+    sent.await.unwrap().await.unwrap();
+    let next = published(&bus, 1).await;
+    assert_eq!(
+        history_of(&bus, Position::First, 2).await,
+        [event.id, next[0]]
+    );
+    let mut wakeups = bus.wakeups().await.unwrap();
+    let woken = within(wakeups.next()).await.unwrap();
+    assert_eq!(woken.event.id, event.id);
+    bus.close().await;
+    connection.close(200, "".into()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_killed_while_messages_are_published_loses_none() {
     let broker = Broker::start();
     let vhost = broker.vhost();
@@ -122,53 +171,17 @@ async fn a_broker_that_is_killed_while_messages_are_published_loses_none() {
     bus.close().await;
 }
 
-struct Slow {
-    called: mpsc::UnboundedSender<WorkKey>,
-    released: Semaphore,
-}
-
-#[async_trait]
-impl Handler for Slow {
-    async fn handle(&self, command: &Command) -> Event {
-        self.called.send(command.work()).unwrap();
-        self.released.acquire().await.unwrap().forget();
-        match command {
-            Command::ScanGuest(scan) => scanned(scan),
-            other => panic!("no test issues {}", other.kind()),
-        }
-    }
-
-    fn failed(&self, command: &Command, failure: Failure) -> Event {
-        scan_failed(command, failure)
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_do_one_command_once_although_their_connections_are_cut() {
     let vhost = Broker::shared().vhost();
-    let (called, mut calls) = mpsc::unbounded_channel();
-    let handler = Arc::new(Slow {
-        called,
-        released: Semaphore::new(0),
-    });
+    let (handler, mut calls) = Slow::new();
     let (stop, directory) = (CancellationToken::new(), tempfile::TempDir::new().unwrap());
     let mut workers = Vec::new();
     let mut buses: Vec<Arc<dyn Bus>> = Vec::new();
     for id in ["scanner@1", "scanner@2"] {
         let bus: Arc<dyn Bus> = Arc::new(open(&vhost).await);
         buses.push(bus.clone());
-        let spec = WorkerSpec {
-            id: id.parse().unwrap(),
-            clock: Arc::new(SystemClock),
-            role: Role::Scanner,
-            queues: scan_queue(),
-            slots: 1,
-            state_directory: directory.path().join(id),
-            heartbeat: Duration::from_secs(1),
-            grace: Duration::from_secs(10),
-            read_back: true,
-            builder: None,
-        };
+        let spec = scanner(id, 1, directory.path());
         workers.push(tokio::spawn(worker::serve(
             bus,
             spec,

@@ -7,8 +7,14 @@
     reason = "tests fail by them"
 )]
 
+mod alarm;
 mod commands;
+mod consumers;
+mod dead_letters;
 mod events;
 mod faults;
+mod history;
 mod support;
+mod tls;
 mod topology;
+mod unroutable;

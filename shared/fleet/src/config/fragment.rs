@@ -88,4 +88,5 @@ pub(super) struct PolicyFragment {
     pub(super) grace_seconds: Option<u64>,
     pub(super) parallel_scans: Option<u16>,
     pub(super) parallel_installs: Option<u16>,
+    pub(super) min_free_megabytes: Option<u64>,
 }

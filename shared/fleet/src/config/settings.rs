@@ -233,6 +233,8 @@ pub struct Policy {
     pub parallel_scans: u16,
     /// On how many guests one installer works at once.
     pub parallel_installs: u16,
+    /// How much space a builder needs in its store and where it builds, before it takes work.
+    pub min_free_megabytes: u64,
 }
 
 impl Settings {
@@ -511,5 +513,6 @@ fn check_policy(fragment: &Fragment) -> Result<Policy, Invalid> {
         grace: seconds(policy.grace_seconds, 30),
         parallel_scans: policy.parallel_scans.unwrap_or(8),
         parallel_installs: policy.parallel_installs.unwrap_or(8),
+        min_free_megabytes: policy.min_free_megabytes.unwrap_or(500),
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, Finding};
@@ -58,6 +59,28 @@ pub enum Event {
 }
 
 impl Event {
+    /// The types of the events that the history keeps, as they are written on the wire.
+    pub const KEPT_KINDS: [&str; 18] = [
+        "RunRequested",
+        "CommandIssued",
+        "WorkStarted",
+        "GuestScanned",
+        "ScanFailed",
+        "BatchPlanned",
+        "PackageBuilt",
+        "BuildFailed",
+        "GuestUpdated",
+        "InstallFailed",
+        "BuilderCleaned",
+        "CleanFailed",
+        "TaskAbandoned",
+        "RunFinished",
+        "WorkerRegistered",
+        "WorkerPaused",
+        "PauseRequested",
+        "ResumeRequested",
+    ];
+
     /// The run that it belongs to, if it belongs to one.
     pub fn run(&self) -> Option<RunId> {
         match self {
@@ -408,7 +431,27 @@ pub struct WorkerAlive {
     /// Its role.
     pub role: Role,
     /// What it works on.
-    pub working_on: Vec<WorkKey>,
+    pub working_on: Vec<Ongoing>,
+    /// On how many commands it works at once at most.
+    #[serde(default)]
+    pub slots: Option<u16>,
+    /// Whether it takes no new work because an operator wants it so.
+    #[serde(default)]
+    pub paused: bool,
+    /// Why its bus takes no messages or did not until now, in words; absent while all is well.
+    #[serde(default)]
+    pub bus_trouble: Option<String>,
+}
+
+/// Work that goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ongoing {
+    /// What is worked on.
+    #[serde(flatten)]
+    pub work: WorkKey,
+    /// Since when, by the worker's clock: since its process came to it.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 /// A planner lives.

@@ -16,9 +16,9 @@ pub use command::{
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
     BatchPlanned, BuildFailed, BuilderCleaned, CleanFailed, CommandIssued, Event, GuestScanned,
-    GuestUpdated, InstallFailed, PackageBuilt, PauseRequested, PlannerAlive, ResumeRequested,
-    RunFinished, RunKind, RunOutcome, RunRequested, ScanFailed, TaskAbandoned, WorkStarted,
-    WorkerAlive, WorkerPaused, WorkerRegistered,
+    GuestUpdated, InstallFailed, Ongoing, PackageBuilt, PauseRequested, PlannerAlive,
+    ResumeRequested, RunFinished, RunKind, RunOutcome, RunRequested, ScanFailed, TaskAbandoned,
+    WorkStarted, WorkerAlive, WorkerPaused, WorkerRegistered,
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
 pub use package::{

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::message::{
-    Failure, Finding, FindingKind, HeldBack, PackageChange, Purpose, RunKind, RunOutcome, Task,
+    Failure, Finding, FindingKind, HeldBack, PackageChange, PauseTarget, Purpose, RunKind,
+    RunOutcome, Task,
 };
-use crate::name::{BuilderName, GuestName, RunId};
+use crate::name::{BuilderName, GuestName, RunId, WorkerId};
 use crate::state::{Fleet, JobProgress, Run};
 
 /// How a guest stands in a run.
@@ -108,6 +109,21 @@ pub struct Report {
     pub builders: BTreeMap<BuilderName, BuilderReport>,
     /// The builders that get no work for now, and why.
     pub unusable: BTreeMap<BuilderName, Failure>,
+    /// Whom operators have paused.
+    pub paused: Vec<PauseReport>,
+}
+
+/// Who takes no new work because an operator wants it so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PauseReport {
+    /// A role or a worker.
+    pub target: PauseTarget,
+    /// Who wants it.
+    pub by: WorkerId,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
 }
 
 /// What came of one guest.
@@ -192,6 +208,7 @@ impl Report {
             jobs: job_reports(run),
             builders: builders.collect(),
             unusable: unusable(fleet),
+            paused: paused(fleet),
         }
     }
 }
@@ -203,6 +220,19 @@ fn unusable(fleet: &Fleet) -> BTreeMap<BuilderName, Failure> {
         .filter_map(|worker| worker.paused.as_ref());
     paused
         .filter_map(|(builder, failure)| Some((builder.clone()?, failure.clone())))
+        .collect()
+}
+
+/// Whom operators have paused, roles first.
+pub fn paused(fleet: &Fleet) -> Vec<PauseReport> {
+    let pauses = fleet.pauses.iter();
+    pauses
+        .map(|(target, pause)| PauseReport {
+            target: target.clone(),
+            by: pause.by.clone(),
+            since: pause.since,
+            reason: pause.reason.clone(),
+        })
         .collect()
 }
 

@@ -38,6 +38,17 @@ impl Report {
             }
         };
         writeln!(out, "Run {}: {state}", self.run)?;
+        for pause in &self.paused {
+            let (target, by, since) = (&pause.target, &pause.by, pause.since);
+            write!(
+                out,
+                "{target}: takes no new work, because {by} wants it so since {since:.0}"
+            )?;
+            match &pause.reason {
+                Some(reason) => writeln!(out, ": {reason}")?,
+                None => writeln!(out)?,
+            }
+        }
         writeln!(out, "\nGuests")?;
         for (name, guest) in &self.guests {
             write_guest(out, name, guest)?;

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::run::{Claim, Cleaning, Finished, Guest, Installation, Run, TaskOutcome};
-use super::{Fleet, Pause, Registration};
+use super::run::{Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome};
+use super::{Fleet, Pause};
 use crate::message::{
-    Envelope, Event, Failure, FailureClass, PauseTarget, RunKind, RunRequested, Task, WorkKey,
+    CommandIssued, Envelope, Event, Failure, FailureClass, PackageBuilt, PauseTarget, RunFinished,
+    RunKind, RunRequested, Task, WorkKey,
 };
 use crate::name::RunId;
 
@@ -19,18 +20,11 @@ impl Fleet {
             return;
         }
         self.offset = Some(offset);
+        self.event = Some(envelope.id);
         let at = envelope.at;
         match &envelope.message {
             Event::RunRequested(event) => self.request(event, at),
-            Event::CommandIssued(event) => {
-                if let Some(run) = self.open(event.work.run) {
-                    let task = run.tasks.entry(event.work.task.clone()).or_default();
-                    let attempt = task.attempts.entry(event.work.attempt).or_default();
-                    attempt
-                        .issued
-                        .get_or_insert((event.command, event.queue.clone(), at));
-                }
-            }
+            Event::CommandIssued(event) => self.issued(event, at),
             Event::WorkStarted(event) => {
                 if let Some(run) = self.open(event.work.run) {
                     let task = run.tasks.entry(event.work.task.clone()).or_default();
@@ -59,12 +53,7 @@ impl Fleet {
                     run.plan(event.batch.clone());
                 }
             }
-            Event::PackageBuilt(event) => {
-                let task = Task::Build(event.job.clone());
-                self.done(event.run, task, event.attempt, at, |run| {
-                    run.built.insert(event.job.clone(), event.clone());
-                });
-            }
+            Event::PackageBuilt(event) => self.built(event, at),
             Event::BuildFailed(event) => {
                 let task = Task::Build(event.job.clone());
                 self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
@@ -113,23 +102,8 @@ impl Fleet {
                 self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
             }
             Event::TaskAbandoned(event) => self.abandon(&event.work, &event.failure, at),
-            Event::RunFinished(event) => {
-                if let Some(run) = self.open(event.run) {
-                    run.finished = Some(Finished {
-                        outcome: event.outcome,
-                        at,
-                    });
-                }
-            }
-            Event::WorkerRegistered(event) => {
-                let registration = Registration {
-                    role: event.role,
-                    queues: event.queues.clone(),
-                    at,
-                    paused: None,
-                };
-                self.workers.insert(event.worker.clone(), registration);
-            }
+            Event::RunFinished(event) => self.finish(event, at),
+            Event::WorkerRegistered(event) => self.register(offset, event, at),
             Event::WorkerPaused(event) => {
                 if let Some(worker) = self.workers.get_mut(&event.worker) {
                     let builder = event.builder.clone();
@@ -150,6 +124,57 @@ impl Fleet {
         }
     }
 
+    /// Counts an event of the history that cannot be understood: a newer version of this program
+    /// wrote it, perhaps. It changes nothing else.
+    pub fn leave_out(&mut self, offset: u64) {
+        if self.offset.is_none_or(|applied| offset > applied) {
+            self.offset = Some(offset);
+            self.event = None;
+            self.left_out += 1;
+        }
+    }
+
+    fn issued(&mut self, event: &CommandIssued, at: Timestamp) {
+        let Some(run) = self.open(event.work.run) else {
+            return;
+        };
+        let task = run.tasks.entry(event.work.task.clone()).or_default();
+        let attempt = task.attempts.entry(event.work.attempt).or_default();
+        let (first, times) = match &attempt.issued {
+            Some(before) => (before.first, before.times.saturating_add(1)),
+            None => (at, 1),
+        };
+        attempt.issued = Some(Issued {
+            command: event.command,
+            queue: event.queue.clone(),
+            first,
+            last: at,
+            times,
+        });
+    }
+
+    fn built(&mut self, event: &PackageBuilt, at: Timestamp) {
+        let task = Task::Build(event.job.clone());
+        let is_first = self.done(event.run, task, event.attempt, at, |run| {
+            run.built.insert(event.job.clone(), event.clone());
+        });
+        if is_first && !event.reused {
+            let package = event.binary.cpv.category_package.clone();
+            self.durations.insert(package, event.duration_ms);
+        }
+    }
+
+    fn finish(&mut self, event: &RunFinished, at: Timestamp) {
+        let Some(run) = self.open(event.run) else {
+            return;
+        };
+        run.finished = Some(Finished {
+            outcome: event.outcome,
+            at,
+        });
+        self.forget_old_runs(event.run);
+    }
+
     /// Who resumes a role resumes each of its workers, too.
     fn resume(&mut self, resumed: &PauseTarget) {
         let workers = &self.workers;
@@ -162,6 +187,9 @@ impl Fleet {
     }
 
     fn request(&mut self, event: &RunRequested, at: Timestamp) {
+        if self.is_over(event.run) {
+            return;
+        }
         let guests = event.guests.iter().map(|(name, platform)| {
             let platform = platform.clone();
             (
@@ -192,6 +220,7 @@ impl Fleet {
         self.runs.get_mut(&run).filter(|run| run.finished.is_none())
     }
 
+    /// True when it is the first result of the task, and stands.
     fn done(
         &mut self,
         run: RunId,
@@ -199,14 +228,17 @@ impl Fleet {
         attempt: u32,
         at: Timestamp,
         keep: impl FnOnce(&mut Run),
-    ) {
-        let Some(run) = self.open(run) else { return };
+    ) -> bool {
+        let Some(run) = self.open(run) else {
+            return false;
+        };
         let state = run.tasks.entry(task).or_default();
         if state.outcome.is_some() {
-            return;
+            return false;
         }
         state.outcome = Some(TaskOutcome::Done { attempt, at });
         keep(run);
+        true
     }
 
     fn failed(
@@ -219,13 +251,15 @@ impl Fleet {
         keep: impl FnOnce(&mut Run),
     ) {
         let Some(run) = self.open(run) else { return };
+        // Another builder may well be reached, and the package is not to blame.
+        let is_of_builder = matches!(task, Task::Build(_)) && failure.is_of_machine();
         let state = run.tasks.entry(task).or_default();
         if state.outcome.is_some() {
             return;
         }
         let entry = state.attempts.entry(attempt).or_default();
         entry.failure.get_or_insert((failure.clone(), at));
-        if failure.class == FailureClass::Permanent {
+        if failure.class == FailureClass::Permanent && !is_of_builder {
             state.outcome = Some(TaskOutcome::Failed {
                 failure: failure.clone(),
                 at,

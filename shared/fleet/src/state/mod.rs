@@ -3,31 +3,44 @@
 //! [`Fleet::apply`] is called with every event in offset order, and with nothing else. The
 //! planner, the claims of the workers, the command line and the report all use this one fold.
 
+mod bounds;
 mod fold;
 mod pairs;
 mod progress;
 mod run;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
+use gentoo_updater_portage::name::CategoryPackage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Failure, PauseTarget, Role, WorkKey};
-use crate::name::{BuilderName, RunId, WorkerId};
+use crate::name::{BuilderName, EventId, RunId, WorkerId};
 
+pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::JobProgress;
 pub use run::{
-    Attempt, Claim, Cleaning, Finished, Guest, Installation, Run, TaskOutcome, TaskState,
+    Attempt, Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome, TaskState,
 };
 
-/// The state of the fleet.
+/// The state of the fleet. It does not grow with the history: see [`KEPT_RUNS`] and its like.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fleet {
-    /// The offset of the newest event that was applied.
+    /// The offset of the newest event that was applied or left out.
     pub offset: Option<u64>,
-    /// The runs, oldest first.
+    /// The id of that event; absent where it could not be understood. It tells this history from
+    /// another one that has got the same offsets.
+    pub event: Option<EventId>,
+    /// How many events could not be understood and are not part of this state.
+    pub left_out: u64,
+    /// The runs that go on and the newest of those that are over, by the time of their request.
     pub runs: BTreeMap<RunId, Run>,
+    /// The newest runs that are over, in the order in which they ended.
+    pub over: VecDeque<RunId>,
+    /// How long the newest build of a package took, in milliseconds.
+    pub durations: BTreeMap<CategoryPackage, u64>,
     /// The workers that have registered.
     pub workers: BTreeMap<WorkerId, Registration>,
     /// Who takes no work because an operator wants it so.
@@ -53,8 +66,10 @@ pub struct Registration {
     pub role: Role,
     /// The queues that it serves.
     pub queues: Vec<String>,
-    /// When it last came up.
+    /// When it last said so.
     pub at: Timestamp,
+    /// The offset at which it last said so.
+    pub offset: u64,
     /// The builder whose machine is unfit, and why, while the worker takes no work.
     pub paused: Option<(Option<BuilderName>, Failure)>,
 }
@@ -74,13 +89,27 @@ impl Fleet {
 
     /// Whether nothing more is to be done for this task: it has a result, or its run is over.
     pub fn is_finished(&self, work: &WorkKey) -> bool {
-        self.runs.get(&work.run).is_some_and(|run| {
-            run.finished.is_some()
-                || run
-                    .tasks
-                    .get(&work.task)
-                    .is_some_and(|task| task.outcome.is_some())
-        })
+        self.is_over(work.run)
+            || self
+                .runs
+                .get(&work.run)
+                .is_some_and(|run| run.is_over(&work.task))
+    }
+
+    /// Whether a run has ended, also one of which nothing else is known any more.
+    pub fn is_over(&self, run: RunId) -> bool {
+        match self.runs.get(&run) {
+            Some(run) => run.finished.is_some(),
+            None => self.over.contains(&run),
+        }
+    }
+
+    /// How long the newest build of a package took, if one is known.
+    pub fn duration(&self, package: &CategoryPackage) -> Option<Duration> {
+        self.durations
+            .get(package)
+            .copied()
+            .map(Duration::from_millis)
     }
 
     /// The runs that are not over.

@@ -104,12 +104,27 @@ pub enum TaskOutcome {
 /// One attempt at a task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// The command, its queue, and when it was accepted.
-    pub issued: Option<(CommandId, String, Timestamp)>,
+    /// Its command, once a queue has accepted it.
+    pub issued: Option<Issued>,
     /// Who works on it.
     pub claim: Option<Claim>,
     /// Why it failed, where another attempt may follow.
     pub failure: Option<(Failure, Timestamp)>,
+}
+
+/// A command that its queue has accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Issued {
+    /// The command.
+    pub command: CommandId,
+    /// Its queue.
+    pub queue: String,
+    /// When it was accepted for the first time, by the planner's clock.
+    pub first: Timestamp,
+    /// When it was accepted for the last time: it is issued again when its queue has lost it.
+    pub last: Timestamp,
+    /// How often it was accepted.
+    pub times: u32,
 }
 
 /// The claim on an attempt.

@@ -88,12 +88,23 @@ impl Atom {
             .collect()
     }
 
+    /// Whether the atom speaks of this name and version, whatever else it asks for: for places
+    /// that know no more of a package. A BUILD_ID that the atom asks for excludes nothing.
+    #[must_use]
+    pub fn matches_version(&self, cpv: &Cpv) -> bool {
+        self.category_package == cpv.category_package
+            && self
+                .version
+                .as_ref()
+                .is_none_or(|wanted| wanted.matches(&cpv.version, wanted.build_id))
+    }
+
     fn matches_without_use(&self, candidate: &Candidate<'_>) -> bool {
         self.category_package == candidate.cpv.category_package
             && self
                 .version
                 .as_ref()
-                .is_none_or(|wanted| wanted.matches(candidate))
+                .is_none_or(|wanted| wanted.matches(&candidate.cpv.version, candidate.build_id))
             && self.slot_matches(candidate.slot)
             && match (&self.repository, candidate.repository) {
                 (Some(wanted), Some(repository)) => wanted == repository,
@@ -115,15 +126,13 @@ impl Atom {
 }
 
 impl VersionRequirement {
-    fn matches(&self, candidate: &Candidate<'_>) -> bool {
-        let version = &candidate.cpv.version;
+    fn matches(&self, version: &Version, build_id: Option<u32>) -> bool {
         let ordering = || version.vercmp(&self.version);
         match self.operator {
             Operator::Less => ordering().is_lt(),
             Operator::LessOrEqual => ordering().is_le(),
             Operator::Equal => {
-                (self.build_id.is_none() || self.build_id == candidate.build_id)
-                    && ordering().is_eq()
+                (self.build_id.is_none() || self.build_id == build_id) && ordering().is_eq()
             }
             Operator::EqualGlob => version_begins_with(version, &self.version),
             Operator::EqualIgnoringRevision => {

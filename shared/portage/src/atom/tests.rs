@@ -22,6 +22,16 @@ fn matches(text: &str, cpv: &str, slot: &str, repository: Option<&str>) -> bool 
 }
 
 #[test]
+fn name_and_version_are_compared_whatever_else_the_atom_asks_for() {
+    let says = |text: &str, version: &str| atom(text).matches_version(&version.parse().unwrap());
+    assert!(says("dev-libs/a:3::gentoo[ssl]", "dev-libs/a-1"));
+    assert!(says("=dev-libs/a-1-2", "dev-libs/a-1"));
+    assert!(says(">=dev-libs/a-1", "dev-libs/a-1.5"));
+    assert!(!says("<dev-libs/a-1", "dev-libs/a-1.5"));
+    assert!(!says("dev-libs/a", "dev-libs/b-1"));
+}
+
+#[test]
 fn an_atom_prints_as_it_was_written() {
     for text in [
         "dev-libs/libalpha",

@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
-use crate::embedded::{DeadLetter, Embedded};
+use crate::embedded::Embedded;
 use crate::follow::FleetView;
-use crate::seam::{Bus, Position};
+use crate::seam::{Bus, DeadLetter, Inspect, Position};
 use crate::testing::{run_requested, scan_command, scan_failed, scanned, within};
 use crate::topology::SCAN;
 use crate::worker::readiness::Pauses;
@@ -148,7 +148,7 @@ impl Bench {
     }
 
     pub(super) async fn dead(&self) -> Vec<DeadLetter> {
-        self.embedded.dead_letters().await.unwrap()
+        self.embedded.dead_letters(usize::MAX).await.unwrap()
     }
 
     /// Waits until every command is settled.

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use gentoo_updater_fleet::message::{FailureClass, WorkKey, WorkStarted, WorkerAlive};
+use gentoo_updater_fleet::message::{
+    FailureClass, RunFinished, RunOutcome, WorkKey, WorkStarted, WorkerAlive,
+};
 use gentoo_updater_fleet::name::RunId;
+use gentoo_updater_fleet::state::{Fleet, KEPT_RUNS};
 use tokio_util::sync::CancellationToken;
 
 use super::bench::*;
@@ -198,6 +201,28 @@ async fn a_command_of_a_run_that_nobody_knows_becomes_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn a_command_of_a_run_that_ended_long_ago_is_dropped_without_a_word() {
+    let bench = Bench::new().await;
+    let old = bench.issue().await;
+    let mut run = old.message.work().run;
+    for _ in 0..=KEPT_RUNS {
+        let outcome = RunOutcome::Complete;
+        let finished = said(Event::RunFinished(RunFinished { run, outcome }));
+        bench.bus.publish(&finished).await.unwrap();
+        run = RunId::generate();
+        bench.bus.publish(&run_requested(run)).await.unwrap();
+    }
+    let forgotten = old.message.work().run;
+    let worker = Running::start(&bench, bench.spec("scanner@1"));
+    bench.settled().await;
+    let is_forgotten = |fleet: &Fleet| !fleet.runs.contains_key(&forgotten);
+    assert!(bench.view.read(is_forgotten));
+    assert_eq!(bench.dead().await, []);
+    assert_eq!(bench.count("WorkStarted").await, 0);
+    worker.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn signs_of_life_name_the_work_at_once_when_it_changes() {
     let bench = Bench::new().await;
     let mut alive = bench.bus.alive().await.unwrap();
@@ -211,6 +236,7 @@ async fn signs_of_life_name_the_work_at_once_when_it_changes() {
                 let Event::WorkerAlive(WorkerAlive { working_on, .. }) = event.message else {
                     continue;
                 };
+                let working_on: Vec<_> = working_on.into_iter().map(|on| on.work).collect();
                 if working_on == expected {
                     return;
                 }

@@ -142,6 +142,30 @@ async fn the_next_attempt_waits_for_a_busy_worker_and_is_not_taken_by_the_one_th
     broken.stop().await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_worker_says_again_every_day_that_it_is_there_and_that_its_machine_is_unfit() {
+    let bench = Bench::new().await;
+    let mut spec = builder(&bench, "builder@spare");
+    spec.heartbeat = Duration::from_secs(3600);
+    let id = spec.id.clone();
+    let worker = Running::start_unfit(&bench, spec, None, Some(off()), LONG);
+    let registered = |fleet: &Fleet| {
+        let worker = fleet.workers.get(&id)?;
+        worker.paused.is_some().then_some(worker.offset)
+    };
+    let mut first = None;
+    for day in 0..3 {
+        let news = bench
+            .view
+            .wait_until(|fleet| registered(fleet).is_some_and(|offset| Some(offset) > first));
+        let limit = Duration::from_secs(25 * 3600);
+        tokio::time::timeout(limit, news).await.unwrap().unwrap();
+        first = bench.view.read(registered);
+        assert_eq!(bench.count("WorkerRegistered").await, day + 1);
+    }
+    worker.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_worker_for_many_guests_goes_on_when_one_of_them_is_off() {
     let bench = Bench::new().await;

@@ -31,6 +31,15 @@ impl Bus for Refusing {
         self.0.issue(queue, command).await
     }
 
+    async fn bury(
+        &self,
+        queue: &str,
+        command: &Envelope<Command>,
+        cause: String,
+    ) -> Result<(), BusError> {
+        self.0.bury(queue, command, cause).await
+    }
+
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {
         self.0.commands(queues).await
     }

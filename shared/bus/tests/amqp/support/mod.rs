@@ -4,19 +4,26 @@
 #[allow(dead_code)]
 pub(crate) mod messages;
 
-mod broker;
+mod worker;
 
-pub(crate) use broker::{Broker, Vhost};
+pub(crate) use gentoo_updater_test_broker::{Broker, Vhost, free_port};
+pub(crate) use worker::{Slow, scanner};
 
 use std::time::Duration;
 
 use crate::support::messages::{run_requested, within};
+use futures_util::StreamExt;
 use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
 use gentoo_updater_bus::topology::{SCAN, Topology};
 use gentoo_updater_bus::{Bus, Position};
 use gentoo_updater_fleet::name::{EventId, RunId};
+use lapin::PublisherConfirm;
 use lapin::message::BasicGetMessage;
-use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::{
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
 pub(crate) fn settings(url: String) -> BrokerSettings {
@@ -24,9 +31,11 @@ pub(crate) fn settings(url: String) -> BrokerSettings {
         guests: ["g1".parse().unwrap()].into(),
         builders: ["b1".parse().unwrap()].into(),
         platforms: ["amd64".parse().unwrap()].into(),
+        ..Topology::default()
     };
     BrokerSettings {
         url,
+        ca: None,
         name: "test".to_owned(),
         topology,
     }
@@ -54,7 +63,19 @@ pub(crate) async fn raw(vhost: &Vhost) -> (Connection, Channel) {
 }
 
 pub(crate) async fn send_raw(channel: &Channel, exchange: &str, key: &str, body: &[u8]) {
-    let properties = BasicProperties::default().with_type("Nonsense".into());
+    let confirm = send_raw_unconfirmed(channel, exchange, key, body).await;
+    assert_eq!(confirm.await.unwrap(), lapin::Confirmation::Ack(None));
+}
+
+pub(crate) async fn send_raw_unconfirmed(
+    channel: &Channel,
+    exchange: &str,
+    key: &str,
+    body: &[u8],
+) -> PublisherConfirm {
+    let properties = BasicProperties::default()
+        .with_type("Nonsense".into())
+        .with_delivery_mode(2);
     let options = BasicPublishOptions {
         mandatory: true,
         ..Default::default()
@@ -62,10 +83,7 @@ pub(crate) async fn send_raw(channel: &Channel, exchange: &str, key: &str, body:
     let published = channel
         .basic_publish(exchange.into(), key.into(), options, body, properties)
         .await;
-    assert_eq!(
-        published.unwrap().await.unwrap(),
-        lapin::Confirmation::Ack(None)
-    );
+    published.unwrap()
 }
 
 pub(crate) async fn get(channel: &Channel, queue: &str) -> Option<BasicGetMessage> {
@@ -91,6 +109,24 @@ pub(crate) fn header(message: &BasicGetMessage, name: &str) -> String {
     headers.inner()[name].as_long_string().unwrap().to_string()
 }
 
+/// Ready messages and consumers of a queue.
+pub(crate) async fn counts(channel: &Channel, queue: &str) -> (u32, u32) {
+    let options = QueueDeclareOptions::durable().passive();
+    let declared = channel.queue_declare(queue.into(), options, FieldTable::default());
+    let queue = declared.await.unwrap();
+    (queue.message_count(), queue.consumer_count())
+}
+
+/// Waits until a queue has so many ready messages and consumers.
+pub(crate) async fn wait_for_counts(channel: &Channel, queue: &str, expected: (u32, u32)) {
+    within(async {
+        while counts(channel, queue).await != expected {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
 /// Whether a future is still pending after the broker had time to answer.
 pub(crate) async fn stays_pending<T>(what: impl Future<Output = T>) {
     let ended = tokio::time::timeout(Duration::from_millis(500), what).await;
@@ -114,4 +150,24 @@ pub(crate) async fn history_of(bus: &Amqp, from: Position, count: usize) -> Vec<
         ids.push(within(history.next()).await.unwrap().event.unwrap().id);
     }
     ids
+}
+
+/// The offset of the oldest message of a stream that holds one.
+pub(crate) async fn first_offset(connection: &Connection, stream: &str) -> i64 {
+    let channel = connection.create_channel().await.unwrap();
+    channel
+        .basic_qos(10, BasicQosOptions::default())
+        .await
+        .unwrap();
+    let mut arguments = FieldTable::default();
+    let first = AMQPValue::LongString("first".into());
+    arguments.insert("x-stream-offset".into(), first);
+    let options = BasicConsumeOptions::default();
+    let consumer = channel.basic_consume(stream.into(), "".into(), options, arguments);
+    let message = consumer.await.unwrap().next().await.unwrap().unwrap();
+    let headers = message.properties.headers().clone().unwrap();
+    match headers.inner()["x-stream-offset"] {
+        AMQPValue::LongLongInt(offset) => offset,
+        ref other => panic!("{other:?} is no offset"),
+    }
 }

@@ -1,0 +1,22 @@
+//! The command line of `gentoo-updater-builder`.
+
+use clap::Parser;
+use gentoo_updater_fleet::name::BuilderName;
+use gentoo_updater_runtime::CommonArguments;
+
+/// Builds packages on one builder of the configuration, on this machine or over ssh
+#[derive(Debug, Parser)]
+#[command(
+    name = "gentoo-updater-builder",
+    version,
+    after_help = "Example:\n  gentoo-updater-builder --builder fast --config /etc/gentoo-updater/fleet.toml"
+)]
+pub struct Arguments {
+    /// Configuration and logging.
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// The builder of the configuration that this process serves
+    #[arg(long, value_name = "NAME")]
+    pub builder: BuilderName,
+}

@@ -1,0 +1,135 @@
+//! `dead retry` and `dead drop`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use gentoo_updater_bus::{Inspect, LetterId};
+use gentoo_updater_fleet::config::Settings;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::arguments::{Choice, DropOptions, RetryOptions};
+use super::list::{text, views};
+use super::select::{SelectError, chosen};
+use crate::ask::agreed;
+use crate::open;
+use crate::output;
+
+/// What is done with dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Put back where they came from.
+    Retry,
+    /// Deleted, after a question unless this is `yes`.
+    Drop { yes: bool },
+}
+
+/// The document of `dead retry --json` and `dead drop --json`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct ChangeDocument {
+    /// `retry` or `drop`.
+    pub(super) action: &'static str,
+    /// Whether this only says what would be done.
+    pub(super) dry_run: bool,
+    /// The dead letters that were chosen.
+    pub(super) chosen: Vec<String>,
+    /// Those that were there, and with which it is done.
+    pub(super) done: Vec<String>,
+}
+
+pub(super) async fn retry(settings: &Arc<Settings>, options: &RetryOptions) -> anyhow::Result<u8> {
+    change(settings, &options.choice, Change::Retry).await
+}
+
+pub(super) async fn drop(settings: &Arc<Settings>, options: &DropOptions) -> anyhow::Result<u8> {
+    let yes = options.yes;
+    change(settings, &options.choice, Change::Drop { yes }).await
+}
+
+async fn change(settings: &Arc<Settings>, choice: &Choice, change: Change) -> anyhow::Result<u8> {
+    let opened = if choice.dry_run {
+        open::to_look(settings).await?
+    } else {
+        Some(open::to_change(settings).await?)
+    };
+    let Some(opened) = opened else {
+        return crate::no_run_yet(choice.json);
+    };
+    let changed = change_opened(opened.inspect.as_ref(), choice, change, Timestamp::now()).await;
+    opened.bus.close().await;
+    let Some(document) = changed? else {
+        eprintln!("Nothing was dropped.");
+        return Ok(crate::EXIT_WITH_FAILURES);
+    };
+    if choice.json {
+        output::print_json(&document)?;
+    }
+    conclude(&document, choice.json)
+}
+
+/// What was done; nothing where the operator did not agree.
+pub(super) async fn change_opened(
+    inspect: &dyn Inspect,
+    choice: &Choice,
+    change: Change,
+    now: Timestamp,
+) -> anyhow::Result<Option<ChangeDocument>> {
+    let letters = super::letters(inspect).await?;
+    let chosen = chosen(&letters, choice, now).map_err(SelectError::refusal)?;
+    let ids: BTreeSet<LetterId> = chosen.iter().map(|letter| letter.id.clone()).collect();
+    let done = if choice.dry_run || ids.is_empty() {
+        Vec::new()
+    } else {
+        match change {
+            Change::Retry => inspect.retry_dead(&ids).await?,
+            Change::Drop { yes } => {
+                eprint!("{}", text(&views(&chosen), now));
+                let question = format!("Delete these {} dead letters for good?", ids.len());
+                if !agreed(&question, yes, "use --yes if it is meant")? {
+                    return Ok(None);
+                }
+                inspect.drop_dead(&ids).await?
+            }
+        }
+    };
+    if choice.dry_run && !choice.json {
+        let text = text(&views(&chosen), now);
+        output::print(|output| output.write_all(text.as_bytes()))?;
+    }
+    let action = match change {
+        Change::Retry => "retry",
+        Change::Drop { .. } => "drop",
+    };
+    let names = |ids: &mut dyn Iterator<Item = &LetterId>| ids.map(LetterId::to_string).collect();
+    Ok(Some(ChangeDocument {
+        action,
+        dry_run: choice.dry_run,
+        chosen: names(&mut ids.iter()),
+        done: names(&mut done.iter()),
+    }))
+}
+
+/// Says what was done, and gives the exit code.
+fn conclude(document: &ChangeDocument, json: bool) -> anyhow::Result<u8> {
+    let (chosen, done) = (document.chosen.len(), document.done.len());
+    if chosen == 0 {
+        let message = "no dead letter is chosen by that; `gentoo-updater dead list` shows them";
+        return Err(crate::NotThere(message.to_owned()).into());
+    }
+    let words = match document.action {
+        "retry" => "put back where they came from",
+        _ => "deleted",
+    };
+    if document.dry_run {
+        eprintln!("{chosen} dead letters would be {words}.");
+        return Ok(crate::EXIT_DONE);
+    }
+    if !json {
+        println!("{done} dead letters were {words}.");
+    }
+    if done < chosen {
+        eprintln!("{} were gone by then.", chosen - done);
+        return Ok(crate::EXIT_WITH_FAILURES);
+    }
+    Ok(crate::EXIT_DONE)
+}

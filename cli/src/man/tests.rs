@@ -1,0 +1,62 @@
+use super::*;
+
+#[test]
+fn every_command_has_a_page_with_examples_that_call_it() {
+    let pages = pages();
+    for (name, command) in &pages {
+        let text = String::from_utf8(page::render(command).unwrap()).unwrap();
+        assert!(text.contains("\n.SH EXAMPLES\n"), "{name} has no examples");
+        let after = command.get_after_help().unwrap().to_string();
+        let after = page::After::of(&after);
+        let call = command.get_bin_name().unwrap_or(name);
+        let called = after.examples.iter().any(|line| line.contains(call));
+        assert!(called, "no example calls {name}: {:?}", after.examples);
+    }
+}
+
+#[test]
+fn the_pages_are_those_of_the_command_of_its_subcommands_and_of_the_workers() {
+    let pages = pages();
+    let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+    for name in [
+        "gentoo-updater",
+        "gentoo-updater-queue-peek",
+        "gentoo-updater-dead-retry",
+        "gentoo-updater-workers",
+        "gentoo-updater-planner",
+        "gentoo-updater-builder",
+    ] {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+    let hidden = names
+        .iter()
+        .find(|name| name.contains("-man") || name.contains("-help"));
+    assert_eq!(hidden, None);
+    let mut unique = names.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), names.len());
+}
+
+#[test]
+fn what_follows_a_help_is_divided_into_examples_exit_codes_and_the_rest() {
+    let after =
+        page::After::of("Examples:\n  a b\n  a c\n\nMind this.\n\nExit codes: 0 fine; 64 not so");
+    assert_eq!(after.examples, ["a b", "a c"]);
+    assert_eq!(after.notes, ["Mind this."]);
+    let codes = [("0", "fine"), ("64", "not so")];
+    assert_eq!(
+        after.exit_codes,
+        codes.map(|(code, text)| (code.to_owned(), text.to_owned()))
+    );
+}
+
+/// A page tells of every machine, and not of the one that it was made on.
+#[test]
+fn no_page_holds_the_name_of_the_machine_that_it_is_made_on() {
+    let host = gentoo_updater_runtime::host_name();
+    for (name, command) in pages() {
+        let text = String::from_utf8(page::render(&command).unwrap()).unwrap();
+        assert!(!text.contains(&format!("[default: {host}]")), "{name}");
+    }
+}

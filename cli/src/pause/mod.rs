@@ -1,0 +1,212 @@
+//! `pause` and `resume`.
+
+mod arguments;
+mod words;
+
+use std::sync::Arc;
+
+use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::inspect::target_named;
+use gentoo_updater_fleet::message::{
+    Envelope, Event, PauseRequested, PauseTarget, ResumeRequested,
+};
+use gentoo_updater_fleet::name::EventId;
+use gentoo_updater_fleet::state::Fleet;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::WrongUsage;
+use crate::open::{self, BROKER_LIMIT, Opened};
+use crate::output;
+use crate::queue::health_words;
+use crate::roles;
+
+pub(crate) use arguments::{PauseOptions, ResumeOptions};
+
+/// What an operator wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
+    /// No new work.
+    Pause,
+    /// Work again.
+    Resume,
+}
+
+/// The document of `pause --json` and `resume --json`.
+#[derive(Debug, Serialize)]
+struct PauseDocument {
+    /// What was wanted.
+    action: Action,
+    /// Of whom.
+    target: PauseTarget,
+    /// The event that says it; absent where nothing had to be said.
+    event: Option<EventId>,
+    /// Whether it takes no work for another reason all the same.
+    still_paused: bool,
+}
+
+/// Lets somebody take no new work.
+pub(crate) async fn pause(settings: &Arc<Settings>, options: &PauseOptions) -> anyhow::Result<u8> {
+    let reason = options.reason.clone();
+    carry_out(
+        settings,
+        Action::Pause,
+        &options.target,
+        reason,
+        options.json,
+    )
+    .await
+}
+
+/// Lets somebody take work again.
+pub(crate) async fn resume(
+    settings: &Arc<Settings>,
+    options: &ResumeOptions,
+) -> anyhow::Result<u8> {
+    carry_out(
+        settings,
+        Action::Resume,
+        &options.target,
+        None,
+        options.json,
+    )
+    .await
+}
+
+async fn carry_out(
+    settings: &Arc<Settings>,
+    action: Action,
+    target: &str,
+    reason: Option<String>,
+    json: bool,
+) -> anyhow::Result<u8> {
+    let opened = open::to_change(settings).await?;
+    let said = say(settings, &opened, action, target, reason).await;
+    opened.bus.close().await;
+    let (document, words) = said?;
+    if json {
+        output::print_json(&document)?;
+    } else {
+        println!("{words}");
+    }
+    if settings.broker.is_none() && document.event.is_some() {
+        eprintln!(
+            "No broker is configured: it is in the journal, and `gentoo-updater run` obeys it."
+        );
+    }
+    Ok(crate::EXIT_DONE)
+}
+
+async fn say(
+    settings: &Settings,
+    opened: &Opened,
+    action: Action,
+    target: &str,
+    reason: Option<String>,
+) -> anyhow::Result<(PauseDocument, String)> {
+    let view = FleetView::follow(opened.bus.clone(), CancellationToken::new()).await?;
+    // With a broker the other workers are named by whoever starts them.
+    let known = match &settings.broker {
+        Some(_) => roles::builder_ids(settings).collect(),
+        None => roles::worker_ids(settings),
+    };
+    let target = view
+        .read(|fleet| target_named(target, fleet, known))
+        .map_err(|error| WrongUsage(error.to_string()))?;
+    let before = view.read(Fleet::clone);
+    let message = match action {
+        Action::Pause => Event::PauseRequested(PauseRequested {
+            target: target.clone(),
+            reason,
+        }),
+        Action::Resume => Event::ResumeRequested(ResumeRequested {
+            target: target.clone(),
+        }),
+    };
+    let event = if changes(&before, action, &target) {
+        let envelope = open::operator()?.say(message);
+        publish(&view, opened, &envelope).await?;
+        Some(envelope.id)
+    } else {
+        None
+    };
+    let after = view.read(Fleet::clone);
+    let now = Timestamp::now();
+    let words = match action {
+        Action::Pause => words::paused(&before, &target, now),
+        Action::Resume => words::resumed(&before, &after, &target, now),
+    };
+    let still_paused = action == Action::Resume && words::still_paused(&after, &target).is_some();
+    let document = PauseDocument {
+        action,
+        target,
+        event,
+        still_paused,
+    };
+    Ok((document, words))
+}
+
+/// Publishes, and waits until it is part of the state. A broker that takes nothing would be tried
+/// again without end, and nobody sits before a terminal for that long.
+async fn publish(
+    view: &FleetView,
+    opened: &Opened,
+    envelope: &Envelope<Event>,
+) -> anyhow::Result<()> {
+    let said = async {
+        opened.bus.publish(envelope).await?;
+        view.wait_for_event(envelope.id).await
+    };
+    match tokio::time::timeout(BROKER_LIMIT, said).await {
+        Ok(said) => Ok(said?),
+        Err(_) => {
+            let health = opened.bus.health().borrow().clone();
+            anyhow::bail!(
+                "it could not be said within {} s. {}. Whether the broker got it after all shows \
+                 `gentoo-updater status`",
+                BROKER_LIMIT.as_secs(),
+                health_words(&health).trim_end_matches('.')
+            )
+        }
+    }
+}
+
+/// Whether it has to be said: who is paused need not be paused again.
+fn changes(fleet: &Fleet, action: Action, target: &PauseTarget) -> bool {
+    match (action, target) {
+        (Action::Pause, target) => !fleet.pauses.contains_key(target),
+        // It ends the pauses of its workers, too.
+        (Action::Resume, PauseTarget::Role(role)) => {
+            fleet.pauses.keys().any(|paused| match paused {
+                PauseTarget::Role(paused) => paused == role,
+                PauseTarget::Worker(worker) => {
+                    let worker = fleet.workers.get(worker);
+                    worker.is_some_and(|worker| worker.role == *role)
+                }
+            })
+        }
+        (Action::Resume, target) => fleet.pauses.contains_key(target),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::golden;
+
+    #[test]
+    fn what_was_said_is_told_to_programs() {
+        let document = PauseDocument {
+            action: Action::Resume,
+            target: PauseTarget::Worker("builder@b1".parse().unwrap()),
+            event: Some(EventId(Uuid::nil())),
+            still_paused: true,
+        };
+        golden("resume", &document);
+    }
+}

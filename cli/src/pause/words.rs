@@ -1,0 +1,81 @@
+//! What a pause or its end means, in words. Pure.
+
+use gentoo_updater_fleet::message::PauseTarget;
+use gentoo_updater_fleet::name::WorkerId;
+use gentoo_updater_fleet::state::{Fleet, Pause};
+use jiff::Timestamp;
+
+use crate::time::ago;
+
+/// What a pause means, for who was or was not paused before.
+pub(super) fn paused(before: &Fleet, target: &PauseTarget, now: Timestamp) -> String {
+    if let Some(pause) = before.pauses.get(target) {
+        let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
+        return format!(
+            "{target} is paused already, by {} {}{}",
+            pause.by,
+            ago(pause.since, now),
+            reason.unwrap_or_default()
+        );
+    }
+    format!(
+        "{target} takes no new work from now on. What is begun goes on to its end. \
+         `gentoo-updater resume {}` ends it.",
+        argument(target)
+    )
+}
+
+/// What the end of a pause means.
+pub(super) fn resumed(
+    before: &Fleet,
+    after: &Fleet,
+    target: &PauseTarget,
+    now: Timestamp,
+) -> String {
+    let was_paused = before.pauses.len() > after.pauses.len();
+    match (was_paused, still_paused(after, target)) {
+        (true, None) => format!("{target} takes work again."),
+        (false, None) => format!("{target} was not paused."),
+        (_, Some(Still::Role(role, pause))) => format!(
+            "{target} STAYS PAUSED: {role} is, by {} {}. `gentoo-updater resume {}` ends that.",
+            pause.by,
+            ago(pause.since, now),
+            argument(&role)
+        ),
+        (_, Some(Still::Unfit(cause))) => format!(
+            "{target} STAYS PAUSED: its machine is unfit ({cause}). It takes work again by itself \
+             when that is mended; `gentoo-updater workers` says more."
+        ),
+    }
+}
+
+/// Why somebody takes no work although nobody paused it by its own name.
+pub(super) enum Still<'a> {
+    /// Its role is paused.
+    Role(PauseTarget, &'a Pause),
+    /// Its machine is unfit, with the cause.
+    Unfit(&'a str),
+}
+
+/// Why the target takes no work all the same.
+pub(super) fn still_paused<'a>(fleet: &'a Fleet, target: &PauseTarget) -> Option<Still<'a>> {
+    let PauseTarget::Worker(worker) = target else {
+        return None;
+    };
+    let worker: &WorkerId = worker;
+    let registered = fleet.workers.get(worker)?;
+    let role = PauseTarget::Role(registered.role);
+    if let Some(pause) = fleet.pauses.get(&role) {
+        return Some(Still::Role(role, pause));
+    }
+    let (_, failure) = registered.paused.as_ref()?;
+    Some(Still::Unfit(&failure.cause))
+}
+
+/// How the target is named on a command line.
+fn argument(target: &PauseTarget) -> String {
+    match target {
+        PauseTarget::Role(role) => role.to_string(),
+        PauseTarget::Worker(worker) => worker.to_string(),
+    }
+}

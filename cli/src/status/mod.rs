@@ -1,0 +1,92 @@
+//! `status`: what happens, or what came of the last run.
+
+mod notices;
+
+use std::sync::Arc;
+
+use gentoo_updater_bus::follow::{FleetView, one_run};
+use gentoo_updater_bus::topology;
+use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::inspect::RunName;
+use gentoo_updater_fleet::report::Report;
+use gentoo_updater_fleet::state::Fleet;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use self::notices::Notices;
+use crate::NotThere;
+use crate::arguments::StatusOptions;
+use crate::open::{self, Opened};
+use crate::output;
+
+/// The document of `status --json`: the report, and what stands in the way of all runs.
+#[derive(Debug, Serialize)]
+struct StatusDocument<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    fleet: &'a Notices,
+}
+
+/// Prints the report of one run as it stands.
+pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> anyhow::Result<u8> {
+    let Some(opened) = open::to_look(settings).await? else {
+        return no_run(&options);
+    };
+    let looked = look(&opened, options.run.as_ref()).await;
+    opened.bus.close().await;
+    let (fleet, notices) = looked?;
+    if !options.json {
+        let text = notices.to_text();
+        output::print(|output| output.write_all(text.as_bytes()))?;
+    }
+    let run = match &options.run {
+        Some(name) => name.find(&fleet),
+        None => fleet.newest(),
+    };
+    let Some(run) = run else {
+        return no_run(&options);
+    };
+    let report = Report::of(&fleet, run);
+    if options.json {
+        output::print_json(&StatusDocument {
+            report: &report,
+            fleet: &notices,
+        })?;
+    } else {
+        let text = report.to_text();
+        output::print(|output| output.write_all(text.as_bytes()))?;
+    }
+    if report.outcome.is_none() && !open::is_worked_on(settings).await {
+        eprintln!("Nobody works on it: `gentoo-updater run` goes on with it.");
+    }
+    Ok(crate::EXIT_DONE)
+}
+
+/// The state with the run that is asked for, and what stands in the way of all runs.
+async fn look(opened: &Opened, asked: Option<&RunName>) -> anyhow::Result<(Fleet, Notices)> {
+    let view = FleetView::follow(opened.bus.clone(), CancellationToken::new()).await?;
+    let health = opened.inspect.probe().await?;
+    let dead = opened.bus.queue(topology::DEAD).await?;
+    let dead = dead.map_or(0, |queue| queue.ready);
+    let notices = Notices::of(&health, dead, &view.left_out());
+    let mut fleet = view.read(Fleet::clone);
+    // The state forgets runs that ended long ago; the history tells of them for longer.
+    if let Some(RunName::Id(run)) = asked
+        && !fleet.runs.contains_key(run)
+    {
+        let mut old = one_run(opened.bus.as_ref(), *run).await?;
+        fleet.runs.append(&mut old.runs);
+    }
+    Ok((fleet, notices))
+}
+
+/// There is no such run, or none at all.
+fn no_run(options: &StatusOptions) -> anyhow::Result<u8> {
+    match &options.run {
+        None => crate::no_run_yet(options.json),
+        Some(name) => {
+            let message = format!("the history knows no run {name}; see gentoo-updater events");
+            Err(NotThere(message).into())
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What stands in the way of all runs, above the report of one. Pure.
+
+use std::fmt::Write as _;
+
+use gentoo_updater_bus::Health;
+use gentoo_updater_bus::follow::LeftOut;
+use serde::Serialize;
+
+use crate::output;
+use crate::queue::{HealthView, health_words};
+
+/// What stands in the way of all runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Notices {
+    /// Whether the bus takes messages.
+    bus: HealthView,
+    /// In words, where it does not.
+    #[serde(skip)]
+    trouble: Option<String>,
+    /// How many messages could not be used.
+    dead_letters: u64,
+    /// How many events of the history are not understood.
+    left_out: u64,
+    /// Why the newest of them is not.
+    left_out_cause: Option<String>,
+}
+
+impl Notices {
+    /// Of what the broker says and of what is missing in the state.
+    pub(super) fn of(health: &Health, dead_letters: u64, left_out: &LeftOut) -> Self {
+        Self {
+            bus: health.into(),
+            trouble: (*health != Health::Good).then(|| health_words(health)),
+            dead_letters,
+            left_out: left_out.count,
+            left_out_cause: left_out.newest.clone(),
+        }
+    }
+
+    /// A line for each, and an empty one behind them; nothing where nothing is in the way.
+    pub(super) fn to_text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut text);
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        output::harmless(&text)
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        if let Some(trouble) = &self.trouble {
+            writeln!(out, "{trouble}")?;
+        }
+        if self.left_out > 0 {
+            let cause = self
+                .left_out_cause
+                .as_deref()
+                .unwrap_or("no cause is known");
+            writeln!(
+                out,
+                "{} events of the history are not understood and left out ({cause}): a newer \
+                 version wrote them; use it here, too",
+                self.left_out
+            )?;
+        }
+        match self.dead_letters {
+            0 => Ok(()),
+            1 => writeln!(out, "1 dead letter: see `gentoo-updater dead list`"),
+            count => writeln!(out, "{count} dead letters: see `gentoo-updater dead list`"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fleet_without_trouble_has_no_notices() {
+        let notices = Notices::of(&Health::Good, 0, &LeftOut::default());
+        assert_eq!(notices.to_text(), "");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_said_with_the_remedy() {
+        let health = Health::Blocked("low on memory\u{1b}[2J".to_owned());
+        let left_out = LeftOut {
+            count: 3,
+            newest: Some("the message has version 2".to_owned()),
+        };
+        let notices = Notices::of(&health, 2, &left_out);
+        crate::testing::golden("status-fleet", &notices);
+        assert_eq!(
+            notices.to_text(),
+            "THE BROKER TAKES NO MESSAGES (low on memory\u{fffd}[2J): nothing goes on until its alarm is \
+             over; give it room, or raise its limits in rabbitmq.conf\n\
+             3 events of the history are not understood and left out (the message has version 2): a \
+             newer version wrote them; use it here, too\n\
+             2 dead letters: see `gentoo-updater dead list`\n\n"
+        );
+    }
+}

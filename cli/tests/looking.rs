@@ -1,0 +1,296 @@
+//! The commands that look into a fleet at work, with the real program on a journal.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use gentoo_updater_bus::Bus;
+use gentoo_updater_bus::embedded::Embedded;
+use gentoo_updater_fleet::message::{Envelope, Event};
+use tempfile::TempDir;
+
+const WRONG_USAGE: i32 = 64;
+const COULD_NOT: i32 = 2;
+const NOT_THERE: i32 = 1;
+
+/// A fleet of guest g1 and builder b1 without a broker.
+struct Scene {
+    folder: TempDir,
+}
+
+impl Scene {
+    /// Nothing has happened.
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let text = format!(
+            "state_directory = {:?}\n[platforms.default]\nstore = \"/store\"\n\
+             [builders.b1]\naddress = \"local\"\n[guests.g1]\naddress = \"local\"\n",
+            folder.path().join("state")
+        );
+        std::fs::write(folder.path().join("fleet.toml"), text).unwrap();
+        Self { folder }
+    }
+
+    /// These events have happened, in the form of fleet's golden files: g1 was scanned at noon on
+    /// 2026-01-05, and builder@b1 builds dev-libs/libbeta-1.0 for it.
+    async fn after(kinds: &[&str]) -> Self {
+        let scene = Self::new();
+        let bus = scene.journal().await;
+        for kind in kinds {
+            let path = format!("../shared/fleet/tests/golden/{kind}.v1.json");
+            let body = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+            let event = Envelope::<Event>::decode(&body).unwrap();
+            let at = "2026-01-05T12:00:00Z".parse().unwrap();
+            let event = Envelope::new(event.sender, at, event.message);
+            bus.publish(&event).await.unwrap();
+        }
+        bus.close().await;
+        scene
+    }
+
+    async fn at_work() -> Self {
+        Self::after(&[
+            "RunRequested",
+            "WorkerRegistered",
+            "GuestScanned",
+            "BatchPlanned",
+            "CommandIssued",
+            "WorkStarted",
+        ])
+        .await
+    }
+
+    async fn journal(&self) -> Embedded {
+        let path = self.folder.path().join("state/journal.sqlite");
+        Embedded::open(path).await.unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_gentoo-updater"))
+            .arg("--config")
+            .arg(self.folder.path().join("fleet.toml"))
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Standard output of a call that goes well.
+    fn shown(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Standard error of a call that ends with this exit code.
+    fn refused(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.run(arguments);
+        let words = words(&output);
+        assert_eq!(output.status.code(), Some(code), "{words}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        words
+    }
+
+    /// The kinds of the events that are shown.
+    fn kinds(&self, arguments: &[&str]) -> Vec<String> {
+        let shown = self.shown(&[&["events", "--json"], arguments].concat());
+        let kind = |line: &str| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            event["type"].as_str().unwrap().to_owned()
+        };
+        shown.lines().map(kind).collect()
+    }
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[tokio::test]
+async fn events_are_chosen_by_package_guest_run_kind_and_time() {
+    let scene = Scene::at_work().await;
+    let of_jobs = [
+        "GuestScanned",
+        "BatchPlanned",
+        "CommandIssued",
+        "WorkStarted",
+    ];
+    assert_eq!(scene.kinds(&[]).len(), 6);
+    assert_eq!(scene.kinds(&["--package", "dev-libs/libbeta"]), of_jobs);
+    assert_eq!(scene.kinds(&["--package", ">=dev-libs/libbeta-2"]), [""; 0]);
+    assert_eq!(scene.kinds(&["--guest", "g1"]).len(), 5);
+    let since = ["--since", "2020-01-01", "--package", "dev-libs/libbeta"];
+    assert_eq!(scene.kinds(&since), of_jobs);
+    assert_eq!(scene.kinds(&["--since", "2h"]), [""; 0]);
+    let of_run = [
+        "--run",
+        "000000000001",
+        "--kind",
+        "workstarted",
+        "--kind",
+        "BatchPlanned",
+    ];
+    assert_eq!(scene.kinds(&of_run), ["BatchPlanned", "WorkStarted"]);
+    let shown = scene.shown(&["events", "--kind", "WorkStarted"]);
+    assert!(
+        shown.ends_with("claimed by builder@b1 (dev-libs/libbeta-1.0)\n"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn what_no_event_can_be_chosen_by_is_wrong_usage() {
+    let scene = Scene::at_work().await;
+    for (arguments, remedy) in [
+        (["--kind", "Nonsense"], "WorkStarted"),
+        (["--since", "soon"], "2h"),
+        (["--run", "12"], "last 12 characters"),
+        (["--package", "openssl"], "openssl"),
+    ] {
+        let arguments = [&["events"], &arguments[..]].concat();
+        let words = scene.refused(&arguments, WRONG_USAGE);
+        assert!(words.contains(remedy), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_shows_in_status_and_workers_until_it_is_resumed() {
+    let scene = Scene::at_work().await;
+    let said = scene.shown(&["pause", "builder", "--reason", "new disks"]);
+    assert!(said.contains("What is begun goes on"), "{said}");
+    let status = scene.shown(&["status"]);
+    assert!(
+        status.contains("every builder: takes no new work, because operator@"),
+        "{status}"
+    );
+    let again = scene.shown(&["pause", "builder"]);
+    assert!(
+        again.contains("paused already") && again.contains("new disks"),
+        "{again}"
+    );
+    assert_eq!(scene.kinds(&["--kind", "PauseRequested"]).len(), 1);
+
+    let workers = json(&scene.shown(&["workers", "--json"]));
+    assert_eq!(workers["process"], false);
+    let builder = &workers["workers"][0];
+    assert_eq!(
+        (&builder["worker"], &builder["state"]),
+        (&"builder@b1".into(), &"silent".into())
+    );
+    assert_eq!(builder["paused"][0]["reason"], "new disks");
+
+    let still = scene.shown(&["resume", "builder@b1"]);
+    assert!(
+        still.contains("STAYS PAUSED") && still.contains("resume builder`"),
+        "{still}"
+    );
+    let document = json(&scene.shown(&["resume", "builder", "--json"]));
+    assert_eq!(document["target"]["name"], "builder");
+    assert!(document["event"].is_string(), "{document}");
+    assert!(!scene.shown(&["status"]).contains("takes no new work"));
+}
+
+#[tokio::test]
+async fn an_unknown_worker_is_refused_with_a_name_that_is_like_it() {
+    let scene = Scene::at_work().await;
+    let words = scene.refused(&["pause", "buidler@b1"], WRONG_USAGE);
+    assert!(words.contains("did you mean builder@b1"), "{words}");
+    let words = scene.refused(&["pause", "planner"], WRONG_USAGE);
+    assert!(words.contains("takes no work of its own"), "{words}");
+}
+
+#[tokio::test]
+async fn where_another_process_holds_the_journal_a_pause_says_what_to_do() {
+    let scene = Scene::at_work().await;
+    let holder = scene.journal().await;
+    let words = scene.refused(&["pause", "builder"], COULD_NOT);
+    assert!(words.contains("Ctrl-C"), "{words}");
+    let workers = json(&scene.shown(&["workers", "--json"]));
+    assert_eq!(workers["process"], true);
+    assert_eq!(workers["workers"][0]["state"], "busy");
+    holder.close().await;
+}
+
+#[tokio::test]
+async fn a_queue_that_is_not_there_is_refused_with_one_that_is() {
+    let scene = Scene::at_work().await;
+    let words = scene.refused(&["queue", "peek", "build.defautl"], WRONG_USAGE);
+    assert!(words.contains("did you mean build.default?"), "{words}");
+    for (name, remedy) in [
+        ("history", "events"),
+        ("dead", "dead list"),
+        ("plan", "events"),
+    ] {
+        let words = scene.refused(&["queue", "purge", name, "--yes"], WRONG_USAGE);
+        assert!(words.contains(remedy), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_asked_nothing_is_purged() {
+    let scene = Scene::at_work().await;
+    let words = scene.refused(&["queue", "purge", "build.default"], WRONG_USAGE);
+    assert!(
+        words.contains("issues again") && words.contains("--yes"),
+        "{words}"
+    );
+}
+
+#[tokio::test]
+async fn a_run_is_known_by_the_end_of_its_id_and_an_unknown_one_is_not_there() {
+    let scene = Scene::at_work().await;
+    let status = json(&scene.shown(&["status", "--run", "000000000001", "--json"]));
+    assert_eq!(status["run"], "01900000-0000-7000-8000-000000000001");
+    assert_eq!(status["fleet"]["bus"]["state"], "good");
+    let words = scene.refused(&["status", "--run", "0123456789ab"], NOT_THERE);
+    assert!(words.contains("knows no run 0123456789ab"), "{words}");
+}
+
+#[test]
+fn before_the_first_run_there_is_nothing_to_be_shown() {
+    let scene = Scene::new();
+    for arguments in [
+        &["queue", "list"][..],
+        &["queue", "peek", "scan"],
+        &["dead", "list"],
+        &["events"],
+        &["workers"],
+    ] {
+        let output = scene.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+        assert_eq!(words(&output), "There was no run yet.\n");
+    }
+    let words = scene.refused(&["dead", "show", "3f9a"], NOT_THERE);
+    assert!(words.contains("dead list"), "{words}");
+}
+
+#[test]
+fn ids_and_filters_of_dead_letters_exclude_each_other() {
+    let scene = Scene::new();
+    for arguments in [
+        ["3f9a", "--all"],
+        ["--all", "--queue=scan"],
+        ["3f9a", "--kind=X"],
+    ] {
+        let arguments = [&["dead", "drop"], &arguments[..]].concat();
+        let words = scene.refused(&arguments, WRONG_USAGE);
+        assert!(words.contains("cannot be used with"), "{words}");
+    }
+}
+
+#[test]
+fn manual_pages_are_written_for_every_command() {
+    let folder = TempDir::new().unwrap();
+    let scene = Scene::new();
+    scene.shown(&["man", folder.path().to_str().unwrap()]);
+    let page = folder.path().join("gentoo-updater-queue-peek.1");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains(".SH EXAMPLES"), "{page}");
+    assert!(folder.path().join("gentoo-updater-builder.1").exists());
+}

@@ -1,0 +1,26 @@
+//! The command line of `gentoo-updater-installer`.
+
+use clap::Parser;
+use gentoo_updater_fleet::name::GuestName;
+use gentoo_updater_runtime::{CommonArguments, host_name};
+
+/// Installs finished binaries: on one guest as an agent, or on all guests over ssh
+#[derive(Debug, Parser)]
+#[command(
+    name = "gentoo-updater-installer",
+    version,
+    after_help = "Examples:\n  gentoo-updater-installer                  all guests of the configuration\n  gentoo-updater-installer --guest web      one guest, which may be this machine"
+)]
+pub struct Arguments {
+    /// Configuration and logging.
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Only these guests; all without any
+    #[arg(long = "guest", value_name = "NAME")]
+    pub guests: Vec<GuestName>,
+
+    /// Tells several installers apart, by default the name of this machine; keep it over restarts
+    #[arg(long, value_name = "NAME", default_value_t = host_name(), hide_default_value = true)]
+    pub instance: String,
+}

@@ -1,0 +1,26 @@
+//! The command line of `gentoo-updater-janitor`.
+
+use clap::Parser;
+use gentoo_updater_fleet::name::BuilderName;
+use gentoo_updater_runtime::{CommonArguments, host_name};
+
+/// Removes what a run put on builders
+#[derive(Debug, Parser)]
+#[command(
+    name = "gentoo-updater-janitor",
+    version,
+    after_help = "Examples:\n  gentoo-updater-janitor                  all builders of the configuration\n  gentoo-updater-janitor --builder fast   one builder, which may be this machine"
+)]
+pub struct Arguments {
+    /// Configuration and logging.
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Only these builders; all without any
+    #[arg(long = "builder", value_name = "NAME")]
+    pub builders: Vec<BuilderName>,
+
+    /// Tells several janitors apart, by default the name of this machine; keep it over restarts
+    #[arg(long, value_name = "NAME", default_value_t = host_name(), hide_default_value = true)]
+    pub instance: String,
+}

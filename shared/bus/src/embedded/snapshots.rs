@@ -1,0 +1,105 @@
+//! Snapshots in the journal, and what of the history they make dispensable.
+
+use gentoo_updater_fleet::config;
+use gentoo_updater_fleet::snapshot::{STATE_VERSION, Snapshot};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::journal::Journal;
+use crate::seam::BusError;
+
+/// How many are kept: the one before the newest is there in case the newest is damaged.
+const KEPT: u32 = 2;
+
+impl Journal {
+    /// Keeps a snapshot in place of older ones, and trims the history.
+    pub(super) async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
+        let refused = |detail: String| BusError::MessageRefused {
+            kind: "Snapshot".to_owned(),
+            detail,
+        };
+        let body = snapshot
+            .encode()
+            .map_err(|error| refused(error.to_string()))?;
+        let offset = snapshot.fleet.offset.unwrap_or(0);
+        let offset = i64::try_from(offset).map_err(|error| refused(error.to_string()))?;
+        let (version, retention) = (snapshot.state_version, self.retention());
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "INSERT INTO snapshots (offset, state_version, body) VALUES (?1, ?2, ?3)",
+                params![offset, version, body],
+            )?;
+            transaction.execute(
+                "DELETE FROM snapshots WHERE number NOT IN
+                 (SELECT number FROM snapshots ORDER BY number DESC LIMIT ?1)",
+                [KEPT],
+            )?;
+            trim(&transaction, retention)?;
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// The newest snapshot that this program can read.
+    pub(super) async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
+        self.call(|connection| {
+            if !has_snapshots(connection)? {
+                return Ok(None);
+            }
+            let mut statement =
+                connection.prepare("SELECT body FROM snapshots ORDER BY number DESC")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let body: Vec<u8> = row.get(0)?;
+                match Snapshot::decode(&body) {
+                    Ok(snapshot) => return Ok(Some(snapshot)),
+                    Err(error) => tracing::info!(%error, "a snapshot is passed over"),
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+}
+
+/// Whether the file is of a version that has them: a reader takes older ones, too.
+fn has_snapshots(connection: &Connection) -> rusqlite::Result<bool> {
+    let query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'snapshots'";
+    let found: Option<i64> = connection
+        .query_row(query, [], |row| row.get(0))
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// Deletes events that are too old, and the oldest of more than may be kept: only such as are in
+/// the newest snapshot, so that a start from it finds all that came later. Where there are
+/// snapshots and none that this program can read, it needs every event. The file keeps its size:
+/// SQLite uses the room again.
+pub(super) fn trim(connection: &Connection, keep: config::History) -> rusqlite::Result<()> {
+    let newest = "SELECT max(offset) FROM snapshots WHERE state_version = ?1";
+    let newest: Option<i64> = connection.query_row(newest, [STATE_VERSION], |row| row.get(0))?;
+    let is_any: bool =
+        connection.query_row("SELECT EXISTS (SELECT 1 FROM snapshots)", [], |row| {
+            row.get(0)
+        })?;
+    let last = match newest {
+        Some(offset) => offset,
+        None if is_any => return Ok(()),
+        None => i64::MAX,
+    };
+    let oldest = Timestamp::now().as_second() - i64::from(keep.days) * 86_400;
+    connection.execute(
+        "DELETE FROM history WHERE stored_at < ?1 AND offset <= ?2",
+        [oldest, last],
+    )?;
+    let bytes = i64::from(keep.megabytes) * 1_000_000;
+    connection.execute(
+        "DELETE FROM history WHERE offset <= ?2 AND offset <=
+         (SELECT max(offset) FROM
+          (SELECT offset, sum(length(body)) OVER (ORDER BY offset DESC) AS bytes FROM history)
+          WHERE bytes > ?1)",
+        [bytes, last],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Encrypted connections, and certificates that are not trusted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::{Bus, BusError, Position};
+use tempfile::TempDir;
+
+use crate::support::messages::within;
+use crate::support::*;
+
+/// An authority with a certificate for a server that is called `localhost`.
+struct Authority {
+    directory: TempDir,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let authority = Self {
+            directory: TempDir::new().unwrap(),
+        };
+        let subject = format!("/CN={name}");
+        authority.openssl(&[
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-subj",
+            &subject,
+        ]);
+        authority.openssl(&[
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            "server.key",
+            "-out",
+            "server.csr",
+            "-subj",
+            "/CN=localhost",
+        ]);
+        fs::write(authority.path("names"), "subjectAltName=DNS:localhost\n").unwrap();
+        authority.openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            "server.csr",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-extfile",
+            "names",
+            "-out",
+            "server.pem",
+        ]);
+        authority
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        let made = Command::new("openssl")
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("openssl is needed");
+        assert!(made.success(), "openssl {arguments:?}");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The lines of `rabbitmq.conf` for a listener with the server's certificate.
+    fn listener(&self, port: u16) -> String {
+        let file = |name| self.path(name).display().to_string();
+        format!(
+            "listeners.ssl.1 = 127.0.0.1:{port}\n\
+             ssl_options.cacertfile = {}\n\
+             ssl_options.certfile = {}\n\
+             ssl_options.keyfile = {}\n\
+             ssl_options.verify = verify_none\n",
+            file("ca.pem"),
+            file("server.pem"),
+            file("server.key")
+        )
+    }
+}
+
+fn encrypted(vhost: &Vhost, host: &str, port: u16, ca: Option<&Path>) -> BrokerSettings {
+    BrokerSettings {
+        ca: ca.map(Path::to_owned),
+        ..settings(format!("amqps://guest:guest@{host}:{port}/{}", vhost.name))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_is_reached_over_tls_by_its_name_and_its_authority_and_by_no_other() {
+    let (authority, stranger) = (Authority::new("fleet"), Authority::new("stranger"));
+    let port = free_port();
+    let broker = Broker::start_with(&authority.listener(port));
+    let vhost = broker.vhost();
+    let ca = authority.path("ca.pem");
+    let bus = within(Amqp::open(encrypted(&vhost, "localhost", port, Some(&ca))));
+    let bus = Arc::new(bus.await.unwrap());
+    let ids = published(&bus, 3).await;
+    assert_eq!(history_of(&bus, Position::First, 3).await, ids);
+    bus.close().await;
+
+    let stranger = stranger.path("ca.pem");
+    // The certificate is for another name, of another authority, and of none that is known.
+    for (host, ca, why) in [
+        ("127.0.0.1", Some(ca.as_path()), "not valid for name"),
+        (
+            "localhost",
+            Some(stranger.as_path()),
+            "invalid peer certificate",
+        ),
+        ("localhost", None, ""),
+    ] {
+        let refused = within(Amqp::open(encrypted(&vhost, host, port, ca))).await;
+        let error = refused.err().unwrap();
+        assert!(
+            matches!(error, BusError::Untrusted { .. }),
+            "{host} {ca:?}: {error}"
+        );
+        let told = error.to_string();
+        assert!(told.contains(why) && told.contains("broker.ca"), "{told}");
+    }
+}

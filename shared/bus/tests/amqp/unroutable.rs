@@ -1,0 +1,90 @@
+//! Messages that no queue takes.
+
+use std::sync::Arc;
+
+use gentoo_updater_bus::amqp::Amqp;
+use gentoo_updater_bus::topology::{DEAD, EVENTS, HISTORY, PLAN};
+use gentoo_updater_bus::{Bus, Position};
+use gentoo_updater_fleet::name::RunId;
+use lapin::options::QueueBindOptions;
+use lapin::types::FieldTable;
+
+use crate::support::messages::{run_requested, scan_command, within};
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_queue_cannot_be_made_becomes_a_dead_letter_and_is_issued_well() {
+    let vhost = Broker::shared().vhost();
+    open(&vhost).await.close().await;
+    // It may declare what is in its topology, and no other queue.
+    let known = "^(gentoo-updater.*|plan|scan|history|install.g1|build.amd64|clean.b1|dead)$";
+    vhost.user("planner", known, ".*", ".*");
+    let bus = within(Amqp::open(settings(vhost.url_for("planner"))))
+        .await
+        .unwrap();
+    let (connection, channel) = raw(&vhost).await;
+    let long = format!("install.{}", "x".repeat(300));
+    for (queue, cause) in [
+        ("install.g9", "ACCESS_REFUSED"),
+        (&long, "longer than AMQP allows"),
+    ] {
+        let command = scan_command(RunId::generate(), 1);
+        within(bus.issue(queue, &command)).await.unwrap();
+        let letter = get_soon(&channel, DEAD).await;
+        assert_eq!(letter.delivery.data, command.encode().unwrap());
+        assert_eq!(header(&letter, "queue"), queue);
+        let told = header(&letter, "cause");
+        assert!(
+            told.starts_with("unroutable: ") && told.contains(cause),
+            "{told}"
+        );
+        assert!(!header(&letter, "time").is_empty());
+        assert_eq!(header(&letter, "user"), "planner");
+        let kind = letter.properties.kind().as_ref().unwrap();
+        assert_eq!(kind.as_str(), "ScanGuest");
+    }
+    // What can be routed is, as before.
+    let command = scan_command(RunId::generate(), 1);
+    within(bus.issue("install.g1", &command)).await.unwrap();
+    get_soon(&channel, "install.g1").await;
+    assert!(get(&channel, DEAD).await.is_none());
+    bus.close().await;
+    connection.close(200, "".into()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_no_queue_takes_is_tried_until_one_does() {
+    let vhost = Broker::shared().vhost();
+    vhost.user("eventful", ".*", ".*", ".*");
+    let bus = Arc::new(
+        within(Amqp::open(settings(vhost.url_for("eventful"))))
+            .await
+            .unwrap(),
+    );
+    let (connection, channel) = raw(&vhost).await;
+    for queue in [HISTORY, PLAN] {
+        let (queue, exchange) = (queue.into(), EVENTS.into());
+        let unbound = channel.queue_unbind(queue, exchange, EVERY.into(), FieldTable::default());
+        unbound.await.unwrap();
+    }
+    // It cannot mend that itself.
+    vhost.user("eventful", "^$", ".*", ".*");
+    let event = run_requested(RunId::generate());
+    let mut publishing = {
+        let (bus, event) = (bus.clone(), event.clone());
+        tokio::spawn(async move { bus.publish(&event).await })
+    };
+    stays_pending(&mut publishing).await;
+    let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+    let bound = channel.queue_bind(HISTORY.into(), EVENTS.into(), EVERY.into(), options, none);
+    bound.await.unwrap();
+    within(publishing).await.unwrap().unwrap();
+    let reader = open(&vhost).await;
+    assert_eq!(history_of(&reader, Position::First, 1).await, [event.id]);
+    assert!(get(&channel, DEAD).await.is_none());
+    tokio::join!(bus.close(), reader.close());
+    connection.close(200, "".into()).await.unwrap();
+}
+
+/// The binding key of every event.
+const EVERY: &str = "event.#";

@@ -1,0 +1,313 @@
+//! What to do next: a pure function of the state.
+//!
+//! [`decide`] is level-triggered. It looks at the state, not at the event that woke it, and names
+//! every command that should be out and is not. Calling it twice names the same things twice;
+//! the ids of commands are deterministic, and claims make a repeated command harmless.
+
+mod step;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gentoo_updater_portage::cpv::Cpv;
+
+use self::step::Step;
+use crate::batch::{self, Answer};
+use crate::closing;
+use crate::liveness::Liveness;
+use crate::message::{
+    BatchPlanned, BuildPackage, CleanBuilder, Command, Event, Failure, InstallPackage,
+    InstallPackages, RunFinished, RunOutcome, ScanGuest, Task, TaskAbandoned, WorkKey,
+};
+use crate::name::{GuestName, JobId};
+use crate::order;
+use crate::report::{GuestOutcome, guest_outcome};
+use crate::state::{Fleet, Guest, JobProgress, Run};
+
+pub use step::WORKERS_FELL_SILENT;
+pub use watch::{claimed, is_held, observe};
+
+/// How patient the planner is.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// How often a task is tried before it is given up. What a builder's machine is to blame for
+    /// does not count while another builder could do it.
+    pub attempts: u32,
+    /// The pause before the second attempt, by the lease clock; it doubles with every further
+    /// one, up to an hour.
+    pub retry_delay: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            retry_delay: Duration::from_secs(10),
+        }
+    }
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order {
+    /// Put this command into its queue. It may have been there before and got lost.
+    Issue(Command),
+    /// Put this command to the dead letters: whoever takes it falls silent.
+    Bury(Command, Failure),
+    /// Say that this has happened.
+    Publish(Event),
+}
+
+/// Everything that should be out and is not. The only time that counts is that of `liveness`,
+/// which [`observe`] has told what the state is: no clock of a machine that jumps can stop it.
+pub fn decide(fleet: &Fleet, liveness: &Liveness, patience: &Patience) -> Vec<Order> {
+    let mut orders = Vec::new();
+    for run in fleet.unfinished() {
+        Decision {
+            fleet,
+            run,
+            liveness,
+            patience,
+            orders: &mut orders,
+        }
+        .decide();
+    }
+    orders
+}
+
+struct Decision<'a> {
+    fleet: &'a Fleet,
+    run: &'a Run,
+    liveness: &'a Liveness,
+    patience: &'a Patience,
+    orders: &'a mut Vec<Order>,
+}
+
+impl Decision<'_> {
+    fn decide(mut self) {
+        if !self.scan() {
+            return;
+        }
+        if self.run.is_scan_only() {
+            self.finish();
+        } else if self.run.jobs.is_none() {
+            self.plan();
+        } else {
+            let built = self.build();
+            let installed = self.install();
+            if built && installed && self.clean() {
+                self.finish();
+            }
+        }
+    }
+
+    /// Every guest is asked. True when all have answered or failed.
+    fn scan(&mut self) -> bool {
+        let mut all = true;
+        for guest in self.run.guests.keys() {
+            let run = self.run.id;
+            all &= self.ensure(Task::Scan(guest.clone()), |attempt| {
+                Command::ScanGuest(ScanGuest {
+                    run,
+                    attempt,
+                    guest: guest.clone(),
+                })
+            });
+        }
+        all
+    }
+
+    /// The answers become one batch.
+    fn plan(&mut self) {
+        let answers: Vec<Answer<'_>> = self
+            .run
+            .guests
+            .iter()
+            .filter_map(|(name, guest)| {
+                let updates = &guest.scan.as_ref()?.updates;
+                Some(Answer {
+                    guest: name,
+                    platform: &guest.platform,
+                    updates,
+                })
+            })
+            .collect();
+        let batch = batch::merge(&answers);
+        self.orders
+            .push(Order::Publish(Event::BatchPlanned(BatchPlanned {
+                run: self.run.id,
+                batch,
+            })));
+    }
+
+    /// Every job whose dependencies are built is out, the longest remaining path first. True
+    /// when nothing is left to build.
+    fn build(&mut self) -> bool {
+        let Some(jobs) = &self.run.jobs else {
+            return false;
+        };
+        let progress = self.run.progress();
+        let paths = order::remaining_paths(jobs, |job| self.expected_duration(job));
+        let mut ready: Vec<&JobId> = progress
+            .iter()
+            .filter(|(_, progress)| **progress == JobProgress::Ready)
+            .map(|(id, _)| id)
+            .collect();
+        ready.sort_by_key(|id| (std::cmp::Reverse(paths.get(*id)), *id));
+        for id in ready {
+            let Some(job) = jobs.get(id) else { continue };
+            let run = self.run;
+            self.ensure(Task::Build(id.clone()), |attempt| {
+                Command::BuildPackage(BuildPackage {
+                    run: run.id,
+                    attempt,
+                    job: job.clone(),
+                    dependencies: run.dependencies(id),
+                })
+            });
+        }
+        progress.values().all(JobProgress::is_over)
+    }
+
+    /// A guest's set is closed, and ordered, when all that it wants is built or will never be.
+    /// True when no guest is left.
+    fn install(&mut self) -> bool {
+        let progress = self.run.progress();
+        let mut all = true;
+        for (name, guest) in &self.run.guests {
+            let Some(plan) = &guest.plan else { continue };
+            let over = |id| progress.get(id).is_some_and(JobProgress::is_over);
+            if !plan.wants.values().all(over) {
+                all = false;
+                continue;
+            }
+            all &= self.install_on(name, guest, &progress);
+        }
+        all
+    }
+
+    fn install_on(
+        &mut self,
+        name: &GuestName,
+        guest: &Guest,
+        progress: &BTreeMap<JobId, JobProgress>,
+    ) -> bool {
+        let (Some(scan), Some(plan)) = (&guest.scan, &guest.plan) else {
+            return true;
+        };
+        let binary = |cpv: &Cpv| Some(&self.run.built.get(plan.wants.get(cpv)?)?.binary);
+        let closed = closing::close(scan, |cpv| self.run.missing(plan, progress, cpv));
+        let packages: Vec<InstallPackage> = closed
+            .install
+            .iter()
+            .filter_map(|update| {
+                let binary = binary(&update.key.cpv)?.clone();
+                Some(InstallPackage {
+                    key: update.key.clone(),
+                    change: update.change,
+                    binary,
+                })
+            })
+            .collect();
+        if packages.is_empty() {
+            return true;
+        }
+        let run = self.run.id;
+        self.ensure(Task::Install(name.clone()), |attempt| {
+            Command::InstallPackages(InstallPackages {
+                run,
+                attempt,
+                guest: name.clone(),
+                platform: guest.platform.clone(),
+                packages: packages.clone(),
+                held: closed.held.clone(),
+            })
+        })
+    }
+
+    /// Every builder that worked for the run is cleaned. True when all are.
+    fn clean(&mut self) -> bool {
+        let mut all = true;
+        for builder in self.run.builders() {
+            let run = self.run.id;
+            all &= self.ensure(Task::Clean(builder.clone()), |attempt| {
+                Command::CleanBuilder(CleanBuilder {
+                    run,
+                    attempt,
+                    builder: builder.clone(),
+                })
+            });
+        }
+        all
+    }
+
+    fn finish(&mut self) {
+        let well = |outcome| matches!(outcome, GuestOutcome::UpToDate | GuestOutcome::Updated);
+        let guests_are_well = self
+            .run
+            .guests
+            .keys()
+            .all(|g| well(guest_outcome(self.run, g)));
+        let tasks_are_well = self
+            .run
+            .tasks
+            .keys()
+            .all(|task| self.run.failure(task).is_none());
+        let pending = self.run.is_scan_only();
+        let outcome = if tasks_are_well && (guests_are_well || pending) {
+            RunOutcome::Complete
+        } else {
+            RunOutcome::WithFailures
+        };
+        self.orders
+            .push(Order::Publish(Event::RunFinished(RunFinished {
+                run: self.run.id,
+                outcome,
+            })));
+    }
+
+    /// Sees to it that a task is under way. True when it is over.
+    fn ensure(&mut self, task: Task, command: impl Fn(u32) -> Command) -> bool {
+        let Some(state) = self.run.tasks.get(&task) else {
+            self.orders.push(Order::Issue(command(1)));
+            return false;
+        };
+        if state.outcome.is_some() {
+            return true;
+        }
+        let Some((number, attempt)) = state.attempts.last_key_value() else {
+            self.orders.push(Order::Issue(command(1)));
+            return false;
+        };
+        let work = WorkKey {
+            run: self.run.id,
+            task,
+            attempt: *number,
+        };
+        match self.next_step(&work, state, attempt) {
+            Step::Wait => {}
+            Step::Issue(attempt) => self.orders.push(Order::Issue(command(attempt))),
+            Step::Abandon(failure) => self.abandon(work, failure),
+            Step::Bury(failure) => {
+                let command = command(work.attempt);
+                self.orders.push(Order::Bury(command, failure.clone()));
+                self.abandon(work, failure);
+            }
+        }
+        false
+    }
+
+    fn abandon(&mut self, work: WorkKey, failure: Failure) {
+        let abandoned = TaskAbandoned { work, failure };
+        let event = Event::TaskAbandoned(abandoned);
+        self.orders.push(Order::Publish(event));
+    }
+
+    /// How long a job will take, from the newest build of the same package in the history.
+    fn expected_duration(&self, job: &crate::message::Job) -> Duration {
+        let package = &job.key.cpv.category_package;
+        let known = self.fleet.duration(package);
+        known.unwrap_or(order::UNKNOWN_DURATION)
+    }
+}

@@ -1,0 +1,134 @@
+//! What follows from the newest attempt at a task: wait, try again, or give up.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Decision;
+use crate::message::{Failure, FailureClass, Task, WorkKey};
+use crate::name::WorkerId;
+use crate::state::{Attempt, Claim, Issued, TaskState};
+
+/// The cause of a task whose workers all fell silent.
+pub const WORKERS_FELL_SILENT: &str = "WorkersFellSilent";
+
+/// The longest pause before an attempt.
+const LONGEST_DELAY: Duration = Duration::from_secs(3600);
+
+pub(super) enum Step {
+    /// Something else comes first.
+    Wait,
+    /// Issue this attempt.
+    Issue(u32),
+    /// Give the task up.
+    Abandon(Failure),
+    /// Give the task up, and keep its command from whoever might take it yet.
+    Bury(Failure),
+}
+
+impl Decision<'_> {
+    /// What follows from the newest attempt at a task that has no outcome yet.
+    pub(super) fn next_step(&self, work: &WorkKey, state: &TaskState, attempt: &Attempt) -> Step {
+        if let Some((failure, _)) = &attempt.failure {
+            self.after_failure(work, state, failure)
+        } else if let Some(claim) = &attempt.claim {
+            self.while_claimed(work, state, claim)
+        } else if let Some(issued) = &attempt.issued {
+            self.while_issued(work, issued)
+        } else {
+            Step::Issue(work.attempt)
+        }
+    }
+
+    fn after_failure(&self, work: &WorkKey, state: &TaskState, failure: &Failure) -> Step {
+        let spent = self.spent(&work.task, state);
+        if spent >= self.patience.attempts {
+            return Step::Abandon(failure.clone());
+        }
+        let doublings = spent.saturating_sub(1).min(16);
+        let delay = self.patience.retry_delay * 2u32.pow(doublings);
+        if self.liveness.has_waited(work, delay.min(LONGEST_DELAY)) {
+            Step::Issue(work.attempt + 1)
+        } else {
+            Step::Wait
+        }
+    }
+
+    fn while_claimed(&self, work: &WorkKey, state: &TaskState, claim: &Claim) -> Step {
+        if !self.liveness.is_lost(work) {
+            return Step::Wait;
+        }
+        if self.spent(&work.task, state) < self.patience.attempts {
+            return Step::Issue(work.attempt + 1);
+        }
+        let message = format!(
+            "{} attempts ended without a result; the last worker, {}, fell silent: look at its \
+             log. The command is kept with the dead letters",
+            work.attempt, claim.worker
+        );
+        let class = FailureClass::Permanent;
+        Step::Bury(Failure::new(class, WORKERS_FELL_SILENT, message))
+    }
+
+    fn while_issued(&self, work: &WorkKey, issued: &Issued) -> Step {
+        if !self.liveness.is_given_up(work) {
+            let is_missing = self.liveness.is_missing(work);
+            return if is_missing {
+                Step::Issue(work.attempt)
+            } else {
+                Step::Wait
+            };
+        }
+        let queue = &issued.queue;
+        let serving = self.fleet.workers.iter();
+        let unfit: Vec<String> = serving
+            .filter(|(_, worker)| worker.queues.contains(queue))
+            .filter_map(|(id, worker)| {
+                let (_, failure) = worker.paused.as_ref()?;
+                Some(format!("{id} takes no work: {failure}"))
+            })
+            .collect();
+        let message = if unfit.is_empty() {
+            format!(
+                "no worker that lives serves the queue {queue}: start one, with a configuration \
+                 that names this machine, and run again"
+            )
+        } else {
+            unfit.join("; ")
+        };
+        let class = FailureClass::Permanent;
+        Step::Abandon(Failure::new(class, "NobodyServes", message))
+    }
+
+    /// How many of the attempts count. Where the machine of a builder is to blame, the package is
+    /// not, and its attempts are kept for another builder: while there is one that lives, is fit
+    /// and has not failed so itself, the first failure of each machine is free. A second one of
+    /// the same machine counts, or a worker that is broken and does not know it could go on for
+    /// ever.
+    fn spent(&self, task: &Task, state: &TaskState) -> u32 {
+        let all = u32::try_from(state.attempts.len()).unwrap_or(u32::MAX);
+        if !matches!(task, Task::Build(_)) {
+            return all;
+        }
+        let unfit = state.attempts.values().filter_map(|attempt| {
+            let (failure, _) = attempt.failure.as_ref()?;
+            let claim = attempt.claim.as_ref()?;
+            failure.is_of_machine().then_some(&claim.worker)
+        });
+        let unfit: BTreeSet<&WorkerId> = unfit.collect();
+        let queues: BTreeSet<&String> = state
+            .attempts
+            .values()
+            .filter_map(|attempt| Some(&attempt.issued.as_ref()?.queue))
+            .collect();
+        let has_another = self.fleet.workers.iter().any(|(id, worker)| {
+            !unfit.contains(id)
+                && worker.paused.is_none()
+                && self.liveness.is_alive(id)
+                && worker.queues.iter().any(|queue| queues.contains(queue))
+        });
+        match has_another {
+            true => all - u32::try_from(unfit.len()).unwrap_or(all).min(all),
+            false => all,
+        }
+    }
+}

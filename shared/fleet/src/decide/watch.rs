@@ -1,0 +1,102 @@
+//! What the planner's memory takes over from the state: whose clocks run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::liveness::Liveness;
+use crate::message::WorkKey;
+use crate::state::{Attempt, Fleet};
+
+/// Takes over into the planner's memory what the state says: whose leases run, what has failed and
+/// waits for its next attempt, what lies in a queue, and what of it no living worker serves.
+pub fn observe(fleet: &Fleet, liveness: &mut Liveness) {
+    liveness.watch(&claimed(fleet));
+    let newest = newest(fleet);
+    let failed = newest
+        .iter()
+        .filter(|(_, attempt)| attempt.failure.is_some());
+    liveness.watch_failed(&failed.map(|(work, _)| work.clone()).collect());
+    let issued: BTreeMap<WorkKey, (String, u32)> = newest
+        .into_iter()
+        .filter(|(_, attempt)| attempt.claim.is_none() && attempt.failure.is_none())
+        .filter_map(|(work, attempt)| {
+            let issued = attempt.issued.as_ref()?;
+            Some((work, (issued.queue.clone(), issued.times)))
+        })
+        .collect();
+    let unserved = issued
+        .iter()
+        .filter(|(_, (queue, _))| !is_served(fleet, liveness, queue))
+        .map(|(work, _)| work.clone())
+        .collect();
+    liveness.watch_unserved(&unserved);
+    liveness.watch_issued(&issued);
+}
+
+/// The attempts that are claimed and have no result: those whose leases run.
+pub fn claimed(fleet: &Fleet) -> BTreeSet<WorkKey> {
+    let mut claimed = BTreeSet::new();
+    for run in fleet.unfinished() {
+        let tasks = run.tasks.iter();
+        for (task, state) in tasks.filter(|(_, state)| state.outcome.is_none()) {
+            for (number, attempt) in &state.attempts {
+                if attempt.claim.is_some() && attempt.failure.is_none() {
+                    let task = task.clone();
+                    claimed.insert(WorkKey {
+                        run: run.id,
+                        task,
+                        attempt: *number,
+                    });
+                }
+            }
+        }
+    }
+    claimed
+}
+
+/// The newest attempt of every task that has no outcome.
+fn newest(fleet: &Fleet) -> Vec<(WorkKey, &Attempt)> {
+    let mut newest = Vec::new();
+    for run in fleet.unfinished() {
+        let tasks = run.tasks.iter();
+        for (task, state) in tasks.filter(|(_, state)| state.outcome.is_none()) {
+            if let Some((number, attempt)) = state.attempts.last_key_value() {
+                let work = WorkKey {
+                    run: run.id,
+                    task: task.clone(),
+                    attempt: *number,
+                };
+                newest.push((work, attempt));
+            }
+        }
+    }
+    newest
+}
+
+/// Whether work in this queue may hope. Whom an operator has paused will be resumed one day, also
+/// when the machine is off meanwhile; whose own machine is unfit is nobody, as who is silent is.
+fn is_served(fleet: &Fleet, liveness: &Liveness, queue: &String) -> bool {
+    let mut workers = fleet.workers.iter();
+    workers.any(|(id, worker)| {
+        worker.queues.contains(queue)
+            && (fleet.pause_of(id, worker.role).is_some()
+                || worker.paused.is_none() && liveness.is_alive(id))
+    })
+}
+
+/// Whether commands to this queue are to wait with the planner: an operator has paused a worker
+/// that serves it, and no other one could take them. A guest's own agent has no view of the
+/// history, so that it cannot know of its pause and would take what is in its queue.
+pub fn is_held(fleet: &Fleet, liveness: &Liveness, queue: &String) -> bool {
+    let serving = || {
+        fleet
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.queues.contains(queue))
+    };
+    serving().any(|(id, worker)| fleet.pause_of(id, worker.role).is_some())
+        && !serving().any(|(id, worker)| {
+            fleet.pause_of(id, worker.role).is_none()
+                && worker.paused.is_none()
+                && liveness.is_alive(id)
+        })
+}

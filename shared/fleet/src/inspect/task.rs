@@ -1,0 +1,83 @@
+//! Tasks in the words of an operator: packages and machines, not ids.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::jobs::{KnownJob, KnownJobs};
+use crate::message::{Task, WorkKey};
+use crate::name::{GuestName, JobId, RunId};
+
+/// One attempt at a task, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskView {
+    /// `scan`, `build`, `install` or `clean`.
+    pub kind: &'static str,
+    /// The guest or the builder; for a build its package and version, where the job is known.
+    pub subject: Option<String>,
+    /// The job, for a build.
+    pub job: Option<JobId>,
+    /// The guests that it is done for. Empty for a build that only other builds need.
+    pub guests: Vec<GuestName>,
+    /// The run.
+    pub run: RunId,
+    /// Counts from 1.
+    pub attempt: u32,
+}
+
+impl TaskView {
+    /// This work, with what is known of its job.
+    pub fn of(work: &WorkKey, jobs: &KnownJobs) -> Self {
+        let known = match &work.task {
+            Task::Build(id) => jobs.get(work.run, id),
+            _ => None,
+        };
+        let (kind, subject, guests) = match &work.task {
+            Task::Scan(guest) => ("scan", Some(guest.to_string()), vec![guest.clone()]),
+            Task::Install(guest) => ("install", Some(guest.to_string()), vec![guest.clone()]),
+            Task::Clean(builder) => ("clean", Some(builder.to_string()), Vec::new()),
+            Task::Build(_) => {
+                let guests = |job: &KnownJob| job.wanted_by.iter().cloned().collect();
+                let package = known.map(|job| job.key.cpv.to_string());
+                ("build", package, known.map(guests).unwrap_or_default())
+            }
+        };
+        let job = match &work.task {
+            Task::Build(id) => Some(id.clone()),
+            _ => None,
+        };
+        Self {
+            kind,
+            subject,
+            job,
+            guests,
+            run: work.run,
+            attempt: work.attempt,
+        }
+    }
+}
+
+impl fmt::Display for TaskView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (subject, job) = (self.subject.as_deref(), self.job.as_ref());
+        match (self.kind, subject, job) {
+            ("scan", Some(guest), _) => write!(f, "scan of {guest}")?,
+            ("install", Some(guest), _) => write!(f, "install on {guest}")?,
+            ("clean", Some(builder), _) => write!(f, "cleaning of {builder}")?,
+            (_, Some(package), _) => {
+                write!(f, "build {package}")?;
+                let guests: Vec<&str> = self.guests.iter().map(GuestName::as_str).collect();
+                match guests.as_slice() {
+                    [] => f.write_str(" for builds only")?,
+                    guests => write!(f, " for {}", guests.join(" "))?,
+                }
+            }
+            (_, None, Some(job)) => write!(f, "build job {}", job.short())?,
+            (kind, None, None) => f.write_str(kind)?,
+        }
+        if self.attempt > 1 {
+            write!(f, " (attempt {})", self.attempt)?;
+        }
+        Ok(())
+    }
+}

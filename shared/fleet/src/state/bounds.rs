@@ -1,0 +1,79 @@
+//! What the state forgets, so that it does not grow with the history.
+
+use jiff::Timestamp;
+
+use super::{Fleet, Registration, Run};
+use crate::message::{Purpose, Role, WorkerRegistered};
+use crate::name::{RunId, WorkerId};
+
+/// How many runs that are over are kept whole, for reports. Of an older one the history tells.
+pub const KEPT_RUNS: usize = 20;
+/// Of how many runs it is known that they are over, so that a command or a result that comes very
+/// late is dropped without a word.
+pub const KNOWN_RUNS: usize = 1000;
+/// How many registrations of planners are kept: each start of a planner has an id of its own.
+pub const KEPT_PLANNERS: usize = 10;
+/// How many registrations of other workers are kept, those that registered last.
+pub const KEPT_WORKERS: usize = 1000;
+
+impl Fleet {
+    /// Notes that a run is over, and forgets those that ended long before it.
+    pub(super) fn forget_old_runs(&mut self, ended: RunId) {
+        if let Some(run) = self.runs.get_mut(&ended) {
+            run.forget_what_no_report_needs();
+        }
+        self.over.push_back(ended);
+        let forgotten = self.over.len().checked_sub(KEPT_RUNS + 1);
+        if let Some(run) = forgotten.and_then(|index| self.over.get(index)) {
+            self.runs.remove(run);
+        }
+        if self.over.len() > KNOWN_RUNS {
+            self.over.pop_front();
+        }
+    }
+
+    /// Notes who has come up, and forgets those that did so long before.
+    pub(super) fn register(&mut self, offset: u64, event: &WorkerRegistered, at: Timestamp) {
+        let registration = Registration {
+            role: event.role,
+            queues: event.queues.clone(),
+            at,
+            offset,
+            paused: None,
+        };
+        self.workers.insert(event.worker.clone(), registration);
+        let is_planner = event.role == Role::Planner;
+        let kept = if is_planner {
+            KEPT_PLANNERS
+        } else {
+            KEPT_WORKERS
+        };
+        let alike = || {
+            self.workers
+                .iter()
+                .filter(|(_, worker)| (worker.role == Role::Planner) == is_planner)
+        };
+        if alike().count() > kept {
+            let oldest = alike().min_by_key(|(_, worker)| worker.offset);
+            let oldest: Option<WorkerId> = oldest.map(|(id, _)| id.clone());
+            oldest.and_then(|id| self.workers.remove(&id));
+        }
+    }
+}
+
+impl Run {
+    /// What a guest has installed is most of what a run knows. When the run is over it only tells
+    /// what is held back on a guest for which nothing was ordered.
+    fn forget_what_no_report_needs(&mut self) {
+        let is_scan_only = self.is_scan_only();
+        for guest in self.guests.values_mut() {
+            let Some(scan) = &mut guest.scan else {
+                continue;
+            };
+            let wants = scan.updates.iter().any(|u| u.purpose == Purpose::Runtime);
+            if is_scan_only || guest.installation.is_some() || !wants {
+                scan.installed = Vec::new();
+            }
+        }
+    }
+}

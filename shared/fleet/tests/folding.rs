@@ -1,0 +1,436 @@
+//! The state as a fold: the same from a snapshot as from the beginning, and bounded.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use common::*;
+use gentoo_updater_fleet::message::*;
+use gentoo_updater_fleet::name::*;
+use gentoo_updater_fleet::snapshot::Snapshot;
+use gentoo_updater_fleet::state::{
+    Fleet, JobProgress, KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS,
+};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+fn run_number(number: u128) -> RunId {
+    RunId(Uuid::from_u128(
+        0x0190_0000_0000_7000_8000_0000_0000_0000 + number,
+    ))
+}
+
+fn requested(run: RunId) -> Event {
+    Event::RunRequested(RunRequested {
+        run,
+        kind: RunKind::Update,
+        guests: [(guest("g1"), platform()), (guest("g2"), platform())].into(),
+    })
+}
+
+fn finished(run: RunId) -> Event {
+    Event::RunFinished(RunFinished {
+        run,
+        outcome: RunOutcome::Complete,
+    })
+}
+
+fn updates(number: u8) -> Vec<Update> {
+    let deep = format!("l/l{number}-2");
+    vec![update(&deep), update("a/a-2").needs_to_build(&deep)]
+}
+
+/// Two guests with two packages each, as a scan of them is merged.
+static JOBS: LazyLock<Vec<Job>> = LazyLock::new(|| {
+    let answers = [("g1", 1), ("g2", 2)].map(|(name, number)| (guest(name), updates(number)));
+    let platform = platform();
+    let answers: Vec<_> = answers
+        .iter()
+        .map(|(guest, updates)| gentoo_updater_fleet::batch::Answer {
+            guest,
+            platform: &platform,
+            updates,
+        })
+        .collect();
+    gentoo_updater_fleet::batch::merge(&answers).jobs
+});
+
+/// One event of many kinds, made of small numbers so that many of them meet.
+fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
+    let id = run_number(u128::from(run));
+    let name = if which.is_multiple_of(2) { "g1" } else { "g2" };
+    let job = &JOBS[usize::from(which) % JOBS.len()];
+    let by = worker(&format!("builder@b{}", which % 3));
+    let builder: BuilderName = "b1".parse().unwrap();
+    let task = match which % 4 {
+        0 => Task::Scan(guest(name)),
+        1 => Task::Build(job.id.clone()),
+        2 => Task::Install(guest(name)),
+        _ => Task::Clean(builder.clone()),
+    };
+    let work = WorkKey {
+        run: id,
+        task,
+        attempt,
+    };
+    let failure = match class % 3 {
+        0 => permanent("CompileFailure"),
+        1 => transient("FetchFailure"),
+        _ => Failure::new(FailureClass::Machine, "DiskFull", "no space"),
+    };
+    let target = match which % 2 {
+        0 => PauseTarget::Role(Role::Builder),
+        _ => PauseTarget::Worker(by.clone()),
+    };
+    match kind % 18 {
+        0 | 1 => requested(id),
+        2 | 3 => finished(id),
+        4 => Event::CommandIssued(CommandIssued {
+            command: CommandId(Uuid::from_u128(u128::from(which))),
+            work,
+            queue: "build.default".to_owned(),
+        }),
+        5 => Event::WorkStarted(WorkStarted {
+            work,
+            worker: by,
+            builder: Some(builder),
+        }),
+        6 => Event::GuestScanned(GuestScanned {
+            run: id,
+            attempt,
+            ..scanned(
+                name,
+                updates(1 + which % 2),
+                vec![installed("a/a-1", "0", &[])],
+            )
+        }),
+        7 => Event::ScanFailed(ScanFailed {
+            run: id,
+            guest: guest(name),
+            attempt,
+            failure,
+        }),
+        8 => Event::BatchPlanned(BatchPlanned {
+            run: id,
+            batch: Batch {
+                jobs: JOBS.clone(),
+                guests: [(
+                    guest("g1"),
+                    GuestPlan {
+                        wants: Default::default(),
+                    },
+                )]
+                .into(),
+            },
+        }),
+        9 => Event::PackageBuilt(PackageBuilt {
+            run: id,
+            job: job.id.clone(),
+            attempt,
+            builder,
+            binary: binary(&job.key, attempt),
+            reused: class.is_multiple_of(2),
+            duration_ms: u64::from(which) * 1000,
+            findings: Vec::new(),
+        }),
+        10 => Event::BuildFailed(BuildFailed {
+            run: id,
+            job: job.id.clone(),
+            attempt,
+            builder: None,
+            failure,
+        }),
+        11 => Event::GuestUpdated(GuestUpdated {
+            run: id,
+            guest: guest(name),
+            attempt,
+            changes: Vec::new(),
+            held: Vec::new(),
+            findings: Vec::new(),
+        }),
+        12 => Event::BuilderCleaned(BuilderCleaned {
+            run: id,
+            builder,
+            attempt,
+            removed: Vec::new(),
+            kept: Vec::new(),
+            updated: Vec::new(),
+        }),
+        13 => Event::TaskAbandoned(TaskAbandoned { work, failure }),
+        14 => Event::WorkerRegistered(WorkerRegistered {
+            worker: worker(&format!("planner@{run}-{which}")),
+            role: Role::Planner,
+            queues: vec!["plan".to_owned()],
+        }),
+        15 => Event::WorkerRegistered(WorkerRegistered {
+            worker: by,
+            role: Role::Builder,
+            queues: vec!["build.default".to_owned()],
+        }),
+        16 => Event::PauseRequested(PauseRequested {
+            target,
+            reason: None,
+        }),
+        _ => Event::ResumeRequested(ResumeRequested { target }),
+    }
+}
+
+/// An event, or one that this program cannot read.
+type Item = Option<Envelope<Event>>;
+
+fn items() -> impl Strategy<Value = Vec<Item>> {
+    let item = (0..19_u8, 0..40_u8, any::<u8>(), 1..4_u32, any::<u8>()).prop_map(
+        |(kind, run, which, attempt, class)| {
+            (kind < 18).then(|| {
+                let event = event(kind, run, which, attempt, class);
+                Envelope::new(worker("test@1"), Timestamp::UNIX_EPOCH, event)
+            })
+        },
+    );
+    proptest::collection::vec(item, 1..300)
+}
+
+fn fold(mut fleet: Fleet, items: &[Item]) -> Fleet {
+    for (offset, item) in items.iter().enumerate() {
+        match item {
+            Some(envelope) => fleet.apply(offset as u64, envelope),
+            None => fleet.leave_out(offset as u64),
+        }
+    }
+    fleet
+}
+
+fn bytes(fleet: &Fleet) -> Vec<u8> {
+    serde_json::to_vec(fleet).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn the_fold_from_a_snapshot_is_the_fold_from_the_beginning_byte_for_byte(
+        items in items(),
+        cut in any::<prop::sample::Index>(),
+        again in any::<prop::sample::Index>(),
+    ) {
+        let whole = fold(Fleet::default(), &items);
+        let cut = cut.index(items.len() + 1);
+        let half = fold(Fleet::default(), &items[..cut]);
+        let packed = Snapshot::take(half, worker("planner@1"), Timestamp::UNIX_EPOCH)
+            .encode()
+            .unwrap();
+        let snapshot = Snapshot::decode(&packed).unwrap();
+        // Whoever begins from a snapshot may read some of what is in it once more.
+        let mut rest = snapshot.fleet;
+        for (offset, item) in items.iter().enumerate().skip(again.index(cut + 1)) {
+            match item {
+                Some(envelope) => rest.apply(offset as u64, envelope),
+                None => rest.leave_out(offset as u64),
+            }
+        }
+        prop_assert_eq!(bytes(&rest), bytes(&whole));
+        prop_assert_eq!(rest, whole);
+    }
+
+    #[test]
+    fn the_state_stays_bounded_and_what_is_over_stays_over(items in items()) {
+        let fleet = fold(Fleet::default(), &items);
+        let finished = fleet.runs.values().filter(|run| run.finished.is_some()).count();
+        prop_assert!(finished <= KEPT_RUNS);
+        let planners = fleet.workers.values().filter(|w| w.role == Role::Planner).count();
+        prop_assert!(planners <= KEPT_PLANNERS);
+        for run in &fleet.over {
+            prop_assert!(fleet.is_over(*run));
+            prop_assert!(fleet.unfinished().all(|other| other.id != *run));
+        }
+    }
+}
+
+fn many_runs(count: u128) -> History {
+    let mut history = History::default();
+    for number in 0..count {
+        history.say(requested(run_number(number)));
+        history.say(finished(run_number(number)));
+    }
+    history
+}
+
+#[test]
+fn runs_that_ended_long_ago_are_forgotten_and_still_known_to_be_over() {
+    let mut history = many_runs(25);
+    assert_eq!(history.fleet.runs.len(), KEPT_RUNS);
+    let forgotten = run_number(0);
+    let work = WorkKey {
+        run: forgotten,
+        task: Task::Scan(guest("g1")),
+        attempt: 1,
+    };
+    assert!(history.fleet.is_finished(&work));
+    let before = history.fleet.runs.clone();
+    history.say(requested(forgotten));
+    history.say(finished(forgotten));
+    history.say(Event::WorkStarted(WorkStarted {
+        work,
+        worker: worker("scanner@1"),
+        builder: None,
+    }));
+    assert_eq!(history.fleet.runs, before);
+}
+
+#[test]
+fn a_run_that_ends_late_is_kept_although_it_was_requested_first() {
+    let mut history = History::default();
+    history.say(requested(run_number(0)));
+    for number in 1..60 {
+        history.say(requested(run_number(number)));
+        history.say(finished(run_number(number)));
+    }
+    assert!(
+        history
+            .fleet
+            .unfinished()
+            .any(|run| run.id == run_number(0))
+    );
+    history.say(finished(run_number(0)));
+    assert!(history.fleet.runs.contains_key(&run_number(0)));
+}
+
+#[test]
+fn not_even_the_list_of_runs_that_are_over_grows_for_ever() {
+    let history = many_runs(1010);
+    assert_eq!(history.fleet.over.len(), KNOWN_RUNS);
+    assert!(!history.fleet.is_over(run_number(9)));
+    assert!(history.fleet.is_over(run_number(10)));
+}
+
+#[test]
+fn a_run_that_is_over_keeps_no_list_of_what_its_guests_have_installed() {
+    let mut history = History::requested(&["g1"]);
+    let has = vec![installed("a/a-1", "0", &[])];
+    history.say(Event::GuestScanned(scanned("g1", vec![], has)));
+    let installed = |history: &History| {
+        let scan = history.run().guests[&guest("g1")].scan.clone();
+        scan.unwrap().installed.len()
+    };
+    assert_eq!(installed(&history), 1);
+    history.say(finished(run_id()));
+    assert_eq!(installed(&history), 0);
+}
+
+#[test]
+fn of_planners_and_of_workers_those_that_registered_last_are_kept() {
+    let mut history = History::default();
+    let mut register = |id: String, role| {
+        history.say(Event::WorkerRegistered(WorkerRegistered {
+            worker: worker(&id),
+            role,
+            queues: Vec::new(),
+        }));
+    };
+    register("builder@fast".to_owned(), Role::Builder);
+    register("builder@gone".to_owned(), Role::Builder);
+    for number in 0..KEPT_WORKERS - 1 {
+        register(format!("planner@{number}"), Role::Planner);
+        // One that is there says so again.
+        register("builder@fast".to_owned(), Role::Builder);
+        register(format!("scanner@{number}"), Role::Scanner);
+    }
+    let workers = &history.fleet.workers;
+    assert!(workers.contains_key(&worker("builder@fast")));
+    assert!(!workers.contains_key(&worker("builder@gone")));
+    assert_eq!(workers.len(), KEPT_WORKERS + KEPT_PLANNERS);
+    assert!(workers.contains_key(&worker(&format!("planner@{}", KEPT_WORKERS - 2))));
+}
+
+fn planned() -> History {
+    let mut history = History::requested(&["g1"]);
+    history.say(Event::BatchPlanned(BatchPlanned {
+        run: run_id(),
+        batch: Batch {
+            jobs: JOBS.clone(),
+            guests: Default::default(),
+        },
+    }));
+    history
+}
+
+fn built_by(history: &History, attempt: u32, duration_ms: u64) -> Event {
+    let job = history.job("l/l1-2");
+    let Event::PackageBuilt(event) = built(&job) else {
+        panic!()
+    };
+    Event::PackageBuilt(PackageBuilt {
+        attempt,
+        binary: binary(&job.key, attempt),
+        duration_ms,
+        ..event
+    })
+}
+
+#[test]
+fn the_first_result_stands_whichever_attempt_it_is_of() {
+    for (first, second) in [(1, 2), (2, 1)] {
+        let mut history = planned();
+        let job = history.job("l/l1-2").id;
+        history.claim(Task::Build(job.clone()), 1, "builder@b1");
+        history.claim(Task::Build(job.clone()), 2, "builder@b2");
+        history.say(built_by(&history, first, 1000));
+        let before = (history.run().clone(), history.fleet.durations.clone());
+        history.say(built_by(&history, second, 2000));
+        for failure in [permanent("CompileFailure"), transient("FetchFailure")] {
+            history.say(Event::BuildFailed(BuildFailed {
+                run: run_id(),
+                job: job.clone(),
+                attempt: second,
+                builder: None,
+                failure,
+            }));
+        }
+        let after = (history.run().clone(), history.fleet.durations.clone());
+        assert_eq!(after, before);
+        assert_eq!(history.run().built[&job].binary.build_id, first);
+        assert_eq!(history.run().progress()[&job], JobProgress::Built);
+    }
+}
+
+#[test]
+fn the_duration_of_a_package_is_that_of_its_newest_build_also_of_a_forgotten_run() {
+    let mut history = planned();
+    history.say(built_by(&history, 1, 4000));
+    history.say(finished(run_id()));
+    for number in 100..130 {
+        history.say(requested(run_number(number)));
+        history.say(finished(run_number(number)));
+    }
+    assert!(!history.fleet.runs.contains_key(&run_id()));
+    let package = cpv("l/l1-2").category_package;
+    assert_eq!(
+        history.fleet.duration(&package),
+        Some(Duration::from_secs(4))
+    );
+}
+
+#[test]
+fn what_is_issued_again_keeps_the_first_time_and_counts() {
+    let mut history = planned();
+    let work = WorkKey {
+        run: run_id(),
+        task: Task::Scan(guest("g1")),
+        attempt: 1,
+    };
+    let issued = CommandIssued {
+        command: CommandId(Uuid::nil()),
+        work: work.clone(),
+        queue: "scan".to_owned(),
+    };
+    let first = history.now();
+    history.say(Event::CommandIssued(issued.clone()));
+    history.seconds += 60;
+    history.say(Event::CommandIssued(issued));
+    let attempt = &history.run().tasks[&work.task].attempts[&1];
+    let issued = attempt.issued.as_ref().unwrap();
+    assert_eq!((issued.first, issued.last), (first, history.now()));
+    assert_eq!(issued.times, 2);
+}

@@ -1,0 +1,158 @@
+//! What the synthetic workers do with their commands.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use gentoo_updater_bus::worker::Handler;
+use gentoo_updater_fleet::message::{
+    Binary, BuildPackage, BuilderCleaned, CleanBuilder, Command, Event, Failure, FailureClass,
+    GuestUpdated, InstallPackages, PackageBuilt, PackageChange,
+};
+use gentoo_updater_fleet::name::{BuilderName, JobId};
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_runtime::wrong_command;
+
+use crate::program::Program;
+use crate::scene::Scene;
+
+/// How long an installation or a cleaning takes.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// Does the work of every role but the planner's; its commands tell which.
+pub(crate) struct SceneHandler {
+    pub(crate) scene: Arc<Scene>,
+    /// The builder that it works on, for builders.
+    pub(crate) builder: Option<BuilderName>,
+}
+
+#[async_trait]
+impl Handler for SceneHandler {
+    async fn handle(&self, command: &Command) -> Event {
+        let done = match command {
+            Command::ScanGuest(scan) => Ok(Event::GuestScanned(self.scene.answer(scan))),
+            Command::BuildPackage(build) => self.build(build).await.map(Event::PackageBuilt),
+            Command::InstallPackages(set) => self.install(set).await.map(Event::GuestUpdated),
+            Command::CleanBuilder(clean) => self.clean(clean).await.map(Event::BuilderCleaned),
+        };
+        done.unwrap_or_else(|failure| self.failed(command, failure))
+    }
+
+    fn failed(&self, command: &Command, failure: Failure) -> Event {
+        command.failed(self.builder.as_ref(), failure)
+    }
+}
+
+impl SceneHandler {
+    async fn build(&self, build: &BuildPackage) -> Result<PackageBuilt, Failure> {
+        let job = &build.job;
+        let builder = self.builder.clone();
+        let builder =
+            builder.ok_or_else(|| wrong_command(&Command::BuildPackage(build.clone())))?;
+        for need in &job.build_needs {
+            self.must_be_stored(need)?;
+        }
+        let begun = Instant::now();
+        let product = self.scene.stored(&job.id);
+        let reused = product.exists();
+        if !reused {
+            let program = Program {
+                machine: builder.as_str(),
+                run: build.run,
+                work: format!("build {}", job.id),
+                takes: self.scene.build_time(&job.key.cpv, builder.as_str()),
+                product: Some(&product),
+            };
+            program.run(&self.scene).await?;
+        }
+        Ok(PackageBuilt {
+            run: build.run,
+            job: job.id.clone(),
+            attempt: build.attempt,
+            builder,
+            binary: binary(&job.key)?,
+            reused,
+            duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            findings: Vec::new(),
+        })
+    }
+
+    /// No job may be released before what it needs is built.
+    fn must_be_stored(&self, job: &JobId) -> Result<(), Failure> {
+        if self.scene.stored(job).exists() {
+            return Ok(());
+        }
+        let message = format!("job {job} was to be built before");
+        Err(Failure::new(
+            FailureClass::Permanent,
+            "DependencyMissing",
+            message,
+        ))
+    }
+
+    async fn install(&self, set: &InstallPackages) -> Result<GuestUpdated, Failure> {
+        let program = Program {
+            machine: set.guest.as_str(),
+            run: set.run,
+            work: format!("install {}", set.guest),
+            takes: SHORT,
+            product: None,
+        };
+        program.run(&self.scene).await?;
+        let change = |cpv: &gentoo_updater_portage::cpv::Cpv| PackageChange {
+            before: None,
+            after: Some(cpv.clone()),
+        };
+        Ok(GuestUpdated {
+            run: set.run,
+            guest: set.guest.clone(),
+            attempt: set.attempt,
+            changes: set
+                .packages
+                .iter()
+                .map(|package| change(&package.key.cpv))
+                .collect(),
+            held: set.held.clone(),
+            findings: Vec::new(),
+        })
+    }
+
+    async fn clean(&self, clean: &CleanBuilder) -> Result<BuilderCleaned, Failure> {
+        let program = Program {
+            machine: clean.builder.as_str(),
+            run: clean.run,
+            work: format!("clean {}", clean.builder),
+            takes: SHORT,
+            product: None,
+        };
+        program.run(&self.scene).await?;
+        Ok(BuilderCleaned {
+            run: clean.run,
+            builder: clean.builder.clone(),
+            attempt: clean.attempt,
+            removed: Vec::new(),
+            kept: Vec::new(),
+            updated: Vec::new(),
+        })
+    }
+}
+
+fn binary(key: &BuildKey) -> Result<Binary, Failure> {
+    let path = format!("{}/{}-1.gpkg.tar", key.cpv.category_package, key.cpv.pf());
+    let path = path.parse().map_err(|error| {
+        Failure::new(
+            FailureClass::Permanent,
+            "NameInvalid",
+            format!("{path}: {error}"),
+        )
+    })?;
+    Ok(Binary {
+        cpv: key.cpv.clone(),
+        slot: key.slot.clone(),
+        build_id: 1,
+        build_time: 1_767_225_600,
+        path,
+        size: 1000,
+        sha256: HexDigest::sha256(key.digest().as_str().as_bytes()),
+    })
+}

@@ -1,0 +1,43 @@
+//! `gentoo-updater-chaos-worker`: one worker of a fleet whose work is made up.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use gentoo_updater_chaos::interruption::Interrupted;
+use gentoo_updater_chaos::scene::Scene;
+use gentoo_updater_chaos::{Role, serve};
+use gentoo_updater_runtime::{CommonArguments, Context, parse_arguments, worker_main};
+
+/// One worker of a fleet whose work is made up
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    common: CommonArguments,
+
+    /// The file that says what the guests need
+    #[arg(long, value_name = "FILE")]
+    scene: PathBuf,
+
+    /// Kill itself with SIGKILL at this step: before or after a call of the bus, counted from 1
+    #[arg(long, value_name = "STEP")]
+    die_at: Option<u32>,
+
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Arguments = parse_arguments();
+    let name = arguments.role.name();
+    worker_main(&name, arguments.common, |context| async move {
+        let scene = Scene::read(&arguments.scene)?;
+        let bus = match arguments.die_at {
+            Some(step) => Interrupted::wrap(context.bus.clone(), step),
+            None => context.bus.clone(),
+        };
+        serve(&arguments.role, &Context { bus, ..context }, scene).await
+    })
+    .await
+}

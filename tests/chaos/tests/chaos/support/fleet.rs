@@ -1,0 +1,286 @@
+//! A fleet of worker processes on one vhost.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gentoo_updater_bus::Bus;
+use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_chaos::Role;
+use gentoo_updater_chaos::scene::Scene;
+use gentoo_updater_fleet::config;
+use gentoo_updater_fleet::message::{Envelope, Event, RunKind, RunRequested};
+use gentoo_updater_fleet::name::RunId;
+use gentoo_updater_runtime::Context;
+use gentoo_updater_test_broker::owner;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::process::Process;
+use super::within;
+
+/// How long a fleet may take to come up on a small machine where others come up too.
+const START_SECONDS: u64 = 120;
+
+/// How patient the fleet is, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    pub(crate) lease: u64,
+    pub(crate) heartbeat: u64,
+}
+
+impl Default for Policy {
+    /// A lease that nobody may lose: a worker that lost its connection is back within 8 s, and a
+    /// machine that runs all these tests at once is slow.
+    fn default() -> Self {
+        Self {
+            lease: 30,
+            heartbeat: 2,
+        }
+    }
+}
+
+/// How the workers reach the broker.
+pub(crate) struct Ways {
+    /// The URL of the broker for all.
+    pub(crate) url: String,
+    /// The builder that lives in a network namespace of its own: that, and its URL.
+    pub(crate) far: Option<(Role, String, String)>,
+}
+
+impl From<String> for Ways {
+    fn from(url: String) -> Self {
+        Self { url, far: None }
+    }
+}
+
+/// A fleet of worker processes. All of it ends when it is dropped.
+pub(crate) struct Fleet {
+    pub(crate) scene: Scene,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) view: FleetView,
+    pub(crate) url: String,
+    ways: Ways,
+    policy: Policy,
+    stop: CancellationToken,
+    processes: BTreeMap<Role, Process>,
+    // The last field: everything else is gone when the folder goes.
+    folder: TempDir,
+}
+
+pub(crate) fn builder(name: &str) -> Role {
+    Role::Builder {
+        name: name.parse().expect("a builder"),
+    }
+}
+
+impl Fleet {
+    /// Starts all workers and waits until they are ready. `scene` gets the folder of the fleet.
+    pub(crate) async fn start(
+        ways: impl Into<Ways>,
+        policy: Policy,
+        scene: impl FnOnce(&Path) -> Scene,
+    ) -> Self {
+        let folder = owner::folder();
+        let scene = scene(folder.path());
+        scene.write(&folder.path().join("scene.json"));
+        let ways = ways.into();
+        let stop = CancellationToken::new();
+        let bus = open(&scene, policy, &ways.url, stop.clone()).await;
+        let view = FleetView::follow(bus.clone(), stop.clone())
+            .await
+            .expect("a history");
+        let url = ways.url.clone();
+        let processes = BTreeMap::new();
+        let mut fleet = Self {
+            scene,
+            bus,
+            view,
+            url,
+            ways,
+            policy,
+            stop,
+            processes,
+            folder,
+        };
+        let roles = [
+            Role::Planner,
+            Role::Scanner,
+            builder("b1"),
+            builder("b2"),
+            Role::Installer,
+            Role::Janitor,
+        ];
+        for role in &roles {
+            fleet.start_worker(role, None);
+        }
+        let ready = fleet
+            .view
+            .wait_until(|state| state.workers.len() == roles.len());
+        within("the start of the fleet", START_SECONDS, ready)
+            .await
+            .expect("a history");
+        fleet
+    }
+
+    /// How many connections it has at least: two a worker, and the test's own, which has a second
+    /// one only after it has published something.
+    pub(crate) fn connections(&self) -> usize {
+        2 * self.processes.len() + 1
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts a worker, which dies at this step.
+    pub(crate) fn start_worker(&mut self, role: &Role, die_at: Option<u32>) {
+        let name = role.name();
+        let far = self.ways.far.as_ref().filter(|(far, ..)| far == role);
+        let url = far.map_or(&self.ways.url, |(.., url)| url);
+        let configuration = self.path(&format!("{name}.toml"));
+        write_configuration(&configuration, &self.scene, self.policy, url);
+        let mut arguments = vec![
+            "--config".to_owned(),
+            configuration.display().to_string(),
+            "--scene".to_owned(),
+            self.path("scene.json").display().to_string(),
+        ];
+        if let Some(step) = die_at {
+            arguments.extend(["--die-at".to_owned(), step.to_string()]);
+        }
+        arguments.extend(role.arguments());
+        let namespace = far.map(|(_, namespace, _)| namespace.as_str());
+        let log = self.path(&format!("{name}.log"));
+        let process = Process::start(&name, &arguments, namespace, self.folder.path(), &log);
+        self.processes.insert(role.clone(), process);
+    }
+
+    /// Kills a worker with SIGKILL.
+    pub(crate) async fn kill_worker(&mut self, role: &Role) {
+        self.processes
+            .remove(role)
+            .expect("a worker that runs")
+            .kill()
+            .await;
+    }
+
+    /// Stops a worker, unless it has ended, and says how it ended.
+    pub(crate) async fn stop_worker(&mut self, role: &Role) -> ExitStatus {
+        self.processes
+            .remove(role)
+            .expect("a worker that runs")
+            .stop()
+            .await
+    }
+
+    /// Waits until a worker has ended by itself.
+    pub(crate) async fn worker_ended(&mut self, role: &Role) -> ExitStatus {
+        self.processes
+            .get_mut(role)
+            .expect("a worker that runs")
+            .ended()
+            .await
+    }
+
+    /// Asks for a run of all guests.
+    pub(crate) async fn request_run(&self) -> RunId {
+        let run = RunId::generate();
+        let platform = "default".parse().expect("a platform");
+        let guests = self.scene.guests.keys();
+        let requested = Event::RunRequested(RunRequested {
+            run,
+            kind: RunKind::Update,
+            guests: guests
+                .map(|guest| (guest.clone(), Clone::clone(&platform)))
+                .collect(),
+        });
+        let sender = "operator@test".parse().expect("a worker id");
+        let envelope = Envelope::new(sender, Timestamp::now(), requested);
+        self.bus
+            .publish(&envelope)
+            .await
+            .expect("a broker that takes it");
+        run
+    }
+
+    /// What all workers have logged, or those whose names begin so.
+    pub(crate) fn logs(&self, beginning: &str) -> String {
+        let mut logs = String::new();
+        let entries = fs::read_dir(self.folder.path())
+            .into_iter()
+            .flatten()
+            .flatten();
+        for entry in entries {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(beginning) && name.ends_with(".log") {
+                let text = fs::read_to_string(entry.path()).unwrap_or_default();
+                logs.push_str(&format!("--- {name}\n{text}"));
+            }
+        }
+        logs
+    }
+
+    /// Stops all workers. Each must end well, and nothing that they started may be left.
+    pub(crate) async fn end(mut self) {
+        for (role, process) in std::mem::take(&mut self.processes) {
+            let status = process.stop().await;
+            assert!(status.success(), "{} ended with {status}", role.name());
+        }
+        self.stop.cancel();
+        self.bus.close().await;
+        let left = owner::processes_in(self.folder.path());
+        assert!(left.is_empty(), "these processes were left: {left:?}");
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let logs = self.logs("");
+            let lines: Vec<&str> = logs.lines().collect();
+            eprintln!("{}", lines[lines.len().saturating_sub(300)..].join("\n"));
+        }
+        self.processes.clear();
+        owner::end_all_in(self.folder.path());
+    }
+}
+
+/// Declares what a fleet needs through this URL: on a cluster its node leads the queues then.
+pub(crate) async fn declare(url: &str) {
+    let folder = owner::folder();
+    let scene = Scene::full(folder.path(), Duration::ZERO);
+    let bus = open(&scene, Policy::default(), url, CancellationToken::new()).await;
+    bus.close().await;
+}
+
+async fn open(scene: &Scene, policy: Policy, url: &str, stop: CancellationToken) -> Arc<dyn Bus> {
+    let file = scene.folder.join("test.toml");
+    write_configuration(&file, scene, policy, url);
+    let settings = Arc::new(config::load(&file).expect("the configuration of a test"));
+    let opened = Context::with_broker(settings, "test", stop);
+    let context = within("the connection", START_SECONDS, opened).await;
+    context.expect("a broker").bus
+}
+
+fn write_configuration(file: &Path, scene: &Scene, policy: Policy, url: &str) {
+    let folder = scene.folder.display();
+    let Policy { lease, heartbeat } = policy;
+    let mut text = format!(
+        "state_directory = \"{folder}/state\"\n\
+         [broker]\nurl = \"{url}\"\n\
+         [platforms.default]\nstore = \"{folder}/store\"\n\
+         [builders.b1]\naddress = \"local\"\n\
+         [builders.b2]\naddress = \"local\"\n\
+         [policy]\nlease_seconds = {lease}\nheartbeat_seconds = {heartbeat}\n\
+         retry_delay_seconds = 1\ngrace_seconds = 5\n"
+    );
+    for guest in scene.guests.keys() {
+        text.push_str(&format!("[guests.{guest}]\naddress = \"ssh://{guest}\"\n"));
+    }
+    fs::write(file, text).expect("a file of a test");
+}
