@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use gentoo_updater_fleet::name::BuilderName;
-use gentoo_updater_runtime::CommonArguments;
+use gentoo_updater_runtime::WorkerArguments;
 
 /// Builds packages on one builder of the configuration, on this machine or over ssh
 #[derive(Debug, Parser)]
@@ -12,9 +12,9 @@ use gentoo_updater_runtime::CommonArguments;
     after_help = "Example:\n  gentoo-updater-builder --builder fast --config /etc/gentoo-updater/fleet.toml"
 )]
 pub struct Arguments {
-    /// Configuration and logging.
+    /// Configuration, logging and monitoring.
     #[command(flatten)]
-    pub common: CommonArguments,
+    pub worker: WorkerArguments,
 
     /// The builder of the configuration that this process serves
     #[arg(long, value_name = "NAME")]

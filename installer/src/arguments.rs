@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use gentoo_updater_fleet::name::GuestName;
-use gentoo_updater_runtime::{CommonArguments, host_name};
+use gentoo_updater_runtime::{WorkerArguments, host_name};
 
 /// Installs finished binaries: on one guest as an agent, or on all guests over ssh
 #[derive(Debug, Parser)]
@@ -12,9 +12,9 @@ use gentoo_updater_runtime::{CommonArguments, host_name};
     after_help = "Examples:\n  gentoo-updater-installer                  all guests of the configuration\n  gentoo-updater-installer --guest web      one guest, which may be this machine"
 )]
 pub struct Arguments {
-    /// Configuration and logging.
+    /// Configuration, logging and monitoring.
     #[command(flatten)]
-    pub common: CommonArguments,
+    pub worker: WorkerArguments,
 
     /// Only these guests; all without any
     #[arg(long = "guest", value_name = "NAME")]

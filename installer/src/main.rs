@@ -10,7 +10,7 @@ async fn main() -> ExitCode {
     let arguments: Arguments = parse_arguments();
     worker_main(
         env!("CARGO_BIN_NAME"),
-        arguments.common,
+        arguments.worker,
         |context| async move {
             let guests = match arguments.guests {
                 named if named.is_empty() => context.settings.guests.keys().cloned().collect(),

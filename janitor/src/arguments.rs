@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use gentoo_updater_fleet::name::BuilderName;
-use gentoo_updater_runtime::{CommonArguments, host_name};
+use gentoo_updater_runtime::{WorkerArguments, host_name};
 
 /// Removes what a run put on builders
 #[derive(Debug, Parser)]
@@ -12,9 +12,9 @@ use gentoo_updater_runtime::{CommonArguments, host_name};
     after_help = "Examples:\n  gentoo-updater-janitor                  all builders of the configuration\n  gentoo-updater-janitor --builder fast   one builder, which may be this machine"
 )]
 pub struct Arguments {
-    /// Configuration and logging.
+    /// Configuration, logging and monitoring.
     #[command(flatten)]
-    pub common: CommonArguments,
+    pub worker: WorkerArguments,
 
     /// Only these builders; all without any
     #[arg(long = "builder", value_name = "NAME")]

@@ -1,7 +1,7 @@
 //! The command line of `gentoo-updater-planner`.
 
 use clap::Parser;
-use gentoo_updater_runtime::CommonArguments;
+use gentoo_updater_runtime::WorkerArguments;
 
 /// Merges what all guests need into one batch of builds, and orders builds and installations
 #[derive(Debug, Parser)]
@@ -11,7 +11,7 @@ use gentoo_updater_runtime::CommonArguments;
     after_help = "Example:\n  gentoo-updater-planner --config /etc/gentoo-updater/fleet.toml\n\nSeveral planners may run: one is active, the others take over when it is gone."
 )]
 pub struct Arguments {
-    /// Configuration and logging.
+    /// Configuration, logging and monitoring.
     #[command(flatten)]
-    pub common: CommonArguments,
+    pub worker: WorkerArguments,
 }

@@ -1,7 +1,7 @@
 //! The command line of `gentoo-updater-scanner`.
 
 use clap::Parser;
-use gentoo_updater_runtime::{CommonArguments, host_name};
+use gentoo_updater_runtime::{WorkerArguments, host_name};
 
 /// Asks guests over ssh what they need, and publishes their answers
 #[derive(Debug, Parser)]
@@ -11,9 +11,9 @@ use gentoo_updater_runtime::{CommonArguments, host_name};
     after_help = "Example:\n  gentoo-updater-scanner --config /etc/gentoo-updater/fleet.toml"
 )]
 pub struct Arguments {
-    /// Configuration and logging.
+    /// Configuration, logging and monitoring.
     #[command(flatten)]
-    pub common: CommonArguments,
+    pub worker: WorkerArguments,
 
     /// Tells several scanners apart, by default the name of this machine; keep it over restarts
     #[arg(long, value_name = "NAME", default_value_t = host_name(), hide_default_value = true)]

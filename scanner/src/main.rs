@@ -10,7 +10,7 @@ async fn main() -> ExitCode {
     let arguments: Arguments = parse_arguments();
     worker_main(
         env!("CARGO_BIN_NAME"),
-        arguments.common,
+        arguments.worker,
         |context| async move { gentoo_updater_scanner::serve(&context, &arguments.instance).await },
     )
     .await

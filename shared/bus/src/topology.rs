@@ -399,8 +399,9 @@ mod tests {
             Role::Installer,
             Role::Janitor,
         ];
-        assert_eq!(roles[..3], [None, None, None]);
-        assert_eq!(roles[3..], served.map(Some));
+        let (others, commands) = roles.split_at(4);
+        assert_eq!(others, [None; 4]);
+        assert_eq!(commands, served.map(Some));
     }
 
     #[test]

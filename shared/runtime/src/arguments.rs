@@ -1,5 +1,6 @@
 //! The arguments that every binary takes.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -55,4 +56,17 @@ impl CommonArguments {
         machines::check_addresses(&settings).with_context(|| self.config.display().to_string())?;
         Ok(Arc::new(settings))
     }
+}
+
+/// The arguments that every worker takes.
+#[derive(Debug, Clone, Args)]
+pub struct WorkerArguments {
+    /// Configuration and logging.
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Answer /metrics (Prometheus) and /health over HTTP here, for example 127.0.0.1:9180; each
+    /// worker of a machine needs a port of its own
+    #[arg(long, value_name = "ADDRESS:PORT", env = "GENTOO_UPDATER_METRICS")]
+    pub metrics: Option<SocketAddr>,
 }

@@ -14,11 +14,11 @@ pub mod portage_api;
 mod signals;
 pub mod vdb;
 
-pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION};
+pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION, WorkerArguments};
 pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host};
-pub use monitor::{Monitor, MonitorError};
+pub use monitor::{Monitor, MonitorError, Monitored};
 pub use signals::stop_on_signals;
 
 use std::process::ExitCode;
@@ -52,11 +52,12 @@ pub fn wrong_command(command: &Command) -> Failure {
 
 /// Runs one worker from its arguments to its end: reads the configuration, opens the bus, serves
 /// until a signal comes, and gives the exit code. `name` is what the broker shows of it.
-pub async fn worker_main<F, Fut>(name: &str, common: CommonArguments, serve: F) -> ExitCode
+pub async fn worker_main<F, Fut>(name: &str, arguments: WorkerArguments, serve: F) -> ExitCode
 where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
+    let WorkerArguments { common, metrics } = arguments;
     let settings = match common.start() {
         Ok(settings) => settings,
         Err(error) => {
@@ -74,6 +75,17 @@ where
     }
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
+    let monitored = match metrics {
+        Some(address) => Monitored::start(address, &stop).await,
+        None => Ok(Monitored::default()),
+    };
+    let monitored = match monitored {
+        Ok(monitored) => monitored,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     let opened = tokio::select! {
         opened = Context::with_broker(settings, name, stop.clone()) => opened,
         () = stop.cancelled() => return ExitCode::SUCCESS,
@@ -86,6 +98,7 @@ where
         }
     };
     let bus = context.bus.clone();
+    monitored.watch(bus.health());
     let result = serve(context).await;
     bus.close().await;
     match result {

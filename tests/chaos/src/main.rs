@@ -7,13 +7,13 @@ use clap::Parser;
 use gentoo_updater_chaos::interruption::Interrupted;
 use gentoo_updater_chaos::scene::Scene;
 use gentoo_updater_chaos::{Role, serve};
-use gentoo_updater_runtime::{CommonArguments, Context, parse_arguments, worker_main};
+use gentoo_updater_runtime::{Context, WorkerArguments, parse_arguments, worker_main};
 
 /// One worker of a fleet whose work is made up
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    common: CommonArguments,
+    worker: WorkerArguments,
 
     /// The file that says what the guests need
     #[arg(long, value_name = "FILE")]
@@ -31,7 +31,7 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments: Arguments = parse_arguments();
     let name = arguments.role.name();
-    worker_main(&name, arguments.common, |context| async move {
+    worker_main(&name, arguments.worker, |context| async move {
         let scene = Scene::read(&arguments.scene)?;
         let bus = match arguments.die_at {
             Some(step) => Interrupted::wrap(context.bus.clone(), step),

@@ -11,7 +11,7 @@ use super::channel::SharedChannel;
 use super::headers::deliveries;
 use super::publisher::{Outgoing, Publisher};
 use crate::seam::BusError;
-use crate::topology::DEAD_LETTERS;
+use crate::topology::{DEAD, DEAD_LETTERS};
 
 /// Why a message is a dead letter.
 pub(super) const CAUSE: &str = "cause";
@@ -89,7 +89,8 @@ impl Letter<'_> {
         let kind = properties.kind().as_ref();
         Outgoing {
             exchange: DEAD_LETTERS,
-            routing_key: self.queue.to_owned(),
+            // It goes nowhere else whatever this is, and the name of a queue may be too long.
+            routing_key: DEAD.to_owned(),
             kind: kind.map_or("a message", |kind| kind.as_str()).to_owned(),
             properties: kept(properties).with_headers(headers),
             body,

@@ -101,6 +101,50 @@ impl Monitor {
     }
 }
 
+/// What a process serves of itself while it runs, if it serves anything.
+#[derive(Default)]
+pub struct Monitored {
+    health: Option<watch::Sender<Health>>,
+}
+
+impl Monitored {
+    /// Serves on `address` until `stop`. Until [`Self::watch`] is called there is no connection.
+    ///
+    /// # Errors
+    /// [`MonitorError`].
+    pub async fn start(
+        address: SocketAddr,
+        stop: &CancellationToken,
+    ) -> Result<Self, MonitorError> {
+        let monitor = Monitor::open(address).await?;
+        let not_yet = Health::Disconnected("there was no connection yet".to_owned());
+        let health = watch::Sender::new(not_yet);
+        let serving = monitor.serve(health.subscribe(), stop.clone());
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "metrics are served no more");
+            }
+        });
+        Ok(Self {
+            health: Some(health),
+        })
+    }
+
+    /// Tells from here on how this bus is.
+    pub fn watch(self, mut bus: watch::Receiver<Health>) {
+        let Some(health) = self.health else { return };
+        tokio::spawn(async move {
+            loop {
+                health.send_replace(bus.borrow_and_update().clone());
+                // The bus is gone with the process.
+                if bus.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
 /// `version` is what Prometheus wants to hear.
 fn text_of(metrics: &PrometheusHandle) -> impl IntoResponse + use<> {
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
