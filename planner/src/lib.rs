@@ -4,6 +4,7 @@
 //! [`gentoo_updater_fleet::decide::decide`], which is pure; this crate carries it out.
 
 mod arguments;
+mod beats;
 mod serve;
 mod snapshots;
 

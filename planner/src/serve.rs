@@ -15,6 +15,7 @@ use gentoo_updater_fleet::name::{EventId, WorkerId};
 use gentoo_updater_runtime::{Context, worker_id};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use crate::beats::Beats;
 use crate::snapshots::Snapshots;
 
 /// How often a planner says that it lives. The beat that comes back is also what lets time pass
@@ -50,8 +51,7 @@ async fn plan(context: &Context) -> anyhow::Result<()> {
         snapshots: Snapshots::new(&view),
         id,
         view,
-        beat: 0,
-        last_return: None,
+        beats: Beats::default(),
         returned: 0,
         held: BTreeSet::new(),
     };
@@ -69,8 +69,7 @@ struct Planner<'a> {
     liveness: Liveness,
     id: WorkerId,
     view: FleetView,
-    beat: u64,
-    last_return: Option<Instant>,
+    beats: Beats,
     /// How many of its beats came back.
     returned: u64,
     /// The queues whose commands wait here for an operator, so that it is said once.
@@ -102,10 +101,9 @@ impl Planner<'_> {
     }
 
     async fn say_alive(&mut self) -> anyhow::Result<()> {
-        self.beat += 1;
         let event = Event::PlannerAlive(PlannerAlive {
             worker: self.id.clone(),
-            beat: self.beat,
+            beat: self.beats.send(Instant::now()),
         });
         self.publish(event).await?;
         Ok(())
@@ -120,10 +118,8 @@ impl Planner<'_> {
                 self.liveness.alive(&alive.worker, works);
             }
             Event::PlannerAlive(alive) if alive.worker == self.id => {
-                let now = Instant::now();
-                let elapsed = self.last_return.map(|last| now.duration_since(last));
-                self.liveness.beat(elapsed.unwrap_or_default());
-                self.last_return = Some(now);
+                let elapsed = self.beats.returned(alive.beat);
+                self.liveness.beat(elapsed);
                 self.returned += 1;
                 if self.returned.is_multiple_of(BEATS_BETWEEN_QUESTIONS) {
                     self.ask_about_queues().await?;
