@@ -35,9 +35,14 @@ impl Beats {
 
     /// A beat came back: by how much later it was sent than the one that came back before it.
     /// Nothing for the first of all, and for one that came back before.
-    pub(crate) fn returned(&mut self, number: u64) -> Duration {
+    ///
+    /// `None` when one that was sent before it did not come back: another planner was active
+    /// meanwhile and got it, and with it the signs of life of workers.
+    pub(crate) fn returned(&mut self, number: u64) -> Option<Duration> {
+        let mut is_missed = false;
         while self.sent.front().is_some_and(|(sent, _)| *sent < number) {
             self.sent.pop_front();
+            is_missed = true;
         }
         let Some((_, at)) = self
             .sent
@@ -45,11 +50,14 @@ impl Beats {
             .copied()
             .filter(|(sent, _)| *sent == number)
         else {
-            return Duration::ZERO;
+            return Some(Duration::ZERO);
         };
         self.sent.pop_front();
         let before = self.returned.replace(at);
-        before.map_or(Duration::ZERO, |before| at.duration_since(before))
+        if is_missed {
+            return None;
+        }
+        Some(before.map_or(Duration::ZERO, |before| at.duration_since(before)))
     }
 }
 
@@ -64,19 +72,25 @@ mod tests {
         let (mut beats, begin) = (Beats::default(), Instant::now());
         let first = beats.send(begin);
         let second = beats.send(begin + 2 * SECOND);
-        assert_eq!(beats.returned(first), Duration::ZERO);
-        assert_eq!(beats.returned(second), 2 * SECOND);
-        assert_eq!(beats.returned(second), Duration::ZERO, "it came twice");
+        assert_eq!(beats.returned(first), Some(Duration::ZERO));
+        assert_eq!(beats.returned(second), Some(2 * SECOND));
+        assert_eq!(
+            beats.returned(second),
+            Some(Duration::ZERO),
+            "it came twice"
+        );
     }
 
     #[test]
-    fn a_beat_that_is_lost_takes_no_time_away_from_the_next() {
+    fn a_beat_that_went_to_another_planner_is_missed() {
         let (mut beats, begin) = (Beats::default(), Instant::now());
         let first = beats.send(begin);
         beats.returned(first);
         beats.send(begin + 2 * SECOND);
         let third = beats.send(begin + 4 * SECOND);
-        assert_eq!(beats.returned(third), 4 * SECOND);
+        assert_eq!(beats.returned(third), None);
+        let fourth = beats.send(begin + 6 * SECOND);
+        assert_eq!(beats.returned(fourth), Some(2 * SECOND));
     }
 
     #[test]

@@ -118,8 +118,10 @@ impl Planner<'_> {
                 self.liveness.alive(&alive.worker, works);
             }
             Event::PlannerAlive(alive) if alive.worker == self.id => {
-                let elapsed = self.beats.returned(alive.beat);
-                self.liveness.beat(elapsed);
+                match self.beats.returned(alive.beat) {
+                    Some(elapsed) => self.liveness.beat(elapsed),
+                    None => self.liveness.renew(),
+                }
                 self.returned += 1;
                 if self.returned.is_multiple_of(BEATS_BETWEEN_QUESTIONS) {
                     self.ask_about_queues().await?;

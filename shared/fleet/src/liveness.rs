@@ -66,6 +66,14 @@ impl Liveness {
             .retain(|_, seen| now.saturating_sub(*seen) <= lease);
     }
 
+    /// Signs of life went to another planner for a while: all leases begin anew. Whoever lives
+    /// says so soon, and whoever does not is given up a lease later.
+    pub fn renew(&mut self) {
+        let now = self.now;
+        self.seen.values_mut().for_each(|seen| *seen = now);
+        self.workers.values_mut().for_each(|seen| *seen = now);
+    }
+
     /// A worker says that it lives, and what it works on.
     pub fn alive<'a>(
         &mut self,
@@ -209,6 +217,22 @@ mod tests {
         assert!(liveness.is_lost(&work));
         liveness.alive(&"builder@b1".parse().unwrap(), [&work]);
         assert!(!liveness.is_lost(&work));
+    }
+
+    #[test]
+    fn a_lease_begins_anew_when_signs_of_life_went_to_another_planner() {
+        let (work, mut liveness) = (work(), Liveness::new(10 * SECOND, 20 * SECOND, SECOND));
+        liveness.watch(&BTreeSet::from([work.clone()]));
+        for _ in 0..10 {
+            liveness.beat(SECOND);
+        }
+        liveness.renew();
+        for _ in 0..10 {
+            liveness.beat(SECOND);
+        }
+        assert!(!liveness.is_lost(&work));
+        liveness.beat(SECOND);
+        assert!(liveness.is_lost(&work));
     }
 
     #[test]
