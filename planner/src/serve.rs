@@ -106,6 +106,7 @@ impl Planner<'_> {
             beat: self.beats.send(Instant::now()),
         });
         self.publish(event).await?;
+        self.beats.confirm(Instant::now());
         Ok(())
     }
 
@@ -148,6 +149,7 @@ impl Planner<'_> {
         loop {
             let patience = &self.context.settings.policy.patience;
             let liveness = &mut self.liveness;
+            liveness.expect(self.beats.ahead());
             let orders = self.view.read(|fleet| {
                 observe(fleet, liveness);
                 decide(fleet, liveness, patience)

@@ -23,6 +23,7 @@ pub struct Liveness {
     lease: Duration,
     longest_step: Duration,
     now: Duration,
+    ahead: Duration,
     seen: BTreeMap<WorkKey, Duration>,
     workers: BTreeMap<WorkerId, Duration>,
     unserved: BTreeMap<WorkKey, Duration>,
@@ -49,6 +50,7 @@ impl Liveness {
             lease,
             longest_step: beat * 2,
             now: Duration::ZERO,
+            ahead: Duration::ZERO,
             seen: BTreeMap::new(),
             workers: BTreeMap::new(),
             unserved: BTreeMap::new(),
@@ -66,10 +68,16 @@ impl Liveness {
             .retain(|_, seen| now.saturating_sub(*seen) <= lease);
     }
 
+    /// Beats that are under way will let at most this much time pass when they come back. What
+    /// the history tells now is newer than they are, so its time begins behind them.
+    pub fn expect(&mut self, ahead: Duration) {
+        self.ahead = ahead;
+    }
+
     /// Signs of life went to another planner for a while: all leases begin anew. Whoever lives
     /// says so soon, and whoever does not is given up a lease later.
     pub fn renew(&mut self) {
-        let now = self.now;
+        let now = self.now + self.ahead;
         self.seen.values_mut().for_each(|seen| *seen = now);
         self.workers.values_mut().for_each(|seen| *seen = now);
     }
@@ -98,7 +106,8 @@ impl Liveness {
     pub fn watch_unserved(&mut self, unserved: &BTreeSet<WorkKey>) {
         self.unserved.retain(|work, _| unserved.contains(work));
         for work in unserved {
-            self.unserved.entry(work.clone()).or_insert(self.now);
+            let since = self.now + self.ahead;
+            self.unserved.entry(work.clone()).or_insert(since);
         }
     }
 
@@ -177,7 +186,8 @@ impl Liveness {
     pub fn watch(&mut self, claimed: &BTreeSet<WorkKey>) {
         self.seen.retain(|work, _| claimed.contains(work));
         for work in claimed {
-            self.seen.entry(work.clone()).or_insert(self.now);
+            let since = self.now + self.ahead;
+            self.seen.entry(work.clone()).or_insert(since);
         }
     }
 
@@ -228,6 +238,19 @@ mod tests {
         }
         liveness.renew();
         for _ in 0..10 {
+            liveness.beat(SECOND);
+        }
+        assert!(!liveness.is_lost(&work));
+        liveness.beat(SECOND);
+        assert!(liveness.is_lost(&work));
+    }
+
+    #[test]
+    fn beats_from_before_a_claim_take_nothing_of_its_lease() {
+        let (work, mut liveness) = (work(), Liveness::new(10 * SECOND, 20 * SECOND, SECOND));
+        liveness.expect(8 * SECOND);
+        liveness.watch(&BTreeSet::from([work.clone()]));
+        for _ in 0..18 {
             liveness.beat(SECOND);
         }
         assert!(!liveness.is_lost(&work));

@@ -86,8 +86,13 @@ impl Bus for FaultyBus {
         }
         self.trouble.perhaps(Fault::SentLate).await;
         self.inner.publish(event).await?;
-        if let Event::WorkerAlive(alive) = &event.message {
-            self.trouble.records.sign(&alive.worker);
+        match &event.message {
+            Event::WorkerAlive(alive) => self.trouble.records.sign(&alive.worker),
+            Event::WorkStarted(started) => {
+                let records = &self.trouble.records;
+                records.claim(&started.work, &started.worker);
+            }
+            _ => {}
         }
         self.trouble.step().await;
         if self.trouble.strikes(Fault::Doubled) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gentoo_updater_bus::DeadLetter;
-use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task};
+use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task, WorkKey};
 use gentoo_updater_fleet::name::{JobId, RunId};
 use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
 use gentoo_updater_fleet::state::{Fleet, JobProgress, Run, TaskOutcome};
@@ -149,8 +149,16 @@ fn needless_compilations(end: &End<'_>) -> Vec<String> {
             continue;
         };
         let records = end.records;
-        let died = records.died(&before.worker, before.begun, next.begun);
-        let silence = records.longest_silence(&before.worker, before.begun, next.begun);
+        let work = WorkKey {
+            run: before.run,
+            task: Task::Build(before.job.clone()),
+            attempt: before.attempt,
+        };
+        // The lease runs from the claim on, and not from when the compiler starts.
+        let claimed = records.claimed(work, &before.worker);
+        let from = claimed.unwrap_or(before.begun);
+        let died = records.died(&before.worker, from, next.begun);
+        let silence = records.longest_silence(&before.worker, from, next.begun);
         if before.is_good && !died && silence + SLACK < LEASE {
             broken.push(format!(
                 "job {} was compiled again by {} (attempt {}) although {} (attempt {}) lived \

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use gentoo_updater_fleet::message::WorkKey;
 use gentoo_updater_fleet::name::WorkerId;
 use tokio::time::Instant;
 
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 pub struct Records {
     signs: Mutex<BTreeMap<WorkerId, Vec<Instant>>>,
     deaths: Mutex<Vec<(WorkerId, Instant)>>,
+    claims: Mutex<BTreeMap<(WorkKey, WorkerId), Instant>>,
 }
 
 impl Records {
@@ -22,6 +24,19 @@ impl Records {
             .entry(worker.clone())
             .or_default()
             .push(Instant::now());
+    }
+
+    /// A worker claims an attempt.
+    pub fn claim(&self, work: &WorkKey, worker: &WorkerId) {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let claim = (work.clone(), worker.clone());
+        claims.entry(claim).or_insert_with(Instant::now);
+    }
+
+    /// When a worker first claimed an attempt.
+    pub fn claimed(&self, work: WorkKey, worker: &WorkerId) -> Option<Instant> {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.get(&(work, worker.clone())).copied()
     }
 
     /// A worker was killed or stopped.
