@@ -94,8 +94,9 @@ impl Decision<'_> {
         } else if self.run.jobs.is_none() {
             self.plan();
         } else {
-            let built = self.build();
-            let installed = self.install();
+            let progress = self.run.progress();
+            let built = self.build(&progress);
+            let installed = self.install(&progress);
             if built && installed && self.clean() {
                 self.finish();
             }
@@ -143,18 +144,21 @@ impl Decision<'_> {
 
     /// Every job whose dependencies are built is out, the longest remaining path first. True
     /// when nothing is left to build.
-    fn build(&mut self) -> bool {
+    fn build(&mut self, progress: &BTreeMap<JobId, JobProgress>) -> bool {
         let Some(jobs) = &self.run.jobs else {
             return false;
         };
-        let progress = self.run.progress();
-        let paths = order::remaining_paths(jobs, |job| self.expected_duration(job));
         let mut ready: Vec<&JobId> = progress
             .iter()
             .filter(|(_, progress)| **progress == JobProgress::Ready)
             .map(|(id, _)| id)
             .collect();
-        ready.sort_by_key(|id| (std::cmp::Reverse(paths.get(*id)), *id));
+        // Most of the time what is ready is under way, and its order does not matter any more.
+        let is_new = |id: &&&JobId| !self.run.tasks.contains_key(&Task::Build((**id).clone()));
+        if ready.iter().filter(is_new).count() > 1 {
+            let paths = order::remaining_paths(jobs, |job| self.expected_duration(job));
+            ready.sort_by_key(|id| (std::cmp::Reverse(paths.get(*id)), *id));
+        }
         for id in ready {
             let Some(job) = jobs.get(id) else { continue };
             let run = self.run;
@@ -172,8 +176,7 @@ impl Decision<'_> {
 
     /// A guest's set is closed, and ordered, when all that it wants is built or will never be.
     /// True when no guest is left.
-    fn install(&mut self) -> bool {
-        let progress = self.run.progress();
+    fn install(&mut self, progress: &BTreeMap<JobId, JobProgress>) -> bool {
         let mut all = true;
         for (name, guest) in &self.run.guests {
             let Some(plan) = &guest.plan else { continue };
@@ -182,7 +185,7 @@ impl Decision<'_> {
                 all = false;
                 continue;
             }
-            all &= self.install_on(name, guest, &progress);
+            all &= self.install_on(name, guest, progress);
         }
         all
     }

@@ -36,23 +36,27 @@ impl Run {
         let Some(jobs) = &self.jobs else {
             return BTreeMap::new();
         };
-        let closures: BTreeMap<&JobId, BTreeSet<&JobId>> =
-            jobs.keys().map(|id| (id, closure(jobs, id))).collect();
         let mut progress = BTreeMap::new();
-        for (id, needs) in &closures {
-            let state = if self.built.contains_key(*id) {
+        // What waits, with all that it waits for. What is over waits for nothing any more.
+        let mut waiting = BTreeMap::new();
+        for id in jobs.keys() {
+            let state = if self.built.contains_key(id) {
                 JobProgress::Built
-            } else if self.failure(&Task::Build((*id).clone())).is_some() {
+            } else if self.failure(&Task::Build(id.clone())).is_some() {
                 JobProgress::Failed
-            } else if needs.iter().all(|id| self.built.contains_key(*id)) {
-                JobProgress::Ready
             } else {
-                JobProgress::Waiting
+                let needs = closure(jobs, id);
+                if needs.iter().all(|id| self.built.contains_key(*id)) {
+                    JobProgress::Ready
+                } else {
+                    waiting.insert(id, needs);
+                    JobProgress::Waiting
+                }
             };
-            progress.insert((*id).clone(), state);
+            progress.insert(id.clone(), state);
         }
-        hold_back(&closures, &mut progress);
-        release_cycles(self, jobs, &mut progress);
+        hold_back(&waiting, &mut progress);
+        release_cycles(self, &waiting, &mut progress);
         progress
     }
 
@@ -98,12 +102,12 @@ impl Run {
 
 /// Marks all that waits for something that failed, however far away, with the job that failed.
 fn hold_back(
-    closures: &BTreeMap<&JobId, BTreeSet<&JobId>>,
+    waiting: &BTreeMap<&JobId, BTreeSet<&JobId>>,
     progress: &mut BTreeMap<JobId, JobProgress>,
 ) {
     loop {
         let mut found = Vec::new();
-        for (id, needs) in closures {
+        for (id, needs) in waiting {
             if progress.get(*id) != Some(&JobProgress::Waiting) {
                 continue;
             }
@@ -195,25 +199,21 @@ fn reach<'a>(
 /// least is released: its builder takes what is missing from its own ebuilds, as Portage does.
 fn release_cycles(
     run: &Run,
-    jobs: &BTreeMap<JobId, Job>,
+    waiting: &BTreeMap<&JobId, BTreeSet<&JobId>>,
     progress: &mut BTreeMap<JobId, JobProgress>,
 ) {
     if progress.values().any(|state| *state == JobProgress::Ready) {
         return;
     }
-    let missing = |id: &JobId| {
-        closure(jobs, id)
-            .iter()
-            .filter(|id| !run.built.contains_key(**id))
-            .count()
+    let missing = |needs: &BTreeSet<&JobId>| {
+        let missing = needs.iter().filter(|id| !run.built.contains_key(**id));
+        missing.count()
     };
-    let waiting = progress
-        .iter()
-        .filter(|(_, state)| **state == JobProgress::Waiting);
     let next = waiting
-        .map(|(id, _)| id)
-        .min_by_key(|id| (missing(id), (*id).clone()))
-        .cloned();
+        .iter()
+        .filter(|(id, _)| progress.get(**id) == Some(&JobProgress::Waiting))
+        .min_by_key(|(id, needs)| (missing(needs), **id))
+        .map(|(id, _)| (*id).clone());
     if let Some(id) = next {
         progress.insert(id, JobProgress::Ready);
     }
