@@ -117,7 +117,6 @@ async fn queues_that_are_deleted_under_their_consumers_are_there_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "commands that are lost with their queue are not issued again yet"]
 async fn commands_that_are_lost_with_their_queue_are_issued_again() {
     let broker = block_in_place(Broker::shared);
     let vhost = block_in_place(|| broker.vhost());
