@@ -72,7 +72,7 @@ impl Bus for WithSnapshot {
         self.bus.queue(name).await
     }
 
-    fn health(&self) -> watch::Receiver<Health> {
+    fn health(&self) -> tokio::sync::watch::Receiver<Health> {
         self.bus.health()
     }
 
