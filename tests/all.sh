@@ -62,7 +62,9 @@ step 'Documentation of shared/portage, warnings denied'
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps -p gentoo-updater-portage
 done_with 'documentation (rustdoc)'
 
-counted 'unit and integration tests' --workspace --exclude gentoo-updater-tests --exclude gentoo-updater-chaos
+counted 'unit and integration tests' --workspace \
+  --exclude gentoo-updater-tests --exclude gentoo-updater-chaos --exclude gentoo-updater-simulation
+counted 'simulated fleets in trouble' -p gentoo-updater-simulation -- --nocapture
 rm -rf target/chaos
 # They wait more than they work.
 counted 'chaos on a real broker' -p gentoo-updater-chaos -- --test-threads=20

@@ -46,7 +46,7 @@ fn every_schedule_of_faults_ends_well() {
         .unwrap_or(1);
     let count = match number("SIMULATION_SEED") {
         Some(_) => 1,
-        None => number("SIMULATION_SEEDS").unwrap_or(10_000),
+        None => number("SIMULATION_SEEDS").unwrap_or(1_500),
     };
     let (next, sum) = (AtomicU64::new(first), Mutex::new(Sum::default()));
     let begun = Instant::now();
