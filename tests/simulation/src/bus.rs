@@ -72,7 +72,7 @@ impl Trouble {
 
 impl FaultyBus {
     /// The bus of a process in trouble.
-    pub fn new(inner: Arc<dyn Bus>, trouble: Trouble) -> Arc<dyn Bus> {
+    pub fn wrap(inner: Arc<dyn Bus>, trouble: Trouble) -> Arc<dyn Bus> {
         Arc::new(Self { inner, trouble })
     }
 }

@@ -330,7 +330,7 @@ impl Schedule {
                 weather: weather.clone(),
                 records: records.clone(),
             };
-            let bus = FaultyBus::new(shared.bus.clone(), trouble);
+            let bus = FaultyBus::wrap(shared.bus.clone(), trouble);
             let planned: futures_util::future::BoxFuture<'static, _> = Box::pin(async move {
                 let mut context = Context::new(shared.settings.clone(), bus, life.stop);
                 context.clock = clock;
@@ -393,7 +393,7 @@ impl Schedule {
                 trouble: trouble.clone(),
                 dice: hands_dice.clone(),
             };
-            let (bus, spec) = (FaultyBus::new(bus.clone(), trouble), spec.clone());
+            let (bus, spec) = (FaultyBus::wrap(bus.clone(), trouble), spec.clone());
             let served: futures_util::future::BoxFuture<'static, _> = Box::pin(async move {
                 let served = worker::serve(bus, spec, Arc::new(hands), life.stop).await;
                 served.map_err(|error| error.to_string())
