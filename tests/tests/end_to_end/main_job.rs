@@ -65,8 +65,15 @@ fn the_main_job(scene: &Scene) -> Run {
 
 fn status_tells_the_same(scene: &Scene, run: &Run) {
     let status = scene.command("status", &["status", "--json"], Duration::from_secs(30));
-    let report: serde_json::Value =
+    let mut report: serde_json::Value =
         serde_json::from_str(&status.stdout).expect("status --json prints JSON");
+    // Beside the report it says how the fleet is now.
+    let fleet = report.as_object_mut().and_then(|all| all.remove("fleet"));
+    assert_eq!(
+        fleet.map(|fleet| (fleet["bus"]["state"].clone(), fleet["dead_letters"].clone())),
+        Some(("good".into(), 0.into())),
+        "how the fleet is (left)"
+    );
     assert_eq!(
         report, run.report,
         "status (left) tells of the last run what the run told"
