@@ -185,6 +185,30 @@ fn jobs_that_wait_for_each_other_in_a_ring_are_released_one_by_one() {
     assert_eq!(builds(&history).len(), 1);
 }
 
+#[test]
+fn a_ring_is_entered_at_one_of_its_own_and_not_at_what_waits_behind_it() {
+    let history = planned(
+        vec![
+            // It misses one job only, and sorts first by that.
+            update("a/behind-2").needs_to_build("b/one-2"),
+            update("b/one-2")
+                .needs_to_build("b/two-2")
+                .needs_to_build("b/three-2"),
+            update("b/two-2")
+                .needs_to_build("b/one-2")
+                .needs_to_build("b/three-2"),
+            update("b/three-2")
+                .needs_to_build("b/one-2")
+                .needs_to_build("b/two-2"),
+        ],
+        vec![],
+    );
+    let [first] = &builds(&history)[..] else {
+        panic!("one job enters the ring: {:?}", builds(&history))
+    };
+    assert!(first.starts_with("b/"), "{first} waits behind the ring");
+}
+
 fn fail_build(history: &mut History, name: &str, attempt: u32, failure: Failure) {
     let job = history.job(name).id;
     history.say(Event::BuildFailed(BuildFailed {

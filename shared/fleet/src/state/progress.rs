@@ -195,8 +195,10 @@ fn reach<'a>(
     found
 }
 
-/// Where jobs wait for each other in a ring and nothing else can go on, the one that misses
-/// least is released: its builder takes what is missing from its own ebuilds, as Portage does.
+/// Where jobs wait for each other in a ring and nothing else can go on, one of them is released:
+/// its builder takes what is missing from its own ebuilds, as Portage does. It is the one that
+/// misses least of those that wait for nothing outside of the ring: what waits behind a ring gets
+/// its turn when the ring is built.
 fn release_cycles(
     run: &Run,
     waiting: &BTreeMap<&JobId, BTreeSet<&JobId>>,
@@ -212,9 +214,20 @@ fn release_cycles(
     let next = waiting
         .iter()
         .filter(|(id, _)| progress.get(**id) == Some(&JobProgress::Waiting))
-        .min_by_key(|(id, needs)| (missing(needs), **id))
+        .min_by_key(|(id, needs)| (behind(waiting, id), missing(needs), **id))
         .map(|(id, _)| (*id).clone());
     if let Some(id) = next {
         progress.insert(id, JobProgress::Ready);
     }
+}
+
+/// How many jobs a job waits for, with all that those wait for, and itself. It is the same for all
+/// of a ring, and more for whatever waits for the ring.
+fn behind(waiting: &BTreeMap<&JobId, BTreeSet<&JobId>>, job: &JobId) -> usize {
+    let (mut seen, mut open) = (BTreeSet::from([job]), vec![job]);
+    while let Some(id) = open.pop() {
+        let needs = waiting.get(id).into_iter().flatten();
+        open.extend(needs.filter(|need| waiting.contains_key(**need) && seen.insert(**need)));
+    }
+    seen.len()
 }
