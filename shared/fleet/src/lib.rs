@@ -8,12 +8,14 @@
 //! | [`snapshot`] | the state as it was at one offset, to begin the fold from |
 //! | [`batch`], [`order`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`decide`] | what to do next |
+//! | [`authority`] | which user of the broker may say what |
 //! | [`report`] | what came of a run |
 //! | [`config`] | the configuration file |
 //!
 //! **Invariant:** nothing in this crate reads a clock or the network, and no file but the one
 //! configuration that it is told to read.
 
+pub mod authority;
 pub mod batch;
 pub mod closing;
 pub mod config;
