@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use gentoo_updater_fleet::config::{History, Settings};
 use gentoo_updater_fleet::message::{Envelope, Event, Task};
 use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName};
 
@@ -14,19 +15,33 @@ use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName};
 pub const EVENTS: &str = "gentoo-updater.events";
 /// The direct exchange of all commands. Its routing keys are the names of the queues.
 pub const COMMANDS: &str = "gentoo-updater.commands";
+/// The fanout exchange of the dead letters.
+pub const DEAD_LETTERS: &str = "gentoo-updater.dead";
+/// The fanout exchange of the snapshots. Who may publish here tells everybody the state of the
+/// fleet, so it is an exchange of its own and not a routing key of another.
+pub const SNAPSHOTS_EXCHANGE: &str = "gentoo-updater.snapshots";
 /// The stream that keeps every event: the database of the fleet.
 pub const HISTORY: &str = "history";
+/// The stream of the snapshots.
+pub const SNAPSHOTS: &str = "snapshots";
 /// The queue that wakes the planner.
 pub const PLAN: &str = "plan";
 /// The queue of the commands to scanners.
 pub const SCAN: &str = "scan";
 /// The queue of the dead letters.
 pub const DEAD: &str = "dead";
+/// A queue that stays empty: the connection that declared it, exclusively, looks through the dead
+/// letters, and all others wait until it is gone.
+pub const DEAD_LOCK: &str = "dead.lock";
 
-/// How long the history keeps an event, in days.
-pub const HISTORY_DAYS: u32 = 30;
-/// How many bytes the history keeps at most.
-pub const HISTORY_BYTES: i64 = 2_000_000_000;
+/// How large a snapshot may be when it is packed: a broker takes messages of 16 MiB by default
+/// (`max_message_size` of RabbitMQ 4.0 and later).
+pub const LARGEST_SNAPSHOT: usize = 16 * 1024 * 1024;
+/// How many bytes of snapshots are kept at most. This is more than the largest snapshots that two
+/// segments can hold, so the newest one is never among those that go.
+const SNAPSHOTS_BYTES: i64 = 100_000_000;
+/// A snapshot is there to be replaced: a few fill a segment.
+const SNAPSHOTS_SEGMENT_BYTES: i64 = 20_000_000;
 /// How long a sign of life may wait to be read: one that is older says nothing any more.
 pub const ALIVE_EXPIRATION: Duration = Duration::from_secs(30);
 
@@ -36,6 +51,9 @@ const DELIVERY_LIMIT: i64 = 1000;
 /// The same for wake-ups, which have no dead letters: signs of life expire, and an expired
 /// message counts as a dead letter.
 const WAKEUP_DELIVERY_LIMIT: i64 = 1_000_000;
+/// Dead letters go nowhere else. Each look at them counts as a delivery on some brokers, so this
+/// is a look every second for as long as anybody will care.
+const DEAD_DELIVERY_LIMIT: i64 = i32::MAX as i64;
 /// A day, in milliseconds. A command is held only until its claim is read back, but that waits
 /// for as long as the broker refuses to take the claim.
 const CONSUMER_TIMEOUT: i64 = 86_400_000;
@@ -91,6 +109,8 @@ pub enum ExchangeKind {
     Topic,
     /// By equality.
     Direct,
+    /// To every queue that is bound.
+    Fanout,
 }
 
 /// The value of a queue's argument.
@@ -113,9 +133,15 @@ pub struct QueueDeclaration {
     pub arguments: Vec<(&'static str, Argument)>,
     /// Exchange and binding key.
     pub bindings: Vec<(&'static str, String)>,
+    /// Those of the arguments that may be otherwise where the queue exists already: how much a
+    /// stream keeps is the operator's business, and no reason not to work with it.
+    pub tunable: &'static [&'static str],
 }
 
-/// The machines that the queues are for.
+/// How much a stream keeps.
+const RETENTION: &[&str] = &["x-max-age", "x-max-length-bytes"];
+
+/// The machines that the queues are for, and how much is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Topology {
     /// Each has a queue of installations.
@@ -124,20 +150,40 @@ pub struct Topology {
     pub builders: BTreeSet<BuilderName>,
     /// Each has a queue of builds.
     pub platforms: BTreeSet<PlatformName>,
+    /// How long the history keeps what happened.
+    pub history: History,
 }
 
 impl Topology {
+    /// What a configuration wants.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            guests: settings.guests.keys().cloned().collect(),
+            builders: settings.builders.keys().cloned().collect(),
+            platforms: settings.platforms.keys().cloned().collect(),
+            history: settings.history,
+        }
+    }
+
     /// The exchanges, all durable.
-    pub fn exchanges(&self) -> [(&'static str, ExchangeKind); 2] {
+    pub fn exchanges(&self) -> [(&'static str, ExchangeKind); 4] {
         [
             (EVENTS, ExchangeKind::Topic),
             (COMMANDS, ExchangeKind::Direct),
+            (DEAD_LETTERS, ExchangeKind::Fanout),
+            (SNAPSHOTS_EXCHANGE, ExchangeKind::Fanout),
         ]
     }
 
-    /// The queues. The dead letters come first: the others refer to them.
+    /// The queues. The dead letters come first, so that none is lost that the others make.
     pub fn queues(&self) -> Vec<QueueDeclaration> {
-        let mut queues = vec![dead(), history(), plan(), command_queue(SCAN.to_owned())];
+        let mut queues = vec![
+            dead(),
+            history(self.history),
+            snapshots(),
+            plan(),
+            command_queue(SCAN.to_owned()),
+        ];
         queues.extend(
             self.platforms
                 .iter()
@@ -157,35 +203,54 @@ impl Topology {
     }
 }
 
-fn quorum() -> (&'static str, Argument) {
-    ("x-queue-type", Argument::Text("quorum".to_owned()))
+fn text(text: &str) -> Argument {
+    Argument::Text(text.to_owned())
 }
 
 fn dead() -> QueueDeclaration {
-    let arguments = vec![
-        quorum(),
-        ("x-delivery-limit", Argument::Number(WAKEUP_DELIVERY_LIMIT)),
-    ];
     QueueDeclaration {
         name: DEAD.to_owned(),
-        arguments,
-        bindings: Vec::new(),
+        arguments: vec![
+            ("x-queue-type", text("quorum")),
+            ("x-delivery-limit", Argument::Number(DEAD_DELIVERY_LIMIT)),
+        ],
+        bindings: vec![(DEAD_LETTERS, String::new())],
+        tunable: &[],
     }
 }
 
-fn history() -> QueueDeclaration {
+fn history(keep: History) -> QueueDeclaration {
+    let bytes = i64::from(keep.megabytes) * 1_000_000;
     QueueDeclaration {
         name: HISTORY.to_owned(),
         arguments: vec![
-            ("x-queue-type", Argument::Text("stream".to_owned())),
-            ("x-max-age", Argument::Text(format!("{HISTORY_DAYS}D"))),
-            ("x-max-length-bytes", Argument::Number(HISTORY_BYTES)),
+            ("x-queue-type", text("stream")),
+            ("x-max-age", Argument::Text(format!("{}D", keep.days))),
+            ("x-max-length-bytes", Argument::Number(bytes)),
             (
                 "x-stream-max-segment-size-bytes",
                 Argument::Number(SEGMENT_BYTES),
             ),
         ],
         bindings: vec![(EVENTS, "event.#".to_owned())],
+        tunable: RETENTION,
+    }
+}
+
+/// By size only: the newest snapshot is never too old.
+fn snapshots() -> QueueDeclaration {
+    QueueDeclaration {
+        name: SNAPSHOTS.to_owned(),
+        arguments: vec![
+            ("x-queue-type", text("stream")),
+            ("x-max-length-bytes", Argument::Number(SNAPSHOTS_BYTES)),
+            (
+                "x-stream-max-segment-size-bytes",
+                Argument::Number(SNAPSHOTS_SEGMENT_BYTES),
+            ),
+        ],
+        bindings: vec![(SNAPSHOTS_EXCHANGE, String::new())],
+        tunable: RETENTION,
     }
 }
 
@@ -193,7 +258,7 @@ fn plan() -> QueueDeclaration {
     QueueDeclaration {
         name: PLAN.to_owned(),
         arguments: vec![
-            quorum(),
+            ("x-queue-type", text("quorum")),
             ("x-single-active-consumer", Argument::Flag(true)),
             ("x-delivery-limit", Argument::Number(WAKEUP_DELIVERY_LIMIT)),
             ("x-consumer-timeout", Argument::Number(CONSUMER_TIMEOUT)),
@@ -201,6 +266,7 @@ fn plan() -> QueueDeclaration {
         bindings: ["event.#", "alive.planner.#", "alive.worker.#"]
             .map(|key| (EVENTS, key.to_owned()))
             .into(),
+        tunable: &[],
     }
 }
 
@@ -208,20 +274,31 @@ fn plan() -> QueueDeclaration {
 pub fn command_queue(name: String) -> QueueDeclaration {
     QueueDeclaration {
         arguments: vec![
-            quorum(),
+            ("x-queue-type", text("quorum")),
             ("x-delivery-limit", Argument::Number(DELIVERY_LIMIT)),
             ("x-consumer-timeout", Argument::Number(CONSUMER_TIMEOUT)),
-            ("x-dead-letter-exchange", Argument::Text(String::new())),
-            ("x-dead-letter-routing-key", Argument::Text(DEAD.to_owned())),
-            (
-                "x-dead-letter-strategy",
-                Argument::Text("at-least-once".to_owned()),
-            ),
-            ("x-overflow", Argument::Text("reject-publish".to_owned())),
+            ("x-dead-letter-exchange", text(DEAD_LETTERS)),
+            ("x-dead-letter-strategy", text("at-least-once")),
+            ("x-overflow", text("reject-publish")),
         ],
         bindings: vec![(COMMANDS, name.clone())],
         name,
+        tunable: &[],
     }
+}
+
+/// Whether a queue of this name is one of commands.
+pub fn is_command_queue(name: &str) -> bool {
+    let is_of = |kind: &str| {
+        let subject = name.strip_prefix(kind);
+        subject.is_some_and(|subject| !subject.is_empty())
+    };
+    name == SCAN || ["build.", "install.", "clean."].into_iter().any(is_of)
+}
+
+/// Whether messages are taken off a queue of this name. Nothing is taken off a stream.
+pub fn is_queue(name: &str) -> bool {
+    name == PLAN || name == DEAD || is_command_queue(name)
 }
 
 #[cfg(test)]
@@ -237,6 +314,10 @@ mod tests {
             guests: ["g1", "g2"].map(|name| name.parse().unwrap()).into(),
             builders: ["b1"].map(|name| name.parse().unwrap()).into(),
             platforms: ["amd64"].map(|name| name.parse().unwrap()).into(),
+            history: History {
+                days: 7,
+                megabytes: 150,
+            },
         }
     }
 
@@ -247,6 +328,7 @@ mod tests {
         let expected = [
             "dead",
             "history",
+            "snapshots",
             "plan",
             "scan",
             "build.amd64",
@@ -255,9 +337,30 @@ mod tests {
             "clean.b1",
         ];
         assert_eq!(names, expected);
-        for queue in &queues[3..] {
-            assert_eq!(queue.bindings, [(COMMANDS, queue.name.clone())]);
+        for queue in &queues {
+            let is_of_commands = queue.bindings == [(COMMANDS, queue.name.clone())];
+            assert_eq!(is_of_commands, is_command_queue(&queue.name));
+            let is_stream = queue.arguments.contains(&("x-queue-type", text("stream")));
+            assert_eq!(is_stream, !is_queue(&queue.name));
         }
+        assert!(!is_queue("install."));
+        assert!(!is_queue("somebody-elses"));
+    }
+
+    #[test]
+    fn the_history_keeps_what_the_configuration_says() {
+        let history = &topology().queues()[1];
+        assert!(history.arguments.contains(&("x-max-age", text("7D"))));
+        let bytes = ("x-max-length-bytes", Argument::Number(150_000_000));
+        assert!(history.arguments.contains(&bytes));
+    }
+
+    #[test]
+    fn the_newest_snapshots_stay_however_large_they_are() {
+        let largest = i64::try_from(LARGEST_SNAPSHOT).unwrap();
+        // A segment is closed by the snapshot that makes it too large.
+        let segment = SNAPSHOTS_SEGMENT_BYTES + largest;
+        assert!(2 * segment < SNAPSHOTS_BYTES);
     }
 
     #[test]

@@ -55,11 +55,7 @@ impl Context {
         let url = broker
             .map(|broker| broker.url.clone())
             .context("the configuration names no broker")?;
-        let topology = Topology {
-            guests: settings.guests.keys().cloned().collect(),
-            builders: settings.builders.keys().cloned().collect(),
-            platforms: settings.platforms.keys().cloned().collect(),
-        };
+        let topology = Topology::of(&settings);
         let bus = Amqp::open(BrokerSettings {
             url,
             name: name.to_owned(),

@@ -11,7 +11,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use super::publisher::{Outgoing, Publisher};
 use super::session::Lease;
 use crate::seam::BusError;
-use crate::topology::DEAD;
+use crate::topology::DEAD_LETTERS;
 
 /// The headers that a dead letter gets.
 const CAUSE: &str = "cause";
@@ -42,7 +42,7 @@ pub(super) async fn bury(
             headers.insert(name.into(), AMQPValue::LongString(text.into()));
         };
         set(CAUSE, cause);
-        set(QUEUE, queue);
+        set(QUEUE, queue.clone());
         set(TIME, Timestamp::now().to_string());
         if let Some(user) = properties.user_id() {
             set(USER, user.to_string());
@@ -52,8 +52,8 @@ pub(super) async fn bury(
             .as_ref()
             .map_or("a message", |kind| kind.as_str());
         let outgoing = Outgoing {
-            exchange: "",
-            routing_key: DEAD.to_owned(),
+            exchange: DEAD_LETTERS,
+            routing_key: queue,
             kind: kind.to_owned(),
             properties: kept(&properties).with_headers(headers),
             body: data,

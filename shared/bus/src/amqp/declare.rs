@@ -20,6 +20,7 @@ pub(super) async fn declare(channel: &Channel, topology: &Topology) -> Result<()
         let kind = match kind {
             ExchangeKind::Topic => LapinKind::Topic,
             ExchangeKind::Direct => LapinKind::Direct,
+            ExchangeKind::Fanout => LapinKind::Fanout,
         };
         let options = ExchangeDeclareOptions {
             durable: true,

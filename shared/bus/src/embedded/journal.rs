@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gentoo_updater_fleet::config::History;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::seam::BusError;
-use crate::topology::HISTORY_DAYS;
 
 /// The version of the schema, kept in `PRAGMA user_version`.
 const SCHEMA_VERSION: i64 = 1;
@@ -80,7 +80,7 @@ impl Journal {
             if version(&transaction)? == 0 {
                 transaction.execute_batch(SCHEMA)?;
             }
-            let oldest = Timestamp::now().as_second() - i64::from(HISTORY_DAYS) * 86_400;
+            let oldest = Timestamp::now().as_second() - i64::from(History::default().days) * 86_400;
             transaction.execute("DELETE FROM history WHERE stored_at < ?1", [oldest])?;
             transaction.commit()?;
             Ok(connection)

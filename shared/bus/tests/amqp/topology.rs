@@ -30,8 +30,8 @@ async fn the_topology_can_be_declared_again_and_by_two_processes_at_once() {
     }
     assert_eq!(vhost.queue_arguments("history")["x-queue-type"], "stream");
     assert_eq!(
-        vhost.queue_arguments("scan")["x-dead-letter-routing-key"],
-        "dead"
+        vhost.queue_arguments("scan")["x-dead-letter-exchange"],
+        "gentoo-updater.dead"
     );
     assert_eq!(
         vhost.queue_arguments("plan")["x-single-active-consumer"],
@@ -87,7 +87,7 @@ async fn a_user_that_may_not_write_gets_an_error_and_does_not_try_for_ever() {
     vhost.user(
         "reader",
         ".*",
-        "^(plan|scan|history|install.*|build.*|clean.*|dead)$",
+        "^(plan|scan|history|snapshots|gentoo-updater.dead|install.*|build.*|clean.*|dead)$",
         ".*",
     );
     let bus = within(Amqp::open(settings(vhost.url_for("reader"))))

@@ -24,6 +24,7 @@ pub(crate) fn settings(url: String) -> BrokerSettings {
         guests: ["g1".parse().unwrap()].into(),
         builders: ["b1".parse().unwrap()].into(),
         platforms: ["amd64".parse().unwrap()].into(),
+        ..Topology::default()
     };
     BrokerSettings {
         url,
