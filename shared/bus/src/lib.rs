@@ -13,6 +13,7 @@ mod seam;
 #[cfg(test)]
 mod testing;
 pub mod topology;
+mod unusable;
 pub mod worker;
 
 pub use clock::{Clock, Speaker, SystemClock};
@@ -20,3 +21,4 @@ pub use seam::{
     Alive, Bus, BusError, CommandDelivery, Commands, DeadLetter, Health, History, HistoryItem,
     Inspect, LetterId, Position, QueueState, Settle, Wakeup, Wakeups,
 };
+pub use unusable::{Refused, Unusable};

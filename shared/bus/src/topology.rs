@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use gentoo_updater_fleet::authority::User;
 use gentoo_updater_fleet::config::{History, Settings};
-use gentoo_updater_fleet::message::{Envelope, Event, Task};
+use gentoo_updater_fleet::message::{Envelope, Event, Role, Task};
 use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName};
 
 /// The topic exchange of all events.
@@ -294,6 +295,20 @@ pub fn is_command_queue(name: &str) -> bool {
         subject.is_some_and(|subject| !subject.is_empty())
     };
     name == SCAN || ["build.", "install.", "clean."].into_iter().any(is_of)
+}
+
+/// Whether the workers of a user take messages off a queue of this name.
+pub fn serves(user: &User, name: &str) -> bool {
+    let is_of = |kind: &str| name.strip_prefix(kind).is_some_and(|of| !of.is_empty());
+    match user {
+        User::Role(Role::Planner) => name == PLAN,
+        User::Role(Role::Scanner) => name == SCAN,
+        User::Role(Role::Builder) => is_of("build."),
+        User::Role(Role::Installer) => is_of("install."),
+        User::Role(Role::Janitor) => is_of("clean."),
+        User::Role(Role::Operator) => false,
+        User::Guest(guest) => name == install_queue(guest),
+    }
 }
 
 /// Whether messages are taken off a queue of this name. Nothing is taken off a stream.

@@ -119,8 +119,8 @@ pub fn may_order(user: &User, envelope: &Envelope<Command>) -> Result<(), Overst
     Ok(())
 }
 
-/// Whether events of this kind are ever its to say.
-fn says_such(user: &User, event: &Event) -> bool {
+/// Whether events of this kind are ever its to say, of whomever.
+pub fn says_such(user: &User, event: &Event) -> bool {
     match event {
         Event::RunRequested(_) | Event::PauseRequested(_) | Event::ResumeRequested(_) => {
             user.is(Role::Operator)

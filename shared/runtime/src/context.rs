@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
 use gentoo_updater_bus::topology::Topology;
 use gentoo_updater_bus::{Bus, Clock, SystemClock};
-use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::authority::Users;
+use gentoo_updater_fleet::config::{Access, Settings};
 use gentoo_updater_fleet::name::WorkerId;
 use tokio_util::sync::CancellationToken;
 
@@ -51,15 +52,18 @@ impl Context {
         name: &str,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let broker = settings.broker.as_ref();
-        let url = broker
-            .map(|broker| broker.url.clone())
-            .context("the configuration names no broker")?;
+        let broker = settings.broker.clone();
+        let broker = broker.context("the configuration names no broker")?;
+        let users = match broker.access {
+            Access::Shared => None,
+            Access::Separate => Some(Users::new(&broker.user_prefix)),
+        };
         let topology = Topology::of(&settings);
         let bus = Amqp::open(BrokerSettings {
-            url,
+            url: broker.url,
             name: name.to_owned(),
             topology,
+            users,
         })
         .await?;
         Ok(Self::new(settings, Arc::new(bus), stop))

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, SelectAll};
-use gentoo_updater_fleet::message::Envelope;
 use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
 use lapin::types::FieldTable;
@@ -141,7 +140,7 @@ impl Commands for AmqpCommands {
                 queue,
                 delivery,
             } = self.take().await?;
-            match Envelope::decode(&delivery.data) {
+            match self.publisher.authority().command(&delivery) {
                 Ok(command) => {
                     let publisher = self.publisher.clone();
                     let settle = Held {

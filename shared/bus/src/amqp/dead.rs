@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
-use lapin::options::BasicAckOptions;
+use lapin::options::{BasicAckOptions, BasicRejectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::publisher::{Outgoing, Publisher};
@@ -29,6 +29,15 @@ pub(super) async fn bury(
     cause: String,
 ) -> Result<(), BusError> {
     tracing::warn!(queue, cause, "a message becomes a dead letter");
+    if !publisher.authority().buries() {
+        // The broker makes it a dead letter, without the cause, which is in the log here.
+        let refused = delivery.acker.reject(BasicRejectOptions { requeue: false });
+        if !refused.await.unwrap_or(false) {
+            tracing::debug!(queue, "the channel is gone; the message comes again");
+        }
+        drop(channel);
+        return Ok(());
+    }
     let (publisher, queue) = (publisher.clone(), queue.to_owned());
     let buried = tokio::spawn(async move {
         let Delivery {

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 
 use super::commands::acknowledge;
 use super::dead::bury;
+use super::incoming::Authority;
 use super::listener::{Listener, Source};
 use super::publisher::Publisher;
 use super::session::Link;
@@ -35,7 +36,7 @@ impl Wakeups for AmqpWakeups {
     async fn next(&mut self) -> Result<Wakeup, BusError> {
         loop {
             let delivery = self.listener.next(Source::Wakeups).await?;
-            match Envelope::decode(&delivery.data) {
+            match self.publisher.authority().event(&delivery) {
                 Ok(event) => {
                     let publisher = self.publisher.clone();
                     let settle = WakeupSettle {
@@ -97,12 +98,14 @@ impl Drop for WakeupSettle {
 
 pub(super) struct AmqpAlive {
     listener: Listener,
+    authority: Arc<Authority>,
 }
 
 impl AmqpAlive {
-    pub(super) fn new(link: Arc<Link>) -> Self {
+    pub(super) fn new(link: Arc<Link>, authority: Arc<Authority>) -> Self {
         Self {
             listener: Listener::new(link),
+            authority,
         }
     }
 }
@@ -112,10 +115,10 @@ impl Alive for AmqpAlive {
     async fn next(&mut self) -> Result<Envelope<Event>, BusError> {
         loop {
             let delivery = self.listener.next(Source::Alive).await?;
-            match Envelope::decode(&delivery.data) {
+            match self.authority.event(&delivery) {
                 Ok(event) => return Ok(event),
                 // The planner gets the same message, and makes it a dead letter.
-                Err(error) => tracing::debug!(%error, "a sign of life cannot be decoded"),
+                Err(error) => tracing::debug!(%error, "a sign of life cannot be used"),
             }
         }
     }

@@ -9,13 +9,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use gentoo_updater_fleet::message::Envelope;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::timeout;
 
 use super::fault::{Fault, short};
+use super::incoming::Authority;
 use super::listener::{Listener, Source};
 use super::session::{CALL_LIMIT, Link};
 use crate::seam::{BusError, History, HistoryItem, Position};
@@ -28,6 +28,7 @@ const FIRST_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) struct AmqpHistory {
     listener: Listener,
+    authority: Arc<Authority>,
     /// Where the next event is looked for; absent before the first.
     next: Option<u64>,
     /// A delivery that is not acknowledged yet.
@@ -35,13 +36,14 @@ pub(super) struct AmqpHistory {
 }
 
 impl AmqpHistory {
-    pub(super) fn new(link: Arc<Link>, from: Position) -> Self {
+    pub(super) fn new(link: Arc<Link>, authority: Arc<Authority>, from: Position) -> Self {
         let next = match from {
             Position::First | Position::Time(_) => None,
             Position::Offset(offset) => Some(offset),
         };
         Self {
             listener: Listener::new(link),
+            authority,
             next,
             held: None,
         }
@@ -85,7 +87,7 @@ impl History for AmqpHistory {
             self.next = Some(offset + 1);
             return Ok(HistoryItem {
                 offset,
-                event: Envelope::decode(&delivery.data),
+                event: self.authority.event(&delivery),
             });
         }
     }

@@ -9,6 +9,7 @@ mod declare;
 mod events;
 mod fault;
 mod history;
+mod incoming;
 mod listener;
 mod opening;
 mod publisher;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use gentoo_updater_fleet::authority::Users;
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use lapin::BasicProperties;
@@ -26,8 +28,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::commands::AmqpCommands;
+use self::declare::Declarations;
 use self::events::{AmqpAlive, AmqpWakeups};
 use self::history::AmqpHistory;
+use self::incoming::Authority;
 use self::publisher::{Outgoing, Publisher};
 use self::session::Link;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
@@ -45,6 +49,9 @@ pub struct BrokerSettings {
     pub name: String,
     /// The machines of the fleet.
     pub topology: Topology,
+    /// The users of the fleet, where each role and each guest has one of its own. What a user may
+    /// not say is then refused by every reader.
+    pub users: Option<Users>,
 }
 
 impl fmt::Debug for BrokerSettings {
@@ -61,6 +68,7 @@ pub struct Amqp {
     publishing: Arc<Link>,
     consuming: Arc<Link>,
     publisher: Arc<Publisher>,
+    authority: Arc<Authority>,
 }
 
 impl Amqp {
@@ -68,22 +76,26 @@ impl Amqp {
     /// long as it takes.
     ///
     /// # Errors
-    /// [`BusError::Url`], [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
+    /// [`BusError::Url`], [`BusError::WrongUser`], [`BusError::AccessRefused`] and
+    /// [`BusError::DeclaredOtherwise`].
     pub async fn open(settings: BrokerSettings) -> Result<Self, BusError> {
         let uri = parse(&settings.url)?;
+        let user = uri.authority.userinfo.username.clone();
+        let authority = Arc::new(Authority::new(user, settings.users)?);
+        let declarations = Arc::new(Declarations::new(settings.topology, authority.clone()));
         let closed = CancellationToken::new();
         let link = |purpose: &str| {
             let name = format!("{} {purpose}", settings.name);
-            Link::new(uri.clone(), name, settings.topology.clone(), closed.clone())
+            Link::new(uri.clone(), name, declarations.clone(), closed.clone())
         };
         let (publishing, consuming) = (link("publishes"), link("consumes"));
         publishing.channel().await?;
-        let user = uri.authority.userinfo.username.clone();
-        let publisher = Arc::new(Publisher::new(publishing.clone(), user));
+        let publisher = Arc::new(Publisher::new(publishing.clone(), authority.clone()));
         Ok(Self {
             publishing,
             consuming,
             publisher,
+            authority,
         })
     }
 
@@ -121,6 +133,7 @@ fn parse(url: &str) -> Result<AMQPUri, BusError> {
 #[async_trait]
 impl Bus for Amqp {
     async fn publish(&self, event: &Envelope<Event>) -> Result<(), BusError> {
+        self.authority.may_say(event)?;
         let kind = event.message.kind();
         let mut properties = Self::properties(event, kind);
         if event.message.is_alive() {
@@ -138,6 +151,7 @@ impl Bus for Amqp {
     }
 
     async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError> {
+        self.authority.may_order(command)?;
         let kind = command.message.kind();
         let outgoing = Outgoing {
             exchange: COMMANDS,
@@ -159,7 +173,11 @@ impl Bus for Amqp {
     }
 
     async fn history(&self, from: Position) -> Result<Box<dyn History>, BusError> {
-        Ok(Box::new(AmqpHistory::new(self.consuming.clone(), from)))
+        Ok(Box::new(AmqpHistory::new(
+            self.consuming.clone(),
+            self.authority.clone(),
+            from,
+        )))
     }
 
     async fn end(&self) -> Result<Option<u64>, BusError> {
@@ -174,7 +192,10 @@ impl Bus for Amqp {
     }
 
     async fn alive(&self) -> Result<Box<dyn Alive>, BusError> {
-        Ok(Box::new(AmqpAlive::new(self.consuming.clone())))
+        Ok(Box::new(AmqpAlive::new(
+            self.consuming.clone(),
+            self.authority.clone(),
+        )))
     }
 
     async fn keep_snapshot(&self, _: &Snapshot) -> Result<(), BusError> {

@@ -16,10 +16,10 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::declare::{declare, declare_queue};
+use super::declare::Declarations;
 use super::fault::{Fault, Pause};
 use crate::seam::BusError;
-use crate::topology::{QueueDeclaration, Topology};
+use crate::topology::QueueDeclaration;
 
 /// How long a connection may take, its TLS and its login included. lapin itself would wait for
 /// as long as the kernel does.
@@ -41,7 +41,7 @@ pub(super) struct Lease {
 pub(super) struct Link {
     uri: AMQPUri,
     name: String,
-    topology: Topology,
+    declarations: Arc<Declarations>,
     session: Mutex<Session>,
     closed: CancellationToken,
 }
@@ -63,13 +63,13 @@ impl Link {
     pub(super) fn new(
         uri: AMQPUri,
         name: String,
-        topology: Topology,
+        declarations: Arc<Declarations>,
         closed: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
             uri,
             name,
-            topology,
+            declarations,
             session: Mutex::default(),
             closed,
         })
@@ -126,7 +126,8 @@ impl Link {
         let channel = create_channel(&open.connection).await?;
         if session.life != life {
             // A channel of its own: a refused declaration closes it.
-            declare(&create_channel(&open.connection).await?, &self.topology).await?;
+            let own = create_channel(&open.connection).await?;
+            self.declarations.declare(&own, None).await?;
             tracing::info!(connection = self.name, "connected to the broker");
         }
         let blocked = open.blocked.clone();
@@ -168,11 +169,7 @@ impl Link {
     /// Declares everything again, and one more queue: something was deleted while connected.
     pub(super) async fn redeclare(&self, also: Option<&QueueDeclaration>) -> Result<(), Fault> {
         let lease = self.channel().await.map_err(Fault::Fatal)?;
-        declare(&lease.channel, &self.topology).await?;
-        match also {
-            Some(queue) => declare_queue(&lease.channel, queue).await,
-            None => Ok(()),
-        }
+        self.declarations.declare(&lease.channel, also).await
     }
 
     /// Waits, unless the bus is closed.

@@ -30,6 +30,7 @@ pub(crate) fn settings(url: String) -> BrokerSettings {
         url,
         name: "test".to_owned(),
         topology,
+        users: None,
     }
 }
 
