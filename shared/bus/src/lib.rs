@@ -9,6 +9,7 @@ pub mod amqp;
 mod clock;
 pub mod embedded;
 pub mod follow;
+pub mod permissions;
 mod seam;
 #[cfg(test)]
 mod testing;
