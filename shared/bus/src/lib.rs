@@ -7,6 +7,7 @@
 
 pub mod amqp;
 mod clock;
+pub mod definitions;
 pub mod embedded;
 pub mod follow;
 pub mod permissions;

@@ -14,6 +14,9 @@ mod listener;
 mod opening;
 mod publisher;
 mod session;
+mod url;
+
+pub use url::{url_for, vhost_of};
 
 use std::fmt;
 use std::sync::Arc;

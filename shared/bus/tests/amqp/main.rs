@@ -7,6 +7,7 @@
     reason = "tests fail by them"
 )]
 
+mod access;
 mod commands;
 mod events;
 mod faults;

@@ -116,8 +116,18 @@ impl Broker {
     /// Starts the node and waits until it serves.
     pub(crate) fn boot(&self) {
         let server = std::env::var(SERVER_VARIABLE).unwrap_or_else(|_| SERVER.to_owned());
-        let started = Command::new(server)
-            .arg("-detached")
+        let mut server = Command::new(server);
+        let server = self.in_its_environment(server.arg("-detached"));
+        let status = server.status().expect("rabbitmq-server is needed");
+        assert!(status.success());
+        until("the start of the broker", || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
+                && TcpStream::connect((Ipv4Addr::LOCALHOST, self.management)).is_ok()
+        });
+    }
+
+    pub(crate) fn in_its_environment<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command
             .env_clear()
             .env(
                 "PATH",
@@ -150,13 +160,6 @@ impl Broker {
             )
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .status()
-            .expect("rabbitmq-server is needed");
-        assert!(started.success());
-        until("the start of the broker", || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
-                && TcpStream::connect((Ipv4Addr::LOCALHOST, self.management)).is_ok()
-        });
     }
 
     fn pid(&self) -> Option<String> {
