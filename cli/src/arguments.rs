@@ -4,6 +4,7 @@ use clap::{Args, Parser};
 use gentoo_updater_fleet::name::{GuestName, RunId};
 use gentoo_updater_runtime::CommonArguments;
 
+use crate::broker::BrokerCommand;
 use crate::parse::ParseCommand;
 
 /// Keeps a fleet of Gentoo machines up to date: every package is compiled once, on a builder,
@@ -75,6 +76,12 @@ pub(crate) enum Subcommand {
     Parse {
         #[command(subcommand)]
         command: ParseCommand,
+    },
+
+    /// Make users of the broker, one for each role and each guest
+    Broker {
+        #[command(subcommand)]
+        command: BrokerCommand,
     },
 
     /// Look after the configuration

@@ -1,10 +1,12 @@
 //! `gentoo-updater`: the operator's command.
 
 mod arguments;
+mod broker;
 mod config_check;
 mod events;
 mod follow;
 mod open;
+mod output;
 mod parse;
 mod progress;
 mod roles;
@@ -61,6 +63,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Status(options) => status::status(&settings()?, options).await,
         Subcommand::Events(options) => events::events(&settings()?, options).await,
         Subcommand::Trust(options) => trust::trust(settings()?.as_ref(), options).await,
+        Subcommand::Broker { command } => broker::broker(settings()?.as_ref(), command),
         Subcommand::Config {
             command: ConfigCommand::Check,
         } => Ok(config_check::check(settings()?.as_ref(), &common.config)),

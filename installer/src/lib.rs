@@ -7,4 +7,4 @@ mod serve;
 mod store;
 mod verify;
 
-pub use serve::serve;
+pub use serve::{serve, serve_agent};

@@ -10,7 +10,7 @@ use gentoo_updater_runtime::{CommonArguments, host_name, parse_arguments, worker
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  gentoo-updater-installer                  all guests of the configuration\n  gentoo-updater-installer --guest web      one guest, which may be this machine"
+    after_help = "Examples:\n  gentoo-updater-installer                  all guests of the configuration\n  gentoo-updater-installer --guest web      one guest, which may be this machine\n  gentoo-updater-installer --guest web --agent   the same, with a user of its own on the broker"
 )]
 struct Arguments {
     #[command(flatten)]
@@ -19,6 +19,10 @@ struct Arguments {
     /// Only these guests; all without any
     #[arg(long = "guest", value_name = "NAME")]
     guests: Vec<GuestName>,
+
+    /// Run as the guest's own agent: under the user of the guest, without access to the history
+    #[arg(long, requires = "guests", conflicts_with = "instance")]
+    agent: bool,
 
     /// Tells several installers apart; keep it over restarts
     #[arg(long, value_name = "NAME", default_value_t = host_name())]
@@ -32,6 +36,12 @@ async fn main() -> ExitCode {
         env!("CARGO_BIN_NAME"),
         arguments.common,
         |context| async move {
+            if arguments.agent {
+                return match <[GuestName; 1]>::try_from(arguments.guests) {
+                    Ok([guest]) => gentoo_updater_installer::serve_agent(&context, guest).await,
+                    Err(_) => anyhow::bail!("an agent serves one guest: name it with one --guest"),
+                };
+            }
             let guests = match arguments.guests {
                 named if named.is_empty() => context.settings.guests.keys().cloned().collect(),
                 named => named,

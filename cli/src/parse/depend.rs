@@ -11,8 +11,9 @@ use gentoo_updater_portage::text::excerpt;
 use serde::Serialize;
 
 use super::arguments::DependOptions;
-use super::{NotUnderstood, input, output};
+use super::{NotUnderstood, input};
 use crate::WrongUsage;
+use crate::output;
 
 /// What is printed as JSON.
 #[derive(Debug, Serialize)]

@@ -7,7 +7,8 @@ use gentoo_updater_portage::packages_index::{Entry, PackagesIndex};
 use serde::Serialize;
 
 use super::arguments::IndexOptions;
-use super::{NotUnderstood, input, output};
+use super::{NotUnderstood, input};
+use crate::output;
 
 /// What is printed as JSON.
 #[derive(Debug, Serialize)]

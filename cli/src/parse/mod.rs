@@ -7,7 +7,6 @@ mod arguments;
 mod depend;
 mod index;
 mod input;
-mod output;
 mod plan;
 mod version;
 
@@ -35,7 +34,7 @@ pub(crate) fn parse(command: &ParseCommand) -> anyhow::Result<u8> {
         Ok(()) => Ok(EXIT_UNDERSTOOD),
         Err(error) => match error.downcast_ref::<NotUnderstood>() {
             Some(reason) => {
-                eprintln!("{}", output::harmless(&reason.0));
+                eprintln!("{}", crate::output::harmless(&reason.0));
                 Ok(EXIT_NOT_UNDERSTOOD)
             }
             None => Err(error),

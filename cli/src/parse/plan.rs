@@ -8,8 +8,9 @@ use gentoo_updater_portage::plan::{
 };
 
 use super::arguments::PlanOptions;
-use super::{NotUnderstood, input, output};
+use super::{NotUnderstood, input};
 use crate::WrongUsage;
+use crate::output;
 
 /// Reads the output of `emerge --pretend --verbose`.
 pub(super) fn plan(options: &PlanOptions) -> anyhow::Result<()> {

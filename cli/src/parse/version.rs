@@ -5,8 +5,9 @@ use std::cmp::Ordering;
 use gentoo_updater_portage::version::Version;
 use serde::Serialize;
 
+use super::NotUnderstood;
 use super::arguments::VersionOptions;
-use super::{NotUnderstood, output};
+use crate::output;
 
 /// What is printed as JSON.
 #[derive(Debug, Serialize)]

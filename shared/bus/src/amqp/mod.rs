@@ -16,7 +16,7 @@ mod publisher;
 mod session;
 mod url;
 
-pub use url::{url_for, vhost_of};
+pub use url::{password_of, url_for, vhost_of};
 
 use std::fmt;
 use std::sync::Arc;

@@ -27,6 +27,14 @@ pub fn url_for(url: &str, user: &str, password: &str) -> Result<String, BusError
     Ok(format!("{scheme}://{user}:{password}@{host}{path}"))
 }
 
+/// The password in a URL.
+///
+/// # Errors
+/// [`BusError::Url`].
+pub fn password_of(url: &str) -> Result<String, BusError> {
+    Ok(parse(url)?.authority.userinfo.password)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,7 +54,7 @@ mod tests {
         ] {
             let url = url_for(url, "u", "p").unwrap();
             assert_eq!(url, expected);
-            assert_eq!(parse(&url).unwrap().authority.userinfo.password, "p");
+            assert_eq!(password_of(&url).unwrap(), "p");
         }
         url_for("http://h", "u", "p").unwrap_err();
     }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 /// Writes to standard output by `write`. A reader that has seen enough (`| head`) is no error.
-pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let mut output = BufWriter::new(io::stdout().lock());
     match write(&mut output).and_then(|()| output.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
@@ -19,13 +19,13 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> any
 }
 
 /// Writes a value as JSON for people and programs.
-pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value)?;
     print(|output| writeln!(output, "{text}"))
 }
 
 /// `text` without control characters, which would command the terminal; lines stay.
-pub(super) fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let is_harmless = |c: char| c == '\n' || !c.is_control();
     text.chars()
         .map(|c| if is_harmless(c) { c } else { '\u{fffd}' })
@@ -33,7 +33,7 @@ pub(super) fn harmless(text: &str) -> String {
 }
 
 /// Rows whose columns are aligned; the last one is as wide as it is.
-pub(super) fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+pub(crate) fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let mut widths = [0; COLUMNS];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
