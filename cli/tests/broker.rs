@@ -188,20 +188,24 @@ fn permissions_are_shown_to_people_and_programs() {
     assert_eq!(web["topic"]["exchange"], "gentoo-updater.events");
 }
 
+fn settings(url: String) -> BrokerSettings {
+    BrokerSettings {
+        url,
+        name: "test".to_owned(),
+        topology: Topology {
+            guests: ["web".parse().unwrap()].into(),
+            builders: ["b1".parse().unwrap()].into(),
+            platforms: ["default".parse().unwrap()].into(),
+            ..Topology::default()
+        },
+        users: Some(Users::new("fleet")),
+    }
+}
+
 async fn each_user_can_log_in(fleet: &Fleet) {
     for (name, url) in fleet.urls() {
-        let settings = BrokerSettings {
-            url,
-            name: name.clone(),
-            topology: Topology {
-                guests: ["web".parse().unwrap()].into(),
-                builders: ["b1".parse().unwrap()].into(),
-                platforms: ["default".parse().unwrap()].into(),
-                ..Topology::default()
-            },
-            users: Some(Users::new("fleet")),
-        };
-        let opened = tokio::time::timeout(std::time::Duration::from_secs(60), Amqp::open(settings));
+        let opened = Amqp::open(settings(url));
+        let opened = tokio::time::timeout(std::time::Duration::from_secs(60), opened);
         match opened.await.expect("the broker answers") {
             Ok(bus) => bus.close().await,
             Err(error) => panic!("{name}: {error}"),
@@ -243,18 +247,7 @@ async fn a_real_broker_takes_the_definitions_and_the_script() {
     assert_eq!(permissions_of(&broker, "by-script"), imported);
     // The planner declares before the others look.
     let planner = other.urls().remove("planner.env").unwrap();
-    let settings = BrokerSettings {
-        url: planner,
-        name: "planner".to_owned(),
-        topology: Topology {
-            guests: ["web".parse().unwrap()].into(),
-            builders: ["b1".parse().unwrap()].into(),
-            platforms: ["default".parse().unwrap()].into(),
-            ..Topology::default()
-        },
-        users: Some(Users::new("fleet")),
-    };
-    Amqp::open(settings).await.unwrap().close().await;
+    Amqp::open(settings(planner)).await.unwrap().close().await;
     each_user_can_log_in(&other).await;
     // A second time it finds what is there, and deletes the user of a guest that is gone.
     other.configure(&["mail"]);

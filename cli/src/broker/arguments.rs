@@ -11,8 +11,7 @@ pub(crate) enum BrokerCommand {
     /// Writes into a folder: definitions.json, which a broker imports as a whole; setup.sh, which
     /// does the same for vhost, users and permissions with rabbitmqctl; and for each user a file
     /// such as planner.env or guest.web.env, which sets its broker.url. Nothing is sent to the
-    /// broker. All files hold passwords or what can be guessed from, and only their owner reads
-    /// them.
+    /// broker. The files hold passwords or their hashes, and only their owner can read them.
     #[command(after_help = "Examples:\n  \
             gentoo-updater broker setup --output /root/broker\n  \
             rabbitmqctl import_definitions /root/broker/definitions.json\n  \
