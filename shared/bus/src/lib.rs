@@ -7,12 +7,15 @@
 
 pub mod amqp;
 mod clock;
+pub mod definitions;
 pub mod embedded;
 pub mod follow;
+pub mod permissions;
 mod seam;
 #[cfg(test)]
 mod testing;
 pub mod topology;
+mod unusable;
 pub mod worker;
 
 pub use clock::{Clock, Speaker, SystemClock};
@@ -20,3 +23,4 @@ pub use seam::{
     Alive, Bus, BusError, CommandDelivery, Commands, DeadLetter, Health, History, HistoryItem,
     Inspect, LetterId, Position, QueueState, Settle, Wakeup, Wakeups,
 };
+pub use unusable::{Refused, Unusable};

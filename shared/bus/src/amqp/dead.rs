@@ -37,8 +37,14 @@ pub(super) async fn bury(
     cause: String,
 ) -> Result<(), BusError> {
     tracing::warn!(queue, cause, "a message becomes a dead letter");
+    let buries = publisher.authority().buries();
     let (publisher, queue) = (publisher.clone(), queue.to_owned());
     let buried = tokio::spawn(async move {
+        if !buries {
+            // The broker makes it a dead letter, without the cause, which is in the log here.
+            channel.refuse(&delivery, &queue).await;
+            return Ok(());
+        }
         let letter = Letter {
             properties: &delivery.properties,
             queue: &queue,
