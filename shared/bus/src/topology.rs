@@ -406,8 +406,8 @@ mod tests {
             Role::Installer,
             Role::Janitor,
         ];
-        assert_eq!(roles[..3], [None, None, None]);
-        assert_eq!(roles[3..], served.map(Some));
+        assert_eq!(roles[..4], [None; 4]);
+        assert_eq!(roles[4..], served.map(Some));
     }
 
     #[test]

@@ -48,7 +48,7 @@ async fn a_probe_finds_an_alarm_without_leaving_a_message_and_needs_no_permissio
     vhost.user(
         "reader",
         ".*",
-        "^(plan|scan|history|install.*|build.*|clean.*|dead)$",
+        "^(plan|scan|history|snapshots|install.*|build.*|clean.*|dead|gentoo-updater.dead)$",
         ".*",
     );
     let reader = within(Amqp::open(settings(vhost.url_for("reader"))))
