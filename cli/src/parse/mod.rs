@@ -12,7 +12,6 @@ mod version;
 
 pub(crate) use arguments::ParseCommand;
 
-
 /// Exit code of a text that was understood.
 const EXIT_UNDERSTOOD: u8 = 0;
 /// Exit code of a text that was not.

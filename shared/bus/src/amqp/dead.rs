@@ -8,6 +8,7 @@ use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::channel::SharedChannel;
+use super::fault::short;
 use super::headers::deliveries;
 use super::publisher::{Outgoing, Publisher};
 use crate::seam::BusError;
@@ -93,9 +94,12 @@ impl Letter<'_> {
         let deliveries = i64::try_from(self.deliveries).unwrap_or(i64::MAX);
         headers.insert(DELIVERIES.into(), AMQPValue::LongLongInt(deliveries));
         let kind = properties.kind().as_ref();
+        // The exchange has no use for it, so a name that is longer than AMQP allows is no obstacle.
+        let routing_key =
+            short(self.queue).map_or_else(|_| String::new(), |_| self.queue.to_owned());
         Outgoing {
             exchange: DEAD_LETTERS,
-            routing_key: self.queue.to_owned(),
+            routing_key,
             kind: kind.map_or("a message", |kind| kind.as_str()).to_owned(),
             properties: kept(properties).with_headers(headers),
             body,

@@ -1,6 +1,7 @@
 //! A user for each role and each guest.
 
 mod attacks;
+mod letters;
 mod readers;
 mod roles;
 
