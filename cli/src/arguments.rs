@@ -137,6 +137,9 @@ pub(crate) enum Subcommand {
     },
 
     /// Make users of the broker, one for each role and each guest
+    #[command(after_help = "Examples:\n  \
+            gentoo-updater broker setup --output /root/broker\n  \
+            gentoo-updater broker permissions")]
     Broker {
         #[command(subcommand)]
         command: BrokerCommand,
