@@ -60,7 +60,7 @@ impl Events {
         for number in 0..GUESTS {
             let name = guest(number);
             self.claim(run, "scan", &name);
-            if number == GUESTS - 1 && self.run % 3 == 0 {
+            if number == GUESTS - 1 && self.run.is_multiple_of(3) {
                 self.say(run, "ScanFailed", |body| body["guest"] = json!(name));
             } else {
                 self.say(run, "GuestScanned", |body| {
@@ -102,7 +102,7 @@ impl Events {
             self.say(run, kind, |body| body["guest"] = json!(name));
         }
         self.claim(run, "clean", "b1");
-        let kind = if self.run % 10 == 0 {
+        let kind = if self.run.is_multiple_of(10) {
             "CleanFailed"
         } else {
             "BuilderCleaned"
