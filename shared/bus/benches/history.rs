@@ -125,6 +125,7 @@ async fn open(vhost: &Vhost) -> Amqp {
         url: vhost.url(),
         name: "bench".to_owned(),
         topology: Topology::default(),
+        users: None,
     };
     Amqp::open(settings).await.unwrap()
 }

@@ -8,13 +8,16 @@
 pub mod amqp;
 mod blocking;
 mod clock;
+pub mod definitions;
 pub mod embedded;
 pub mod follow;
 mod news;
+pub mod permissions;
 mod seam;
 #[cfg(test)]
 mod testing;
 pub mod topology;
+mod unusable;
 pub mod worker;
 
 pub use clock::{Clock, Speaker, SystemClock};
@@ -22,3 +25,4 @@ pub use seam::{
     Alive, Bus, BusError, CommandDelivery, Commands, DeadLetter, Health, History, HistoryItem,
     Inspect, LetterId, Position, QueueState, Settle, Wakeup, Wakeups,
 };
+pub use unusable::{Refused, Unusable};

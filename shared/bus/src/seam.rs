@@ -5,11 +5,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use gentoo_updater_fleet::message::{Command, DecodeError, Envelope, Event};
+use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+
+use crate::unusable::Unusable;
 
 /// Why the bus cannot go on.
 ///
@@ -23,6 +25,15 @@ pub enum BusError {
     )]
     AccessRefused {
         /// What the broker said.
+        detail: String,
+    },
+    /// Each role and each guest has a user of its own, and this process has not the right one.
+    #[error(
+        "{detail}; `broker.access` is \"separate\", so give this process the `broker.url` that \
+         `gentoo-updater broker setup` wrote for it"
+    )]
+    WrongUser {
+        /// What this user may not do.
         detail: String,
     },
     /// The broker's certificate is not signed by whom this machine trusts, or is for another name.
@@ -127,8 +138,8 @@ pub enum Position {
 pub struct HistoryItem {
     /// Its place in the one order that all readers see.
     pub offset: u64,
-    /// The event, or why it cannot be understood. The reader says so and goes on.
-    pub event: Result<Envelope<Event>, DecodeError>,
+    /// The event, or why it cannot be used. The reader says so and goes on.
+    pub event: Result<Envelope<Event>, Unusable>,
 }
 
 /// Exchanges events and commands with the other workers.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gentoo_updater_fleet::message::Envelope;
 
 use super::consumers::{Consumers, Delivered};
 use super::fault::{Fault, Pause};
@@ -92,9 +91,9 @@ impl Commands for AmqpCommands {
                 delivery,
             } = self.take().await?;
             let queue = self.queues.get(queue).cloned().unwrap_or_default();
-            let decoded = Envelope::decode(&delivery.data);
+            let understood = self.publisher.authority().command(&delivery);
             let held = Held::new(channel, &queue, delivery, self.publisher.clone());
-            match decoded {
+            match understood {
                 Ok(command) => {
                     return Ok(CommandDelivery {
                         queue,

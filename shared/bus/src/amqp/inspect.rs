@@ -19,8 +19,9 @@ use super::listener::{limited, redeclare};
 use super::look::Look;
 use super::publisher::{Outgoing, Publisher};
 use super::session::Link;
+use super::way_back::no_way_back;
 use crate::seam::{BusError, DeadLetter, Health, Inspect, LetterId, QueueState};
-use crate::topology::{COMMANDS, PLAN, is_command_queue, is_queue};
+use crate::topology::{COMMANDS, PLAN, is_queue};
 
 /// What the broker says of one queue; `None` where there is no such queue.
 pub(super) async fn queue(link: &Link, name: &str) -> Result<Option<QueueState>, BusError> {
@@ -142,6 +143,7 @@ impl Undertaker {
 
     /// Looks through all letters once, and settles those that are wanted.
     async fn pass(&mut self) -> Result<(), Fault> {
+        let authority = self.publisher.authority();
         let look = Look::begin(&self.link).await?;
         let (found, left): (Vec<_>, Vec<_>) = look
             .letters
@@ -149,7 +151,9 @@ impl Undertaker {
             .map(|delivery| (letter(delivery), delivery))
             .partition(|(letter, _)| self.wanted.contains(&letter.id));
         if self.fate == Fate::Retried
-            && let Some(error) = found.iter().find_map(|(letter, _)| no_way_back(letter))
+            && let Some(error) = found
+                .iter()
+                .find_map(|(letter, _)| no_way_back(letter, authority))
         {
             let count = look.letters.len();
             look.end(count).await?;
@@ -184,18 +188,6 @@ impl Undertaker {
         }
         Ok(())
     }
-}
-
-/// Why a letter cannot go back, if so.
-fn no_way_back(letter: &DeadLetter) -> Option<BusError> {
-    if letter.queue == PLAN || is_command_queue(&letter.queue) {
-        return None;
-    }
-    Some(BusError::NoWayBack {
-        letter: letter.id.clone(),
-        queue: letter.queue.clone(),
-        detail: "this is no queue of commands, and not the planner's".to_owned(),
-    })
 }
 
 /// A letter as it was before it died, in the operator's name.

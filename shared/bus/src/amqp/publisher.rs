@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::dead::Letter;
 use super::fault::{Fault, PRECONDITION_FAILED, Pause, reply_code, short};
+use super::incoming::Authority;
 use super::session::{CALL_LIMIT, Lease, Link};
 use crate::seam::BusError;
 use crate::topology::{COMMANDS, command_queue};
@@ -49,19 +50,24 @@ pub(super) struct Outgoing {
 /// Publishes until confirmed.
 pub(super) struct Publisher {
     link: Arc<Link>,
-    user: String,
+    authority: Arc<Authority>,
     /// One message is under way at a time: a broker that returns a message and confirms several
     /// at once would not tell which of them was lost.
     channel: Mutex<Option<Lease>>,
 }
 
 impl Publisher {
-    pub(super) fn new(link: Arc<Link>, user: String) -> Self {
+    pub(super) fn new(link: Arc<Link>, authority: Arc<Authority>) -> Self {
         Self {
             link,
-            user,
+            authority,
             channel: Mutex::default(),
         }
+    }
+
+    /// Who publishes.
+    pub(super) fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Returns when the broker has the message and has routed it. A command whose queue cannot
@@ -76,7 +82,7 @@ impl Publisher {
         tracing::warn!(queue, kind, cause, "a command becomes a dead letter");
         let properties = message.properties.clone();
         let letter = Letter {
-            properties: &properties.with_user_id(self.user.as_str().into()),
+            properties: &properties.with_user_id(self.authority.name().into()),
             queue,
             cause,
             deliveries: 0,
@@ -169,7 +175,7 @@ impl Publisher {
             .properties
             .clone()
             .with_app_id("gentoo-updater".into())
-            .with_user_id(short(&self.user)?)
+            .with_user_id(short(self.authority.name())?)
             .with_delivery_mode(PERSISTENT);
         let confirmed = async {
             let options = BasicPublishOptions {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::journal::{Journal, Stored};
 use crate::news::News;
 use crate::seam::{BusError, History, HistoryItem, Position};
+use crate::unusable::Unusable;
 
 /// How often another process looks for new events.
 const POLL: Duration = Duration::from_millis(200);
@@ -95,7 +96,7 @@ impl History for JournalHistory {
                 let offset = stored.number.unsigned_abs();
                 return Ok(HistoryItem {
                     offset,
-                    event: Envelope::decode(&stored.body),
+                    event: Envelope::decode(&stored.body).map_err(Unusable::from),
                 });
             }
             let next = self.place().await?;

@@ -13,7 +13,9 @@ mod settings;
 use std::path::{Path, PathBuf};
 
 pub use fragment::Fragment;
-pub use settings::{Broker, Builder, Guest, History, Invalid, Platform, Policy, Settings, Ssh};
+pub use settings::{
+    Access, Broker, Builder, Guest, History, Invalid, Platform, Policy, Settings, Ssh,
+};
 
 /// The prefix of environment variables that override the file.
 pub const ENVIRONMENT_PREFIX: &str = "GENTOO_UPDATER";

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::fragment::Fragment;
 use crate::decide::Patience;
 use crate::name::{BuilderName, GuestName, PlatformName};
@@ -82,6 +84,12 @@ pub enum Invalid {
         /// Their address.
         address: String,
     },
+    /// What the names of the broker's users begin with needs quoting.
+    #[error("broker.user_prefix is {value:?}; it must be made of a-z A-Z 0-9 - and _")]
+    UserPrefix {
+        /// The value.
+        value: String,
+    },
     /// The URL of the broker has another scheme.
     #[error("broker.url must begin with amqp:// or amqps://")]
     BrokerUrl,
@@ -108,13 +116,17 @@ pub struct Settings {
     pub policy: Policy,
 }
 
-/// Where the broker is.
+/// Where the broker is, and who may do what on it.
 #[derive(Clone)]
 pub struct Broker {
     /// `amqp://user:password@host:port/vhost`, or `amqps://…`.
     pub url: String,
     /// The certificate authorities of the broker, in PEM, beside those of the system.
     pub ca: Option<PathBuf>,
+    /// Whether each role and each guest has a user of its own.
+    pub access: Access,
+    /// What the names of those users begin with.
+    pub user_prefix: String,
 }
 
 impl fmt::Debug for Broker {
@@ -122,8 +134,22 @@ impl fmt::Debug for Broker {
         // The URL holds a password.
         f.debug_struct("Broker")
             .field("ca", &self.ca)
+            .field("access", &self.access)
+            .field("user_prefix", &self.user_prefix)
             .finish_non_exhaustive()
     }
+}
+
+/// Who may do what on the broker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// All workers share one user, and trust each other.
+    #[default]
+    Shared,
+    /// Each role and each guest has a user of its own, which may say and read only what is its
+    /// business. Readers check who says what.
+    Separate,
 }
 
 /// How long the history keeps what happened.
@@ -279,9 +305,18 @@ fn check_broker(fragment: &Fragment) -> Result<Option<Broker>, Invalid> {
     if let Some(ca) = &broker.ca {
         absolute("broker.ca", ca)?;
     }
+    let user_prefix = broker.user_prefix.clone();
+    let user_prefix = user_prefix.unwrap_or_else(|| "gentoo-updater".to_owned());
+    // It becomes a part of regular expressions and of shell commands.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if user_prefix.is_empty() || !user_prefix.chars().all(is_plain) {
+        return Err(Invalid::UserPrefix { value: user_prefix });
+    }
     Ok(Some(Broker {
         url,
         ca: broker.ca.clone(),
+        access: broker.access.unwrap_or_default(),
+        user_prefix,
     }))
 }
 

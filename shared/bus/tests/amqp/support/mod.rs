@@ -38,6 +38,7 @@ pub(crate) fn settings(url: String) -> BrokerSettings {
         ca: None,
         name: "test".to_owned(),
         topology,
+        users: None,
     }
 }
 
