@@ -272,12 +272,10 @@ impl Watcher {
             let health = match event {
                 Event::ConnectionBlocked(cause) => {
                     tracing::warn!(connection, cause, "the broker takes no messages");
-                    self.blocking.send_replace(Some(cause.clone()));
                     Health::Blocked(cause)
                 }
                 Event::ConnectionUnblocked => {
                     tracing::info!(connection, "the broker takes messages again");
-                    self.blocking.send_replace(None);
                     Health::Good
                 }
                 // Errors of single channels come this way too.
@@ -289,7 +287,13 @@ impl Watcher {
                 }
                 _ => continue,
             };
-            self.health.say(self.purpose, health);
+            self.health.say(self.purpose, health.clone());
+            // Who waits for this may ask for the health at once, so that was said before.
+            match health {
+                Health::Blocked(cause) => drop(self.blocking.send_replace(Some(cause))),
+                Health::Good => drop(self.blocking.send_replace(None)),
+                Health::Disconnected(_) => {}
+            }
         }
     }
 }
