@@ -4,7 +4,7 @@
 //! them. See <https://www.rabbitmq.com/docs/connection-blocked>.
 
 use lapin::BasicProperties;
-use lapin::options::BasicPublishOptions;
+use lapin::options::{BasicPublishOptions, BasicQosOptions};
 use tokio::time::timeout;
 
 use super::Amqp;
@@ -58,17 +58,10 @@ fn silent() -> Health {
 
 /// Ends when the broker has read a message and what came after it.
 async fn answer(link: &Link, lease: &Lease) -> Result<(), Fault> {
-    let publishing = lease.channel.basic_publish(
-        short(EVENTS)?,
-        short(PROBE_KEY)?,
-        BasicPublishOptions::default(),
-        b"{}",
-        BasicProperties::default(),
-    );
-    match limited("basic.publish", publishing).await {
-        // The refusal may be here before this has ended. The broker has read the message, and
-        // whether it reads on is still open.
-        Ok(_) | Err(Fault::Fatal(BusError::AccessRefused { .. })) => {}
+    match message_and_question(lease).await {
+        Ok(()) => return Ok(()),
+        // The broker has read the message, and whether it reads on is still open.
+        Err(Fault::Fatal(BusError::AccessRefused { .. })) => {}
         Err(fault) => return Err(fault),
     }
     // A refused message closes its channel; so the question goes over another one.
@@ -78,4 +71,20 @@ async fn answer(link: &Link, lease: &Lease) -> Result<(), Fault> {
     } else {
         Err(Fault::Passing("the connection was lost".to_owned()))
     }
+}
+
+/// What is asked on the channel of the message is answered after it, and a refusal comes in the
+/// place of that answer. So none is left on its way when the channel is dropped: lapin would take
+/// it for one of the next channel of that number.
+async fn message_and_question(lease: &Lease) -> Result<(), Fault> {
+    let publishing = lease.channel.basic_publish(
+        short(EVENTS)?,
+        short(PROBE_KEY)?,
+        BasicPublishOptions::default(),
+        b"{}",
+        BasicProperties::default(),
+    );
+    limited("basic.publish", publishing).await?;
+    let asking = lease.channel.basic_qos(0, BasicQosOptions::default());
+    limited("basic.qos", asking).await
 }
