@@ -62,12 +62,14 @@ step 'Documentation of shared/portage, warnings denied'
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps -p gentoo-updater-portage
 done_with 'documentation (rustdoc)'
 
+# Whatever is chosen, it is chosen from the whole workspace, so that all is compiled once and with
+# the same features.
 counted 'unit and integration tests' --workspace \
   --exclude gentoo-updater-tests --exclude gentoo-updater-chaos --exclude gentoo-updater-simulation
-counted 'simulated fleets in trouble' -p gentoo-updater-simulation -- --nocapture
+counted 'simulated fleets in trouble' --workspace --test simulation -- --nocapture
 rm -rf target/chaos
 # They wait more than they work.
-counted 'chaos on a real broker' -p gentoo-updater-chaos -- --test-threads=20
+counted 'chaos on a real broker' --workspace --test chaos -- --test-threads=20
 cat target/chaos/*.txt
 
 # The end-to-end tests start these.
@@ -77,11 +79,12 @@ step 'Examples in packaging and README'
 tests/examples.sh
 done_with 'examples in packaging and README'
 
+END_TO_END=(--test end_to_end --test portage_commands --test portage_versions)
 if [[ $long ]]; then
-  counted 'end-to-end tests, long ones too' -p gentoo-updater-tests -- --test-threads=1 --include-ignored
+  counted 'end-to-end tests, long ones too' --workspace "${END_TO_END[@]}" -- --test-threads=1 --include-ignored
   step 'Self-test of the lab'
   tests/lab/selftest.sh
   done_with 'self-test of the lab'
 else
-  counted 'end-to-end tests' -p gentoo-updater-tests -- --test-threads=1
+  counted 'end-to-end tests' --workspace "${END_TO_END[@]}" -- --test-threads=1
 fi
