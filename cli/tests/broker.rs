@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use gentoo_updater_bus::Bus;
-use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, password_of};
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET, password_of};
 use gentoo_updater_bus::topology::Topology;
 use gentoo_updater_fleet::authority::Users;
 use gentoo_updater_test_broker::Broker;
@@ -196,6 +196,7 @@ fn settings(url: String) -> BrokerSettings {
             ..Topology::default()
         },
         users: Some(Users::new("fleet")),
+        quiet: QUIET,
     }
 }
 

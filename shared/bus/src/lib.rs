@@ -23,6 +23,6 @@ pub mod worker;
 pub use clock::{Clock, Speaker, SystemClock};
 pub use seam::{
     Alive, Bus, BusError, CommandDelivery, Commands, DeadLetter, Health, History, HistoryItem,
-    Inspect, LetterId, Position, QueueState, Settle, Wakeup, Wakeups,
+    Inspect, LetterId, NoWayBack, Position, QueueState, Retried, Settle, Wakeup, Wakeups,
 };
 pub use unusable::{Refused, Unusable};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET};
 use gentoo_updater_bus::topology::Topology;
 use gentoo_updater_bus::{Bus, Clock, SystemClock};
 use gentoo_updater_fleet::authority::Users;
@@ -84,6 +84,7 @@ pub async fn connect(settings: &Settings, name: &str) -> anyhow::Result<Amqp> {
         name: name.to_owned(),
         topology: Topology::of(settings),
         users,
+        quiet: QUIET,
     });
     Ok(bus.await?)
 }

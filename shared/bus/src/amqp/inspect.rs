@@ -20,7 +20,9 @@ use super::look::Look;
 use super::publisher::{Outgoing, Publisher};
 use super::session::Link;
 use super::way_back::no_way_back;
-use crate::seam::{BusError, DeadLetter, Health, Inspect, LetterId, QueueState};
+use crate::seam::{
+    BusError, DeadLetter, Health, Inspect, LetterId, NoWayBack, QueueState, Retried,
+};
 use crate::topology::{COMMANDS, PLAN, is_queue};
 
 /// What the broker says of one queue; `None` where there is no such queue.
@@ -127,14 +129,20 @@ struct Undertaker {
     wanted: BTreeSet<LetterId>,
     fate: Fate,
     done: Vec<LetterId>,
+    stayed: Vec<NoWayBack>,
 }
 
 impl Undertaker {
-    async fn work(mut self) -> Result<Vec<LetterId>, BusError> {
+    async fn work(mut self) -> Result<Retried, BusError> {
         let mut pause = Pause::default();
         loop {
             let fault = match self.pass().await {
-                Ok(()) => return Ok(self.done),
+                Ok(()) => {
+                    return Ok(Retried {
+                        returned: self.done,
+                        stayed: self.stayed,
+                    });
+                }
                 Err(fault) => fault,
             };
             failed(&self.link, fault, &mut pause).await?;
@@ -143,26 +151,31 @@ impl Undertaker {
 
     /// Looks through all letters once, and settles those that are wanted.
     async fn pass(&mut self) -> Result<(), Fault> {
-        let authority = self.publisher.authority();
+        let publisher = self.publisher.clone();
         let look = Look::begin(&self.link).await?;
-        let (found, left): (Vec<_>, Vec<_>) = look
-            .letters
-            .iter()
-            .map(|delivery| (letter(delivery), delivery))
-            .partition(|(letter, _)| self.wanted.contains(&letter.id));
-        if self.fate == Fate::Retried
-            && let Some(error) = found
-                .iter()
-                .find_map(|(letter, _)| no_way_back(letter, authority))
-        {
-            let count = look.letters.len();
-            look.end(count).await?;
-            return Err(Fault::Fatal(error));
+        self.stayed.clear();
+        let mut left = 0;
+        for delivery in &look.letters {
+            let letter = letter(delivery);
+            if !self.wanted.contains(&letter.id) {
+                left += 1;
+                continue;
+            }
+            let stays = match self.fate {
+                Fate::Retried => no_way_back(&letter, publisher.authority()),
+                Fate::Dropped => None,
+            };
+            match stays {
+                Some(stays) => {
+                    left += 1;
+                    // Two letters that say the same have one name.
+                    if !self.stayed.contains(&stays) {
+                        self.stayed.push(stays);
+                    }
+                }
+                None => self.settle(letter, delivery).await?,
+            }
         }
-        for (letter, delivery) in found {
-            self.settle(letter, delivery).await?;
-        }
-        let left = left.len();
         look.end(left).await
     }
 
@@ -210,13 +223,14 @@ impl Amqp {
         &self,
         letters: &BTreeSet<LetterId>,
         fate: Fate,
-    ) -> Result<Vec<LetterId>, BusError> {
+    ) -> Result<Retried, BusError> {
         let undertaker = Undertaker {
             link: self.consuming.clone(),
             publisher: self.publisher.clone(),
             wanted: letters.clone(),
             fate,
             done: Vec::new(),
+            stayed: Vec::new(),
         };
         finished(undertaker.work()).await
     }
@@ -242,12 +256,13 @@ impl Inspect for Amqp {
         finished(async move { until_done(&link, || look_through(&link, most)).await }).await
     }
 
-    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError> {
+    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Retried, BusError> {
         self.settle_dead(letters, Fate::Retried).await
     }
 
     async fn drop_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError> {
-        self.settle_dead(letters, Fate::Dropped).await
+        let settled = self.settle_dead(letters, Fate::Dropped).await?;
+        Ok(settled.returned)
     }
 
     async fn probe(&self) -> Result<Health, BusError> {

@@ -35,6 +35,7 @@ pub use url::{password_of, url_for, vhost_of};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::authority::Users;
@@ -75,7 +76,13 @@ pub struct BrokerSettings {
     /// The users of the fleet, where each role and each guest has one of its own. What a user may
     /// not say is then refused by every reader.
     pub users: Option<Users>,
+    /// After so long without a message a consumer is opened anew; [`QUIET`] for fleets. A broker
+    /// that forgets a consumer, as one whose queue was deleted in that moment, says nothing of it.
+    pub quiet: Duration,
 }
+
+/// How long a consumer of a fleet may be without a message before it is opened anew.
+pub const QUIET: Duration = Duration::from_secs(60);
 
 impl fmt::Debug for BrokerSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,7 +119,9 @@ impl Amqp {
         let link = |purpose| {
             let (name, closed) = (settings.name.clone(), closed.clone());
             let (address, health) = (address.clone(), health.clone());
-            Link::new(name, address, declarations.clone(), purpose, health, closed)
+            let quiet = settings.quiet;
+            let declarations = declarations.clone();
+            Link::new(name, address, declarations, purpose, health, closed, quiet)
         };
         let (publishing, consuming) = (link(Purpose::Publishing), link(Purpose::Consuming));
         publishing.channel().await?;

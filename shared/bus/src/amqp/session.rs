@@ -55,6 +55,7 @@ pub(super) struct Link {
     needs_large_frames: Arc<AtomicBool>,
     session: Mutex<Session>,
     closed: CancellationToken,
+    quiet: Duration,
 }
 
 #[derive(Default)]
@@ -81,6 +82,7 @@ impl Link {
         purpose: Purpose,
         health: Arc<HealthBoard>,
         closed: CancellationToken,
+        quiet: Duration,
     ) -> Arc<Self> {
         let verb = match purpose {
             Purpose::Publishing => "publishes",
@@ -95,12 +97,18 @@ impl Link {
             needs_large_frames: Arc::default(),
             session: Mutex::default(),
             closed,
+            quiet,
         })
     }
 
     /// Cancelled when this process closes the bus.
     pub(super) fn closed(&self) -> &CancellationToken {
         &self.closed
+    }
+
+    /// How long a consumer may be without a message before it is opened anew.
+    pub(super) fn quiet(&self) -> Duration {
+        self.quiet
     }
 
     /// A new channel. Where there is no connection one is opened and everything declared; that

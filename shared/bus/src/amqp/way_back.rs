@@ -8,15 +8,15 @@
 use gentoo_updater_fleet::authority::{User, may_issue};
 
 use super::incoming::Authority;
-use crate::seam::{BusError, DeadLetter};
+use crate::seam::{DeadLetter, NoWayBack};
 use crate::topology::{PLAN, is_command_queue, serves};
 
 /// Why a letter cannot go back, if so.
-pub(super) fn no_way_back(letter: &DeadLetter, authority: &Authority) -> Option<BusError> {
-    obstacle(letter, authority).map(|detail| BusError::NoWayBack {
+pub(super) fn no_way_back(letter: &DeadLetter, authority: &Authority) -> Option<NoWayBack> {
+    obstacle(letter, authority).map(|cause| NoWayBack {
         letter: letter.id.clone(),
         queue: letter.queue.clone(),
-        detail,
+        cause,
     })
 }
 
@@ -123,16 +123,19 @@ mod tests {
             (None, false),
         ] {
             let letter = letter("build.amd64", None, sender);
-            let error = no_way_back(&letter, &operator);
-            assert_eq!(error.is_none(), expected, "{sender:?}");
+            let stays = no_way_back(&letter, &operator);
+            assert_eq!(stays.is_none(), expected, "{sender:?}");
         }
     }
 
     #[test]
     fn a_letter_of_the_planner_goes_back_only_where_all_share_a_user() {
         let letter = letter("plan", Some("fleet.planner"), Some("fleet.scanner"));
-        let error = no_way_back(&letter, &operator()).unwrap();
-        assert!(matches!(error, BusError::NoWayBack { .. }), "{error}");
+        let stays = no_way_back(&letter, &operator()).unwrap();
+        assert_eq!(
+            (stays.letter, stays.queue.as_str()),
+            (letter.id.clone(), "plan")
+        );
         let shared = Authority::new("fleet".to_owned(), None).unwrap();
         assert!(no_way_back(&letter, &shared).is_none());
     }

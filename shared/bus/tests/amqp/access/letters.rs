@@ -113,7 +113,7 @@ async fn an_operator_puts_back_what_a_worker_and_what_the_broker_buried() {
         assert_eq!(letters[0].queue, queue);
         assert_eq!(letters[0].user.as_deref(), Some("fleet.planner"));
         let back = within(operator.retry_dead(&ids(&letters))).await.unwrap();
-        assert_eq!(back, [letters[0].id.clone()]);
+        assert_eq!(back.returned, [letters[0].id.clone()]);
         let delivery = within(commands.next()).await.unwrap();
         assert_eq!(delivery.command, order);
         delivery.settle.ack().await.unwrap();
@@ -126,7 +126,8 @@ async fn an_operator_puts_back_what_a_worker_and_what_the_broker_buried() {
         .await
         .unwrap();
     let letters = letters_of(&operator, 1).await;
-    within(operator.retry_dead(&ids(&letters))).await.unwrap();
+    let back = within(operator.retry_dead(&ids(&letters))).await.unwrap();
+    assert_eq!(back.stayed, []);
     let builder = open_as(&vhost, "builder").await;
     let mut commands = builder.commands(&[queue]).await.unwrap();
     assert_eq!(within(commands.next()).await.unwrap().command, order);
@@ -194,12 +195,11 @@ async fn an_order_that_a_worker_forged_among_the_dead_letters_goes_nowhere() {
         assert_eq!(answer, 200, "the broker takes it");
     }
     let letters = letters_of(&operator, 4).await;
-    for letter in &letters {
-        assert_eq!(letter.queue, "build.default");
-        let wanted = [letter.id.clone()].into();
-        let error = within(operator.retry_dead(&wanted)).await.unwrap_err();
-        assert!(matches!(error, BusError::NoWayBack { .. }), "{error}");
-    }
+    assert!(letters.iter().all(|letter| letter.queue == "build.default"));
+    let retried = within(operator.retry_dead(&ids(&letters))).await.unwrap();
+    assert_eq!(retried.returned, []);
+    let stayed: BTreeSet<LetterId> = retried.stayed.into_iter().map(|it| it.letter).collect();
+    assert_eq!(stayed, ids(&letters));
     assert_eq!(letters_of(&operator, 4).await.len(), 4, "they stay");
     let queue = within(operator.queue("build.default")).await.unwrap();
     assert_eq!(queue.unwrap().ready, 0);
@@ -224,9 +224,8 @@ async fn a_letter_of_the_planner_stays_and_an_operator_may_empty_queues() {
     woken.settle.reject("no".to_owned()).await.unwrap();
     let letters = letters_of(&operator, 1).await;
     assert_eq!(letters[0].queue, PLAN);
-    let error = within(operator.retry_dead(&ids(&letters))).await;
-    let error = error.unwrap_err();
-    assert!(matches!(error, BusError::NoWayBack { .. }), "{error}");
+    let retried = within(operator.retry_dead(&ids(&letters))).await.unwrap();
+    assert_eq!(retried.stayed[0].letter, letters[0].id);
     assert_eq!(letters_of(&operator, 1).await, letters);
 
     let order = command("ScanGuest", RunId::generate());

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET};
 use gentoo_updater_bus::definitions::{UserDefinition, definitions};
 use gentoo_updater_bus::permissions::{Permissions, users};
 use gentoo_updater_bus::topology::Topology;
@@ -80,6 +80,7 @@ fn settings(vhost: &Vhost, user: &str) -> BrokerSettings {
         name: user.to_owned(),
         topology: topology(),
         users: Some(Users::new(PREFIX)),
+        quiet: QUIET,
     }
 }
 
