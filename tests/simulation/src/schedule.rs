@@ -148,7 +148,7 @@ impl Schedule {
     }
 
     async fn play(self) -> Verdict {
-        let embedded = Arc::new(Embedded::in_memory().await.expect("a journal in memory"));
+        let embedded = Arc::new(Embedded::in_memory());
         let shared = Shared {
             bus: embedded.clone(),
             settings: settings(),
