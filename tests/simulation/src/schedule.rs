@@ -368,7 +368,7 @@ impl Schedule {
             role,
             queues,
             slots: if role == Role::Builder { 1 } else { 4 },
-            state_directory: shared.directory.path().join(name),
+            state_directory: shared.directory.path().join(name).into(),
             heartbeat: policy.heartbeat,
             grace: policy.grace,
             read_back: true,
