@@ -13,11 +13,11 @@ use gentoo_updater_bus::{
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::faults::{Fault, Weather};
 use crate::process::Life;
-use crate::records::Records;
+use crate::records::{Records, work_of};
 
 /// The bus as one process sees it.
 pub struct FaultyBus {
@@ -80,19 +80,17 @@ impl FaultyBus {
 #[async_trait]
 impl Bus for FaultyBus {
     async fn publish(&self, event: &Envelope<Event>) -> Result<(), BusError> {
+        if let Some(work) = work_of(&event.message) {
+            self.trouble.records.tell(work);
+        }
         self.trouble.step().await;
         if event.message.is_alive() && self.trouble.strikes(Fault::LostAlive) {
             return Ok(());
         }
         self.trouble.perhaps(Fault::SentLate).await;
         self.inner.publish(event).await?;
-        match &event.message {
-            Event::WorkerAlive(alive) => self.trouble.records.sign(&alive.worker),
-            Event::WorkStarted(started) => {
-                let records = &self.trouble.records;
-                records.claim(&started.work, &started.worker);
-            }
-            _ => {}
+        if let Event::WorkerAlive(alive) = &event.message {
+            self.trouble.records.sign(alive);
         }
         self.trouble.step().await;
         if self.trouble.strikes(Fault::Doubled) {
@@ -107,6 +105,7 @@ impl Bus for FaultyBus {
         self.trouble.step().await;
         self.trouble.perhaps(Fault::SentLate).await;
         self.inner.issue(queue, command).await?;
+        self.trouble.records.issue(command.message.work());
         self.trouble.step().await;
         if self.trouble.strikes(Fault::Doubled) {
             self.trouble.pause().await;
@@ -159,6 +158,7 @@ impl Bus for FaultyBus {
             inner,
             bus,
             trouble,
+            away_until: Instant::now(),
         }))
     }
 
@@ -279,6 +279,15 @@ struct FaultyWakeups {
     inner: Option<Box<dyn Wakeups>>,
     bus: Arc<dyn Bus>,
     trouble: Trouble,
+    away_until: Instant,
+}
+
+impl FaultyWakeups {
+    /// The connection is gone, and is opened again after a while.
+    fn cut(&mut self) {
+        self.inner = None;
+        self.away_until = Instant::now() + self.trouble.life.dice.millis(2_000, 6_000);
+    }
 }
 
 #[async_trait]
@@ -287,19 +296,21 @@ impl Wakeups for FaultyWakeups {
         loop {
             let inner = match &mut self.inner {
                 Some(inner) => inner,
-                none => none.insert(self.bus.wakeups().await?),
+                none => {
+                    sleep_until(self.away_until).await;
+                    none.insert(self.bus.wakeups().await?)
+                }
             };
             let Wakeup { event, settle } = inner.next().await?;
             self.trouble.step().await;
             if self.trouble.strikes(Fault::LostDelivery) {
                 drop(settle);
-                self.inner = None;
-                self.trouble.pause().await;
+                self.cut();
                 continue;
             }
             if self.trouble.strikes(Fault::CutOff) {
                 // This one still works on what it got, and another is active already.
-                self.inner = None;
+                self.cut();
             }
             let settle = faulty(settle, &self.trouble);
             return Ok(Wakeup { event, settle });

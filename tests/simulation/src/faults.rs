@@ -13,6 +13,8 @@ use crate::random::Dice;
 pub enum Fault {
     /// A process was killed.
     Killed,
+    /// A worker or a second planner was killed and never came back.
+    WorkerVanished,
     /// A process was stopped in good order and started again.
     Stopped,
     /// A message was stored, and its sender was not told, so it sent it again.

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::faults::{Fault, Weather};
 use crate::random::Dice;
+use crate::records::Death;
 
 /// Kills its process at the n-th step that is counted.
 #[derive(Debug, Default)]
@@ -72,7 +73,7 @@ pub async fn supervise(
     dice: Dice,
     weather: Arc<Weather>,
     over: CancellationToken,
-    died: impl Fn(Instant),
+    died: impl Fn(Instant, Death),
     start: impl Fn(Life) -> BoxFuture<'static, Result<(), String>>,
 ) -> Result<(), String> {
     loop {
@@ -84,31 +85,36 @@ pub async fn supervise(
         let end = sudden_end(&fate, &dice, &weather);
         let in_good_order = dice.per_mille(300);
         let mut running = AbortOnDropHandle::new(tokio::spawn(start(life.clone())));
-        tokio::select! {
+        let death = tokio::select! {
             biased;
             () = over.cancelled() => return Ok(()),
             ended = &mut running => {
                 return Err(format!("{name} ended by itself: {ended:?}"));
             }
-            () = life.switch.pulled.notified() => weather.count(Fault::Killed),
+            () = life.switch.pulled.notified() => Death::Killed,
             () = sleep_until(end) => {
                 if in_good_order {
                     life.stop.cancel();
                     let ended = (&mut running).await;
-                    weather.count(Fault::Stopped);
                     if !matches!(ended, Ok(Ok(()))) {
                         return Err(format!("{name} did not stop well: {ended:?}"));
                     }
+                    Death::Stopped
                 } else {
-                    weather.count(Fault::Killed);
+                    Death::Killed
                 }
             }
-        }
+        };
+        weather.count(match death {
+            Death::Killed => Fault::Killed,
+            Death::Stopped => Fault::Stopped,
+        });
         // Dropping its handle aborts it; it is gone when its task was polled once more, and that is
         // before any time passes.
         drop(running);
-        died(Instant::now());
+        died(Instant::now(), death);
         if fate.may_vanish && weather.is_rough() && dice.per_mille(100) {
+            weather.count(Fault::WorkerVanished);
             over.cancelled().await;
             return Ok(());
         }

@@ -49,6 +49,13 @@ impl Hands {
     fn begin(&self, command: &Command) -> AtWork<'_> {
         let work = command.work();
         let mut state = self.world.state();
+        if self.trouble.records.is_told(&work) {
+            let again = format!(
+                "{} (attempt {}) is worked on again by {} although its result was kept",
+                work.task, work.attempt, self.worker
+            );
+            state.violations.push(again);
+        }
         let other = state.at_work.insert(work.clone(), self.worker.clone());
         if let Some(other) = other {
             let both = format!(
@@ -125,6 +132,8 @@ impl Hands {
         sleep_until(compilation.ends).await;
         self.trouble.step().await;
         if !compilation.is_good {
+            // Whoever has seen why forgets the program, so that the next attempt begins anew.
+            self.forget(&compilation);
             return Err(self.broken(job));
         }
         let binary = self.publish(job);
@@ -171,8 +180,7 @@ impl Hands {
             known.run == command.run
                 && known.job == job.id
                 && known.worker == self.worker
-                // What has failed was reported and forgotten.
-                && (known.is_good || Instant::now() < known.ends)
+                && !known.is_forgotten
         });
         if let Some(running) = running {
             return running.clone();
@@ -193,9 +201,18 @@ impl Hands {
             begun,
             ends: begun + takes,
             is_good,
+            is_forgotten: false,
         };
         state.compilations.push(compilation.clone());
         compilation
+    }
+
+    fn forget(&self, compilation: &Compilation) {
+        let mut state = self.world.state();
+        let mut known = state.compilations.iter_mut();
+        if let Some(known) = known.find(|known| *known == compilation) {
+            known.is_forgotten = true;
+        }
     }
 
     fn broken(&self, job: &Job) -> Failure {
@@ -223,6 +240,8 @@ impl Hands {
             size: 1000,
             sha256: HexDigest::sha256(format!("{} {build_id}", job.id).as_bytes()),
         };
+        let stored_at = &mut state.stored_at;
+        stored_at.entry(job.id.clone()).or_insert_with(Instant::now);
         state.store.entry(job.id.clone()).or_insert(binary).clone()
     }
 

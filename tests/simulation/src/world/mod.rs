@@ -34,6 +34,8 @@ pub struct World {
 pub struct State {
     /// The binaries of the store.
     pub store: BTreeMap<JobId, Binary>,
+    /// When each of them came there.
+    pub stored_at: BTreeMap<JobId, Instant>,
     /// Every compilation that was ever begun, in this order.
     pub compilations: Vec<Compilation>,
     /// Every installation that was ever begun, in this order.
@@ -49,7 +51,7 @@ pub struct State {
 }
 
 /// One compilation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Compilation {
     /// For which run.
     pub run: RunId,
@@ -65,6 +67,8 @@ pub struct Compilation {
     pub ends: Instant,
     /// How it ends.
     pub is_good: bool,
+    /// Whether its failure was seen by a worker.
+    pub is_forgotten: bool,
 }
 
 impl World {
