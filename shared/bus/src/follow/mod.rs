@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use gentoo_updater_fleet::name::EventId;
 use gentoo_updater_fleet::state::Fleet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -31,6 +32,9 @@ pub use self::state::LeftOut;
 
 /// How long a wait goes on after its stop: with a bus that works it ends well in that time.
 const WAIT_AFTER_STOP: Duration = Duration::from_secs(5);
+/// How long an event is waited for before it may be one from before what this view has read,
+/// although its id tells a later time: the clock of its sender may have been ahead by any time.
+const DOUBTED_AFTER: Duration = Duration::from_secs(1);
 
 /// A view of the state of the fleet. Clones share it.
 #[derive(Clone)]
@@ -152,8 +156,12 @@ impl FleetView {
     /// As [`FleetView::wait_until`].
     pub async fn wait_for_event(&self, id: EventId) -> Result<(), BusError> {
         let knows = |state: &State| state.seen.knows(id);
-        self.wait(|_, state| knows(state) != Knowledge::NotApplied)
-            .await?;
+        let known = self.wait(|_, state| knows(state) != Knowledge::NotApplied);
+        if self.follower.core.state().seen.is_whole() {
+            known.await?;
+        } else if let Ok(known) = timeout(DOUBTED_AFTER, known).await {
+            known?;
+        }
         if knows(&self.follower.core.state()) == Knowledge::Applied {
             return Ok(());
         }
