@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::faults::{Fault, Weather};
+use crate::orders::Orders;
 use crate::process::Life;
 use crate::records::{Records, work_of};
 
@@ -34,6 +35,8 @@ pub struct Trouble {
     pub weather: Arc<Weather>,
     /// What is seen of it.
     pub records: Arc<Records>,
+    /// What an operator wants of it, as far as it knows.
+    pub orders: Arc<Orders>,
 }
 
 impl Trouble {
@@ -61,6 +64,15 @@ impl Trouble {
     async fn pause(&self) {
         let longest = self.weather.rates.longest_pause;
         sleep(self.life.dice.millis(1, longest)).await;
+    }
+
+    /// Nobody who is paused takes or issues a command.
+    fn obeys(&self, queue: &str, command: &Envelope<Command>) {
+        if self.orders.is_paused() {
+            let task = command.message.work().task;
+            let words = format!("{task} of {queue} is taken or issued in spite of a pause");
+            self.records.violate(words);
+        }
     }
 
     async fn perhaps(&self, fault: Fault) {
@@ -102,6 +114,7 @@ impl Bus for FaultyBus {
     }
 
     async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError> {
+        self.trouble.obeys(queue, command);
         self.trouble.step().await;
         self.trouble.perhaps(Fault::SentLate).await;
         self.inner.issue(queue, command).await?;
@@ -168,12 +181,18 @@ impl Bus for FaultyBus {
 
     async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
         self.trouble.step().await;
+        self.trouble.records.keep(snapshot.clone());
         self.inner.keep_snapshot(snapshot).await
     }
 
     async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
         self.trouble.step().await;
-        self.inner.newest_snapshot().await
+        let newest = self.inner.newest_snapshot().await?;
+        if let Some(snapshot) = &newest {
+            self.trouble.weather.count(Fault::BegunInTheMiddle);
+            self.trouble.orders.begin(&snapshot.fleet);
+        }
+        Ok(newest)
     }
 
     async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError> {
@@ -205,6 +224,7 @@ impl Commands for FaultyCommands {
                 self.trouble.pause().await;
                 continue;
             }
+            self.trouble.obeys(&delivery.queue, &delivery.command);
             let CommandDelivery {
                 queue,
                 command,
@@ -270,7 +290,11 @@ impl History for FaultyHistory {
         }
         self.trouble.step().await;
         self.trouble.perhaps(Fault::Delayed).await;
-        self.late.take().ok_or(BusError::Closed)
+        let item = self.late.take().ok_or(BusError::Closed)?;
+        if let Ok(event) = &item.event {
+            self.trouble.orders.hear(&event.message);
+        }
+        Ok(item)
     }
 }
 

@@ -41,6 +41,16 @@ pub enum Fault {
     Unfit,
     /// Work failed for a reason that passes.
     Transient,
+    /// Work killed its worker.
+    Deadly,
+    /// An operator took everything off a queue in which something was.
+    Purged,
+    /// An operator paused a worker or a role.
+    Paused,
+    /// A process began with a snapshot and not with the first event.
+    BegunInTheMiddle,
+    /// A snapshot was kept that this version cannot read.
+    UnreadableSnapshot,
 }
 
 /// How often each fault happens, in a thousand chances, and how long it lasts.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use gentoo_updater_bus::embedded::Embedded;
 use gentoo_updater_bus::worker::{self, MemoryDirectory, StateDirectory, WorkerSpec};
-use gentoo_updater_bus::{Bus, topology};
+use gentoo_updater_bus::{Bus, Speaker, topology};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::{BuilderName, WorkerId};
@@ -17,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::{FaultyBus, Trouble};
 use crate::clock::MachineClock;
 use crate::faults::{Fault, Weather};
+use crate::operator::Operator;
+use crate::orders::Orders;
 use crate::process::{Fate, Life, supervise};
 use crate::random::Dice;
 use crate::records::{Death, Records};
@@ -39,6 +42,8 @@ pub struct Fleet {
     pub records: Arc<Records>,
     /// The bus, without its faults.
     pub bus: Arc<dyn Bus>,
+    /// The same, for an operator.
+    pub embedded: Arc<Embedded>,
     /// The configuration.
     pub settings: Arc<Settings>,
     /// Ends all of them.
@@ -64,10 +69,36 @@ impl Fleet {
         for number in 1..=self.dice.between(1, 2) {
             self.start_planner(number, &mut processes);
         }
-        for post in self.posts() {
+        let posts = self.posts();
+        self.start_operators(&posts, &mut processes);
+        for post in posts {
             self.start_worker(post, &mut processes);
         }
         processes
+    }
+
+    /// In some fleets an operator meddles.
+    fn start_operators(&self, posts: &[Post], processes: &mut Processes) {
+        if self.dice.per_mille(250) {
+            processes.spawn(self.operator().purge(self.world.clone()));
+        }
+        if self.dice.per_mille(250) {
+            let names = posts.iter().map(|post| post.name.parse());
+            let names = names.map(|name| name.expect("a name of a worker"));
+            processes.spawn(self.operator().pause(names.collect()));
+        }
+    }
+
+    /// Somebody at a desk whose clock is right.
+    fn operator(&self) -> Operator {
+        let clock = MachineClock::new(self.begun, self.dice.fork());
+        Operator {
+            dice: self.dice.fork(),
+            weather: self.weather.clone(),
+            bus: self.embedded.clone(),
+            speaker: Speaker::new("operator@desk".parse().expect("a name"), clock),
+            over: self.over.clone(),
+        }
     }
 
     fn posts(&self) -> Vec<Post> {
@@ -126,12 +157,17 @@ impl Fleet {
         clock
     }
 
-    fn trouble(&self) -> impl Fn(&Life) -> Trouble + Send + Sync + 'static {
+    fn trouble(
+        &self,
+        id: Option<WorkerId>,
+        role: Role,
+    ) -> impl Fn(&Life) -> Trouble + Send + Sync + 'static {
         let (weather, records) = (self.weather.clone(), self.records.clone());
         move |life| Trouble {
             life: life.clone(),
             weather: weather.clone(),
             records: records.clone(),
+            orders: Arc::new(Orders::new(id.clone(), role)),
         }
     }
 
@@ -156,7 +192,8 @@ impl Fleet {
 
     fn start_planner(&self, number: u64, processes: &mut Processes) {
         let clock = self.clock(processes);
-        let (bus, settings, trouble) = (self.bus.clone(), self.settings.clone(), self.trouble());
+        let (bus, settings) = (self.bus.clone(), self.settings.clone());
+        let trouble = self.trouble(None, Role::Planner);
         let start = move |life: Life| {
             let bus = FaultyBus::wrap(bus.clone(), trouble(&life));
             let mut context = Context::new(settings.clone(), bus, life.stop);
@@ -191,7 +228,8 @@ impl Fleet {
             .builder
             .as_ref()
             .is_some_and(|name| self.is_deserted || name.as_str() == "b2");
-        let (bus, trouble) = (self.bus.clone(), self.trouble());
+        let bus = self.bus.clone();
+        let trouble = self.trouble(Some(id.clone()), post.role);
         let (world, dice, worker) = (self.world.clone(), Arc::new(self.dice.fork()), id.clone());
         let start = move |life: Life| {
             let trouble = trouble(&life);

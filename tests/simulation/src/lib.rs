@@ -9,6 +9,9 @@
 //! | [`bus`] | a bus that doubles, delays, loses and reorders |
 //! | [`records`] | what was seen of workers |
 //! | [`launch`] | the planners and workers of a fleet |
+//! | [`observer`] | a reader of the history without trouble |
+//! | [`operator`] | an operator who purges queues, and pauses and resumes workers |
+//! | [`orders`] | what an operator wants of one process |
 //! | [`process`] | processes that are killed and started again |
 //! | [`world`] | guests, builders, packages, and the handlers that work on them |
 //! | [`invariants`] | what must hold in the end |
@@ -25,6 +28,9 @@ pub mod faults;
 pub mod invariants;
 pub mod launch;
 pub mod many;
+pub mod observer;
+pub mod operator;
+pub mod orders;
 pub mod process;
 pub mod random;
 pub mod records;

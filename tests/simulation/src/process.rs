@@ -30,6 +30,12 @@ impl KillSwitch {
         })
     }
 
+    /// Kills its process here and now. It never ends.
+    pub async fn pull(&self) {
+        self.pulled.notify_one();
+        std::future::pending::<()>().await;
+    }
+
     /// One step. The last one never ends: the process is killed in it.
     pub async fn step(&self) {
         let counted = self
@@ -38,8 +44,7 @@ impl KillSwitch {
                 left.checked_sub(1)
             });
         if counted == Ok(1) {
-            self.pulled.notify_one();
-            std::future::pending::<()>().await;
+            self.pull().await;
         }
     }
 }
@@ -95,11 +100,14 @@ pub async fn supervise(
             () = sleep_until(end) => {
                 if in_good_order {
                     life.stop.cancel();
-                    let ended = (&mut running).await;
-                    if !matches!(ended, Ok(Ok(()))) {
-                        return Err(format!("{name} did not stop well: {ended:?}"));
+                    tokio::select! {
+                        biased;
+                        () = life.switch.pulled.notified() => Death::Killed,
+                        ended = &mut running => match ended {
+                            Ok(Ok(())) => Death::Stopped,
+                            _ => return Err(format!("{name} did not stop well: {ended:?}")),
+                        }
                     }
-                    Death::Stopped
                 } else {
                     Death::Killed
                 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Event, Task, WorkKey, WorkerAlive};
 use gentoo_updater_fleet::name::WorkerId;
+use gentoo_updater_fleet::snapshot::Snapshot;
 use tokio::time::Instant;
 
 /// How a life ended.
@@ -28,6 +29,8 @@ struct Seen {
     deaths: Vec<(WorkerId, Instant, Death)>,
     issued: BTreeMap<WorkKey, Instant>,
     told: BTreeSet<WorkKey>,
+    snapshots: Vec<Snapshot>,
+    violations: Vec<String>,
 }
 
 impl Records {
@@ -57,6 +60,26 @@ impl Records {
     /// What was issued, and when it first was.
     pub fn issued(&self) -> BTreeMap<WorkKey, Instant> {
         self.seen().issued.clone()
+    }
+
+    /// A snapshot was kept.
+    pub fn keep(&self, snapshot: Snapshot) {
+        self.seen().snapshots.push(snapshot);
+    }
+
+    /// All snapshots that were kept.
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        self.seen().snapshots.clone()
+    }
+
+    /// Something happened that must not.
+    pub fn violate(&self, words: String) {
+        self.seen().violations.push(words);
+    }
+
+    /// What must not happen and did.
+    pub fn violations(&self) -> Vec<String> {
+        self.seen().violations.clone()
     }
 
     /// A worker begins to publish a result. It has kept it before.

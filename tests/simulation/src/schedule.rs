@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gentoo_updater_bus::embedded::Embedded;
-use gentoo_updater_bus::{Bus, Clock, Inspect, Position, Speaker};
+use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_bus::{Clock, Inspect, Speaker};
 use gentoo_updater_fleet::describe::describe;
-use gentoo_updater_fleet::message::{Envelope, Event, RunKind, RunRequested};
+use gentoo_updater_fleet::message::{Event, RunKind, RunRequested};
 use gentoo_updater_fleet::name::{RunId, WorkerId};
 use gentoo_updater_fleet::state;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -17,23 +18,13 @@ use crate::clock::MachineClock;
 use crate::faults::{Fault, Rates, Weather};
 use crate::invariants::{self, End};
 use crate::launch::Fleet;
+use crate::observer::{Observer, Seen};
 use crate::random::Dice;
 use crate::settings::settings;
 use crate::world::{World, platform};
 
 /// Within this time after the last fault every run is over.
 const ENDS_WITHIN: Duration = Duration::from_secs(3600);
-
-/// One event of the history.
-#[derive(Debug)]
-pub struct Seen {
-    /// Its offset.
-    pub offset: u64,
-    /// When it came there, by the simulation's clock.
-    pub at: Instant,
-    /// The event.
-    pub event: Envelope<Event>,
-}
 
 /// What came of a seed.
 #[derive(Debug)]
@@ -98,7 +89,6 @@ pub fn run(seed: u64) -> Verdict {
 struct Schedule {
     seed: u64,
     fleet: Fleet,
-    embedded: Arc<Embedded>,
 }
 
 impl Schedule {
@@ -116,6 +106,7 @@ impl Schedule {
             world: Arc::new(World::draw(&dice, begun)),
             records: Arc::default(),
             bus: embedded.clone(),
+            embedded,
             settings: settings(),
             over: CancellationToken::new(),
             killed: [0, 200, 700][dice.between(0, 2) as usize],
@@ -123,11 +114,7 @@ impl Schedule {
             dice,
             begun,
         };
-        Self {
-            seed,
-            fleet,
-            embedded,
-        }
+        Self { seed, fleet }
     }
 
     async fn play(self) -> Verdict {
@@ -135,14 +122,14 @@ impl Schedule {
         let mut processes = fleet.start();
         let runs = self.request_runs();
         let mut broken = Vec::new();
-        let mut observer = Observer::default();
+        let mut observer = Observer::new(fleet);
         tokio::select! {
             biased;
             Some(ended) = processes.join_next() => {
                 broken.push(format!("a process ended: {ended:?}"));
             }
             () = self.ask(&runs) => {}
-            () = observer.watch(fleet.bus.as_ref(), &runs) => {}
+            () = observer.watch(&runs) => {}
             () = sleep_until(fleet.weather.calm + ENDS_WITHIN) => {
                 broken.push(format!("not over {ENDS_WITHIN:?} after the last fault"));
             }
@@ -154,18 +141,20 @@ impl Schedule {
                 broken.push(error);
             }
         }
-        observer.catch_up(fleet.bus.as_ref()).await;
-        let dead = self
-            .embedded
-            .dead_letters(usize::MAX)
-            .await
-            .expect("dead letters");
+        observer.catch_up().await;
+        let newcomer = FleetView::follow(fleet.bus.clone(), CancellationToken::new());
+        let newcomer = newcomer.await.expect("a view of the history");
+        let newcomer = newcomer.read(state::Fleet::clone);
+        let dead = fleet.embedded.dead_letters(usize::MAX).await;
+        let dead = dead.expect("dead letters");
         broken.extend(invariants::broken(&End {
             world: &fleet.world,
             fleet: &observer.fleet,
             history: &observer.events,
             dead: &dead,
             records: &fleet.records,
+            is_written: self.seed.is_multiple_of(4),
+            newcomer: &newcomer,
         }));
         Verdict {
             seed: self.seed,
@@ -207,47 +196,5 @@ impl Schedule {
             published.expect("the journal in memory takes an event");
         }
         std::future::pending().await
-    }
-}
-
-/// A reader of the history without trouble, who folds it as it comes.
-#[derive(Default)]
-struct Observer {
-    fleet: state::Fleet,
-    events: Vec<Seen>,
-}
-
-impl Observer {
-    /// Ends when all of these runs are over.
-    async fn watch(&mut self, bus: &dyn Bus, runs: &[(Instant, RunId)]) {
-        let mut reader = bus.history(Position::First).await.expect("the history");
-        let is_over = |fleet: &state::Fleet, id| {
-            let run = fleet.runs.get(id);
-            run.is_some_and(|run| run.finished.is_some())
-        };
-        while !runs.iter().all(|(_, id)| is_over(&self.fleet, id)) {
-            let item = reader.next().await.expect("an event");
-            self.take(item.offset, item.event.expect("an event that can be read"));
-        }
-    }
-
-    /// Reads what came after that.
-    async fn catch_up(&mut self, bus: &dyn Bus) {
-        let end = bus.end().await.expect("the end of the history");
-        let next = self.fleet.offset.map_or(1, |offset| offset + 1);
-        let mut reader = bus
-            .history(Position::Offset(next))
-            .await
-            .expect("the history");
-        while self.fleet.offset < end {
-            let item = reader.next().await.expect("an event");
-            self.take(item.offset, item.event.expect("an event that can be read"));
-        }
-    }
-
-    fn take(&mut self, offset: u64, event: Envelope<Event>) {
-        self.fleet.apply(offset, &event);
-        let at = Instant::now();
-        self.events.push(Seen { offset, at, event });
     }
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
-use gentoo_updater_fleet::snapshot::Snapshot;
+use gentoo_updater_fleet::snapshot::{STATE_VERSION, Snapshot};
 use jiff::Timestamp;
 
 use super::letters::{Returned, Settled};
-use super::snapshots::{KEPT, encoded, readable};
+use super::snapshots::KEPT;
 use super::storage::Kept;
 use crate::seam::{BusError, DeadLetter, HistoryItem, LetterId};
 use crate::topology::PLAN;
@@ -27,8 +27,8 @@ struct Contents {
     commands: BTreeMap<i64, (String, Arc<Envelope<Command>>)>,
     issued: i64,
     dead: Vec<Buried>,
-    /// As they are written, oldest first.
-    snapshots: VecDeque<Vec<u8>>,
+    /// Oldest first.
+    snapshots: VecDeque<Arc<Snapshot>>,
 }
 
 struct Stored {
@@ -219,21 +219,21 @@ impl MemoryJournal {
     }
 
     /// Keeps a snapshot in place of older ones.
-    pub(super) fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
-        let body = encoded(snapshot)?;
+    pub(super) fn keep_snapshot(&self, snapshot: &Snapshot) {
+        let snapshot = Arc::new(snapshot.clone());
         let mut contents = self.contents();
-        contents.snapshots.push_back(body);
+        contents.snapshots.push_back(snapshot);
         while contents.snapshots.len() > KEPT {
             contents.snapshots.pop_front();
         }
-        Ok(())
     }
 
     /// The newest snapshot that this program can read.
     pub(super) fn newest_snapshot(&self) -> Option<Snapshot> {
         let contents = self.contents();
-        let bodies = contents.snapshots.iter().rev();
-        bodies.map(Vec::as_slice).find_map(readable)
+        let mut newest_first = contents.snapshots.iter().rev();
+        let found = newest_first.find(|snapshot| snapshot.state_version == STATE_VERSION);
+        found.map(|snapshot| snapshot.as_ref().clone())
     }
 }
 

@@ -57,7 +57,7 @@ impl Journal {
 }
 
 /// A snapshot as it is kept.
-pub(super) fn encoded(snapshot: &Snapshot) -> Result<Vec<u8>, BusError> {
+fn encoded(snapshot: &Snapshot) -> Result<Vec<u8>, BusError> {
     snapshot.encode().map_err(refused)
 }
 
@@ -69,7 +69,7 @@ fn refused(detail: impl ToString) -> BusError {
 }
 
 /// A kept snapshot, if this program can read it.
-pub(super) fn readable(body: &[u8]) -> Option<Snapshot> {
+fn readable(body: &[u8]) -> Option<Snapshot> {
     match Snapshot::decode(body) {
         Ok(snapshot) => Some(snapshot),
         Err(error) => {

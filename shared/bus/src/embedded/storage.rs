@@ -237,7 +237,10 @@ impl Storage {
     pub(super) async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
         match self {
             Self::File(file) => file.keep_snapshot(snapshot).await,
-            Self::Memory(memory) => memory.keep_snapshot(snapshot),
+            Self::Memory(memory) => {
+                memory.keep_snapshot(snapshot);
+                Ok(())
+            }
         }
     }
 

@@ -14,9 +14,9 @@ use crate::settings::LEASE;
 /// The cause of work that its worker has died of too often.
 const KILLED_ITS_WORKER: &str = "KilledItsWorker";
 /// How often a worker dies over one command before it gives it up.
-const DEATHS: usize = 3;
+pub(super) const DEATHS: usize = 3;
 /// How often a task is tried where no machine is to blame: `policy.attempts`.
-const ATTEMPTS: u32 = 3;
+pub(super) const ATTEMPTS: u32 = 3;
 
 /// Every dead letter has a reason in what happened.
 pub(super) fn needless_letters(end: &End<'_>) -> Vec<String> {

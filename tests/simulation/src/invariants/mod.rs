@@ -1,8 +1,10 @@
 //! What must hold when a run is over.
 
 mod claims;
+mod deadly;
 mod letters;
 mod order;
+mod snapshots;
 
 use gentoo_updater_bus::DeadLetter;
 use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task};
@@ -10,8 +12,8 @@ use gentoo_updater_fleet::name::JobId;
 use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
 use gentoo_updater_fleet::state::{Fleet, JobProgress, Run, TaskOutcome};
 
+use crate::observer::Seen;
 use crate::records::Records;
-use crate::schedule::Seen;
 use crate::world::World;
 
 /// What is known when it is over.
@@ -26,11 +28,17 @@ pub struct End<'a> {
     pub dead: &'a [DeadLetter],
     /// What was seen of workers.
     pub records: &'a Records,
+    /// Whether the history is written and read again before it is replayed. That takes as long as
+    /// all other invariants together.
+    pub is_written: bool,
+    /// The state of whoever comes up at the end.
+    pub newcomer: &'a Fleet,
 }
 
 /// What does not hold, in words.
 pub fn broken(end: &End<'_>) -> Vec<String> {
     let mut broken = end.world.state().violations.clone();
+    broken.extend(end.records.violations());
     let (guests, jobs) = (end.world.guests.len(), end.world.packages.jobs());
     if guests < 3 || jobs < 8 {
         broken.push(format!("{guests} guests and {jobs} jobs are no fleet"));
@@ -48,6 +56,9 @@ pub fn broken(end: &End<'_>) -> Vec<String> {
     broken.extend(doubled_results(end));
     broken.extend(letters::needless_letters(end));
     broken.extend(letters::lost_letters(end));
+    broken.extend(deadly::deadly_work_that_goes_on(end));
+    broken.extend(snapshots::snapshots_differ(end));
+    broken.extend(snapshots::newcomer_differs(end));
     broken
 }
 
@@ -55,13 +66,24 @@ pub fn broken(end: &End<'_>) -> Vec<String> {
 fn replay_differs(end: &End<'_>) -> Option<String> {
     let mut replayed = Fleet::default();
     for seen in end.history {
-        let text = seen.event.encode().expect("an event is JSON");
-        let event = Envelope::decode(&text).expect("what was written can be read");
-        replayed.apply(seen.offset, &event);
+        if end.is_written {
+            let text = seen.event.encode().expect("an event is JSON");
+            let event = Envelope::decode(&text).expect("what was written can be read");
+            replayed.apply(seen.offset, &event);
+        } else {
+            replayed.apply(seen.offset, &seen.event);
+        }
     }
+    differs("a replay", &replayed, end.fleet)
+}
+
+/// Whether two states are not the same, byte for byte. What is equal is written in the same way.
+fn differs(what: &str, one: &Fleet, other: &Fleet) -> Option<String> {
     let text = |fleet: &Fleet| serde_json::to_string(fleet).expect("a state is JSON");
-    let (one, other) = (text(&replayed), text(end.fleet));
-    (one != other).then(|| format!("a replay gives another state:\n{one}\n{other}"))
+    (one != other).then(|| {
+        let (one, other) = (text(one), text(other));
+        format!("{what} gives another state:\n{one}\n{other}")
+    })
 }
 
 /// Every job is built, has failed or is held back.

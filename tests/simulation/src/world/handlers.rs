@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
     Binary, BuildPackage, BuilderCleaned, Command, Event, Failure, FailureClass, GuestScanned,
-    GuestUpdated, InstallPackages, Job, PackageBuilt, PackageChange, ScanGuest, WorkKey,
+    GuestUpdated, InstallPackages, Job, PackageBuilt, PackageChange, ScanGuest, Task, WorkKey,
 };
 use gentoo_updater_fleet::name::{BuilderName, GuestName, WorkerId};
 use gentoo_updater_portage::build_key::HexDigest;
@@ -129,6 +129,9 @@ impl Hands {
             return Err(failure(FailureClass::Machine, "DiskFull"));
         }
         let compilation = self.compilation(command);
+        if self.world.packages.fate(&job.id) == JobFate::Deadly {
+            self.die(command).await;
+        }
         sleep_until(compilation.ends).await;
         self.trouble.step().await;
         if !compilation.is_good {
@@ -139,6 +142,19 @@ impl Hands {
         let binary = self.publish(job);
         self.trouble.step().await;
         Ok(built(builder, command, binary, false))
+    }
+
+    /// This takes its worker along, some time after it was begun.
+    async fn die(&self, command: &BuildPackage) {
+        self.takes(10, 2_000).await;
+        let work = WorkKey {
+            run: command.run,
+            task: Task::Build(command.job.id.clone()),
+            attempt: command.attempt,
+        };
+        *self.world.state().deaths.entry(work).or_default() += 1;
+        self.trouble.weather.count(Fault::Deadly);
+        self.trouble.life.switch.pull().await;
     }
 
     fn stored(&self, job: &Job) -> Option<Binary> {
@@ -188,7 +204,7 @@ impl Hands {
         let failed = state.failed_builds.entry(job.id.clone()).or_default();
         let is_good = match fate {
             JobFate::Good => true,
-            JobFate::Broken => false,
+            JobFate::Broken | JobFate::Deadly => false,
             JobFate::FailsFirst(times) => *failed >= times,
         };
         *failed += u32::from(!is_good);

@@ -42,6 +42,8 @@ pub struct State {
     pub installations: Vec<(GuestName, RunId, Instant)>,
     /// What is installed by which run.
     pub installed: BTreeMap<(GuestName, RunId), Vec<Binary>>,
+    /// How often work has killed its worker.
+    pub deaths: BTreeMap<WorkKey, usize>,
     /// Who works on what now.
     pub at_work: BTreeMap<WorkKey, WorkerId>,
     /// What must not happen and did, seen while it happened.
