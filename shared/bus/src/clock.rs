@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gentoo_updater_fleet::message::Envelope;
+use gentoo_updater_fleet::message::{Envelope, WIRE_VERSION};
 use gentoo_updater_fleet::name::{EventId, WorkerId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -49,8 +49,12 @@ impl Speaker {
 
     /// A new message, made now.
     pub fn say<T: Serialize + DeserializeOwned>(&self, message: T) -> Envelope<T> {
-        let mut envelope = Envelope::new(self.id.clone(), self.clock.now(), message);
-        envelope.id = self.clock.event_id();
-        envelope
+        Envelope {
+            v: WIRE_VERSION,
+            id: self.clock.event_id(),
+            at: self.clock.now(),
+            sender: self.id.clone(),
+            message,
+        }
     }
 }

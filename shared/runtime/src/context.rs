@@ -1,11 +1,11 @@
 //! What a worker works with.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET};
 use gentoo_updater_bus::topology::Topology;
+use gentoo_updater_bus::worker::StateDirectory;
 use gentoo_updater_bus::{Bus, Clock, SystemClock};
 use gentoo_updater_fleet::authority::Users;
 use gentoo_updater_fleet::config::{Access, Settings};
@@ -57,11 +57,12 @@ impl Context {
     }
 
     /// Where this worker keeps its claims and results.
-    pub fn state_of(&self, worker: &WorkerId) -> PathBuf {
+    pub fn state_of(&self, worker: &WorkerId) -> StateDirectory {
         self.settings
             .state_directory
             .join("workers")
             .join(worker.as_str())
+            .into()
     }
 }
 

@@ -13,11 +13,12 @@ use gentoo_updater_bus::{
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::faults::{Fault, Weather};
+use crate::orders::Orders;
 use crate::process::Life;
-use crate::records::Records;
+use crate::records::{Records, work_of};
 
 /// The bus as one process sees it.
 pub struct FaultyBus {
@@ -34,6 +35,8 @@ pub struct Trouble {
     pub weather: Arc<Weather>,
     /// What is seen of it.
     pub records: Arc<Records>,
+    /// What an operator wants of it, as far as it knows.
+    pub orders: Arc<Orders>,
 }
 
 impl Trouble {
@@ -63,6 +66,15 @@ impl Trouble {
         sleep(self.life.dice.millis(1, longest)).await;
     }
 
+    /// Nobody who is paused takes or issues a command.
+    fn obeys(&self, queue: &str, command: &Envelope<Command>) {
+        if self.orders.is_paused() {
+            let task = command.message.work().task;
+            let words = format!("{task} of {queue} is taken or issued in spite of a pause");
+            self.records.violate(words);
+        }
+    }
+
     async fn perhaps(&self, fault: Fault) {
         if self.strikes(fault) {
             self.pause().await;
@@ -80,19 +92,17 @@ impl FaultyBus {
 #[async_trait]
 impl Bus for FaultyBus {
     async fn publish(&self, event: &Envelope<Event>) -> Result<(), BusError> {
+        if let Some(work) = work_of(&event.message) {
+            self.trouble.records.tell(work);
+        }
         self.trouble.step().await;
         if event.message.is_alive() && self.trouble.strikes(Fault::LostAlive) {
             return Ok(());
         }
         self.trouble.perhaps(Fault::SentLate).await;
         self.inner.publish(event).await?;
-        match &event.message {
-            Event::WorkerAlive(alive) => self.trouble.records.sign(&alive.worker),
-            Event::WorkStarted(started) => {
-                let records = &self.trouble.records;
-                records.claim(&started.work, &started.worker);
-            }
-            _ => {}
+        if let Event::WorkerAlive(alive) = &event.message {
+            self.trouble.records.sign(alive);
         }
         self.trouble.step().await;
         if self.trouble.strikes(Fault::Doubled) {
@@ -104,9 +114,11 @@ impl Bus for FaultyBus {
     }
 
     async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError> {
+        self.trouble.obeys(queue, command);
         self.trouble.step().await;
         self.trouble.perhaps(Fault::SentLate).await;
         self.inner.issue(queue, command).await?;
+        self.trouble.records.issue(command.message.work());
         self.trouble.step().await;
         if self.trouble.strikes(Fault::Doubled) {
             self.trouble.pause().await;
@@ -159,6 +171,7 @@ impl Bus for FaultyBus {
             inner,
             bus,
             trouble,
+            away_until: Instant::now(),
         }))
     }
 
@@ -168,12 +181,18 @@ impl Bus for FaultyBus {
 
     async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
         self.trouble.step().await;
+        self.trouble.records.keep(snapshot.clone());
         self.inner.keep_snapshot(snapshot).await
     }
 
     async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
         self.trouble.step().await;
-        self.inner.newest_snapshot().await
+        let newest = self.inner.newest_snapshot().await?;
+        if let Some(snapshot) = &newest {
+            self.trouble.weather.count(Fault::BegunInTheMiddle);
+            self.trouble.orders.begin(&snapshot.fleet);
+        }
+        Ok(newest)
     }
 
     async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError> {
@@ -205,6 +224,7 @@ impl Commands for FaultyCommands {
                 self.trouble.pause().await;
                 continue;
             }
+            self.trouble.obeys(&delivery.queue, &delivery.command);
             let CommandDelivery {
                 queue,
                 command,
@@ -270,7 +290,11 @@ impl History for FaultyHistory {
         }
         self.trouble.step().await;
         self.trouble.perhaps(Fault::Delayed).await;
-        self.late.take().ok_or(BusError::Closed)
+        let item = self.late.take().ok_or(BusError::Closed)?;
+        if let Ok(event) = &item.event {
+            self.trouble.orders.hear(&event.message);
+        }
+        Ok(item)
     }
 }
 
@@ -279,6 +303,15 @@ struct FaultyWakeups {
     inner: Option<Box<dyn Wakeups>>,
     bus: Arc<dyn Bus>,
     trouble: Trouble,
+    away_until: Instant,
+}
+
+impl FaultyWakeups {
+    /// The connection is gone, and is opened again after a while.
+    fn cut(&mut self) {
+        self.inner = None;
+        self.away_until = Instant::now() + self.trouble.life.dice.millis(2_000, 6_000);
+    }
 }
 
 #[async_trait]
@@ -287,19 +320,21 @@ impl Wakeups for FaultyWakeups {
         loop {
             let inner = match &mut self.inner {
                 Some(inner) => inner,
-                none => none.insert(self.bus.wakeups().await?),
+                none => {
+                    sleep_until(self.away_until).await;
+                    none.insert(self.bus.wakeups().await?)
+                }
             };
             let Wakeup { event, settle } = inner.next().await?;
             self.trouble.step().await;
             if self.trouble.strikes(Fault::LostDelivery) {
                 drop(settle);
-                self.inner = None;
-                self.trouble.pause().await;
+                self.cut();
                 continue;
             }
             if self.trouble.strikes(Fault::CutOff) {
                 // This one still works on what it got, and another is active already.
-                self.inner = None;
+                self.cut();
             }
             let settle = faulty(settle, &self.trouble);
             return Ok(Wakeup { event, settle });

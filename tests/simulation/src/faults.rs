@@ -13,6 +13,8 @@ use crate::random::Dice;
 pub enum Fault {
     /// A process was killed.
     Killed,
+    /// A worker or a second planner was killed and never came back.
+    WorkerVanished,
     /// A process was stopped in good order and started again.
     Stopped,
     /// A message was stored, and its sender was not told, so it sent it again.
@@ -39,6 +41,16 @@ pub enum Fault {
     Unfit,
     /// Work failed for a reason that passes.
     Transient,
+    /// Work killed its worker.
+    Deadly,
+    /// An operator took everything off a queue in which something was.
+    Purged,
+    /// An operator paused a worker or a role.
+    Paused,
+    /// A process began with a snapshot and not with the first event.
+    BegunInTheMiddle,
+    /// A snapshot was kept that this version cannot read.
+    UnreadableSnapshot,
 }
 
 /// How often each fault happens, in a thousand chances, and how long it lasts.

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::faults::{Fault, Weather};
 use crate::random::Dice;
+use crate::records::Death;
 
 /// Kills its process at the n-th step that is counted.
 #[derive(Debug, Default)]
@@ -29,6 +30,12 @@ impl KillSwitch {
         })
     }
 
+    /// Kills its process here and now. It never ends.
+    pub async fn pull(&self) {
+        self.pulled.notify_one();
+        std::future::pending::<()>().await;
+    }
+
     /// One step. The last one never ends: the process is killed in it.
     pub async fn step(&self) {
         let counted = self
@@ -37,8 +44,7 @@ impl KillSwitch {
                 left.checked_sub(1)
             });
         if counted == Ok(1) {
-            self.pulled.notify_one();
-            std::future::pending::<()>().await;
+            self.pull().await;
         }
     }
 }
@@ -72,7 +78,7 @@ pub async fn supervise(
     dice: Dice,
     weather: Arc<Weather>,
     over: CancellationToken,
-    died: impl Fn(Instant),
+    died: impl Fn(Instant, Death),
     start: impl Fn(Life) -> BoxFuture<'static, Result<(), String>>,
 ) -> Result<(), String> {
     loop {
@@ -84,31 +90,39 @@ pub async fn supervise(
         let end = sudden_end(&fate, &dice, &weather);
         let in_good_order = dice.per_mille(300);
         let mut running = AbortOnDropHandle::new(tokio::spawn(start(life.clone())));
-        tokio::select! {
+        let death = tokio::select! {
             biased;
             () = over.cancelled() => return Ok(()),
             ended = &mut running => {
                 return Err(format!("{name} ended by itself: {ended:?}"));
             }
-            () = life.switch.pulled.notified() => weather.count(Fault::Killed),
+            () = life.switch.pulled.notified() => Death::Killed,
             () = sleep_until(end) => {
                 if in_good_order {
                     life.stop.cancel();
-                    let ended = (&mut running).await;
-                    weather.count(Fault::Stopped);
-                    if !matches!(ended, Ok(Ok(()))) {
-                        return Err(format!("{name} did not stop well: {ended:?}"));
+                    tokio::select! {
+                        biased;
+                        () = life.switch.pulled.notified() => Death::Killed,
+                        ended = &mut running => match ended {
+                            Ok(Ok(())) => Death::Stopped,
+                            _ => return Err(format!("{name} did not stop well: {ended:?}")),
+                        }
                     }
                 } else {
-                    weather.count(Fault::Killed);
+                    Death::Killed
                 }
             }
-        }
+        };
+        weather.count(match death {
+            Death::Killed => Fault::Killed,
+            Death::Stopped => Fault::Stopped,
+        });
         // Dropping its handle aborts it; it is gone when its task was polled once more, and that is
         // before any time passes.
         drop(running);
-        died(Instant::now());
+        died(Instant::now(), death);
         if fate.may_vanish && weather.is_rough() && dice.per_mille(100) {
+            weather.count(Fault::WorkerVanished);
             over.cancelled().await;
             return Ok(());
         }

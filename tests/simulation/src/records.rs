@@ -1,69 +1,159 @@
-//! What was seen of workers: their signs of life, and when they were killed.
+//! What was seen of workers: their signs of life, their deaths, and when commands reached a queue.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gentoo_updater_fleet::message::WorkKey;
+use gentoo_updater_fleet::message::{Event, Task, WorkKey, WorkerAlive};
 use gentoo_updater_fleet::name::WorkerId;
+use gentoo_updater_fleet::snapshot::Snapshot;
 use tokio::time::Instant;
+
+/// How a life ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// In the middle of whatever it did.
+    Killed,
+    /// In good order.
+    Stopped,
+}
 
 /// What was seen of workers.
 #[derive(Debug, Default)]
-pub struct Records {
-    signs: Mutex<BTreeMap<WorkerId, Vec<Instant>>>,
-    deaths: Mutex<Vec<(WorkerId, Instant)>>,
-    claims: Mutex<BTreeMap<(WorkKey, WorkerId), Instant>>,
+pub struct Records(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// The signs of life that name a piece of work, by the work.
+    signs: BTreeMap<WorkKey, Vec<(WorkerId, Instant)>>,
+    deaths: Vec<(WorkerId, Instant, Death)>,
+    issued: BTreeMap<WorkKey, Instant>,
+    told: BTreeSet<WorkKey>,
+    snapshots: Vec<Snapshot>,
+    violations: Vec<String>,
 }
 
 impl Records {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A sign of life came to the broker.
-    pub fn sign(&self, worker: &WorkerId) {
-        let mut signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
-        signs
-            .entry(worker.clone())
-            .or_default()
-            .push(Instant::now());
+    pub fn sign(&self, alive: &WorkerAlive) {
+        let mut seen = self.seen();
+        for ongoing in &alive.working_on {
+            let signs = seen.signs.entry(ongoing.work.clone()).or_default();
+            signs.push((alive.worker.clone(), Instant::now()));
+        }
     }
 
-    /// A worker claims an attempt.
-    pub fn claim(&self, work: &WorkKey, worker: &WorkerId) {
-        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        let claim = (work.clone(), worker.clone());
-        claims.entry(claim).or_insert_with(Instant::now);
+    /// A worker has ended.
+    pub fn death(&self, worker: &WorkerId, at: Instant, death: Death) {
+        self.seen().deaths.push((worker.clone(), at, death));
     }
 
-    /// When a worker first claimed an attempt.
-    pub fn claimed(&self, work: WorkKey, worker: &WorkerId) -> Option<Instant> {
-        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        claims.get(&(work, worker.clone())).copied()
+    /// A command came to its queue.
+    pub fn issue(&self, work: WorkKey) {
+        self.seen().issued.entry(work).or_insert_with(Instant::now);
     }
 
-    /// A worker was killed or stopped.
-    pub fn death(&self, worker: &WorkerId, at: Instant) {
-        let mut deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
-        deaths.push((worker.clone(), at));
+    /// What was issued, and when it first was.
+    pub fn issued(&self) -> BTreeMap<WorkKey, Instant> {
+        self.seen().issued.clone()
     }
 
-    /// Whether a worker died in this time.
+    /// A snapshot was kept.
+    pub fn keep(&self, snapshot: Snapshot) {
+        self.seen().snapshots.push(snapshot);
+    }
+
+    /// All snapshots that were kept.
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        self.seen().snapshots.clone()
+    }
+
+    /// Something happened that must not.
+    pub fn violate(&self, words: String) {
+        self.seen().violations.push(words);
+    }
+
+    /// What must not happen and did.
+    pub fn violations(&self) -> Vec<String> {
+        self.seen().violations.clone()
+    }
+
+    /// A worker begins to publish a result. It has kept it before.
+    pub fn tell(&self, work: WorkKey) {
+        self.seen().told.insert(work);
+    }
+
+    /// Whether a result was kept.
+    pub fn is_told(&self, work: &WorkKey) -> bool {
+        self.seen().told.contains(work)
+    }
+
+    /// Whether a worker died in this time, in whatever way.
     pub fn died(&self, worker: &WorkerId, from: Instant, to: Instant) -> bool {
-        let deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut of_it = deaths.iter().filter(|(name, _)| name == worker);
-        of_it.any(|(_, at)| (from..=to).contains(at))
+        let seen = self.seen();
+        let mut deaths = seen.deaths.iter();
+        deaths.any(|(name, at, _)| name == worker && (from..=to).contains(at))
     }
 
-    /// For how long a worker gave no sign of life, at most in one piece, in this time.
-    pub fn longest_silence(&self, worker: &WorkerId, from: Instant, to: Instant) -> Duration {
-        let signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_it = signs.get(worker).map(Vec::as_slice).unwrap_or_default();
-        let before = of_it.iter().rev().find(|at| **at <= from);
-        let within = of_it.iter().filter(|at| (from..=to).contains(*at));
-        let mut last = before.copied().unwrap_or(from);
+    /// How often a worker was killed in this time.
+    pub fn kills(&self, worker: &WorkerId, from: Instant, to: Instant) -> usize {
+        let seen = self.seen();
+        let deaths = seen.deaths.iter();
+        deaths
+            .filter(|(name, at, death)| {
+                name == worker && *death == Death::Killed && (from..=to).contains(at)
+            })
+            .count()
+    }
+
+    /// For how long a worker said nothing of a piece of work, at most in one piece, in this time.
+    pub fn longest_silence(
+        &self,
+        worker: &WorkerId,
+        work: &WorkKey,
+        from: Instant,
+        to: Instant,
+    ) -> Duration {
+        let seen = self.seen();
+        let signs = seen.signs.get(work).map(Vec::as_slice).unwrap_or_default();
+        let within = signs
+            .iter()
+            .filter(|(by, at)| by == worker && (from..=to).contains(at))
+            .map(|(_, at)| *at);
+        let mut last = from;
         let mut longest = Duration::ZERO;
-        for at in within.copied().chain([to]) {
+        for at in within.chain([to]) {
             longest = longest.max(at.saturating_duration_since(last));
             last = at;
         }
         longest
     }
+}
+
+/// The attempt whose result an event is, if it is one.
+pub fn work_of(event: &Event) -> Option<WorkKey> {
+    let (run, task, attempt) = match event {
+        Event::GuestScanned(e) => (e.run, Task::Scan(e.guest.clone()), e.attempt),
+        Event::PackageBuilt(e) => (e.run, Task::Build(e.job.clone()), e.attempt),
+        Event::GuestUpdated(e) => (e.run, Task::Install(e.guest.clone()), e.attempt),
+        Event::BuilderCleaned(e) => (e.run, Task::Clean(e.builder.clone()), e.attempt),
+        failed => return failed_work(failed),
+    };
+    Some(WorkKey { run, task, attempt })
+}
+
+/// The attempt that failed, if an event says so.
+pub fn failed_work(event: &Event) -> Option<WorkKey> {
+    let (run, task, attempt) = match event {
+        Event::ScanFailed(e) => (e.run, Task::Scan(e.guest.clone()), e.attempt),
+        Event::BuildFailed(e) => (e.run, Task::Build(e.job.clone()), e.attempt),
+        Event::InstallFailed(e) => (e.run, Task::Install(e.guest.clone()), e.attempt),
+        Event::CleanFailed(e) => (e.run, Task::Clean(e.builder.clone()), e.attempt),
+        _ => return None,
+    };
+    Some(WorkKey { run, task, attempt })
 }

@@ -9,8 +9,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::journal::Journal;
 use super::ready::{Lent, Ready};
+use super::storage::Storage;
 use crate::seam::{Alive, BusError, CommandDelivery, Commands, Settle, Wakeup, Wakeups};
 
 /// What waits for the planner.
@@ -33,7 +33,7 @@ impl WaitingWakeup {
 }
 
 pub(super) struct JournalCommands {
-    pub(super) journal: Journal,
+    pub(super) journal: Storage,
     pub(super) ready: Arc<Ready<(String, i64)>>,
     pub(super) queues: Vec<String>,
     pub(super) closed: CancellationToken,
@@ -51,12 +51,12 @@ impl Commands for JournalCommands {
             let Some((queue, number)) = lent.entry().cloned() else {
                 continue;
             };
-            let Some(body) = self.journal.command(number).await? else {
+            let Some(command) = self.journal.command(number).await? else {
                 // It was settled by a call that nobody waited for.
                 lent.settle();
                 continue;
             };
-            match Envelope::decode(&body) {
+            match command {
                 Ok(command) => {
                     let settle = CommandSettle {
                         journal: self.journal.clone(),
@@ -83,7 +83,7 @@ impl Commands for JournalCommands {
 }
 
 struct CommandSettle {
-    journal: Journal,
+    journal: Storage,
     lent: Lent<(String, i64)>,
     number: i64,
 }
@@ -91,7 +91,7 @@ struct CommandSettle {
 #[async_trait]
 impl Settle for CommandSettle {
     async fn ack(self: Box<Self>) -> Result<(), BusError> {
-        self.journal.settle_command(self.number).await?;
+        self.journal.delete_commands(vec![self.number]).await?;
         self.lent.settle();
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Settle for CommandSettle {
 }
 
 pub(super) struct JournalWakeups {
-    pub(super) journal: Journal,
+    pub(super) journal: Storage,
     pub(super) ready: Arc<Ready<WaitingWakeup>>,
     pub(super) single: Arc<Mutex<()>>,
     /// Held from the first call of `next` until this reader is dropped.
@@ -146,12 +146,12 @@ impl Wakeups for JournalWakeups {
                     });
                 }
                 Some(WaitingWakeup::Event(offset)) => {
-                    let Some(body) = journal.event(offset).await? else {
+                    let Some(event) = journal.event(offset).await? else {
                         // The history has been trimmed since.
                         lent.settle();
                         continue;
                     };
-                    match Envelope::decode(&body) {
+                    match event {
                         Ok(event) => {
                             let settle = WakeupSettle {
                                 journal,
@@ -177,7 +177,7 @@ impl Wakeups for JournalWakeups {
 }
 
 struct WakeupSettle {
-    journal: Journal,
+    journal: Storage,
     lent: Lent<WaitingWakeup>,
     /// Absent for a sign of life, which is nowhere on the disk.
     offset: Option<i64>,
@@ -187,7 +187,7 @@ struct WakeupSettle {
 impl Settle for WakeupSettle {
     async fn ack(self: Box<Self>) -> Result<(), BusError> {
         if let Some(offset) = self.offset {
-            self.journal.settle_wakeup(offset).await?;
+            self.journal.delete_wakeups(vec![offset]).await?;
         }
         self.lent.settle();
         Ok(())

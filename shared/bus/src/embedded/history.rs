@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gentoo_updater_fleet::message::Envelope;
 use tokio_util::sync::CancellationToken;
 
-use super::journal::{Journal, Stored};
+use super::storage::Storage;
 use crate::news::News;
 use crate::seam::{BusError, History, HistoryItem, Position};
-use crate::unusable::Unusable;
 
 /// How often another process looks for new events.
 const POLL: Duration = Duration::from_millis(200);
@@ -31,18 +29,18 @@ pub(super) enum Growth {
 
 /// Reads the journal from an offset on.
 pub(super) struct JournalHistory {
-    journal: Journal,
+    journal: Storage,
     growth: Growth,
     closed: CancellationToken,
     /// Absent until the place of a time is known.
     next: Option<i64>,
     from: Position,
-    page: VecDeque<Stored>,
+    page: VecDeque<HistoryItem>,
 }
 
 impl JournalHistory {
     pub(super) fn new(
-        journal: Journal,
+        journal: Storage,
         growth: Growth,
         closed: CancellationToken,
         from: Position,
@@ -91,13 +89,10 @@ impl JournalHistory {
 impl History for JournalHistory {
     async fn next(&mut self) -> Result<HistoryItem, BusError> {
         loop {
-            if let Some(stored) = self.page.pop_front() {
-                self.next = Some(stored.number.saturating_add(1));
-                let offset = stored.number.unsigned_abs();
-                return Ok(HistoryItem {
-                    offset,
-                    event: Envelope::decode(&stored.body).map_err(Unusable::from),
-                });
+            if let Some(item) = self.page.pop_front() {
+                let offset = i64::try_from(item.offset).unwrap_or(i64::MAX);
+                self.next = Some(offset.saturating_add(1));
+                return Ok(item);
             }
             let next = self.place().await?;
             self.page = self.journal.events(next, PAGE).await?.into();

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::deliveries::WaitingWakeup;
 use super::letters::{Returned, Settled};
+use super::storage::Kept;
 use super::{Embedded, EmbeddedReader};
 use crate::seam::{BusError, DeadLetter, Health, Inspect, LetterId, QueueState, Retried};
 use crate::topology::{DEAD, HISTORY, PLAN, SNAPSHOTS, is_command_queue, is_queue};
@@ -32,7 +33,7 @@ impl Embedded {
             let ready = self.commands.count(|(queue, _)| queue == name);
             return Ok(Some(of_embedded(ready)));
         }
-        self.journal.kept(name).await
+        kept_state(name, |kept| self.journal.count(kept)).await
     }
 
     async fn purge_commands(&self, name: &str) -> Result<u64, BusError> {
@@ -124,7 +125,7 @@ impl EmbeddedReader {
                 consumers: None,
             }));
         }
-        self.journal.kept(name).await
+        kept_state(name, |kept| self.journal.count(kept)).await
     }
 }
 
@@ -151,20 +152,23 @@ impl Inspect for EmbeddedReader {
     }
 }
 
-impl super::journal::Journal {
-    /// What is kept in one of the tables that are no queues of commands.
-    async fn kept(&self, name: &str) -> Result<Option<QueueState>, BusError> {
-        let query = match name {
-            PLAN => "SELECT count(*) FROM wakeups",
-            DEAD => "SELECT count(*) FROM dead",
-            HISTORY => "SELECT count(*) FROM history",
-            SNAPSHOTS => "SELECT count(*) FROM snapshots",
-            _ => return Ok(None),
-        };
-        let count = self.count(query).await?;
-        Ok(Some(QueueState {
-            ready: count,
-            consumers: None,
-        }))
-    }
+/// What is kept under a name that is no queue of commands.
+async fn kept_state<C>(
+    name: &str,
+    count: impl FnOnce(Kept) -> C,
+) -> Result<Option<QueueState>, BusError>
+where
+    C: Future<Output = Result<u64, BusError>>,
+{
+    let kept = match name {
+        PLAN => Kept::Wakeups,
+        DEAD => Kept::Dead,
+        HISTORY => Kept::History,
+        SNAPSHOTS => Kept::Snapshots,
+        _ => return Ok(None),
+    };
+    Ok(Some(QueueState {
+        ready: count(kept).await?,
+        consumers: None,
+    }))
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::schema::{OLDEST_VERSION, SCHEMA_VERSION, migrate, version};
 use super::snapshots::trim;
+use super::storage::Kept;
 use crate::seam::BusError;
 
 /// A message by its number in the journal.
@@ -45,18 +46,6 @@ impl Journal {
                 trim(&transaction, retention)?;
             }
             transaction.commit()?;
-            Ok(connection)
-        })
-        .await
-    }
-
-    /// A journal in memory, which is gone with its last handle.
-    pub(super) async fn in_memory() -> Result<Self, BusError> {
-        let retention = config::History::default();
-        Self::blocking(Path::new(":memory:"), retention, SCHEMA_VERSION, |path| {
-            let connection = Connection::open(path)?;
-            connection.pragma_update(None, "foreign_keys", "on")?;
-            migrate(&connection)?;
             Ok(connection)
         })
         .await
@@ -249,30 +238,13 @@ impl Journal {
         .await
     }
 
-    /// Takes a command off its queue.
-    pub(super) async fn settle_command(&self, number: i64) -> Result<(), BusError> {
-        self.delete("DELETE FROM commands WHERE number = ?1", number)
-            .await
-    }
-
-    /// Takes a wake-up off its queue. The event stays in the history.
-    pub(super) async fn settle_wakeup(&self, offset: i64) -> Result<(), BusError> {
-        self.delete("DELETE FROM wakeups WHERE offset = ?1", offset)
-            .await
-    }
-
-    async fn delete(&self, statement: &'static str, number: i64) -> Result<(), BusError> {
-        self.call(move |connection| connection.execute(statement, [number]).map(drop))
-            .await
-    }
-
     /// Takes commands off their queues.
     pub(super) async fn delete_commands(&self, numbers: Vec<i64>) -> Result<(), BusError> {
         self.delete_all("DELETE FROM commands WHERE number = ?1", numbers)
             .await
     }
 
-    /// Takes wake-ups off their queue.
+    /// Takes wake-ups off their queue. The events stay in the history.
     pub(super) async fn delete_wakeups(&self, offsets: Vec<i64>) -> Result<(), BusError> {
         self.delete_all("DELETE FROM wakeups WHERE offset = ?1", offsets)
             .await
@@ -295,8 +267,14 @@ impl Journal {
             .await
     }
 
-    /// What a query counts.
-    pub(super) async fn count(&self, query: &'static str) -> Result<u64, BusError> {
+    /// How much is kept of what is no queue of commands.
+    pub(super) async fn count(&self, kept: Kept) -> Result<u64, BusError> {
+        let query = match kept {
+            Kept::Wakeups => "SELECT count(*) FROM wakeups",
+            Kept::Dead => "SELECT count(*) FROM dead",
+            Kept::History => "SELECT count(*) FROM history",
+            Kept::Snapshots => "SELECT count(*) FROM snapshots",
+        };
         self.call(move |connection| {
             let count: i64 = connection.query_row(query, [], |row| row.get(0))?;
             Ok(count.unsigned_abs())

@@ -170,8 +170,17 @@ fn letters(connection: &Connection, most: i64) -> rusqlite::Result<Vec<(i64, Dea
     let rows = statement.query_map([most], |row| {
         let (queue, cause, body): (String, String, Vec<u8>) =
             (row.get(1)?, row.get(2)?, row.get(4)?);
-        let at = Timestamp::from_second(row.get(3)?).unwrap_or(Timestamp::UNIX_EPOCH);
-        let letter = DeadLetter {
+        let letter = DeadLetter::new(queue, cause, row.get(3)?, body);
+        Ok((row.get(0)?, letter))
+    })?;
+    rows.collect()
+}
+
+impl DeadLetter {
+    /// One of the embedded bus, which came here in this second of the Unix time.
+    pub(super) fn new(queue: String, cause: String, at: i64, body: Vec<u8>) -> Self {
+        let at = Timestamp::from_second(at).unwrap_or(Timestamp::UNIX_EPOCH);
+        Self {
             id: LetterId::of(&queue, &cause, at, &body),
             queue,
             cause,
@@ -180,8 +189,6 @@ fn letters(connection: &Connection, most: i64) -> rusqlite::Result<Vec<(i64, Dea
             user: None,
             buried_by: None,
             body,
-        };
-        Ok((row.get(0)?, letter))
-    })?;
-    rows.collect()
+        }
+    }
 }

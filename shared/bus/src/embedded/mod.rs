@@ -2,16 +2,19 @@
 //!
 //! History, unsettled commands and dead letters are in one SQLite file, the journal, so that
 //! `status` works afterwards and an interrupted run goes on. What is confirmed is on the disk.
+//! Simulations have the same bus with all of it in memory.
 
 mod deliveries;
 mod history;
 mod inspect;
 mod journal;
 mod letters;
+mod memory;
 mod reader;
 mod ready;
 mod schema;
 mod snapshots;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +35,9 @@ use tokio_util::sync::CancellationToken;
 use self::deliveries::{JournalAlive, JournalCommands, JournalWakeups, WaitingWakeup};
 use self::history::{Growth, JournalHistory};
 use self::journal::Journal;
+use self::memory::MemoryJournal;
 use self::ready::Ready;
+use self::storage::Storage;
 use crate::news::News;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::topology::ALIVE_EXPIRATION;
@@ -66,7 +71,7 @@ pub enum OpenError {
 
 /// The bus of one process without a broker.
 pub struct Embedded {
-    journal: Journal,
+    journal: Storage,
     newest: Arc<News<i64>>,
     commands: Arc<Ready<(String, i64)>>,
     wakeups: Arc<Ready<WaitingWakeup>>,
@@ -97,30 +102,35 @@ impl Embedded {
     ) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let lock = lock(path)?;
-        Ok(Self::over(Journal::open(path, keep).await?, Some(lock)).await?)
-    }
-
-    /// A bus with a journal in memory, which is gone when the bus is: for simulations.
-    ///
-    /// # Errors
-    /// [`BusError::Journal`] when there is no memory for it.
-    pub async fn in_memory() -> Result<Self, BusError> {
-        Self::over(Journal::in_memory().await?, None).await
-    }
-
-    async fn over(journal: Journal, lock: Option<File>) -> Result<Self, BusError> {
+        let journal = Journal::open(path, keep).await?;
         let newest = journal.end().await?.unwrap_or(0);
         let (commands, wakeups) = journal.unsettled().await?;
-        Ok(Self {
+        let mut bus = Self::empty(Storage::File(journal));
+        bus.newest = Arc::new(News::new(newest));
+        bus.commands = Ready::new(commands);
+        bus.wakeups = Ready::new(wakeups.into_iter().map(WaitingWakeup::Event));
+        bus.lock = Mutex::new(Some(lock));
+        Ok(bus)
+    }
+
+    /// A bus whose messages are in memory and gone with it: for simulations. It starts no thread,
+    /// and what happens in it depends on no clock but tokio's, so that on a runtime of one thread
+    /// everything happens in the same order each time.
+    pub fn in_memory() -> Self {
+        Self::empty(Storage::Memory(MemoryJournal::default()))
+    }
+
+    fn empty(journal: Storage) -> Self {
+        Self {
             journal,
-            newest: Arc::new(News::new(newest)),
-            commands: Ready::new(commands),
-            wakeups: Ready::new(wakeups.into_iter().map(WaitingWakeup::Event)),
+            newest: Arc::default(),
+            commands: Ready::new([]),
+            wakeups: Ready::new([]),
             active_planner: Arc::default(),
             alive: broadcast::Sender::new(ALIVE_BACKLOG),
             closed: CancellationToken::new(),
-            lock: Mutex::new(lock),
-        })
+            lock: Mutex::new(None),
+        }
     }
 
     /// The queues that hold commands which are not settled, and how many.
@@ -149,6 +159,13 @@ impl Embedded {
         self.wakeups.retain(|waiting| waiting.is_kept(now));
         self.wakeups
             .push(WaitingWakeup::Alive(event, now + ALIVE_EXPIRATION));
+    }
+}
+
+/// Whoever waits for a bus that is gone learns that it is closed.
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.closed.cancel();
     }
 }
 
@@ -187,19 +204,14 @@ impl Bus for Embedded {
             newest.change(|newest| *newest = offset);
             wakeups.push(WaitingWakeup::Event(offset));
         };
-        self.journal
-            .append(event.id.to_string(), event.encode()?, stored)
-            .await
+        self.journal.append(event, stored).await
     }
 
     async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError> {
         self.check_open()?;
         let (commands, name) = (self.commands.clone(), queue.to_owned());
         let stored = move |number| commands.push((name, number));
-        let (id, body) = (command.id.to_string(), command.encode()?);
-        self.journal
-            .enqueue(queue.to_owned(), id, body, stored)
-            .await
+        self.journal.enqueue(queue, command, stored).await
     }
 
     async fn bury(
@@ -210,8 +222,7 @@ impl Bus for Embedded {
     ) -> Result<(), BusError> {
         self.check_open()?;
         tracing::warn!(queue, cause, "a command becomes a dead letter");
-        let (id, body) = (command.id.to_string(), command.encode()?);
-        self.journal.bury(queue.to_owned(), id, cause, body).await
+        self.journal.bury(queue, command, cause).await
     }
 
     async fn commands(&self, queues: &[String]) -> Result<Box<dyn Commands>, BusError> {

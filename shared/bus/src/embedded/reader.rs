@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::history::{Growth, JournalHistory};
 use super::journal::Journal;
+use super::storage::Storage;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 
 /// How long a journal may take to appear: the process that holds its lock may just create it.
@@ -74,13 +75,9 @@ impl Bus for EmbeddedReader {
     }
 
     async fn history(&self, from: Position) -> Result<Box<dyn History>, BusError> {
-        let (journal, closed) = (self.journal.clone(), self.closed.clone());
-        Ok(Box::new(JournalHistory::new(
-            journal,
-            Growth::Polled,
-            closed,
-            from,
-        )))
+        let journal = Storage::File(self.journal.clone());
+        let (growth, closed) = (Growth::Polled, self.closed.clone());
+        Ok(Box::new(JournalHistory::new(journal, growth, closed, from)))
     }
 
     async fn end(&self) -> Result<Option<u64>, BusError> {

@@ -9,20 +9,14 @@ use super::journal::Journal;
 use crate::seam::BusError;
 
 /// How many are kept: the one before the newest is there in case the newest is damaged.
-const KEPT: u32 = 2;
+pub(super) const KEPT: usize = 2;
 
 impl Journal {
     /// Keeps a snapshot in place of older ones, and trims the history.
     pub(super) async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
-        let refused = |detail: String| BusError::MessageRefused {
-            kind: "Snapshot".to_owned(),
-            detail,
-        };
-        let body = snapshot
-            .encode()
-            .map_err(|error| refused(error.to_string()))?;
+        let body = encoded(snapshot)?;
         let offset = snapshot.fleet.offset.unwrap_or(0);
-        let offset = i64::try_from(offset).map_err(|error| refused(error.to_string()))?;
+        let offset = i64::try_from(offset).map_err(refused)?;
         let (version, retention) = (snapshot.state_version, self.retention());
         self.call(move |connection| {
             let transaction = connection.transaction()?;
@@ -33,7 +27,7 @@ impl Journal {
             transaction.execute(
                 "DELETE FROM snapshots WHERE number NOT IN
                  (SELECT number FROM snapshots ORDER BY number DESC LIMIT ?1)",
-                [KEPT],
+                [KEPT as i64],
             )?;
             trim(&transaction, retention)?;
             transaction.commit()
@@ -52,14 +46,36 @@ impl Journal {
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let body: Vec<u8> = row.get(0)?;
-                match Snapshot::decode(&body) {
-                    Ok(snapshot) => return Ok(Some(snapshot)),
-                    Err(error) => tracing::info!(%error, "a snapshot is passed over"),
+                if let Some(snapshot) = readable(&body) {
+                    return Ok(Some(snapshot));
                 }
             }
             Ok(None)
         })
         .await
+    }
+}
+
+/// A snapshot as it is kept.
+fn encoded(snapshot: &Snapshot) -> Result<Vec<u8>, BusError> {
+    snapshot.encode().map_err(refused)
+}
+
+fn refused(detail: impl ToString) -> BusError {
+    BusError::MessageRefused {
+        kind: "Snapshot".to_owned(),
+        detail: detail.to_string(),
+    }
+}
+
+/// A kept snapshot, if this program can read it.
+fn readable(body: &[u8]) -> Option<Snapshot> {
+    match Snapshot::decode(body) {
+        Ok(snapshot) => Some(snapshot),
+        Err(error) => {
+            tracing::info!(%error, "a snapshot is passed over");
+            None
+        }
     }
 }
 

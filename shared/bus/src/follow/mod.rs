@@ -11,11 +11,12 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 
 use gentoo_updater_fleet::name::EventId;
 use gentoo_updater_fleet::state::Fleet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -31,6 +32,9 @@ pub use self::state::LeftOut;
 
 /// How long a wait goes on after its stop: with a bus that works it ends well in that time.
 const WAIT_AFTER_STOP: Duration = Duration::from_secs(5);
+/// How long an event is waited for before it may be one from before what this view has read,
+/// although its id tells a later time: the clock of its sender may have been ahead by any time.
+const DOUBTED_AFTER: Duration = Duration::from_secs(1);
 
 /// A view of the state of the fleet. Clones share it.
 #[derive(Clone)]
@@ -62,8 +66,10 @@ struct Progress {
     ended: bool,
 }
 
-/// The followers of this process, so that all roles in one process share the state.
-static FOLLOWERS: Mutex<Vec<Weak<Follower>>> = Mutex::new(Vec::new());
+type Followers = Vec<(Weak<dyn Bus>, Weak<Follower>)>;
+
+/// Who follows which bus in this process, so that all its roles share the state.
+static FOLLOWERS: Mutex<Followers> = Mutex::new(Vec::new());
 
 impl FleetView {
     /// Follows the history of a bus, and returns when everything is applied that was in it at the
@@ -150,8 +156,12 @@ impl FleetView {
     /// As [`FleetView::wait_until`].
     pub async fn wait_for_event(&self, id: EventId) -> Result<(), BusError> {
         let knows = |state: &State| state.seen.knows(id);
-        self.wait(|_, state| knows(state) != Knowledge::NotApplied)
-            .await?;
+        let known = self.wait(|_, state| knows(state) != Knowledge::NotApplied);
+        if self.follower.core.state().seen.is_whole() {
+            known.await?;
+        } else if let Ok(known) = timeout(DOUBTED_AFTER, known).await {
+            known?;
+        }
         if knows(&self.follower.core.state()) == Knowledge::Applied {
             return Ok(());
         }
@@ -204,7 +214,7 @@ impl Progress {
     }
 }
 
-fn followers() -> std::sync::MutexGuard<'static, Vec<Weak<Follower>>> {
+fn followers() -> MutexGuard<'static, Followers> {
     FOLLOWERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -212,15 +222,15 @@ fn running(bus: &Arc<dyn Bus>) -> Option<Arc<Follower>> {
     running_among(&mut followers(), bus)
 }
 
-fn running_among(followers: &mut Vec<Weak<Follower>>, bus: &Arc<dyn Bus>) -> Option<Arc<Follower>> {
-    followers.retain(|follower| follower.strong_count() > 0);
-    followers.iter().filter_map(Weak::upgrade).find(|follower| {
-        let same = follower
-            .bus
-            .upgrade()
-            .is_some_and(|other| Arc::ptr_eq(&other, bus));
-        same && !follower.core.progress.get().ended
-    })
+fn running_among(followers: &mut Followers, bus: &Arc<dyn Bus>) -> Option<Arc<Follower>> {
+    followers.retain(|(_, follower)| follower.strong_count() > 0);
+    // Only what follows this bus is touched: the others are the business of other runtimes, which
+    // would be ended here if their last view were dropped meanwhile.
+    let same = followers
+        .iter()
+        .filter(|(other, _)| std::ptr::addr_eq(other.as_ptr(), Arc::as_ptr(bus)));
+    same.filter_map(|(_, follower)| follower.upgrade())
+        .find(|follower| !follower.core.progress.get().ended)
 }
 
 fn start(bus: &Arc<dyn Bus>, begun: Begun) -> Arc<Follower> {
@@ -245,7 +255,7 @@ fn start(bus: &Arc<dyn Bus>, begun: Begun) -> Arc<Follower> {
         bus: Arc::downgrade(bus),
         _task: task,
     });
-    followers.push(Arc::downgrade(&follower));
+    followers.push((Arc::downgrade(bus), Arc::downgrade(&follower)));
     follower
 }
 

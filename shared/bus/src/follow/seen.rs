@@ -55,6 +55,11 @@ impl Seen {
         self.doubtful_before = self.doubtful_before.max(before);
     }
 
+    /// Whether the ids of all applied events are known here.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.begun_in_the_middle && self.doubtful_before == 0
+    }
+
     /// What is known of an event.
     pub(super) fn knows(&self, id: EventId) -> Knowledge {
         if self.ids.contains(&id) {
@@ -118,11 +123,13 @@ mod tests {
         let mut seen = Seen::default();
         seen.note(1, made(100_000));
         assert_eq!(seen.knows(made(10)), Knowledge::NotApplied);
+        assert!(seen.is_whole());
     }
 
     #[test]
     fn a_state_from_a_snapshot_leaves_older_events_in_doubt_also_behind_the_first_offset() {
         let mut seen = Seen::in_the_middle();
+        assert!(!seen.is_whole());
         let first = made(100_000);
         seen.note(1, first);
         assert_eq!(seen.knows(first), Knowledge::Applied);

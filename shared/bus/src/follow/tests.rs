@@ -234,6 +234,21 @@ async fn a_wait_for_an_event_that_is_in_the_snapshot_ends_and_for_a_new_one_it_i
 }
 
 #[tokio::test]
+async fn a_wait_for_an_event_in_the_snapshot_ends_also_when_its_clock_was_days_ahead() {
+    let directory = TempDir::new().unwrap();
+    let plain = bus(&directory).await;
+    let in_a_day = Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let time = uuid::Timestamp::from_unix(uuid::NoContext, in_a_day.as_second().unsigned_abs(), 0);
+    let mut ahead = run_requested(RunId::generate());
+    ahead.id = EventId(uuid::Uuid::new_v7(time));
+    plain.publish(&ahead).await.unwrap();
+    publish_runs(&plain, 2).await;
+    let bus = with_snapshot(&plain).await;
+    let view = follow(&bus).await;
+    within(view.wait_for_event(ahead.id)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_snapshot_of_another_history_is_not_used_and_the_reason_is_told() {
     let (one, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let (taken_of, plain) = (bus(&one).await, bus(&other).await);

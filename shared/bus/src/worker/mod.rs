@@ -7,6 +7,7 @@
 
 mod claim;
 mod deadly;
+mod directory;
 mod heartbeat;
 mod job;
 mod pause;
@@ -28,6 +29,7 @@ use gentoo_updater_fleet::name::{BuilderName, WorkerId};
 use crate::clock::{Clock, Speaker};
 use crate::seam::BusError;
 
+pub use directory::{MemoryDirectory, StateDirectory};
 pub use serve::serve;
 
 /// Does the work of one role.
@@ -68,7 +70,7 @@ pub struct WorkerSpec {
     /// How many commands it works on at once; at least one.
     pub slots: u16,
     /// Where it keeps claims and results; its own, and kept over restarts.
-    pub state_directory: PathBuf,
+    pub state_directory: StateDirectory,
     /// How often it says that it lives.
     pub heartbeat: Duration,
     /// How long work may go on after the stop.

@@ -166,6 +166,7 @@ pub(super) async fn tell(
     let mut days = interval_at(Instant::now() + REGISTERED_AGAIN, REGISTERED_AGAIN);
     loop {
         tokio::select! {
+            biased;
             // The sender lives as long as this future, so this cannot fail.
             _ = changes.changed() => {}
             _ = days.tick() => {

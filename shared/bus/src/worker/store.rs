@@ -4,18 +4,20 @@
 //! `results/<command id>.json` before the result is. `begun/<command id>` counts how often its
 //! work was begun and did not end in good order. All go when the result is confirmed.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::name::CommandId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::directory::{Content, Directory};
 use super::{WorkerError, WorkerSpec};
 use crate::seam::BusError;
+
+const CLAIMS: &str = "claims";
+const RESULTS: &str = "results";
+const BEGUN: &str = "begun";
+/// How the names of messages end.
+const MESSAGE: &str = ".json";
 
 /// What was found on the disk.
 pub(super) struct Found<T> {
@@ -25,41 +27,13 @@ pub(super) struct Found<T> {
 
 /// The state directory of one worker, locked for as long as this lives.
 #[derive(Clone)]
-pub(super) struct Store {
-    claims: PathBuf,
-    results: PathBuf,
-    begun: PathBuf,
-    _lock: Arc<File>,
-}
+pub(super) struct Store(Directory);
 
 impl Store {
     pub(super) async fn open(spec: &WorkerSpec) -> Result<Self, WorkerError> {
-        let spec = spec.clone();
-        blocking(move || {
-            let directory = &spec.state_directory;
-            let (claims, results) = (directory.join("claims"), directory.join("results"));
-            let begun = directory.join("begun");
-            for folder in [&claims, &results, &begun] {
-                fs::create_dir_all(folder).map_err(at(folder))?;
-            }
-            let path = directory.join("lock");
-            let file = File::options()
-                .create(true)
-                .append(true)
-                .open(&path)
-                .map_err(at(&path))?;
-            match file.try_lock() {
-                Ok(()) => Ok(Self {
-                    claims,
-                    results,
-                    begun,
-                    _lock: Arc::new(file),
-                }),
-                Err(TryLockError::WouldBlock) => Err(WorkerError::InUse { id: spec.id, path }),
-                Err(TryLockError::Error(error)) => Err(at(&path)(error)),
-            }
-        })
-        .await
+        let folders = &[CLAIMS, RESULTS, BEGUN];
+        let directory = Directory::open(&spec.state_directory, &spec.id, folders);
+        Ok(Self(directory.await?))
     }
 
     pub(super) async fn write_claim(
@@ -67,7 +41,7 @@ impl Store {
         id: CommandId,
         command: &Envelope<Command>,
     ) -> Result<(), WorkerError> {
-        write(file_of(&self.claims, id), command).await
+        self.write(CLAIMS, id, command).await
     }
 
     pub(super) async fn write_result(
@@ -75,144 +49,91 @@ impl Store {
         id: CommandId,
         result: &Envelope<Event>,
     ) -> Result<(), WorkerError> {
-        write(file_of(&self.results, id), result).await
+        self.write(RESULTS, id, result).await
     }
 
     /// Forgets a claim that was lost.
     pub(super) async fn remove_claim(&self, id: CommandId) -> Result<(), WorkerError> {
-        let (claim, begun) = (file_of(&self.claims, id), self.begun_of(id));
-        blocking(move || remove(&claim).and_then(|()| remove(&begun))).await
+        self.0.remove(CLAIMS, &file_of(id)).await?;
+        self.0.remove(BEGUN, &id.to_string()).await
     }
 
     /// How often the work of a claim was begun without an end in good order.
     pub(super) async fn times_begun(&self, id: CommandId) -> Result<u32, WorkerError> {
-        let path = self.begun_of(id);
-        blocking(move || match fs::read_to_string(&path) {
-            // What is no number was cut off by a crash in the middle of its first writing.
-            Ok(text) => Ok(text.trim().parse().unwrap_or(1)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(at(&path)(error)),
-        })
-        .await
+        let body = self.0.read(BEGUN, &id.to_string()).await?;
+        // What is no number was cut off by a crash in the middle of its first writing.
+        let number = |body: Vec<u8>| {
+            let text = std::str::from_utf8(&body).ok();
+            text.and_then(|text| text.trim().parse().ok()).unwrap_or(1)
+        };
+        Ok(body.map_or(0, number))
     }
 
     /// Counts one more.
     pub(super) async fn note_begun(&self, id: CommandId) -> Result<(), WorkerError> {
         let times = self.times_begun(id).await?.saturating_add(1);
-        write_text(self.begun_of(id), times.to_string().into_bytes()).await
+        self.write_begun(id, times).await
     }
 
     /// Counts one less: the worker ended in good order.
     pub(super) async fn take_back_begun(&self, id: CommandId) -> Result<(), WorkerError> {
         let times = self.times_begun(id).await?.saturating_sub(1);
-        write_text(self.begun_of(id), times.to_string().into_bytes()).await
+        self.write_begun(id, times).await
     }
 
-    fn begun_of(&self, id: CommandId) -> PathBuf {
-        self.begun.join(id.to_string())
+    async fn write_begun(&self, id: CommandId, times: u32) -> Result<(), WorkerError> {
+        let body = times.to_string().into_bytes();
+        self.0.write(BEGUN, &id.to_string(), body).await
     }
 
     /// Forgets work whose result is published. The claim goes first: a result without a claim is
     /// published once more, which is harmless; a claim without its result would be worked on.
     pub(super) async fn remove(&self, id: CommandId) -> Result<(), WorkerError> {
         self.remove_claim(id).await?;
-        let result = file_of(&self.results, id);
-        blocking(move || remove(&result)).await
+        self.0.remove(RESULTS, &file_of(id)).await
     }
 
     pub(super) async fn claims(&self) -> Result<Vec<Found<Command>>, WorkerError> {
-        read_all(self.claims.clone()).await
+        self.read_all(CLAIMS).await
     }
 
     pub(super) async fn results(&self) -> Result<Vec<Found<Event>>, WorkerError> {
-        read_all(self.results.clone()).await
+        self.read_all(RESULTS).await
     }
-}
 
-fn file_of(folder: &Path, id: CommandId) -> PathBuf {
-    folder.join(format!("{id}.json"))
-}
-
-async fn write<T>(path: PathBuf, message: &Envelope<T>) -> Result<(), WorkerError>
-where
-    T: Serialize + DeserializeOwned,
-{
-    write_text(path, message.encode().map_err(BusError::Encode)?).await
-}
-
-async fn write_text(path: PathBuf, body: Vec<u8>) -> Result<(), WorkerError> {
-    blocking(move || {
-        let mut temporary = path.clone().into_os_string();
-        temporary.push(".tmp");
-        let temporary = PathBuf::from(temporary);
-        let written = File::create(&temporary).and_then(|mut file| {
-            file.write_all(&body)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)?;
-            sync_folder(&path)
-        });
-        written.map_err(at(&path))
-    })
-    .await
-}
-
-fn remove(path: &Path) -> Result<(), WorkerError> {
-    match fs::remove_file(path) {
-        Ok(()) => sync_folder(path).map_err(at(path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(at(path)(error)),
+    async fn write<T>(
+        &self,
+        folder: &'static str,
+        id: CommandId,
+        message: &Envelope<T>,
+    ) -> Result<(), WorkerError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let body = message.encode().map_err(BusError::Encode)?;
+        self.0.write(folder, &file_of(id), body).await
     }
-}
 
-/// A rename or removal is safe when its folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
-async fn read_all<T>(folder: PathBuf) -> Result<Vec<Found<T>>, WorkerError>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-{
-    blocking(move || {
+    async fn read_all<T>(&self, folder: &'static str) -> Result<Vec<Found<T>>, WorkerError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
         let mut found = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(at(&folder))? {
-            let path = entry.map_err(at(&folder))?.path();
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
-            let body = fs::read(&path).map_err(at(&path))?;
-            let id = path
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .map(str::parse);
+        for Content { name, body } in self.0.read_all(folder, MESSAGE).await? {
+            let id = name.trim_end_matches(MESSAGE).parse();
             match (id, Envelope::decode(&body)) {
-                (Some(Ok(id)), Ok(message)) => found.push(Found { id, message }),
-                (_, Err(error)) => set_aside(&path, &error.to_string())?,
-                (_, Ok(_)) => set_aside(&path, "its name is no command id")?,
+                (Ok(id), Ok(message)) => found.push(Found { id, message }),
+                (_, Err(error)) => self.0.set_aside(folder, &name, &error.to_string()).await?,
+                (Err(_), Ok(_)) => {
+                    let cause = "its name is no command id";
+                    self.0.set_aside(folder, &name, cause).await?;
+                }
             }
         }
         Ok(found)
-    })
-    .await
+    }
 }
 
-/// A file that this program cannot read does not stop the worker, and is not lost either. The
-/// planner issues its work again when the lease has run out.
-fn set_aside(path: &Path, cause: &str) -> Result<(), WorkerError> {
-    tracing::error!(path = %path.display(), cause, "a kept message cannot be read; it is set aside");
-    fs::rename(path, path.with_extension("unreadable")).map_err(at(path))
-}
-
-fn at(path: &Path) -> impl FnOnce(io::Error) -> WorkerError {
-    let path = path.to_owned();
-    move |source| WorkerError::State { path, source }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, WorkerError> + Send + 'static,
-) -> Result<T, WorkerError> {
-    crate::blocking::blocking(work)
-        .await
-        .unwrap_or(Err(WorkerError::Bus(BusError::Closed)))
+fn file_of(id: CommandId) -> String {
+    format!("{id}{MESSAGE}")
 }

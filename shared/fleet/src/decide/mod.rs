@@ -179,6 +179,10 @@ impl Decision<'_> {
     fn install(&mut self, progress: &BTreeMap<JobId, JobProgress>) -> bool {
         let mut all = true;
         for (name, guest) in &self.run.guests {
+            // Its set was closed when it was ordered.
+            if self.run.is_over(&Task::Install(name.clone())) {
+                continue;
+            }
             let Some(plan) = &guest.plan else { continue };
             let over = |id| progress.get(id).is_some_and(JobProgress::is_over);
             if !plan.wants.values().all(over) {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
     Binary, BuildPackage, BuilderCleaned, Command, Event, Failure, FailureClass, GuestScanned,
-    GuestUpdated, InstallPackages, Job, PackageBuilt, PackageChange, ScanGuest, WorkKey,
+    GuestUpdated, InstallPackages, Job, PackageBuilt, PackageChange, ScanGuest, Task, WorkKey,
 };
 use gentoo_updater_fleet::name::{BuilderName, GuestName, WorkerId};
 use gentoo_updater_portage::build_key::HexDigest;
@@ -49,6 +49,13 @@ impl Hands {
     fn begin(&self, command: &Command) -> AtWork<'_> {
         let work = command.work();
         let mut state = self.world.state();
+        if self.trouble.records.is_told(&work) {
+            let again = format!(
+                "{} (attempt {}) is worked on again by {} although its result was kept",
+                work.task, work.attempt, self.worker
+            );
+            state.violations.push(again);
+        }
         let other = state.at_work.insert(work.clone(), self.worker.clone());
         if let Some(other) = other {
             let both = format!(
@@ -122,14 +129,32 @@ impl Hands {
             return Err(failure(FailureClass::Machine, "DiskFull"));
         }
         let compilation = self.compilation(command);
+        if self.world.packages.fate(&job.id) == JobFate::Deadly {
+            self.die(command).await;
+        }
         sleep_until(compilation.ends).await;
         self.trouble.step().await;
         if !compilation.is_good {
+            // Whoever has seen why forgets the program, so that the next attempt begins anew.
+            self.forget(&compilation);
             return Err(self.broken(job));
         }
         let binary = self.publish(job);
         self.trouble.step().await;
         Ok(built(builder, command, binary, false))
+    }
+
+    /// This takes its worker along, some time after it was begun.
+    async fn die(&self, command: &BuildPackage) {
+        self.takes(10, 2_000).await;
+        let work = WorkKey {
+            run: command.run,
+            task: Task::Build(command.job.id.clone()),
+            attempt: command.attempt,
+        };
+        *self.world.state().deaths.entry(work).or_default() += 1;
+        self.trouble.weather.count(Fault::Deadly);
+        self.trouble.life.switch.pull().await;
     }
 
     fn stored(&self, job: &Job) -> Option<Binary> {
@@ -171,8 +196,7 @@ impl Hands {
             known.run == command.run
                 && known.job == job.id
                 && known.worker == self.worker
-                // What has failed was reported and forgotten.
-                && (known.is_good || Instant::now() < known.ends)
+                && !known.is_forgotten
         });
         if let Some(running) = running {
             return running.clone();
@@ -180,7 +204,7 @@ impl Hands {
         let failed = state.failed_builds.entry(job.id.clone()).or_default();
         let is_good = match fate {
             JobFate::Good => true,
-            JobFate::Broken => false,
+            JobFate::Broken | JobFate::Deadly => false,
             JobFate::FailsFirst(times) => *failed >= times,
         };
         *failed += u32::from(!is_good);
@@ -193,9 +217,18 @@ impl Hands {
             begun,
             ends: begun + takes,
             is_good,
+            is_forgotten: false,
         };
         state.compilations.push(compilation.clone());
         compilation
+    }
+
+    fn forget(&self, compilation: &Compilation) {
+        let mut state = self.world.state();
+        let mut known = state.compilations.iter_mut();
+        if let Some(known) = known.find(|known| *known == compilation) {
+            known.is_forgotten = true;
+        }
     }
 
     fn broken(&self, job: &Job) -> Failure {
@@ -223,6 +256,8 @@ impl Hands {
             size: 1000,
             sha256: HexDigest::sha256(format!("{} {build_id}", job.id).as_bytes()),
         };
+        let stored_at = &mut state.stored_at;
+        stored_at.entry(job.id.clone()).or_insert_with(Instant::now);
         state.store.entry(job.id.clone()).or_insert(binary).clone()
     }
 

@@ -37,6 +37,8 @@ pub enum JobFate {
     Good,
     /// It fails each time.
     Broken,
+    /// It kills its worker each time.
+    Deadly,
     /// It fails this often, for a reason that passes, and compiles then.
     FailsFirst(u32),
 }

@@ -34,12 +34,16 @@ pub struct World {
 pub struct State {
     /// The binaries of the store.
     pub store: BTreeMap<JobId, Binary>,
+    /// When each of them came there.
+    pub stored_at: BTreeMap<JobId, Instant>,
     /// Every compilation that was ever begun, in this order.
     pub compilations: Vec<Compilation>,
     /// Every installation that was ever begun, in this order.
     pub installations: Vec<(GuestName, RunId, Instant)>,
     /// What is installed by which run.
     pub installed: BTreeMap<(GuestName, RunId), Vec<Binary>>,
+    /// How often work has killed its worker.
+    pub deaths: BTreeMap<WorkKey, usize>,
     /// Who works on what now.
     pub at_work: BTreeMap<WorkKey, WorkerId>,
     /// What must not happen and did, seen while it happened.
@@ -49,7 +53,7 @@ pub struct State {
 }
 
 /// One compilation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Compilation {
     /// For which run.
     pub run: RunId,
@@ -65,6 +69,8 @@ pub struct Compilation {
     pub ends: Instant,
     /// How it ends.
     pub is_good: bool,
+    /// Whether its failure was seen by a worker.
+    pub is_forgotten: bool,
 }
 
 impl World {

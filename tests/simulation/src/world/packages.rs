@@ -183,10 +183,11 @@ fn installed(update: &Update) -> InstalledPackage {
 }
 
 fn fate(dice: &Dice) -> JobFate {
-    match dice.between(0, 24) {
-        0 => JobFate::Broken,
-        1 => JobFate::FailsFirst(1),
-        2 => JobFate::FailsFirst(2),
+    match dice.between(0, 49) {
+        0 | 1 => JobFate::Broken,
+        2 | 3 => JobFate::FailsFirst(1),
+        4 | 5 => JobFate::FailsFirst(2),
+        6 => JobFate::Deadly,
         _ => JobFate::Good,
     }
 }

@@ -1,5 +1,6 @@
 mod inspected;
 mod kept;
+mod stored;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

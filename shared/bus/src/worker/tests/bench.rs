@@ -1,6 +1,6 @@
 //! What the tests of the worker loop share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use gentoo_updater_fleet::message::{Envelope, WorkKey};
@@ -110,7 +110,7 @@ impl Bench {
             role: Role::Scanner,
             queues: vec![SCAN.to_owned()],
             slots: 2,
-            state_directory: self.directory.path().join(id),
+            state_directory: self.directory.path().join(id).into(),
             heartbeat: Duration::from_secs(10),
             grace: Duration::from_secs(10),
             read_back: true,
@@ -238,6 +238,14 @@ impl Running {
     pub(super) async fn crash(self) {
         self.task.abort();
         assert!(within(self.task).await.unwrap_err().is_cancelled());
+    }
+}
+
+/// A folder of a worker's state directory.
+pub(super) fn folder(spec: &WorkerSpec, name: &str) -> PathBuf {
+    match &spec.state_directory {
+        StateDirectory::Folder(path) => path.join(name),
+        StateDirectory::Memory(_) => panic!("these tests keep the state in files"),
     }
 }
 

@@ -19,7 +19,7 @@ async fn a_command_is_claimed_worked_on_and_answered_once() {
     let bench = Bench::new().await;
     let command = bench.issue().await;
     let spec = bench.spec("scanner@1");
-    let state = spec.state_directory.clone();
+    let state = folder(&spec, "");
     let mut worker = Running::start(&bench, spec);
     assert_eq!(worker.called().await, command.message.work());
     assert_eq!(files(&state.join("claims")), 1);
@@ -93,7 +93,7 @@ async fn a_claim_that_came_second_in_the_history_is_dropped() {
         .unwrap();
     bench.bus.issue(SCAN, &command).await.unwrap();
     let spec = bench.spec("scanner@1");
-    let claims = spec.state_directory.join("claims");
+    let claims = folder(&spec, "claims");
     let mut worker = Running::start(&bench, spec);
     let next = bench.issue().await;
     assert_eq!(worker.called().await, next.message.work());

@@ -29,7 +29,7 @@ async fn a_command_that_killed_its_worker_three_times_is_given_up_and_becomes_a_
     }
     let mut worker = Running::start(&bench, bench.spec("scanner@1"));
     bench.finished(&work).await;
-    let claims = bench.spec("scanner@1").state_directory.join("claims");
+    let claims = folder(&bench.spec("scanner@1"), "claims");
     until_empty(&claims).await;
     let failures = failures(&bench).await;
     assert_eq!(failures.len(), 1);

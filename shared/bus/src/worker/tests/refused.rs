@@ -103,7 +103,7 @@ fn too_large() -> (FailureClass, String) {
 async fn a_result_that_the_broker_refuses_is_a_failure_of_its_command_and_the_worker_lives_on() {
     let bench = refusing().await;
     let spec = bench.spec("scanner@1");
-    let state = spec.state_directory.clone();
+    let state = folder(&spec, "");
     let mut worker = Running::start(&bench, spec);
     for _ in 0..2 {
         let work = bench.issue().await.message.work();
@@ -133,7 +133,7 @@ async fn a_refused_result_that_is_found_after_a_restart_does_not_stop_the_worker
 
     let worker = Running::start(&bench, spec.clone());
     bench.finished(&command.message.work()).await;
-    until_empty(&spec.state_directory.join("results")).await;
+    until_empty(&folder(&spec, "results")).await;
     within(worker.stop()).await.unwrap();
     assert_eq!(causes(&bench).await, [too_large()]);
     let again = Running::start(&bench, spec);

@@ -61,8 +61,8 @@ async fn a_result_that_was_not_confirmed_before_the_crash_is_published_after_it(
 
     let mut again = Running::start(&bench, spec.clone());
     bench.finished(&command.message.work()).await;
-    until_empty(&spec.state_directory.join("claims")).await;
-    until_empty(&spec.state_directory.join("results")).await;
+    until_empty(&folder(&spec, "claims")).await;
+    until_empty(&folder(&spec, "results")).await;
     again.stop.cancel();
     within(again.task).await.unwrap().unwrap();
     assert!(
@@ -94,7 +94,7 @@ async fn a_claim_on_the_disk_is_void_when_its_run_went_on_without_this_worker() 
     bench.bus.publish(&said(scanned(scan))).await.unwrap();
 
     let mut again = Running::start(&bench, spec.clone());
-    until_empty(&spec.state_directory.join("claims")).await;
+    until_empty(&folder(&spec, "claims")).await;
     again.stop.cancel();
     within(again.task).await.unwrap().unwrap();
     assert!(again.calls.try_recv().is_err());
@@ -117,7 +117,7 @@ async fn a_claim_of_its_own_is_void_when_a_later_attempt_is_claimed() {
     bench.bus.publish(&later).await.unwrap();
 
     let mut again = Running::start(&bench, spec.clone());
-    until_empty(&spec.state_directory.join("claims")).await;
+    until_empty(&folder(&spec, "claims")).await;
     again.stop.cancel();
     within(again.task).await.unwrap().unwrap();
     assert!(again.calls.try_recv().is_err());
@@ -172,7 +172,7 @@ async fn two_workers_of_one_name_do_not_run_at_once() {
 async fn a_claim_that_cannot_be_read_is_set_aside_and_does_not_stop_the_worker() {
     let bench = Bench::new().await;
     let spec = bench.spec("scanner@1");
-    let claims = spec.state_directory.join("claims");
+    let claims = folder(&spec, "claims");
     std::fs::create_dir_all(&claims).unwrap();
     let name = EventId::generate().to_string();
     std::fs::write(claims.join(format!("{name}.json")), "{\"v\":1").unwrap();
@@ -180,4 +180,39 @@ async fn a_claim_that_cannot_be_read_is_set_aside_and_does_not_stop_the_worker()
     let mut worker = Running::start(&bench, spec);
     assert_eq!(worker.called().await, command.message.work());
     assert!(claims.join(format!("{name}.unreadable")).exists());
+}
+
+#[tokio::test]
+async fn a_state_in_memory_outlives_its_worker_and_has_one_at_a_time() {
+    let bench = Bench::new().await;
+    let command = bench.issue().await;
+    let directory = MemoryDirectory::default();
+    let spec = WorkerSpec {
+        state_directory: StateDirectory::Memory(directory.clone()),
+        ..bench.spec("scanner@1")
+    };
+    let mut killed = Running::start(&bench, spec.clone());
+    let work = killed.called().await;
+    assert_eq!(work, command.message.work());
+    let id = command.message.id().unwrap();
+    let files = [format!("begun/{id}"), format!("claims/{id}.json")];
+    assert_eq!(directory.names(), files);
+    let refused = Running::start(&bench, spec.clone());
+    assert!(matches!(
+        within(refused.task).await.unwrap(),
+        Err(WorkerError::InUse { .. })
+    ));
+    killed.crash().await;
+
+    let mut again = Running::start(&bench, spec);
+    assert_eq!(again.called().await, work);
+    again.release();
+    bench.finished(&work).await;
+    within(async {
+        while !directory.names().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    again.stop().await.unwrap();
 }

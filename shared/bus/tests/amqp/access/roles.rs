@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::topology::{self, Topology};
-use gentoo_updater_bus::worker::{Handler, WorkerSpec, serve};
+use gentoo_updater_bus::worker::{Handler, StateDirectory, WorkerSpec, serve};
 use gentoo_updater_bus::{Bus, BusError, Position, SystemClock};
 use gentoo_updater_fleet::message::{
     Command, CommandIssued, Event, Failure, FailureClass, PlannerAlive, Role, RunKind, RunRequested,
@@ -39,7 +39,7 @@ fn spec(id: &str, role: Role, queue: &str, state: &TempDir, read_back: bool) -> 
         role,
         queues: vec![queue.to_owned()],
         slots: 1,
-        state_directory: state.path().join(id),
+        state_directory: StateDirectory::Folder(state.path().join(id)),
         heartbeat: Duration::from_secs(1),
         grace: Duration::from_secs(10),
         read_back,

@@ -51,7 +51,7 @@ pub(crate) fn scanner(id: &str, slots: u16, directory: &Path) -> WorkerSpec {
         role: Role::Scanner,
         queues: vec![SCAN.to_owned()],
         slots,
-        state_directory: directory.join(id),
+        state_directory: directory.join(id).into(),
         heartbeat: Duration::from_secs(1),
         grace: Duration::from_secs(10),
         read_back: true,

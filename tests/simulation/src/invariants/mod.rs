@@ -1,16 +1,20 @@
 //! What must hold when a run is over.
 
-use std::collections::BTreeMap;
+mod claims;
+mod deadly;
+mod letters;
+mod order;
+mod snapshots;
 
 use gentoo_updater_bus::DeadLetter;
-use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task, WorkKey};
-use gentoo_updater_fleet::name::{JobId, RunId};
+use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task};
+use gentoo_updater_fleet::name::JobId;
 use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
 use gentoo_updater_fleet::state::{Fleet, JobProgress, Run, TaskOutcome};
 
+use crate::observer::Seen;
 use crate::records::Records;
-use crate::schedule::{LEASE, SLACK};
-use crate::world::{Compilation, World};
+use crate::world::World;
 
 /// What is known when it is over.
 pub struct End<'a> {
@@ -19,16 +23,26 @@ pub struct End<'a> {
     /// The state, as an undisturbed reader folded it while it happened.
     pub fleet: &'a Fleet,
     /// The whole history.
-    pub history: &'a [(u64, Envelope<Event>)],
+    pub history: &'a [Seen],
     /// The dead letters.
     pub dead: &'a [DeadLetter],
     /// What was seen of workers.
     pub records: &'a Records,
+    /// Whether the history is written and read again before it is replayed. That takes as long as
+    /// all other invariants together.
+    pub is_written: bool,
+    /// The state of whoever comes up at the end.
+    pub newcomer: &'a Fleet,
 }
 
 /// What does not hold, in words.
 pub fn broken(end: &End<'_>) -> Vec<String> {
     let mut broken = end.world.state().violations.clone();
+    broken.extend(end.records.violations());
+    let (guests, jobs) = (end.world.guests.len(), end.world.packages.jobs());
+    if guests < 3 || jobs < 8 {
+        broken.push(format!("{guests} guests and {jobs} jobs are no fleet"));
+    }
     broken.extend(replay_differs(end));
     for run in end.fleet.runs.values() {
         broken.extend(jobs_without_end(run));
@@ -36,34 +50,40 @@ pub fn broken(end: &End<'_>) -> Vec<String> {
         broken.extend(ends_without_cause(run));
         broken.extend(wrong_binaries(end.world, run));
     }
-    broken.extend(needless_compilations(end));
+    broken.extend(claims::needless_attempts(end));
+    broken.extend(claims::needless_compilations(end));
+    broken.extend(order::early_compilations(end));
     broken.extend(doubled_results(end));
-    broken.extend(end.dead.iter().filter_map(needless_letter));
+    broken.extend(letters::needless_letters(end));
+    broken.extend(letters::lost_letters(end));
+    broken.extend(deadly::deadly_work_that_goes_on(end));
+    broken.extend(snapshots::snapshots_differ(end));
+    broken.extend(snapshots::newcomer_differs(end));
     broken
-}
-
-/// Only work that killed its workers, or in which all of them fell silent, is dead here.
-fn needless_letter(letter: &DeadLetter) -> Option<String> {
-    let causes = ["KilledItsWorker", "WorkersFellSilent"];
-    let has_cause = causes.iter().any(|cause| letter.cause.starts_with(cause));
-    (!has_cause).then(|| {
-        let body = String::from_utf8_lossy(&letter.body);
-        format!(
-            "a dead letter of {}: {}: {body}",
-            letter.queue, letter.cause
-        )
-    })
 }
 
 /// The same history gives the same state, byte for byte.
 fn replay_differs(end: &End<'_>) -> Option<String> {
     let mut replayed = Fleet::default();
-    for (offset, event) in end.history {
-        replayed.apply(*offset, event);
+    for seen in end.history {
+        if end.is_written {
+            let text = seen.event.encode().expect("an event is JSON");
+            let event = Envelope::decode(&text).expect("what was written can be read");
+            replayed.apply(seen.offset, &event);
+        } else {
+            replayed.apply(seen.offset, &seen.event);
+        }
     }
+    differs("a replay", &replayed, end.fleet)
+}
+
+/// Whether two states are not the same, byte for byte. What is equal is written in the same way.
+fn differs(what: &str, one: &Fleet, other: &Fleet) -> Option<String> {
     let text = |fleet: &Fleet| serde_json::to_string(fleet).expect("a state is JSON");
-    let (one, other) = (text(&replayed), text(end.fleet));
-    (one != other).then(|| format!("a replay gives another state:\n{one}\n{other}"))
+    (one != other).then(|| {
+        let (one, other) = (text(one), text(other));
+        format!("{what} gives another state:\n{one}\n{other}")
+    })
 }
 
 /// Every job is built, has failed or is held back.
@@ -138,42 +158,6 @@ fn wrong_binaries(world: &World, run: &Run) -> Vec<String> {
     broken
 }
 
-/// A key is compiled again only where the compilation before failed, or its worker died or was
-/// silent for the lease.
-fn needless_compilations(end: &End<'_>) -> Vec<String> {
-    let state = end.world.state();
-    let mut last: BTreeMap<(RunId, &JobId), &Compilation> = BTreeMap::new();
-    let mut broken = Vec::new();
-    for next in &state.compilations {
-        let Some(before) = last.insert((next.run, &next.job), next) else {
-            continue;
-        };
-        let records = end.records;
-        let work = WorkKey {
-            run: before.run,
-            task: Task::Build(before.job.clone()),
-            attempt: before.attempt,
-        };
-        // The lease runs from the claim on, and not from when the compiler starts.
-        let claimed = records.claimed(work, &before.worker);
-        let from = claimed.unwrap_or(before.begun);
-        let died = records.died(&before.worker, from, next.begun);
-        let silence = records.longest_silence(&before.worker, from, next.begun);
-        if before.is_good && !died && silence + SLACK < LEASE {
-            broken.push(format!(
-                "job {} was compiled again by {} (attempt {}) although {} (attempt {}) lived \
-                 and was silent for {silence:?} only",
-                next.job.short(),
-                next.worker,
-                next.attempt,
-                before.worker,
-                before.attempt
-            ));
-        }
-    }
-    broken
-}
-
 /// One result of each task counts, and one end of each run.
 fn doubled_results(end: &End<'_>) -> Vec<String> {
     let mut broken = Vec::new();
@@ -181,7 +165,7 @@ fn doubled_results(end: &End<'_>) -> Vec<String> {
         let first_built = |job: &JobId| {
             end.history
                 .iter()
-                .find_map(|(_, event)| match &event.message {
+                .find_map(|seen| match &seen.event.message {
                     Event::PackageBuilt(built) if built.run == run.id && built.job == *job => {
                         Some(built)
                     }
