@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gentoo_updater_bus::topology;
 use gentoo_updater_bus::worker::{self, WorkerSpec};
+use gentoo_updater_fleet::authority::agent_instance;
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_runtime::{Context, worker_id};
@@ -30,7 +31,7 @@ pub async fn serve(
 /// As [`serve`].
 pub async fn serve_agent(context: &Context, guest: GuestName) -> anyhow::Result<()> {
     // The one id that readers believe of this guest's user.
-    let instance = guest.to_string();
+    let instance = agent_instance(&guest);
     serve_as(context, &instance, vec![guest], false).await
 }
 

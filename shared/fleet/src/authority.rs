@@ -19,15 +19,33 @@ pub enum User {
     Guest(GuestName),
 }
 
+/// What tells the installer that runs on a guest itself from all others. No machine's name may
+/// begin like that where an installer for several guests runs, or one could speak as the other.
+#[must_use]
+pub fn agent_instance(guest: &GuestName) -> String {
+    format!("{AGENT}{guest}")
+}
+
+/// What the instance of a guest's own installer begins with.
+pub const AGENT: &str = "agent.";
+
+fn is_agent(role: Role, instance: &str) -> bool {
+    role == Role::Installer && instance.starts_with(AGENT)
+}
+
 impl User {
     /// The id of the one worker of a guest, and the begin of the ids of all workers of a role.
     fn may_be(&self, worker: &WorkerId) -> bool {
         match self {
             Self::Role(role) => {
                 let instance = worker.as_str().strip_prefix(&role.to_string());
-                instance.is_some_and(|instance| instance.starts_with('@'))
+                let instance = instance.and_then(|instance| instance.strip_prefix('@'));
+                instance.is_some_and(|instance| !is_agent(*role, instance))
             }
-            Self::Guest(guest) => worker.as_str() == format!("{}@{guest}", Role::Installer),
+            Self::Guest(guest) => {
+                let instance = agent_instance(guest);
+                worker.as_str() == format!("{}@{instance}", Role::Installer)
+            }
         }
     }
 

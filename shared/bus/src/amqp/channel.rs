@@ -166,7 +166,9 @@ impl Trouble {
 }
 
 /// Why a settlement did not go out. lapin gives `false` where the channel is gone, and no error.
-async fn settled(settling: impl Future<Output = lapin::Result<bool>>) -> Result<(), String> {
+pub(super) async fn settled(
+    settling: impl Future<Output = lapin::Result<bool>>,
+) -> Result<(), String> {
     match timeout(CALL_LIMIT, settling).await {
         Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => Err("its channel was closed".to_owned()),

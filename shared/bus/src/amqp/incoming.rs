@@ -204,7 +204,7 @@ mod tests {
     }
 
     fn registered(queue: &str) -> Envelope<Event> {
-        let worker: gentoo_updater_fleet::name::WorkerId = "installer@web".parse().unwrap();
+        let worker: gentoo_updater_fleet::name::WorkerId = "installer@agent.web".parse().unwrap();
         let event = Event::WorkerRegistered(WorkerRegistered {
             worker: worker.clone(),
             role: Role::Installer,

@@ -12,6 +12,7 @@ use lapin::options::{BasicAckOptions, QueueDeclareOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 
 use super::Amqp;
+use super::channel::settled;
 use super::dead::kept;
 use super::fault::{Fault, Pause, short};
 use super::letters::letter;
@@ -185,12 +186,10 @@ impl Undertaker {
             let confirmed = self.publisher.publish(outgoing).await;
             confirmed.map_err(Fault::Fatal)?;
         }
-        let acknowledged = delivery.acker.ack(BasicAckOptions::default()).await?;
-        if !acknowledged {
-            return Err(Fault::Passing(
-                "the channel of a dead letter is gone".to_owned(),
-            ));
-        }
+        let acknowledging = delivery.acker.ack(BasicAckOptions::default());
+        settled(acknowledging)
+            .await
+            .map_err(|cause| Fault::Passing(format!("a dead letter stays for now: {cause}")))?;
         let (id, queue) = (&letter.id, &letter.queue);
         match self.fate {
             Fate::Retried => tracing::info!(letter = %id, queue, "a dead letter went back"),

@@ -107,24 +107,26 @@ impl Publisher {
             let is_missing = matches!(fault, Fault::Missing(_) | Fault::Unroutable(_));
             let is_unroutable = matches!(fault, Fault::Unroutable(_));
             let mut cause = fault.passing()?;
+            let wait = pause.next();
+            let (kind, pause_ms) = (&message.kind, wait.as_millis());
+            tracing::warn!(
+                kind,
+                cause,
+                pause_ms,
+                "a message is not confirmed; it is published again"
+            );
             if is_missing {
                 let obstacle = self.declare_for(message).await?;
                 let is_final = obstacle.as_ref().is_none_or(|obstacle| obstacle.is_final);
                 unroutable += u32::from(is_unroutable && is_final);
                 if let Some(Obstacle { detail, .. }) = obstacle {
+                    tracing::warn!(kind, detail, "what is missing cannot be declared");
                     cause = format!("{cause}; and it cannot be declared: {detail}");
                 }
             }
             if tries.is_some_and(|tries| unroutable >= tries) {
                 return Ok(Routing::Unroutable(cause));
             }
-            let wait = pause.next();
-            tracing::warn!(
-                kind = message.kind,
-                cause,
-                pause_ms = wait.as_millis(),
-                "a message is not confirmed; it is published again"
-            );
             self.link.pause(wait).await?;
         }
     }

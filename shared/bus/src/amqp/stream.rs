@@ -15,6 +15,7 @@ use lapin::options::{BasicAckOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use tokio::time::{Instant, timeout};
 
+use super::channel::settled;
 use super::fault::{Fault, short};
 use super::headers::number;
 use super::listener::{Listener, STREAM_PREFETCH, Source, StreamPosition, redeclare};
@@ -110,8 +111,8 @@ impl StreamReader {
         let Some(acker) = &self.newest else { return };
         let options = BasicAckOptions { multiple: true };
         // Cancelled here it was sent all the same, and is a no-op in the next call.
-        if let Err(error) = acker.ack(options).await {
-            tracing::debug!(%error, stream = self.name, "an acknowledgement was not sent");
+        if let Err(cause) = settled(acker.ack(options)).await {
+            tracing::debug!(cause, stream = self.name, "an acknowledgement was not sent");
         }
         self.newest = None;
         self.unacknowledged = 0;

@@ -53,7 +53,7 @@ impl Attack {
     }
 }
 
-const OWN: &str = "installer@web";
+const OWN: &str = "installer@agent.web";
 
 /// An event of an installer about a guest.
 fn of_guest(kind: &str, guest: &str, sender: &str) -> Value {
@@ -79,7 +79,7 @@ fn registered(worker: &str, role: &str, queue: &str) -> Value {
 fn attacks() -> Vec<Attack> {
     let own = "event.GuestUpdated.none";
     let claim = "event.WorkStarted.none";
-    let alive = "alive.worker.installer@web";
+    let alive = "alive.worker.installer@agent.web";
     let built = sample("PackageBuilt", OWN);
     let built_by_builder = sample("PackageBuilt", "builder@b1");
     let mine = event(&of_guest("GuestUpdated", "web", OWN));
@@ -127,12 +127,12 @@ fn attacks() -> Vec<Attack> {
         Attack::new(
             "an update of another, in its name",
             own,
-            &of_guest("GuestUpdated", "mail", "installer@mail"),
+            &of_guest("GuestUpdated", "mail", "installer@agent.mail"),
         ),
         Attack::new(
             "its own update in the name of another",
             own,
-            &of_guest("GuestUpdated", "web", "installer@mail"),
+            &of_guest("GuestUpdated", "web", "installer@agent.mail"),
         ),
         Attack::new("its own update without user", &mine_key, &value(&mine)).without_user(),
         // It would wake the planner and never come to the history, which the planner waits for.
@@ -146,7 +146,7 @@ fn attacks() -> Vec<Attack> {
         Attack::new(
             "a claim in the name of another",
             claim,
-            &started("install", "web", "installer@mail"),
+            &started("install", "web", "installer@agent.mail"),
         ),
         Attack::new(
             "a worker of another queue",
@@ -161,7 +161,7 @@ fn attacks() -> Vec<Attack> {
         Attack::new(
             "another worker",
             "event.WorkerRegistered.none",
-            &registered("installer@mail", "installer", "install.web"),
+            &registered("installer@agent.mail", "installer", "install.web"),
         ),
         garbage,
     ]
