@@ -10,7 +10,7 @@
 //! covers CC and BCC headers, which pass by topic permissions: they lead to whatever is bound to
 //! the exchange of the events, and that is read by those only who check.
 
-use gentoo_updater_fleet::authority::{ROLES, User};
+use gentoo_updater_fleet::authority::{ROLES, User, agent_instance};
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::GuestName;
 
@@ -133,7 +133,7 @@ fn topic_write(user: &User) -> String {
         User::Role(Role::Planner) => any_of(&[&events, r"alive\.(planner|worker)\.planner@.+"]),
         User::Role(role) => any_of(&[&events, &format!(r"alive\.worker\.{role}@.+")]),
         User::Guest(guest) => {
-            let own = literal(guest.as_str());
+            let own = literal(&agent_instance(guest));
             let alive = format!(r"alive\.worker\.{}@{own}", Role::Installer);
             any_of(&[&events, &alive])
         }
@@ -211,7 +211,7 @@ mod tests {
             configure: "^$".to_owned(),
             write: r"^(gentoo-updater\.events)$".to_owned(),
             read: r"^(install\.a\.example\.org)$".to_owned(),
-            topic_write: r"^(event\.(GuestUpdated|InstallFailed|WorkStarted|WorkerRegistered|WorkerPaused)\.[^.]+|alive\.worker\.installer@a\.example\.org)$".to_owned(),
+            topic_write: r"^(event\.(GuestUpdated|InstallFailed|WorkStarted|WorkerRegistered|WorkerPaused)\.[^.]+|alive\.worker\.installer@agent\.a\.example\.org)$".to_owned(),
             topic_read: "^$".to_owned(),
         };
         assert_eq!(guest, written);

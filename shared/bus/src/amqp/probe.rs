@@ -58,13 +58,11 @@ fn silent() -> Health {
 
 /// Ends when the broker has read a message and what came after it.
 async fn answer(link: &Link, lease: &Lease) -> Result<(), Fault> {
-    match message_and_question(lease).await {
-        Ok(()) => return Ok(()),
-        // The broker has read the message, and whether it reads on is still open.
-        Err(Fault::Fatal(BusError::AccessRefused { .. })) => {}
-        Err(fault) => return Err(fault),
+    if message_and_question(lease).await.is_ok() {
+        return Ok(());
     }
-    // A refused message closes its channel; so the question goes over another one.
+    // A refused message closes its channel, which lapin tells in several ways. The broker has
+    // read the message then, and whether it reads on is asked over another channel.
     let next = link.channel().await.map_err(Fault::Fatal)?;
     if next.life == lease.life {
         Ok(())

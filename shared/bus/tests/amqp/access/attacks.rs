@@ -99,12 +99,12 @@ async fn a_guest_publishes_nowhere_but_what_an_installer_says() {
     let run = RunId::generate();
     for (exchange, key, expected) in [
         (EVENTS, format!("event.GuestUpdated.{run}"), 200),
-        (EVENTS, "alive.worker.installer@web".to_owned(), 200),
+        (EVENTS, "alive.worker.installer@agent.web".to_owned(), 200),
         (EVENTS, format!("event.PackageBuilt.{run}"), 403),
         (EVENTS, format!("event.CommandIssued.{run}"), 403),
         (EVENTS, format!("event.RunRequested.{run}"), 403),
         (EVENTS, format!("event.GuestUpdated.{run}.more"), 403),
-        (EVENTS, "alive.worker.installer@mail".to_owned(), 403),
+        (EVENTS, "alive.worker.installer@agent.mail".to_owned(), 403),
         (EVENTS, "alive.planner.planner@1".to_owned(), 403),
         (EVENTS, "install.mail".to_owned(), 403),
         (EVENTS, String::new(), 403),

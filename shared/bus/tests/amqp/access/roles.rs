@@ -69,7 +69,7 @@ const WORK: [(&str, &str, &str, &str, Role, &str); 4] = [
     (
         "InstallPackages",
         "install.g1",
-        "installer@g1",
+        "installer@agent.g1",
         "guest.g1",
         Role::Installer,
         "InstallFailed",
