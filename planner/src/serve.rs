@@ -53,6 +53,7 @@ async fn plan(context: &Context) -> anyhow::Result<()> {
         view,
         beats: Beats::default(),
         returned: 0,
+        decided: None,
         held: BTreeSet::new(),
     };
     planner.register().await?;
@@ -73,6 +74,9 @@ struct Planner<'a> {
     beats: Beats,
     /// How many of its beats came back.
     returned: u64,
+    /// At this offset of the history nothing was left to do. What time brings is looked for at each
+    /// beat.
+    decided: Option<u64>,
     /// The queues whose commands wait here for an operator, so that it is said once.
     held: BTreeSet<String>,
     snapshots: Snapshots,
@@ -133,7 +137,10 @@ impl Planner<'_> {
             Event::PlannerAlive(_) => {}
             _ => {
                 self.view.wait_for_event(wakeup.event.id).await?;
-                self.carry_out().await?;
+                // Events come in bunches, and most of them are this planner's own.
+                if self.view.read(|fleet| fleet.offset) != self.decided {
+                    self.carry_out().await?;
+                }
             }
         }
         wakeup.settle.ack().await?;
@@ -151,9 +158,9 @@ impl Planner<'_> {
             let patience = &self.context.settings.policy.patience;
             let liveness = &mut self.liveness;
             liveness.expect(self.beats.ahead());
-            let orders = self.view.read(|fleet| {
+            let (offset, orders) = self.view.read(|fleet| {
                 observe(fleet, liveness);
-                decide(fleet, liveness, patience)
+                (fleet.offset, decide(fleet, liveness, patience))
             });
             let mut last = None;
             let mut held = BTreeSet::new();
@@ -176,7 +183,10 @@ impl Planner<'_> {
             }
             self.tell_held(held);
             // The next decision sees what this one did, or it would do it again.
-            let Some(last) = last else { return Ok(()) };
+            let Some(last) = last else {
+                self.decided = offset;
+                return Ok(());
+            };
             self.view.wait_for_event(last).await?;
         }
     }

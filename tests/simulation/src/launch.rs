@@ -161,6 +161,7 @@ impl Fleet {
         &self,
         id: Option<WorkerId>,
         role: Role,
+        disk: MemoryDirectory,
     ) -> impl Fn(&Life) -> Trouble + Send + Sync + 'static {
         let (weather, records) = (self.weather.clone(), self.records.clone());
         move |life| Trouble {
@@ -168,6 +169,8 @@ impl Fleet {
             weather: weather.clone(),
             records: records.clone(),
             orders: Arc::new(Orders::new(id.clone(), role)),
+            disk: disk.clone(),
+            held: Arc::default(),
         }
     }
 
@@ -193,7 +196,7 @@ impl Fleet {
     fn start_planner(&self, number: u64, processes: &mut Processes) {
         let clock = self.clock(processes);
         let (bus, settings) = (self.bus.clone(), self.settings.clone());
-        let trouble = self.trouble(None, Role::Planner);
+        let trouble = self.trouble(None, Role::Planner, MemoryDirectory::default());
         let start = move |life: Life| {
             let bus = FaultyBus::wrap(bus.clone(), trouble(&life));
             let mut context = Context::new(settings.clone(), bus, life.stop);
@@ -210,14 +213,14 @@ impl Fleet {
 
     fn start_worker(&self, post: Post, processes: &mut Processes) {
         let id: WorkerId = post.name.parse().expect("a name of a worker");
-        let policy = &self.settings.policy;
+        let (policy, disk) = (&self.settings.policy, MemoryDirectory::default());
         let spec = WorkerSpec {
             id: id.clone(),
             clock: self.clock(processes),
             role: post.role,
             queues: post.queues,
             slots: if post.role == Role::Builder { 1 } else { 4 },
-            state_directory: StateDirectory::Memory(MemoryDirectory::default()),
+            state_directory: StateDirectory::Memory(disk.clone()),
             heartbeat: policy.heartbeat,
             grace: policy.grace,
             read_back: true,
@@ -229,7 +232,7 @@ impl Fleet {
             .as_ref()
             .is_some_and(|name| self.is_deserted || name.as_str() == "b2");
         let bus = self.bus.clone();
-        let trouble = self.trouble(Some(id.clone()), post.role);
+        let trouble = self.trouble(Some(id.clone()), post.role, disk.clone());
         let (world, dice, worker) = (self.world.clone(), Arc::new(self.dice.fork()), id.clone());
         let start = move |life: Life| {
             let trouble = trouble(&life);

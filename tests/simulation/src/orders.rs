@@ -41,6 +41,10 @@ impl Orders {
                 let target = event.target.clone();
                 pauses.entry(target).or_insert_with(Instant::now);
             }
+            // Whoever resumes a role resumes all of its workers.
+            Event::ResumeRequested(event) if event.target == PauseTarget::Role(self.role) => {
+                pauses.clear();
+            }
             Event::ResumeRequested(event) => {
                 pauses.remove(&event.target);
             }

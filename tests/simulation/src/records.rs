@@ -28,6 +28,7 @@ struct Seen {
     signs: BTreeMap<WorkKey, Vec<(WorkerId, Instant)>>,
     deaths: Vec<(WorkerId, Instant, Death)>,
     issued: BTreeMap<WorkKey, Instant>,
+    claimed: BTreeSet<WorkKey>,
     told: BTreeSet<WorkKey>,
     snapshots: Vec<Snapshot>,
     violations: Vec<String>,
@@ -67,9 +68,9 @@ impl Records {
         self.seen().snapshots.push(snapshot);
     }
 
-    /// All snapshots that were kept.
-    pub fn snapshots(&self) -> Vec<Snapshot> {
-        self.seen().snapshots.clone()
+    /// All snapshots that were kept. They are large, and are handed out once.
+    pub fn take_snapshots(&self) -> Vec<Snapshot> {
+        std::mem::take(&mut self.seen().snapshots)
     }
 
     /// Something happened that must not.
@@ -82,9 +83,25 @@ impl Records {
         self.seen().violations.clone()
     }
 
-    /// A worker begins to publish a result. It has kept it before.
+    /// A worker begins to publish a result, which it has kept before, or a task was given up.
     pub fn tell(&self, work: WorkKey) {
         self.seen().told.insert(work);
+    }
+
+    /// A claim came to the history.
+    pub fn claim(&self, work: WorkKey) {
+        self.seen().claimed.insert(work);
+    }
+
+    /// Whether a command is of no use any more: it is claimed, its task has a result or was given
+    /// up, or a later attempt was issued.
+    pub fn is_taken_care_of(&self, work: &WorkKey) -> bool {
+        let seen = self.seen();
+        let later = |other: &WorkKey| {
+            (other.run, &other.task) == (work.run, &work.task) && other.attempt > work.attempt
+        };
+        let same = |other: &WorkKey| (other.run, &other.task) == (work.run, &work.task);
+        seen.claimed.contains(work) || seen.issued.keys().any(later) || seen.told.iter().any(same)
     }
 
     /// Whether a result was kept.

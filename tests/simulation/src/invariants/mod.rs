@@ -28,8 +28,8 @@ pub struct End<'a> {
     pub dead: &'a [DeadLetter],
     /// What was seen of workers.
     pub records: &'a Records,
-    /// Whether the history is written and read again before it is replayed. That takes as long as
-    /// all other invariants together.
+    /// Whether history and snapshots are written and read again before they are replayed. That
+    /// takes as long as all else that is looked at here.
     pub is_written: bool,
     /// The state of whoever comes up at the end.
     pub newcomer: &'a Fleet,

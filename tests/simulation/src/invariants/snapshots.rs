@@ -5,17 +5,15 @@ use gentoo_updater_fleet::snapshot::Snapshot;
 use super::{End, differs};
 
 /// From each snapshot that was kept, the fold of the rest of the history gives the whole state.
-/// The newest is what it was when it was written and read again.
 pub(super) fn snapshots_differ(end: &End<'_>) -> Vec<String> {
-    let mut snapshots = end.records.snapshots();
-    if let Some(newest) = snapshots.pop() {
-        let body = newest.encode().expect("a snapshot can be written");
-        let newest = Snapshot::decode(&body).expect("what was written can be read");
-        snapshots.push(newest);
-    }
+    let snapshots = end.records.take_snapshots().into_iter();
     snapshots
-        .into_iter()
-        .filter_map(|Snapshot { mut fleet, .. }| {
+        .filter_map(|mut snapshot| {
+            if end.is_written {
+                let body = snapshot.encode().expect("a snapshot can be written");
+                snapshot = Snapshot::decode(&body).expect("what was written can be read");
+            }
+            let Snapshot { mut fleet, .. } = snapshot;
             let from = fleet.offset;
             let rest = end
                 .history

@@ -3,18 +3,23 @@
 //! It keeps the promises of the seam: a publish that returned is safe, and what was not settled
 //! comes again. Everything else goes wrong here.
 
-use std::sync::Arc;
+mod commands;
+mod reading;
+
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use gentoo_updater_bus::worker::MemoryDirectory;
 use gentoo_updater_bus::{
-    Alive, Bus, BusError, CommandDelivery, Commands, Health, History, HistoryItem, Position,
-    QueueState, Settle, Wakeup, Wakeups,
+    Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups,
 };
-use gentoo_updater_fleet::message::{Command, Envelope, Event};
+use gentoo_updater_fleet::message::{Command, Envelope, Event, WorkKey};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
+use self::commands::FaultyCommands;
+use self::reading::{FaultyHistory, FaultyWakeups};
 use crate::faults::{Fault, Weather};
 use crate::orders::Orders;
 use crate::process::Life;
@@ -37,6 +42,10 @@ pub struct Trouble {
     pub records: Arc<Records>,
     /// What an operator wants of it, as far as it knows.
     pub orders: Arc<Orders>,
+    /// Where it keeps its claims.
+    pub disk: MemoryDirectory,
+    /// The commands in its hands.
+    pub held: Arc<Mutex<Vec<WorkKey>>>,
 }
 
 impl Trouble {
@@ -101,8 +110,11 @@ impl Bus for FaultyBus {
         }
         self.trouble.perhaps(Fault::SentLate).await;
         self.inner.publish(event).await?;
-        if let Event::WorkerAlive(alive) = &event.message {
-            self.trouble.records.sign(alive);
+        match &event.message {
+            Event::WorkerAlive(alive) => self.trouble.records.sign(alive),
+            Event::WorkStarted(started) => self.trouble.records.claim(started.work.clone()),
+            Event::TaskAbandoned(abandoned) => self.trouble.records.tell(abandoned.work.clone()),
+            _ => {}
         }
         self.trouble.step().await;
         if self.trouble.strikes(Fault::Doubled) {
@@ -205,139 +217,4 @@ impl Bus for FaultyBus {
     }
 
     async fn close(&self) {}
-}
-
-struct FaultyCommands {
-    inner: Box<dyn Commands>,
-    trouble: Trouble,
-}
-
-#[async_trait]
-impl Commands for FaultyCommands {
-    async fn next(&mut self) -> Result<CommandDelivery, BusError> {
-        loop {
-            let delivery = self.inner.next().await?;
-            self.trouble.step().await;
-            if self.trouble.strikes(Fault::LostDelivery) {
-                // It goes back to its queue, and somebody takes it again.
-                drop(delivery);
-                self.trouble.pause().await;
-                continue;
-            }
-            self.trouble.obeys(&delivery.queue, &delivery.command);
-            let CommandDelivery {
-                queue,
-                command,
-                settle,
-            } = delivery;
-            let settle = faulty(settle, &self.trouble);
-            return Ok(CommandDelivery {
-                queue,
-                command,
-                settle,
-            });
-        }
-    }
-
-    async fn rest(&mut self) {
-        self.inner.rest().await;
-    }
-}
-
-struct FaultySettle {
-    inner: Box<dyn Settle>,
-    trouble: Trouble,
-}
-
-fn faulty(inner: Box<dyn Settle>, trouble: &Trouble) -> Box<dyn Settle> {
-    let trouble = trouble.clone();
-    Box::new(FaultySettle { inner, trouble })
-}
-
-#[async_trait]
-impl Settle for FaultySettle {
-    async fn ack(self: Box<Self>) -> Result<(), BusError> {
-        self.trouble.step().await;
-        if self.trouble.strikes(Fault::LostAck) {
-            // The connection is gone: the message comes again.
-            return Ok(());
-        }
-        self.inner.ack().await?;
-        self.trouble.step().await;
-        Ok(())
-    }
-
-    async fn reject(self: Box<Self>, cause: String) -> Result<(), BusError> {
-        self.trouble.step().await;
-        self.inner.reject(cause).await?;
-        self.trouble.step().await;
-        Ok(())
-    }
-}
-
-struct FaultyHistory {
-    inner: Box<dyn History>,
-    trouble: Trouble,
-    /// Read, and not handed out yet: a call may be cancelled.
-    late: Option<HistoryItem>,
-}
-
-#[async_trait]
-impl History for FaultyHistory {
-    async fn next(&mut self) -> Result<HistoryItem, BusError> {
-        if self.late.is_none() {
-            self.late = Some(self.inner.next().await?);
-        }
-        self.trouble.step().await;
-        self.trouble.perhaps(Fault::Delayed).await;
-        let item = self.late.take().ok_or(BusError::Closed)?;
-        if let Ok(event) = &item.event {
-            self.trouble.orders.hear(&event.message);
-        }
-        Ok(item)
-    }
-}
-
-struct FaultyWakeups {
-    /// Absent while the connection is cut: another planner is active then.
-    inner: Option<Box<dyn Wakeups>>,
-    bus: Arc<dyn Bus>,
-    trouble: Trouble,
-    away_until: Instant,
-}
-
-impl FaultyWakeups {
-    /// The connection is gone, and is opened again after a while.
-    fn cut(&mut self) {
-        self.inner = None;
-        self.away_until = Instant::now() + self.trouble.life.dice.millis(2_000, 6_000);
-    }
-}
-
-#[async_trait]
-impl Wakeups for FaultyWakeups {
-    async fn next(&mut self) -> Result<Wakeup, BusError> {
-        loop {
-            let inner = match &mut self.inner {
-                Some(inner) => inner,
-                none => {
-                    sleep_until(self.away_until).await;
-                    none.insert(self.bus.wakeups().await?)
-                }
-            };
-            let Wakeup { event, settle } = inner.next().await?;
-            self.trouble.step().await;
-            if self.trouble.strikes(Fault::LostDelivery) {
-                drop(settle);
-                self.cut();
-                continue;
-            }
-            if self.trouble.strikes(Fault::CutOff) {
-                // This one still works on what it got, and another is active already.
-                self.cut();
-            }
-            let settle = faulty(settle, &self.trouble);
-            return Ok(Wakeup { event, settle });
-        }
-    }
 }
