@@ -115,7 +115,9 @@ fn watch(sum: &Mutex<Sum>, ended: &Condvar, threads: usize) {
     while now.threads < threads {
         let mut running = now.running.iter();
         if let Some((seed, _)) = running.find(|(_, begun)| begun.elapsed() > HANGS_AFTER) {
-            eprintln!("seed {seed} hangs: its tasks wake each other, and its time stands still");
+            eprintln!(
+                "seed {seed} hangs: its time stands still, with tasks that wake each other or wait for nothing"
+            );
             eprintln!("{}", replay(*seed));
             std::process::exit(101);
         }

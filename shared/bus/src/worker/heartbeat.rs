@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::WorkerSpec;
+use crate::news::News;
 use crate::seam::{Bus, BusError, Health};
 
 /// What a worker works on, and since when. Planner and command line learn it from the signs of
@@ -49,9 +50,9 @@ pub(super) async fn beat(
     bus: Arc<dyn Bus>,
     spec: WorkerSpec,
     working_on: Arc<WorkingOn>,
-    mut paused: watch::Receiver<bool>,
+    paused: Arc<News<bool>>,
 ) -> Result<(), BusError> {
-    let mut changes = working_on.subscribe();
+    let (mut changes, mut is_paused) = (working_on.subscribe(), paused.get());
     let mut beats = interval(spec.heartbeat);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -60,15 +61,16 @@ pub(super) async fn beat(
             _ = beats.tick() => {}
             // The set lives as long as this future, so this cannot fail.
             _ = changes.changed() => beats.reset(),
-            Ok(()) = paused.changed() => beats.reset(),
+            _ = paused.until(|paused| *paused != is_paused) => beats.reset(),
         }
+        is_paused = paused.get();
         let working_on = changes.borrow_and_update().iter().map(ongoing).collect();
         let alive = WorkerAlive {
             worker: spec.id.clone(),
             role: spec.role,
             working_on,
             slots: Some(spec.slots.max(1)),
-            paused: *paused.borrow_and_update(),
+            paused: is_paused,
             bus_trouble: match &*bus.health().borrow() {
                 Health::Good => None,
                 Health::Blocked(why) | Health::Disconnected(why) => Some(why.clone()),

@@ -1,19 +1,21 @@
 //! An operator's pause: a worker takes no new commands while it lasts.
 
+use std::sync::Arc;
+
 use gentoo_updater_fleet::state::Pause;
-use tokio::sync::watch;
 
 use super::WorkerSpec;
 use crate::follow::FleetView;
+use crate::news::News;
 use crate::seam::BusError;
 
 /// Whether an operator wants this worker to take no new work, as it is now.
-pub(super) fn look(view: Option<&FleetView>, spec: &WorkerSpec) -> watch::Sender<bool> {
+pub(super) fn look(view: Option<&FleetView>, spec: &WorkerSpec) -> Arc<News<bool>> {
     let pause = view.and_then(|view| pause_of(view, spec));
     if pause.is_some() {
         tell(spec, pause.as_ref());
     }
-    watch::Sender::new(pause.is_some())
+    Arc::new(News::new(pause.is_some()))
 }
 
 /// Tells `paused` whether an operator wants this worker to take no new work, and says so in the
@@ -21,7 +23,7 @@ pub(super) fn look(view: Option<&FleetView>, spec: &WorkerSpec) -> watch::Sender
 pub(super) async fn obey(
     view: Option<FleetView>,
     spec: WorkerSpec,
-    paused: watch::Sender<bool>,
+    paused: Arc<News<bool>>,
 ) -> Result<(), BusError> {
     let Some(view) = view else {
         return std::future::pending().await;
@@ -30,7 +32,8 @@ pub(super) async fn obey(
         // Before the look, so that no change between the two is missed.
         let changed = view.changed();
         let pause = pause_of(&view, &spec);
-        if paused.send_if_modified(|told| std::mem::replace(told, pause.is_some()) != *told) {
+        if paused.get() != pause.is_some() {
+            paused.change(|paused| *paused = pause.is_some());
             tell(&spec, pause.as_ref());
         }
         changed.await?;

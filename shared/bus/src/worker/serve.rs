@@ -117,11 +117,11 @@ type Jobs = JoinSet<Result<Verdict, WorkerError>>;
 impl Worker {
     async fn run(self: Arc<Self>, pauses: Pauses) -> Result<(), WorkerError> {
         let paused = pause::look(self.view.as_ref(), &self.spec);
-        let mut is_paused = paused.subscribe();
-        let obeying = pause::obey(self.view.clone(), self.spec.clone(), paused);
+        let mut is_paused = paused.get();
+        let obeying = pause::obey(self.view.clone(), self.spec.clone(), paused.clone());
         let mut obeying = AbortOnDropHandle::new(tokio::spawn(obeying));
         let (bus, working_on) = (self.bus.clone(), self.working_on.clone());
-        let beating = beat(bus, self.spec.clone(), working_on, is_paused.clone());
+        let beating = beat(bus, self.spec.clone(), working_on, paused.clone());
         let mut heartbeat = AbortOnDropHandle::new(tokio::spawn(beating));
         let mut jobs = Jobs::new();
         for claim in self.store.claims().await? {
@@ -152,13 +152,14 @@ impl Worker {
                 obeyed = &mut obeying => {
                     return ended(obeyed.map(|obeyed| obeyed.map_err(WorkerError::from)));
                 }
-                Ok(()) = is_paused.changed() => {
-                    if *is_paused.borrow_and_update() {
+                now = paused.until(|paused| *paused != is_paused) => {
+                    is_paused = now;
+                    if is_paused {
                         commands = None;
                     }
                 }
                 () = readiness.ready(),
-                    if commands.is_none() && jobs.len() < slots && !*is_paused.borrow() =>
+                    if commands.is_none() && jobs.len() < slots && !is_paused =>
                 {
                     commands = Some(self.bus.commands(&self.spec.queues).await?);
                 }

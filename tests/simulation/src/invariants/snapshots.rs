@@ -11,7 +11,12 @@ pub(super) fn snapshots_differ(end: &End<'_>) -> Vec<String> {
         .filter_map(|mut snapshot| {
             if end.is_written {
                 let body = snapshot.encode().expect("a snapshot can be written");
-                snapshot = Snapshot::decode(&body).expect("what was written can be read");
+                let read = Snapshot::decode(&body).expect("what was written can be read");
+                if read != snapshot {
+                    let lost = differs("a snapshot that was read", &read.fleet, &snapshot.fleet);
+                    return Some(lost.unwrap_or_else(|| format!("{read:?} is not {snapshot:?}")));
+                }
+                snapshot = read;
             }
             let Snapshot { mut fleet, .. } = snapshot;
             let from = fleet.offset;
