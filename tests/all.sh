@@ -62,13 +62,15 @@ step 'Documentation of shared/portage, warnings denied'
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps -p gentoo-updater-portage
 done_with 'documentation (rustdoc)'
 
+# Whatever is chosen, it is chosen from the whole workspace, so that all is compiled once and with
+# the same features.
 counted 'unit and integration tests' --workspace \
   --exclude gentoo-updater-tests --exclude gentoo-updater-chaos --exclude gentoo-updater-simulation
 # On two idle cores; a machine that is busy with other things is no defect, several times is one.
 SIMULATION_LIMIT=60
 export SIMULATION_SEEDS=10000
 [[ ! $long ]] || { SIMULATION_SEEDS=100000 SIMULATION_LIMIT=600; }
-counted 'simulated fleets in trouble' -p gentoo-updater-simulation -- --nocapture
+counted 'simulated fleets in trouble' --workspace --test simulation -- --nocapture
 read -r took faults rate < <(awk '/ seeds took / { for (i = 5; i < NF; i++) if ($i == "faults,") {
   print int($4), $(i - 1), $(i + 1); exit } }' "$LOG")
 printf '%s seeds took %s s; the limit is %s s on two idle cores\n' \
@@ -77,7 +79,7 @@ printf '%s seeds took %s s; the limit is %s s on two idle cores\n' \
 done_with "simulation: $SIMULATION_SEEDS seeds in $took s, $faults faults, $rate faults a second"
 rm -rf target/chaos
 # They wait more than they work.
-counted 'chaos on a real broker' -p gentoo-updater-chaos -- --test-threads=20
+counted 'chaos on a real broker' --workspace --test chaos -- --test-threads=20
 cat target/chaos/*.txt
 
 # The end-to-end tests start these.
@@ -87,11 +89,12 @@ step 'Examples in packaging and README'
 tests/examples.sh
 done_with 'examples in packaging and README'
 
+END_TO_END=(--test end_to_end --test portage_commands --test portage_versions)
 if [[ $long ]]; then
-  counted 'end-to-end tests, long ones too' -p gentoo-updater-tests -- --test-threads=1 --include-ignored
+  counted 'end-to-end tests, long ones too' --workspace "${END_TO_END[@]}" -- --test-threads=1 --include-ignored
   step 'Self-test of the lab'
   tests/lab/selftest.sh
   done_with 'self-test of the lab'
 else
-  counted 'end-to-end tests' -p gentoo-updater-tests -- --test-threads=1
+  counted 'end-to-end tests' --workspace "${END_TO_END[@]}" -- --test-threads=1
 fi

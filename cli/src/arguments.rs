@@ -5,6 +5,7 @@ use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_runtime::CommonArguments;
 
+use crate::broker::BrokerCommand;
 use crate::dead::DeadCommand;
 use crate::events::EventsOptions;
 use crate::man::ManOptions;
@@ -133,6 +134,15 @@ pub(crate) enum Subcommand {
     Parse {
         #[command(subcommand)]
         command: ParseCommand,
+    },
+
+    /// Make users of the broker, one for each role and each guest
+    #[command(after_help = "Examples:\n  \
+            gentoo-updater broker setup --output /root/broker\n  \
+            gentoo-updater broker permissions")]
+    Broker {
+        #[command(subcommand)]
+        command: BrokerCommand,
     },
 
     /// Look after the configuration

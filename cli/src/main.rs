@@ -2,6 +2,7 @@
 
 mod arguments;
 mod ask;
+mod broker;
 mod config_check;
 mod dead;
 mod events;
@@ -97,6 +98,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Resume(options) => pause::resume(&settings()?, &options).await,
         Subcommand::Man(options) => man::man(&options),
         Subcommand::Trust(options) => trust::trust(settings()?.as_ref(), options).await,
+        Subcommand::Broker { command } => broker::broker(settings()?.as_ref(), command),
         Subcommand::Config {
             command: ConfigCommand::Check,
         } => Ok(config_check::check(settings()?.as_ref(), &common.config)),

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use gentoo_updater_bus::{BusError, DeadLetter, Health, Inspect, LetterId};
+use gentoo_updater_bus::topology::HISTORY;
+use gentoo_updater_bus::{BusError, DeadLetter, Health, Inspect, LetterId, NoWayBack, Retried};
 use gentoo_updater_fleet::message::{Envelope, Event};
 use gentoo_updater_fleet::state::Fleet;
 use jiff::{SignedDuration, Timestamp};
@@ -87,8 +88,25 @@ impl Inspect for DeadLetters {
         Ok(letters.iter().take(most).cloned().collect())
     }
 
-    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError> {
-        Ok(self.take(letters))
+    /// What comes from the history has no way back.
+    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Retried, BusError> {
+        let is_stuck = |letter: &DeadLetter| letter.queue == HISTORY;
+        let stuck = self.0.lock().unwrap().clone();
+        let stuck = stuck
+            .into_iter()
+            .filter(|letter| letters.contains(&letter.id) && is_stuck(letter));
+        let stayed: Vec<NoWayBack> = stuck
+            .map(|letter| NoWayBack {
+                letter: letter.id,
+                queue: letter.queue,
+                cause: "this is no queue of commands".to_owned(),
+            })
+            .collect();
+        let rest = letters
+            .iter()
+            .filter(|id| stayed.iter().all(|it| it.letter != **id));
+        let returned = self.take(&rest.cloned().collect());
+        Ok(Retried { returned, stayed })
     }
 
     async fn drop_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError> {

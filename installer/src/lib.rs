@@ -9,4 +9,4 @@ mod store;
 mod verify;
 
 pub use arguments::Arguments;
-pub use serve::serve;
+pub use serve::{serve, serve_agent};

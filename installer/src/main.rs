@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_installer::Arguments;
 use gentoo_updater_runtime::{parse_arguments, worker_main};
 
@@ -12,6 +13,12 @@ async fn main() -> ExitCode {
         env!("CARGO_BIN_NAME"),
         arguments.worker,
         |context| async move {
+            if arguments.agent {
+                return match <[GuestName; 1]>::try_from(arguments.guests) {
+                    Ok([guest]) => gentoo_updater_installer::serve_agent(&context, guest).await,
+                    Err(_) => anyhow::bail!("an agent serves one guest: name it with one --guest"),
+                };
+            }
             let guests = match arguments.guests {
                 named if named.is_empty() => context.settings.guests.keys().cloned().collect(),
                 named => named,

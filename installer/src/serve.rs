@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gentoo_updater_bus::topology;
 use gentoo_updater_bus::worker::{self, WorkerSpec};
+use gentoo_updater_fleet::authority::agent_instance;
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_runtime::{Context, worker_id};
@@ -18,6 +19,27 @@ pub async fn serve(
     context: &Context,
     instance: &str,
     guests: Vec<GuestName>,
+) -> anyhow::Result<()> {
+    serve_as(context, instance, guests, true).await
+}
+
+/// Installs on one guest, as its own agent: under the user of the guest, which reads its own
+/// queue and nothing else. Nobody else may serve that queue: without the history an agent takes
+/// every command for its own.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_agent(context: &Context, guest: GuestName) -> anyhow::Result<()> {
+    // The one id that readers believe of this guest's user.
+    let instance = agent_instance(&guest);
+    serve_as(context, &instance, vec![guest], false).await
+}
+
+async fn serve_as(
+    context: &Context,
+    instance: &str,
+    guests: Vec<GuestName>,
+    read_back: bool,
 ) -> anyhow::Result<()> {
     for guest in &guests {
         if !context.settings.guests.contains_key(guest) {
@@ -35,7 +57,7 @@ pub async fn serve(
         slots: policy.parallel_installs,
         heartbeat: policy.heartbeat,
         grace: policy.grace,
-        read_back: true,
+        read_back,
         builder: None,
     };
     let handler = Arc::new(InstallHandler::new(context.clone()));

@@ -58,6 +58,7 @@ async fn plan(context: &Context) -> anyhow::Result<()> {
     };
     planner.register().await?;
     let mut wakeups = context.bus.wakeups().await?;
+    tracing::info!(worker = %planner.id, "ready");
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

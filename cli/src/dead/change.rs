@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gentoo_updater_bus::{Inspect, LetterId};
+use gentoo_updater_bus::{Inspect, LetterId, NoWayBack, Retried};
 use gentoo_updater_fleet::config::Settings;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -35,6 +35,29 @@ pub(super) struct ChangeDocument {
     pub(super) chosen: Vec<String>,
     /// Those that were there, and with which it is done.
     pub(super) done: Vec<String>,
+    /// Those that cannot go back where they came from.
+    pub(super) stayed: Vec<Stayed>,
+}
+
+/// A letter that cannot go back.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Stayed {
+    /// The letter.
+    pub(super) id: String,
+    /// The queue that it came from.
+    pub(super) queue: String,
+    /// Why.
+    pub(super) cause: String,
+}
+
+impl From<NoWayBack> for Stayed {
+    fn from(stays: NoWayBack) -> Self {
+        Self {
+            id: stays.letter.to_string(),
+            queue: stays.queue,
+            cause: stays.cause,
+        }
+    }
 }
 
 pub(super) async fn retry(settings: &Arc<Settings>, options: &RetryOptions) -> anyhow::Result<u8> {
@@ -77,8 +100,8 @@ pub(super) async fn change_opened(
     let letters = super::letters(inspect).await?;
     let chosen = chosen(&letters, choice, now).map_err(SelectError::refusal)?;
     let ids: BTreeSet<LetterId> = chosen.iter().map(|letter| letter.id.clone()).collect();
-    let done = if choice.dry_run || ids.is_empty() {
-        Vec::new()
+    let changed = if choice.dry_run || ids.is_empty() {
+        Retried::default()
     } else {
         match change {
             Change::Retry => inspect.retry_dead(&ids).await?,
@@ -88,7 +111,10 @@ pub(super) async fn change_opened(
                 if !agreed(&question, yes, "use --yes if it is meant")? {
                     return Ok(None);
                 }
-                inspect.drop_dead(&ids).await?
+                Retried {
+                    returned: inspect.drop_dead(&ids).await?,
+                    stayed: Vec::new(),
+                }
             }
         }
     };
@@ -105,7 +131,8 @@ pub(super) async fn change_opened(
         action,
         dry_run: choice.dry_run,
         chosen: names(&mut ids.iter()),
-        done: names(&mut done.iter()),
+        done: names(&mut changed.returned.iter()),
+        stayed: changed.stayed.into_iter().map(Stayed::from).collect(),
     }))
 }
 
@@ -127,8 +154,15 @@ fn conclude(document: &ChangeDocument, json: bool) -> anyhow::Result<u8> {
     if !json {
         println!("{done} dead letters were {words}.");
     }
+    for Stayed { id, queue, cause } in &document.stayed {
+        let (queue, cause) = (output::harmless(queue), output::harmless(cause));
+        eprintln!("{id} from {queue} cannot go back and stays: {cause}");
+    }
+    let gone = chosen.saturating_sub(done + document.stayed.len());
+    if gone > 0 {
+        eprintln!("{gone} were gone by then.");
+    }
     if done < chosen {
-        eprintln!("{} were gone by then.", chosen - done);
         return Ok(crate::EXIT_WITH_FAILURES);
     }
     Ok(crate::EXIT_DONE)

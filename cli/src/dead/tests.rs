@@ -1,5 +1,6 @@
 use std::sync::Mutex;
 
+use gentoo_updater_bus::topology::HISTORY;
 use gentoo_updater_bus::{DeadLetter, LetterId};
 
 use super::arguments::{Choice, Filters};
@@ -179,4 +180,22 @@ async fn what_is_chosen_is_put_back_or_dropped_and_a_dry_run_changes_nothing() {
     };
     changed(&store, &all, Change::Drop { yes: true }).await;
     assert!(store.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn one_that_cannot_go_back_stays_is_named_and_stops_no_other() {
+    let mut letters = letters();
+    letters[1].queue = HISTORY.to_owned();
+    let stuck = letters[1].id.to_string();
+    let store = DeadLetters(Mutex::new(letters));
+    let all = Choice {
+        all: true,
+        ..Choice::default()
+    };
+    let document = changed(&store, &all, Change::Retry).await;
+    assert_eq!((document.chosen.len(), document.done.len()), (3, 2));
+    assert_eq!(document.stayed.len(), 1);
+    assert_eq!(document.stayed[0].id, stuck);
+    assert_eq!(document.stayed[0].queue, HISTORY);
+    assert_eq!(store.0.lock().unwrap().len(), 1);
 }

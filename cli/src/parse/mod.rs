@@ -12,8 +12,6 @@ mod version;
 
 pub(crate) use arguments::ParseCommand;
 
-use crate::output;
-
 /// Exit code of a text that was understood.
 const EXIT_UNDERSTOOD: u8 = 0;
 /// Exit code of a text that was not.
@@ -36,7 +34,7 @@ pub(crate) fn parse(command: &ParseCommand) -> anyhow::Result<u8> {
         Ok(()) => Ok(EXIT_UNDERSTOOD),
         Err(error) => match error.downcast_ref::<NotUnderstood>() {
             Some(reason) => {
-                eprintln!("{}", output::harmless(&reason.0));
+                eprintln!("{}", crate::output::harmless(&reason.0));
                 Ok(EXIT_NOT_UNDERSTOOD)
             }
             None => Err(error),

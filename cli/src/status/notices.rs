@@ -59,8 +59,9 @@ impl Notices {
                 .unwrap_or("no cause is known");
             writeln!(
                 out,
-                "{} events of the history are not understood and left out ({cause}): a newer \
-                 version wrote them; use it here, too",
+                "{} events of the history are left out ({cause}): what a newer version wrote needs that \
+                 version here, too, and what is refused its sender may not say, or said before each role \
+                 had a user of its own",
                 self.left_out
             )?;
         }
@@ -95,8 +96,9 @@ mod tests {
             notices.to_text(),
             "THE BROKER TAKES NO MESSAGES (low on memory\u{fffd}[2J): nothing goes on until its alarm is \
              over; give it room, or raise its limits in rabbitmq.conf\n\
-             3 events of the history are not understood and left out (the message has version 2): a \
-             newer version wrote them; use it here, too\n\
+             3 events of the history are left out (the message has version 2): what a newer version wrote \
+             needs that version here, too, and what is refused its sender may not say, or said before each \
+             role had a user of its own\n\
              2 dead letters: see `gentoo-updater dead list`\n\n"
         );
     }

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET};
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology::{EVENTS, Topology};
 use gentoo_updater_bus::{Bus, Position};
@@ -125,6 +125,8 @@ async fn open(vhost: &Vhost) -> Amqp {
         url: vhost.url(),
         name: "bench".to_owned(),
         topology: Topology::default(),
+        users: None,
+        quiet: QUIET,
     };
     Amqp::open(settings).await.unwrap()
 }

@@ -8,17 +8,21 @@
 pub mod amqp;
 mod blocking;
 mod clock;
+pub mod definitions;
 pub mod embedded;
 pub mod follow;
 mod news;
+pub mod permissions;
 mod seam;
 #[cfg(test)]
 mod testing;
 pub mod topology;
+mod unusable;
 pub mod worker;
 
 pub use clock::{Clock, Speaker, SystemClock};
 pub use seam::{
     Alive, Bus, BusError, CommandDelivery, Commands, DeadLetter, Health, History, HistoryItem,
-    Inspect, LetterId, Position, QueueState, Settle, Wakeup, Wakeups,
+    Inspect, LetterId, NoWayBack, Position, QueueState, Retried, Settle, Wakeup, Wakeups,
 };
+pub use unusable::{Refused, Unusable};

@@ -5,11 +5,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use gentoo_updater_fleet::message::{Command, DecodeError, Envelope, Event};
+use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+
+use crate::unusable::Unusable;
 
 /// Why the bus cannot go on.
 ///
@@ -23,6 +25,15 @@ pub enum BusError {
     )]
     AccessRefused {
         /// What the broker said.
+        detail: String,
+    },
+    /// Each role and each guest has a user of its own, and this process has not the right one.
+    #[error(
+        "{detail}; `broker.access` is \"separate\", so give this process the `broker.url` that \
+         `gentoo-updater broker setup` wrote for it"
+    )]
+    WrongUser {
+        /// What this user may not do.
         detail: String,
     },
     /// The broker's certificate is not signed by whom this machine trusts, or is for another name.
@@ -81,16 +92,6 @@ pub enum BusError {
         /// The name.
         name: String,
     },
-    /// A dead letter cannot go back.
-    #[error("the dead letter {letter} from {queue} cannot go back: {detail}; it stays")]
-    NoWayBack {
-        /// The letter.
-        letter: LetterId,
-        /// The queue that it was in.
-        queue: String,
-        /// Why.
-        detail: String,
-    },
     /// Somebody else works with it, and that did not end in time.
     #[error("{name} is in use: {detail}")]
     InUse {
@@ -127,8 +128,8 @@ pub enum Position {
 pub struct HistoryItem {
     /// Its place in the one order that all readers see.
     pub offset: u64,
-    /// The event, or why it cannot be understood. The reader says so and goes on.
-    pub event: Result<Envelope<Event>, DecodeError>,
+    /// The event, or why it cannot be used. The reader says so and goes on.
+    pub event: Result<Envelope<Event>, Unusable>,
 }
 
 /// Exchanges events and commands with the other workers.
@@ -221,12 +222,12 @@ pub trait Inspect: Send + Sync {
     /// [`BusError::InUse`]. What a foreign program holds meanwhile is missing here.
     async fn dead_letters(&self, most: usize) -> Result<Vec<DeadLetter>, BusError>;
 
-    /// Puts these dead letters back where they came from; says which were there. One that cannot
-    /// go back is [`BusError::NoWayBack`], and then all stay.
+    /// Puts these dead letters back where they came from. One that cannot go back stays, and
+    /// stops no other.
     ///
     /// A letter is taken off when it is safe in its queue. A crash between the two leaves it in
     /// both places, and never in none.
-    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError>;
+    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Retried, BusError>;
 
     /// Deletes these dead letters; says which were there.
     async fn drop_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError>;
@@ -254,6 +255,26 @@ pub struct DeadLetter {
     pub buried_by: Option<String>,
     /// The message as it was.
     pub body: Vec<u8>,
+}
+
+/// What became of dead letters that were to go back. Those that were not there are in neither.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retried {
+    /// Those that are back where they came from.
+    pub returned: Vec<LetterId>,
+    /// Those that stay.
+    pub stayed: Vec<NoWayBack>,
+}
+
+/// Why a dead letter stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoWayBack {
+    /// The letter.
+    pub letter: LetterId,
+    /// The queue that it was in.
+    pub queue: String,
+    /// Why it cannot go back there.
+    pub cause: String,
 }
 
 /// Names a dead letter: the first twelve hexadecimal digits of a digest of all that it says.

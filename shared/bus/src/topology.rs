@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use gentoo_updater_fleet::authority::User;
 use gentoo_updater_fleet::config::{History, Settings};
 use gentoo_updater_fleet::message::{Command, Envelope, Event, Role, Task};
 use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName};
@@ -91,6 +92,7 @@ pub fn queue_of(task: &Task, platform: Option<&PlatformName>) -> String {
 pub fn role_of(queue: &str) -> Option<Role> {
     match queue.split_once('.') {
         None if queue == SCAN => Some(Role::Scanner),
+        Some((_, "")) => None,
         Some(("build", _)) => Some(Role::Builder),
         Some(("install", _)) => Some(Role::Installer),
         Some(("clean", _)) => Some(Role::Janitor),
@@ -314,11 +316,16 @@ pub fn command_queue(name: String) -> QueueDeclaration {
 
 /// Whether a queue of this name is one of commands.
 pub fn is_command_queue(name: &str) -> bool {
-    let is_of = |kind: &str| {
-        let subject = name.strip_prefix(kind);
-        subject.is_some_and(|subject| !subject.is_empty())
-    };
-    name == SCAN || ["build.", "install.", "clean."].into_iter().any(is_of)
+    role_of(name).is_some()
+}
+
+/// Whether the workers of a user take messages off a queue of this name.
+pub fn serves(user: &User, name: &str) -> bool {
+    match user {
+        User::Role(Role::Planner) => name == PLAN,
+        User::Role(role) => role_of(name) == Some(*role),
+        User::Guest(guest) => name == install_queue(guest),
+    }
 }
 
 /// Whether messages are taken off a queue of this name. Nothing is taken off a stream.

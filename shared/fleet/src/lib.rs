@@ -8,6 +8,7 @@
 //! | [`snapshot`] | the state as it was at one offset, to begin the fold from |
 //! | [`batch`], [`order`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`decide`] | what to do next |
+//! | [`authority`] | which user of the broker may say what |
 //! | [`report`] | what came of a run |
 //! | [`inspect`] | what an operator is shown of the fleet at work |
 //! | [`config`] | the configuration file |
@@ -15,6 +16,7 @@
 //! **Invariant:** nothing in this crate reads a clock or the network, and no file but the one
 //! configuration that it is told to read.
 
+pub mod authority;
 pub mod batch;
 pub mod closing;
 pub mod config;

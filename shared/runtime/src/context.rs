@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET};
 use gentoo_updater_bus::topology::Topology;
 use gentoo_updater_bus::worker::StateDirectory;
 use gentoo_updater_bus::{Bus, Clock, SystemClock};
-use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::authority::Users;
+use gentoo_updater_fleet::config::{Access, Settings};
 use gentoo_updater_fleet::name::WorkerId;
 use tokio_util::sync::CancellationToken;
 
@@ -74,11 +75,17 @@ impl Context {
 pub async fn connect(settings: &Settings, name: &str) -> anyhow::Result<Amqp> {
     let broker = settings.broker.as_ref();
     let broker = broker.context("the configuration names no broker")?;
+    let users = match broker.access {
+        Access::Shared => None,
+        Access::Separate => Some(Users::new(&broker.user_prefix)),
+    };
     let bus = Amqp::open(BrokerSettings {
         url: broker.url.clone(),
         ca: broker.ca.clone(),
         name: name.to_owned(),
         topology: Topology::of(settings),
+        users,
+        quiet: QUIET,
     });
     Ok(bus.await?)
 }

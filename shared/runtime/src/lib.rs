@@ -99,13 +99,14 @@ where
     };
     let bus = context.bus.clone();
     monitored.watch(bus.health());
-    let result = serve(context).await;
-    bus.close().await;
-    match result {
+    let code = match serve(context).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // Before the farewell, which can take its time with a broker in trouble.
             tracing::error!("{error:#}");
             ExitCode::from(EXIT_COULD_NOT_RUN)
         }
-    }
+    };
+    bus.close().await;
+    code
 }

@@ -5,13 +5,14 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 
 use crate::epmd::Epmd;
-use crate::installation::Installation;
+use crate::installation::{Installation, PROGRAMS};
 use crate::management;
 use crate::owner;
 use crate::ports::free_port;
@@ -180,6 +181,19 @@ impl Broker {
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Calls a script where the broker is, with `rabbitmqctl` in its path.
+    pub fn run_script(&self, script: &str) -> Output {
+        self.write("script.sh", script);
+        let inside = self
+            .installation
+            .inside(self.directory.path(), &self.path("script.sh"));
+        let path =
+            format!("{PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        let mut command = self.command("sh");
+        let output = command.arg(inside).env("PATH", path).output();
+        output.expect("a shell can be called")
     }
 
     /// Lets the broker find that its memory is short, so that it takes no messages; or not any

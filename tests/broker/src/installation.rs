@@ -6,7 +6,7 @@ use std::process::Command;
 /// Names the root folder of another system, whose RabbitMQ is tested against.
 pub(crate) const ROOT_VARIABLE: &str = "GENTOO_UPDATER_TEST_RABBITMQ_ROOT";
 /// Not /usr/sbin, whose wrappers change the user and drop the environment.
-const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
+pub(crate) const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
 /// Where a system of its own finds the data.
 const DATA: &str = "/mnt";
 
@@ -45,11 +45,11 @@ impl Installation {
         Self { root }
     }
 
-    /// How a program of RabbitMQ is called that works in the folder `data`, in a network namespace
+    /// How a program of RabbitMQ, or a shell, is called that works in the folder `data`, in a network namespace
     /// or in this one.
     pub(crate) fn command(&self, program: &str, data: &Path, namespace: Option<&str>) -> Command {
         let program = match program {
-            "epmd" => program.to_owned(),
+            "epmd" | "sh" => program.to_owned(),
             program => format!("{PROGRAMS}/{program}"),
         };
         let mut words: Vec<String> = Vec::new();

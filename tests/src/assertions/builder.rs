@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gentoo_updater_portage::cpv::Cpv;
 use serde_json::Value;
 
 use super::emerge_log::transactions;
@@ -76,29 +77,8 @@ fn slots(packages: &BTreeMap<String, Installed>) -> BTreeSet<String> {
         .iter()
         .map(|(cpv, package)| {
             let slot = package.slot.split('/').next().unwrap_or_default();
-            format!("{}:{slot}", without_version(cpv))
+            let cpv: Cpv = cpv.parse().unwrap();
+            format!("{}:{slot}", cpv.category_package)
         })
         .collect()
-}
-
-/// `category/name` of `category/name-version`.
-fn without_version(cpv: &str) -> &str {
-    // A revision (-r1) is no version by itself: it begins with a letter.
-    let is_version = |index: &usize| cpv[index + 1..].starts_with(|c: char| c.is_ascii_digit());
-    let mut hyphens = cpv.match_indices('-').map(|(index, _)| index);
-    hyphens.rfind(is_version).map_or(cpv, |index| &cpv[..index])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_version;
-
-    #[test]
-    fn a_version_is_cut_off_and_a_name_is_not() {
-        assert_eq!(
-            without_version("sys-apps/labbase-1.0-r1"),
-            "sys-apps/labbase"
-        );
-        assert_eq!(without_version("app-misc/circ-a-1.0"), "app-misc/circ-a");
-    }
 }

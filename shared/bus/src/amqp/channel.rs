@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicNackOptions};
+use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -54,6 +54,11 @@ impl SharedChannel {
     /// Gives a message back to its queue.
     pub(super) async fn requeue(&self, delivery: &Delivery) {
         self.trouble.requeue(delivery).await;
+    }
+
+    /// Lets the broker take a message off its queue and make it a dead letter.
+    pub(super) async fn refuse(&self, delivery: &Delivery, queue: &str) {
+        self.trouble.refuse(delivery, queue).await;
     }
 
     /// Gives a message back to its queue, without waiting for it.
@@ -133,6 +138,18 @@ impl Trouble {
         }
     }
 
+    async fn refuse(&self, delivery: &Delivery, queue: &str) {
+        if self.is_found() {
+            tracing::debug!(queue, "the channel is gone; the message comes again");
+            return;
+        }
+        let rejecting = delivery.acker.reject(BasicRejectOptions { requeue: false });
+        if let Err(cause) = settled(rejecting).await {
+            tracing::debug!(queue, cause, "not refused; the message comes again");
+            self.find(format!("a message of {queue} was not refused: {cause}"));
+        }
+    }
+
     async fn requeue(&self, delivery: &Delivery) {
         if self.is_found() {
             return;
@@ -149,7 +166,9 @@ impl Trouble {
 }
 
 /// Why a settlement did not go out. lapin gives `false` where the channel is gone, and no error.
-async fn settled(settling: impl Future<Output = lapin::Result<bool>>) -> Result<(), String> {
+pub(super) async fn settled(
+    settling: impl Future<Output = lapin::Result<bool>>,
+) -> Result<(), String> {
     match timeout(CALL_LIMIT, settling).await {
         Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => Err("its channel was closed".to_owned()),
@@ -170,15 +189,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_settlement_that_does_not_go_out_is_a_fault_of_its_channel() {
-        for is_ack in [true, false] {
+        for settlement in ["acknowledge", "requeue", "refuse"] {
             let (trouble, used) = (Trouble::default(), delivery(1));
             trouble.acknowledge(&used, "scan").await;
             assert!(trouble.fault().now_or_never().is_none());
             // The answer for one that is used up is the one of a channel that is gone.
-            if is_ack {
-                trouble.acknowledge(&used, "scan").await;
-            } else {
-                trouble.requeue(&used).await;
+            match settlement {
+                "acknowledge" => trouble.acknowledge(&used, "scan").await,
+                "requeue" => trouble.requeue(&used).await,
+                _ => trouble.refuse(&used, "scan").await,
             }
             let fault = trouble.fault().now_or_never().unwrap();
             let cause = fault.passing().unwrap();
@@ -192,6 +211,7 @@ mod tests {
         trouble.find("its consumer was cancelled".to_owned());
         trouble.acknowledge(&held, "scan").await;
         trouble.requeue(&held).await;
+        trouble.refuse(&held, "scan").await;
         assert!(held.acker.usable(), "it was not used");
     }
 }

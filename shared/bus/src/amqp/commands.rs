@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gentoo_updater_fleet::message::Envelope;
+use tokio::time::{Instant, timeout_at};
 
 use super::consumers::{Consumers, Delivered};
 use super::fault::{Fault, Pause};
@@ -21,6 +21,8 @@ pub(super) struct AmqpCommands {
     queues: Vec<String>,
     opening: Opening<Consumers>,
     consumers: Option<Consumers>,
+    /// When the consumers began or last had a command.
+    heard: Instant,
     pause: Pause,
 }
 
@@ -32,20 +34,38 @@ impl AmqpCommands {
             queues,
             opening: Opening::default(),
             consumers: None,
+            heard: Instant::now(),
             pause: Pause::default(),
         }
     }
 
     async fn try_take(&mut self) -> Result<Delivered, Fault> {
-        let consumers = match &mut self.consumers {
-            Some(consumers) => consumers,
-            None => {
-                let (link, queues) = (self.link.clone(), self.queues.clone());
-                let opened = self.opening.finish(|| Consumers::open(link, queues));
-                self.consumers.insert(opened.await?)
+        loop {
+            let consumers = match &mut self.consumers {
+                Some(consumers) => consumers,
+                None => {
+                    let (link, queues) = (self.link.clone(), self.queues.clone());
+                    let opened = self
+                        .opening
+                        .finish(|| Consumers::open(link, queues))
+                        .await?;
+                    self.heard = Instant::now();
+                    self.consumers.insert(opened)
+                }
+            };
+            let deadline = self.heard + self.link.quiet();
+            match timeout_at(deadline, consumers.next()).await {
+                Ok(next) => {
+                    self.heard = Instant::now();
+                    return next;
+                }
+                Err(_) => {
+                    let queues = &self.queues;
+                    tracing::debug!(?queues, "no command for long; consumers are opened anew");
+                    self.consumers = None;
+                }
             }
-        };
-        consumers.next().await
+        }
     }
 
     async fn take(&mut self) -> Result<Delivered, BusError> {
@@ -92,9 +112,9 @@ impl Commands for AmqpCommands {
                 delivery,
             } = self.take().await?;
             let queue = self.queues.get(queue).cloned().unwrap_or_default();
-            let decoded = Envelope::decode(&delivery.data);
+            let understood = self.publisher.authority().command(&delivery);
             let held = Held::new(channel, &queue, delivery, self.publisher.clone());
-            match decoded {
+            match understood {
                 Ok(command) => {
                     return Ok(CommandDelivery {
                         queue,

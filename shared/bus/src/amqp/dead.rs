@@ -8,10 +8,11 @@ use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::channel::SharedChannel;
+use super::fault::short;
 use super::headers::deliveries;
 use super::publisher::{Outgoing, Publisher};
 use crate::seam::BusError;
-use crate::topology::{DEAD, DEAD_LETTERS};
+use crate::topology::DEAD_LETTERS;
 
 /// Why a message is a dead letter.
 pub(super) const CAUSE: &str = "cause";
@@ -37,8 +38,14 @@ pub(super) async fn bury(
     cause: String,
 ) -> Result<(), BusError> {
     tracing::warn!(queue, cause, "a message becomes a dead letter");
+    let buries = publisher.authority().buries();
     let (publisher, queue) = (publisher.clone(), queue.to_owned());
     let buried = tokio::spawn(async move {
+        if !buries {
+            // The broker makes it a dead letter, without the cause, which is in the log here.
+            channel.refuse(&delivery, &queue).await;
+            return Ok(());
+        }
         let letter = Letter {
             properties: &delivery.properties,
             queue: &queue,
@@ -87,10 +94,12 @@ impl Letter<'_> {
         let deliveries = i64::try_from(self.deliveries).unwrap_or(i64::MAX);
         headers.insert(DELIVERIES.into(), AMQPValue::LongLongInt(deliveries));
         let kind = properties.kind().as_ref();
+        // The exchange has no use for it, so a name that is longer than AMQP allows is no obstacle.
+        let routing_key =
+            short(self.queue).map_or_else(|_| String::new(), |_| self.queue.to_owned());
         Outgoing {
             exchange: DEAD_LETTERS,
-            // It goes nowhere else whatever this is, and the name of a queue may be too long.
-            routing_key: DEAD.to_owned(),
+            routing_key,
             kind: kind.map_or("a message", |kind| kind.as_str()).to_owned(),
             properties: kept(properties).with_headers(headers),
             body,

@@ -1,40 +1,48 @@
 //! Saying the topology to the broker.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gentoo_updater_fleet::authority::User;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind as LapinKind};
 use tokio::time::timeout;
 
 use super::fault::{Fault, PRECONDITION_FAILED, reply_code, short};
+use super::incoming::Authority;
 use super::retention;
 use super::session::Open;
 use crate::seam::BusError;
-use crate::topology::{Argument, ExchangeKind, QueueDeclaration, Topology};
+use crate::topology::{
+    Argument, DEAD_LETTERS, EVENTS, ExchangeKind, HISTORY, QueueDeclaration, SNAPSHOTS, Topology,
+    serves,
+};
 
 /// How long the broker may take for one declaration. A quorum queue waits for its members.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Declares the topology on every new connection of this process.
+/// Declares the topology on every new connection of this process, or looks for it.
 pub(super) struct Declarations {
     topology: Topology,
+    authority: Arc<Authority>,
     /// What was said of streams that keep something else than is wanted.
     said: Mutex<BTreeSet<String>>,
 }
 
 impl Declarations {
-    pub(super) fn new(topology: Topology) -> Self {
+    pub(super) fn new(topology: Topology, authority: Arc<Authority>) -> Self {
         Self {
             topology,
+            authority,
             said: Mutex::default(),
         }
     }
 
     /// Declares everything, and one more queue. What exists already with the same properties
-    /// stays as it is.
+    /// stays as it is. A user who may not declare anything only looks whether there is what it
+    /// needs: that takes no permission.
     pub(super) async fn declare(
         &self,
         open: &Open,
@@ -42,13 +50,34 @@ impl Declarations {
     ) -> Result<(), Fault> {
         // On a channel of its own: a refused declaration closes it.
         let mut channel = open.create_channel().await?;
+        if let Some(own) = self.authority.own()
+            && !self.authority.declares()
+        {
+            return self.look(&channel, own).await;
+        }
         for (name, kind) in self.topology.exchanges() {
-            declare_exchange(&channel, name, kind).await?;
+            declare_exchange(&channel, name, kind, false).await?;
         }
         for queue in self.topology.queues().iter().chain(also) {
             if let Some(new) = self.declare_queue(open, &channel, queue).await? {
                 channel = new;
             }
+        }
+        Ok(())
+    }
+
+    async fn look(&self, channel: &Channel, own: &User) -> Result<(), Fault> {
+        for (name, kind) in self.topology.exchanges() {
+            if name == EVENTS || name == DEAD_LETTERS && self.authority.buries() {
+                let looked = declare_exchange(channel, name, kind, true).await;
+                looked.map_err(|fault| missing(name, fault))?;
+            }
+        }
+        for name in needed(&self.topology, own) {
+            let options = QueueDeclareOptions::durable().passive();
+            let looked = channel.queue_declare(short(&name)?, options, FieldTable::default());
+            let looked = limited(&name, looked).await;
+            looked.map_err(|fault| missing(&name, fault))?;
         }
         Ok(())
     }
@@ -89,7 +118,33 @@ impl Declarations {
     }
 }
 
-async fn declare_exchange(channel: &Channel, name: &str, kind: ExchangeKind) -> Result<(), Fault> {
+/// The queues that a user reads. A guest's installer has no access to the history.
+fn needed(topology: &Topology, own: &User) -> Vec<String> {
+    let reads_history = matches!(own, User::Role(_));
+    let queues = topology.queues().into_iter().map(|queue| queue.name);
+    queues
+        .filter(|name| serves(own, name) || reads_history && (name == HISTORY || name == SNAPSHOTS))
+        .collect()
+}
+
+/// It passes: whoever may declare it makes it there.
+fn missing(name: &str, fault: Fault) -> Fault {
+    match fault {
+        Fault::Missing(_) => Fault::Passing(format!(
+            "there is no {name} on the broker, and this user may not declare it: start the \
+             planner with this configuration, or run `gentoo-updater broker setup` again"
+        )),
+        other => other,
+    }
+}
+
+/// Declares an exchange, or only looks whether there is one.
+async fn declare_exchange(
+    channel: &Channel,
+    name: &str,
+    kind: ExchangeKind,
+    passive: bool,
+) -> Result<(), Fault> {
     let kind = match kind {
         ExchangeKind::Topic => LapinKind::Topic,
         ExchangeKind::Direct => LapinKind::Direct,
@@ -97,6 +152,7 @@ async fn declare_exchange(channel: &Channel, name: &str, kind: ExchangeKind) -> 
     };
     let options = ExchangeDeclareOptions {
         durable: true,
+        passive,
         ..Default::default()
     };
     let declared = channel.exchange_declare(short(name)?, kind, options, FieldTable::default());

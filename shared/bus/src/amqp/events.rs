@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Envelope, Event};
 
 use super::held::Held;
+use super::incoming::Authority;
 use super::listener::{Listener, Source};
 use super::publisher::Publisher;
 use super::session::Link;
@@ -31,9 +32,9 @@ impl Wakeups for AmqpWakeups {
     async fn next(&mut self) -> Result<Wakeup, BusError> {
         loop {
             let (channel, delivery) = self.listener.next_held(Source::Wakeups).await?;
-            let decoded = Envelope::decode(&delivery.data);
+            let understood = self.publisher.authority().event(&delivery);
             let held = Held::new(channel, PLAN, delivery, self.publisher.clone());
-            match decoded {
+            match understood {
                 Ok(event) => {
                     return Ok(Wakeup {
                         event,
@@ -48,12 +49,14 @@ impl Wakeups for AmqpWakeups {
 
 pub(super) struct AmqpAlive {
     listener: Listener,
+    authority: Arc<Authority>,
 }
 
 impl AmqpAlive {
-    pub(super) fn new(link: Arc<Link>) -> Self {
+    pub(super) fn new(link: Arc<Link>, authority: Arc<Authority>) -> Self {
         Self {
             listener: Listener::new(link),
+            authority,
         }
     }
 }
@@ -63,10 +66,10 @@ impl Alive for AmqpAlive {
     async fn next(&mut self) -> Result<Envelope<Event>, BusError> {
         loop {
             let delivery = self.listener.next(Source::Alive).await?;
-            match Envelope::decode(&delivery.data) {
+            match self.authority.event(&delivery) {
                 Ok(event) => return Ok(event),
                 // The planner gets the same message, and makes it a dead letter.
-                Err(error) => tracing::debug!(%error, "a sign of life cannot be decoded"),
+                Err(error) => tracing::debug!(%error, "a sign of life cannot be used"),
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gentoo_updater_fleet::message::Envelope;
 
+use super::incoming::Authority;
 use super::listener::StreamPosition;
 use super::session::Link;
 use super::stream::{Placed, StreamReader, last_chunk};
@@ -13,13 +13,15 @@ use crate::topology::HISTORY;
 
 pub(super) struct AmqpHistory {
     reader: StreamReader,
+    authority: Arc<Authority>,
 }
 
 impl AmqpHistory {
-    pub(super) fn new(link: Arc<Link>, from: Position) -> Self {
+    pub(super) fn new(link: Arc<Link>, authority: Arc<Authority>, from: Position) -> Self {
         let from = StreamPosition::At(from);
         Self {
             reader: StreamReader::new(link, HISTORY, from),
+            authority,
         }
     }
 }
@@ -27,8 +29,8 @@ impl AmqpHistory {
 #[async_trait]
 impl History for AmqpHistory {
     async fn next(&mut self) -> Result<HistoryItem, BusError> {
-        let Placed { offset, body } = self.reader.next().await?;
-        let event = Envelope::decode(&body);
+        let Placed { offset, delivery } = self.reader.next().await?;
+        let event = self.authority.event(&delivery);
         Ok(HistoryItem { offset, event })
     }
 }

@@ -12,6 +12,7 @@ use lapin::options::{BasicAckOptions, QueueDeclareOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 
 use super::Amqp;
+use super::channel::settled;
 use super::dead::kept;
 use super::fault::{Fault, Pause, short};
 use super::letters::letter;
@@ -19,8 +20,11 @@ use super::listener::{limited, redeclare};
 use super::look::Look;
 use super::publisher::{Outgoing, Publisher};
 use super::session::Link;
-use crate::seam::{BusError, DeadLetter, Health, Inspect, LetterId, QueueState};
-use crate::topology::{COMMANDS, PLAN, is_command_queue, is_queue};
+use super::way_back::no_way_back;
+use crate::seam::{
+    BusError, DeadLetter, Health, Inspect, LetterId, NoWayBack, QueueState, Retried,
+};
+use crate::topology::{COMMANDS, PLAN, is_queue};
 
 /// What the broker says of one queue; `None` where there is no such queue.
 pub(super) async fn queue(link: &Link, name: &str) -> Result<Option<QueueState>, BusError> {
@@ -126,14 +130,20 @@ struct Undertaker {
     wanted: BTreeSet<LetterId>,
     fate: Fate,
     done: Vec<LetterId>,
+    stayed: Vec<NoWayBack>,
 }
 
 impl Undertaker {
-    async fn work(mut self) -> Result<Vec<LetterId>, BusError> {
+    async fn work(mut self) -> Result<Retried, BusError> {
         let mut pause = Pause::default();
         loop {
             let fault = match self.pass().await {
-                Ok(()) => return Ok(self.done),
+                Ok(()) => {
+                    return Ok(Retried {
+                        returned: self.done,
+                        stayed: self.stayed,
+                    });
+                }
                 Err(fault) => fault,
             };
             failed(&self.link, fault, &mut pause).await?;
@@ -142,23 +152,31 @@ impl Undertaker {
 
     /// Looks through all letters once, and settles those that are wanted.
     async fn pass(&mut self) -> Result<(), Fault> {
+        let publisher = self.publisher.clone();
         let look = Look::begin(&self.link).await?;
-        let (found, left): (Vec<_>, Vec<_>) = look
-            .letters
-            .iter()
-            .map(|delivery| (letter(delivery), delivery))
-            .partition(|(letter, _)| self.wanted.contains(&letter.id));
-        if self.fate == Fate::Retried
-            && let Some(error) = found.iter().find_map(|(letter, _)| no_way_back(letter))
-        {
-            let count = look.letters.len();
-            look.end(count).await?;
-            return Err(Fault::Fatal(error));
+        self.stayed.clear();
+        let mut left = 0;
+        for delivery in &look.letters {
+            let letter = letter(delivery);
+            if !self.wanted.contains(&letter.id) {
+                left += 1;
+                continue;
+            }
+            let stays = match self.fate {
+                Fate::Retried => no_way_back(&letter, publisher.authority()),
+                Fate::Dropped => None,
+            };
+            match stays {
+                Some(stays) => {
+                    left += 1;
+                    // Two letters that say the same have one name.
+                    if !self.stayed.contains(&stays) {
+                        self.stayed.push(stays);
+                    }
+                }
+                None => self.settle(letter, delivery).await?,
+            }
         }
-        for (letter, delivery) in found {
-            self.settle(letter, delivery).await?;
-        }
-        let left = left.len();
         look.end(left).await
     }
 
@@ -168,12 +186,10 @@ impl Undertaker {
             let confirmed = self.publisher.publish(outgoing).await;
             confirmed.map_err(Fault::Fatal)?;
         }
-        let acknowledged = delivery.acker.ack(BasicAckOptions::default()).await?;
-        if !acknowledged {
-            return Err(Fault::Passing(
-                "the channel of a dead letter is gone".to_owned(),
-            ));
-        }
+        let acknowledging = delivery.acker.ack(BasicAckOptions::default());
+        settled(acknowledging)
+            .await
+            .map_err(|cause| Fault::Passing(format!("a dead letter stays for now: {cause}")))?;
         let (id, queue) = (&letter.id, &letter.queue);
         match self.fate {
             Fate::Retried => tracing::info!(letter = %id, queue, "a dead letter went back"),
@@ -184,18 +200,6 @@ impl Undertaker {
         }
         Ok(())
     }
-}
-
-/// Why a letter cannot go back, if so.
-fn no_way_back(letter: &DeadLetter) -> Option<BusError> {
-    if letter.queue == PLAN || is_command_queue(&letter.queue) {
-        return None;
-    }
-    Some(BusError::NoWayBack {
-        letter: letter.id.clone(),
-        queue: letter.queue.clone(),
-        detail: "this is no queue of commands, and not the planner's".to_owned(),
-    })
 }
 
 /// A letter as it was before it died, in the operator's name.
@@ -218,13 +222,14 @@ impl Amqp {
         &self,
         letters: &BTreeSet<LetterId>,
         fate: Fate,
-    ) -> Result<Vec<LetterId>, BusError> {
+    ) -> Result<Retried, BusError> {
         let undertaker = Undertaker {
             link: self.consuming.clone(),
             publisher: self.publisher.clone(),
             wanted: letters.clone(),
             fate,
             done: Vec::new(),
+            stayed: Vec::new(),
         };
         finished(undertaker.work()).await
     }
@@ -250,12 +255,13 @@ impl Inspect for Amqp {
         finished(async move { until_done(&link, || look_through(&link, most)).await }).await
     }
 
-    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError> {
+    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Retried, BusError> {
         self.settle_dead(letters, Fate::Retried).await
     }
 
     async fn drop_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError> {
-        self.settle_dead(letters, Fate::Dropped).await
+        let settled = self.settle_dead(letters, Fate::Dropped).await?;
+        Ok(settled.returned)
     }
 
     async fn probe(&self) -> Result<Health, BusError> {

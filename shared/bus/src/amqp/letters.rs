@@ -44,7 +44,10 @@ fn by_worker(properties: &BasicProperties) -> Option<Origin> {
     let cause = text(properties, CAUSE)?;
     let queue = text(properties, QUEUE)?;
     let at = text(properties, TIME)?.parse().ok()?;
-    Some((queue, cause, at, text(properties, USER)))
+    // Where no user stands for the letter, nobody has said who had sent the message.
+    let sender = properties.user_id().as_ref();
+    let sender = sender.and_then(|_| text(properties, USER));
+    Some((queue, cause, at, sender))
 }
 
 /// From the newest entry of `x-death`, see <https://www.rabbitmq.com/docs/dlx#effects>.
@@ -132,6 +135,26 @@ mod tests {
             let letter = super::letter(&delivery(died(reason)));
             assert!(letter.cause.contains(words), "{}", letter.cause);
         }
+    }
+
+    #[test]
+    fn a_sender_that_an_unnamed_user_tells_of_is_not_believed() {
+        let mut headers = FieldTable::default();
+        for (name, text) in [
+            (CAUSE, "because"),
+            (QUEUE, "scan"),
+            (TIME, "2026-01-01T00:00:00Z"),
+            (USER, "planner"),
+        ] {
+            headers.insert(name.into(), AMQPValue::LongString(text.into()));
+        }
+        let unnamed = BasicProperties::default().with_headers(headers);
+        let named = unnamed.clone().with_user_id("scanner".into());
+        let unnamed = letter(&delivery(unnamed));
+        assert_eq!((unnamed.user, unnamed.buried_by), (None, None));
+        let named = letter(&delivery(named));
+        assert_eq!(named.user.as_deref(), Some("planner"));
+        assert_eq!(named.buried_by.as_deref(), Some("scanner"));
     }
 
     #[test]

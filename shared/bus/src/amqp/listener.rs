@@ -7,7 +7,7 @@ use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::channel::SharedChannel;
 use super::fault::{Fault, Pause, short};
@@ -54,6 +54,8 @@ pub(super) struct Listener {
     open: Option<Subscription>,
     /// Why the open consumer has ended.
     ended: Option<Fault>,
+    /// When the open consumer began or last had a message.
+    heard: Instant,
     pause: Pause,
 }
 
@@ -100,6 +102,7 @@ impl Listener {
             opening: Opening::default(),
             open: None,
             ended: None,
+            heard: Instant::now(),
             pause: Pause::default(),
         }
     }
@@ -126,7 +129,10 @@ impl Listener {
             return None;
         }
         match self.open.as_mut()?.next().now_or_never()? {
-            Ok(delivery) => Some(delivery),
+            Ok(delivery) => {
+                self.heard = Instant::now();
+                Some(delivery)
+            }
             Err(fault) => {
                 self.ended = Some(fault);
                 None
@@ -191,7 +197,23 @@ impl Listener {
         if let Some(fault) = self.ended.take() {
             return Err(fault);
         }
-        self.subscription(source).await?.next().await
+        loop {
+            self.subscription(source).await?;
+            let Some(subscription) = &mut self.open else {
+                continue;
+            };
+            let deadline = self.heard + self.link.quiet();
+            match timeout_at(deadline, subscription.next()).await {
+                Ok(next) => {
+                    self.heard = Instant::now();
+                    return next;
+                }
+                Err(_) => {
+                    tracing::debug!(?source, "no message for long; the consumer is opened anew");
+                    self.open = None;
+                }
+            }
+        }
     }
 
     async fn subscription(&mut self, source: Source) -> Result<&mut Subscription, Fault> {
@@ -200,6 +222,7 @@ impl Listener {
             open => {
                 let link = self.link.clone();
                 let opened = self.opening.finish(|| subscribe_to(link, source)).await?;
+                self.heard = Instant::now();
                 Ok(open.insert(opened))
             }
         }

@@ -14,6 +14,7 @@ mod headers;
 mod health;
 mod held;
 mod history;
+mod incoming;
 mod inspect;
 mod letters;
 mod listener;
@@ -26,12 +27,18 @@ mod session;
 mod snapshots;
 mod stream;
 mod tls;
+mod url;
+mod way_back;
+
+pub use url::{password_of, url_for, vhost_of};
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use gentoo_updater_fleet::authority::Users;
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use lapin::BasicProperties;
@@ -45,6 +52,7 @@ use self::declare::Declarations;
 use self::events::{AmqpAlive, AmqpWakeups};
 use self::health::{HealthBoard, Purpose};
 use self::history::AmqpHistory;
+use self::incoming::Authority;
 use self::publisher::{Outgoing, Publisher};
 use self::session::Link;
 use self::tls::Address;
@@ -65,7 +73,16 @@ pub struct BrokerSettings {
     pub name: String,
     /// The machines of the fleet.
     pub topology: Topology,
+    /// The users of the fleet, where each role and each guest has one of its own. What a user may
+    /// not say is then refused by every reader.
+    pub users: Option<Users>,
+    /// After so long without a message a consumer is opened anew; [`QUIET`] for fleets. A broker
+    /// that forgets a consumer, as one whose queue was deleted in that moment, says nothing of it.
+    pub quiet: Duration,
 }
+
+/// How long a consumer of a fleet may be without a message before it is opened anew.
+pub const QUIET: Duration = Duration::from_secs(60);
 
 impl fmt::Debug for BrokerSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,6 +99,7 @@ pub struct Amqp {
     publishing: Arc<Link>,
     consuming: Arc<Link>,
     publisher: Arc<Publisher>,
+    authority: Arc<Authority>,
     health: Arc<HealthBoard>,
 }
 
@@ -91,24 +109,28 @@ impl Amqp {
     ///
     /// # Errors
     /// [`BusError::Url`], [`BusError::Certificates`], [`BusError::Untrusted`],
-    /// [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
+    /// [`BusError::WrongUser`], [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
     pub async fn open(settings: BrokerSettings) -> Result<Self, BusError> {
         let address = Address::new(parse(&settings.url)?, settings.ca.as_deref()).await?;
         let user = address.uri.authority.userinfo.username.clone();
+        let authority = Arc::new(Authority::new(user, settings.users)?);
         let (closed, health) = (CancellationToken::new(), Arc::new(HealthBoard::default()));
-        let declarations = Arc::new(Declarations::new(settings.topology));
+        let declarations = Arc::new(Declarations::new(settings.topology, authority.clone()));
         let link = |purpose| {
             let (name, closed) = (settings.name.clone(), closed.clone());
             let (address, health) = (address.clone(), health.clone());
-            Link::new(name, address, declarations.clone(), purpose, health, closed)
+            let quiet = settings.quiet;
+            let declarations = declarations.clone();
+            Link::new(name, address, declarations, purpose, health, closed, quiet)
         };
         let (publishing, consuming) = (link(Purpose::Publishing), link(Purpose::Consuming));
         publishing.channel().await?;
-        let publisher = Arc::new(Publisher::new(publishing.clone(), user));
+        let publisher = Arc::new(Publisher::new(publishing.clone(), authority.clone()));
         Ok(Self {
             publishing,
             consuming,
             publisher,
+            authority,
             health,
         })
     }
@@ -147,6 +169,7 @@ fn parse(url: &str) -> Result<AMQPUri, BusError> {
 #[async_trait]
 impl Bus for Amqp {
     async fn publish(&self, event: &Envelope<Event>) -> Result<(), BusError> {
+        self.authority.may_say(event)?;
         let kind = event.message.kind();
         let mut properties = Self::properties(event, kind);
         if event.message.is_alive() {
@@ -164,6 +187,7 @@ impl Bus for Amqp {
     }
 
     async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError> {
+        self.authority.may_order(command)?;
         let kind = command.message.kind();
         let outgoing = Outgoing {
             exchange: COMMANDS,
@@ -181,6 +205,12 @@ impl Bus for Amqp {
         command: &Envelope<Command>,
         cause: String,
     ) -> Result<(), BusError> {
+        if !self.authority.buries() {
+            // It was the user's own to take, and is off its queue: what became of it is an event.
+            let id = command.id;
+            tracing::warn!(queue, cause, %id, "this user may keep no dead letters");
+            return Ok(());
+        }
         tracing::warn!(queue, cause, "a command becomes a dead letter");
         let letter = Letter {
             properties: &Self::properties(command, command.message.kind()),
@@ -202,7 +232,11 @@ impl Bus for Amqp {
     }
 
     async fn history(&self, from: Position) -> Result<Box<dyn History>, BusError> {
-        Ok(Box::new(AmqpHistory::new(self.consuming.clone(), from)))
+        Ok(Box::new(AmqpHistory::new(
+            self.consuming.clone(),
+            self.authority.clone(),
+            from,
+        )))
     }
 
     async fn end(&self) -> Result<Option<u64>, BusError> {
@@ -217,7 +251,10 @@ impl Bus for Amqp {
     }
 
     async fn alive(&self) -> Result<Box<dyn Alive>, BusError> {
-        Ok(Box::new(AmqpAlive::new(self.consuming.clone())))
+        Ok(Box::new(AmqpAlive::new(
+            self.consuming.clone(),
+            self.authority.clone(),
+        )))
     }
 
     async fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), BusError> {
@@ -225,7 +262,7 @@ impl Bus for Amqp {
     }
 
     async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
-        snapshots::newest(&self.consuming).await
+        snapshots::newest(&self.consuming, &self.authority).await
     }
 
     async fn queue(&self, name: &str) -> Result<Option<QueueState>, BusError> {

@@ -4,7 +4,7 @@
 //! them. See <https://www.rabbitmq.com/docs/connection-blocked>.
 
 use lapin::BasicProperties;
-use lapin::options::BasicPublishOptions;
+use lapin::options::{BasicPublishOptions, BasicQosOptions};
 use tokio::time::timeout;
 
 use super::Amqp;
@@ -30,8 +30,8 @@ impl Amqp {
         }
         let Ok(lease) = timeout(CALL_LIMIT, link.channel()).await else {
             return Ok(match self.health.watch().borrow().clone() {
-                told @ Health::Disconnected(_) => told,
-                _ => silent(),
+                Health::Good => silent(),
+                told => told,
             });
         };
         let lease = lease?;
@@ -58,6 +58,23 @@ fn silent() -> Health {
 
 /// Ends when the broker has read a message and what came after it.
 async fn answer(link: &Link, lease: &Lease) -> Result<(), Fault> {
+    if message_and_question(lease).await.is_ok() {
+        return Ok(());
+    }
+    // A refused message closes its channel, which lapin tells in several ways. The broker has
+    // read the message then, and whether it reads on is asked over another channel.
+    let next = link.channel().await.map_err(Fault::Fatal)?;
+    if next.life == lease.life {
+        Ok(())
+    } else {
+        Err(Fault::Passing("the connection was lost".to_owned()))
+    }
+}
+
+/// What is asked on the channel of the message is answered after it, and a refusal comes in the
+/// place of that answer. So none is left on its way when the channel is dropped: lapin would take
+/// it for one of the next channel of that number.
+async fn message_and_question(lease: &Lease) -> Result<(), Fault> {
     let publishing = lease.channel.basic_publish(
         short(EVENTS)?,
         short(PROBE_KEY)?,
@@ -66,11 +83,6 @@ async fn answer(link: &Link, lease: &Lease) -> Result<(), Fault> {
         BasicProperties::default(),
     );
     limited("basic.publish", publishing).await?;
-    // A refused message closes its channel; so the question goes over another one.
-    let next = link.channel().await.map_err(Fault::Fatal)?;
-    if next.life == lease.life {
-        Ok(())
-    } else {
-        Err(Fault::Passing("the connection was lost".to_owned()))
-    }
+    let asking = lease.channel.basic_qos(0, BasicQosOptions::default());
+    limited("basic.qos", asking).await
 }

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::dead::Letter;
 use super::fault::{Fault, PRECONDITION_FAILED, Pause, reply_code, short};
+use super::incoming::Authority;
 use super::session::{CALL_LIMIT, Lease, Link};
 use crate::seam::BusError;
 use crate::topology::{COMMANDS, command_queue};
@@ -49,19 +50,24 @@ pub(super) struct Outgoing {
 /// Publishes until confirmed.
 pub(super) struct Publisher {
     link: Arc<Link>,
-    user: String,
+    authority: Arc<Authority>,
     /// One message is under way at a time: a broker that returns a message and confirms several
     /// at once would not tell which of them was lost.
     channel: Mutex<Option<Lease>>,
 }
 
 impl Publisher {
-    pub(super) fn new(link: Arc<Link>, user: String) -> Self {
+    pub(super) fn new(link: Arc<Link>, authority: Arc<Authority>) -> Self {
         Self {
             link,
-            user,
+            authority,
             channel: Mutex::default(),
         }
+    }
+
+    /// Who publishes.
+    pub(super) fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Returns when the broker has the message and has routed it. A command whose queue cannot
@@ -76,7 +82,7 @@ impl Publisher {
         tracing::warn!(queue, kind, cause, "a command becomes a dead letter");
         let properties = message.properties.clone();
         let letter = Letter {
-            properties: &properties.with_user_id(self.user.as_str().into()),
+            properties: &properties.with_user_id(self.authority.name().into()),
             queue,
             cause,
             deliveries: 0,
@@ -101,24 +107,26 @@ impl Publisher {
             let is_missing = matches!(fault, Fault::Missing(_) | Fault::Unroutable(_));
             let is_unroutable = matches!(fault, Fault::Unroutable(_));
             let mut cause = fault.passing()?;
+            let wait = pause.next();
+            let (kind, pause_ms) = (&message.kind, wait.as_millis());
+            tracing::warn!(
+                kind,
+                cause,
+                pause_ms,
+                "a message is not confirmed; it is published again"
+            );
             if is_missing {
                 let obstacle = self.declare_for(message).await?;
                 let is_final = obstacle.as_ref().is_none_or(|obstacle| obstacle.is_final);
                 unroutable += u32::from(is_unroutable && is_final);
                 if let Some(Obstacle { detail, .. }) = obstacle {
+                    tracing::warn!(kind, detail, "what is missing cannot be declared");
                     cause = format!("{cause}; and it cannot be declared: {detail}");
                 }
             }
             if tries.is_some_and(|tries| unroutable >= tries) {
                 return Ok(Routing::Unroutable(cause));
             }
-            let wait = pause.next();
-            tracing::warn!(
-                kind = message.kind,
-                cause,
-                pause_ms = wait.as_millis(),
-                "a message is not confirmed; it is published again"
-            );
             self.link.pause(wait).await?;
         }
     }
@@ -169,7 +177,7 @@ impl Publisher {
             .properties
             .clone()
             .with_app_id("gentoo-updater".into())
-            .with_user_id(short(&self.user)?)
+            .with_user_id(short(self.authority.name())?)
             .with_delivery_mode(PERSISTENT);
         let confirmed = async {
             let options = BasicPublishOptions {

@@ -55,6 +55,7 @@ pub(super) struct Link {
     needs_large_frames: Arc<AtomicBool>,
     session: Mutex<Session>,
     closed: CancellationToken,
+    quiet: Duration,
 }
 
 #[derive(Default)]
@@ -81,6 +82,7 @@ impl Link {
         purpose: Purpose,
         health: Arc<HealthBoard>,
         closed: CancellationToken,
+        quiet: Duration,
     ) -> Arc<Self> {
         let verb = match purpose {
             Purpose::Publishing => "publishes",
@@ -95,12 +97,18 @@ impl Link {
             needs_large_frames: Arc::default(),
             session: Mutex::default(),
             closed,
+            quiet,
         })
     }
 
     /// Cancelled when this process closes the bus.
     pub(super) fn closed(&self) -> &CancellationToken {
         &self.closed
+    }
+
+    /// How long a consumer may be without a message before it is opened anew.
+    pub(super) fn quiet(&self) -> Duration {
+        self.quiet
     }
 
     /// A new channel. Where there is no connection one is opened and everything declared; that
@@ -272,12 +280,10 @@ impl Watcher {
             let health = match event {
                 Event::ConnectionBlocked(cause) => {
                     tracing::warn!(connection, cause, "the broker takes no messages");
-                    self.blocking.send_replace(Some(cause.clone()));
                     Health::Blocked(cause)
                 }
                 Event::ConnectionUnblocked => {
                     tracing::info!(connection, "the broker takes messages again");
-                    self.blocking.send_replace(None);
                     Health::Good
                 }
                 // Errors of single channels come this way too.
@@ -289,7 +295,13 @@ impl Watcher {
                 }
                 _ => continue,
             };
-            self.health.say(self.purpose, health);
+            self.health.say(self.purpose, health.clone());
+            // Who waits for this may ask for the health at once, so that was said before.
+            match health {
+                Health::Blocked(cause) => drop(self.blocking.send_replace(Some(cause))),
+                Health::Good => drop(self.blocking.send_replace(None)),
+                Health::Disconnected(_) => {}
+            }
         }
     }
 }

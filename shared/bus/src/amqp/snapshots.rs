@@ -6,6 +6,7 @@ use gentoo_updater_fleet::snapshot::{Snapshot, SnapshotError};
 use lapin::BasicProperties;
 use tokio::task::spawn_blocking;
 
+use super::incoming::Authority;
 use super::listener::StreamPosition;
 use super::publisher::{Outgoing, Publisher};
 use super::session::Link;
@@ -14,7 +15,7 @@ use crate::seam::{BusError, Position};
 use crate::topology::{LARGEST_SNAPSHOT, SNAPSHOTS, SNAPSHOTS_EXCHANGE};
 
 /// What the broker shows as the type of the message.
-const KIND: &str = "Snapshot";
+pub(super) const KIND: &str = "Snapshot";
 
 /// How many offsets are looked back at once: few, as snapshots may be large.
 const STEP: u64 = 4;
@@ -57,17 +58,25 @@ fn refused(detail: String) -> BusError {
     BusError::MessageRefused { kind, detail }
 }
 
-/// The newest snapshot that this program can read.
-pub(super) async fn newest(link: &Arc<Link>) -> Result<Option<Snapshot>, BusError> {
+/// The newest snapshot that this program can read, and that a planner kept.
+pub(super) async fn newest(
+    link: &Arc<Link>,
+    authority: &Authority,
+) -> Result<Option<Snapshot>, BusError> {
     let mut candidates = last_chunk(link, SNAPSHOTS).await?;
     loop {
-        let Some(Placed { offset, body }) = candidates.pop() else {
+        let Some(Placed { offset, delivery }) = candidates.pop() else {
             return Ok(None);
         };
-        let decoded = spawn_blocking(move || Snapshot::decode(&body)).await;
-        match decoded.map_err(|_| BusError::Closed)? {
-            Ok(snapshot) => return Ok(Some(snapshot)),
-            Err(error) => tracing::info!(offset, %error, "a snapshot is passed over"),
+        match authority.snapshot(&delivery) {
+            Ok(()) => {
+                let decoded = spawn_blocking(move || Snapshot::decode(&delivery.data)).await;
+                match decoded.map_err(|_| BusError::Closed)? {
+                    Ok(snapshot) => return Ok(Some(snapshot)),
+                    Err(error) => tracing::info!(offset, %error, "a snapshot is passed over"),
+                }
+            }
+            Err(refused) => tracing::warn!(offset, %refused, "a snapshot is refused"),
         }
         if candidates.is_empty() {
             candidates = before(link, offset).await?;

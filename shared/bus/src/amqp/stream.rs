@@ -15,6 +15,7 @@ use lapin::options::{BasicAckOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use tokio::time::{Instant, timeout};
 
+use super::channel::settled;
 use super::fault::{Fault, short};
 use super::headers::number;
 use super::listener::{Listener, STREAM_PREFETCH, Source, StreamPosition, redeclare};
@@ -31,7 +32,7 @@ const FIRST_WITHIN: Duration = Duration::from_secs(10);
 /// A message by its place.
 pub(super) struct Placed {
     pub(super) offset: u64,
-    pub(super) body: Vec<u8>,
+    pub(super) delivery: Delivery,
 }
 
 /// Reads a stream from a place on: every message once and in order, through every fault.
@@ -77,7 +78,7 @@ impl StreamReader {
                 self.listener.fail(self.source(), fault).await?;
                 continue;
             };
-            self.newest = Some(delivery.acker);
+            self.newest = Some(delivery.acker.clone());
             self.unacknowledged += 1;
             // The broker begins with the chunk that holds the wanted offset.
             if let StreamPosition::At(Position::Offset(wanted)) = self.from
@@ -87,8 +88,7 @@ impl StreamReader {
             }
             // From here to the return nothing waits, so a cancelled call loses nothing.
             self.from = StreamPosition::At(Position::Offset(offset + 1));
-            let body = delivery.data;
-            return Ok(Placed { offset, body });
+            return Ok(Placed { offset, delivery });
         }
     }
 
@@ -111,8 +111,8 @@ impl StreamReader {
         let Some(acker) = &self.newest else { return };
         let options = BasicAckOptions { multiple: true };
         // Cancelled here it was sent all the same, and is a no-op in the next call.
-        if let Err(error) = acker.ack(options).await {
-            tracing::debug!(%error, stream = self.name, "an acknowledgement was not sent");
+        if let Err(cause) = settled(acker.ack(options)).await {
+            tracing::debug!(cause, stream = self.name, "an acknowledgement was not sent");
         }
         self.newest = None;
         self.unacknowledged = 0;
@@ -209,8 +209,9 @@ mod tests {
         let begin = Instant::now();
         let messages = stream::iter(script).then(|(at, offset)| async move {
             sleep_until(begin + Duration::from_millis(*at)).await;
-            let (offset, body) = (*offset, Vec::new());
-            Ok(Placed { offset, body })
+            let delivery = Delivery::mock(*offset, "".into(), "".into(), false, Vec::new());
+            let offset = *offset;
+            Ok(Placed { offset, delivery })
         });
         let asked = AtomicU32::new(0);
         let ask = || async {

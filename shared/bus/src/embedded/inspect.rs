@@ -8,7 +8,7 @@ use super::deliveries::WaitingWakeup;
 use super::letters::{Returned, Settled};
 use super::storage::Kept;
 use super::{Embedded, EmbeddedReader};
-use crate::seam::{BusError, DeadLetter, Health, Inspect, LetterId, QueueState};
+use crate::seam::{BusError, DeadLetter, Health, Inspect, LetterId, QueueState, Retried};
 use crate::topology::{DEAD, HISTORY, PLAN, SNAPSHOTS, is_command_queue, is_queue};
 
 fn no_queue(name: &str) -> BusError {
@@ -66,14 +66,17 @@ impl Embedded {
         }
     }
 
-    fn give_out(&self, settled: Settled) -> Vec<LetterId> {
+    fn give_out(&self, settled: Settled) -> Retried {
         for returned in settled.returned {
             match returned {
                 Returned::Command(queue, number) => self.commands.push((queue, number)),
                 Returned::Wakeup(offset) => self.wakeups.push(WaitingWakeup::Event(offset)),
             }
         }
-        settled.done
+        Retried {
+            returned: settled.done,
+            stayed: settled.stayed,
+        }
     }
 }
 
@@ -93,7 +96,7 @@ impl Inspect for Embedded {
         self.journal.dead_letters(most).await
     }
 
-    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError> {
+    async fn retry_dead(&self, letters: &BTreeSet<LetterId>) -> Result<Retried, BusError> {
         self.check_open()?;
         let settled = self.journal.retry_dead(letters.clone()).await?;
         Ok(self.give_out(settled))
@@ -136,7 +139,7 @@ impl Inspect for EmbeddedReader {
         self.journal.dead_letters(most).await
     }
 
-    async fn retry_dead(&self, _: &BTreeSet<LetterId>) -> Result<Vec<LetterId>, BusError> {
+    async fn retry_dead(&self, _: &BTreeSet<LetterId>) -> Result<Retried, BusError> {
         Err(BusError::ReadOnly)
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
 use super::journal::Journal;
-use crate::seam::{BusError, DeadLetter, LetterId};
+use crate::seam::{BusError, DeadLetter, LetterId, NoWayBack};
 use crate::topology::PLAN;
 
 /// Where a letter went back to.
@@ -22,6 +22,7 @@ pub(super) enum Returned {
 pub(super) struct Settled {
     pub(super) done: Vec<LetterId>,
     pub(super) returned: Vec<Returned>,
+    pub(super) stayed: Vec<NoWayBack>,
 }
 
 impl Journal {
@@ -106,7 +107,7 @@ impl Journal {
         .await
     }
 
-    /// Takes letters off, all or none.
+    /// Takes letters off, all that have a way, or none where the journal cannot be written.
     async fn settle_dead(
         &self,
         wanted: BTreeSet<LetterId>,
@@ -114,7 +115,7 @@ impl Journal {
         + Send
         + 'static,
     ) -> Result<Settled, BusError> {
-        let settled = self.call(move |connection| {
+        self.call(move |connection| {
             let transaction = connection.transaction()?;
             let mut settled = Settled::default();
             for (number, letter) in letters(&transaction, i64::MAX)? {
@@ -123,7 +124,14 @@ impl Journal {
                 }
                 match put_back(&transaction, number, &letter) {
                     Ok(returned) => settled.returned.extend(returned),
-                    Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(Err(letter)),
+                    Err(rusqlite::Error::QueryReturnedNoRows) => {
+                        settled.stayed.push(NoWayBack {
+                            letter: letter.id,
+                            queue: letter.queue,
+                            cause: "the event is no longer in the history".to_owned(),
+                        });
+                        continue;
+                    }
                     Err(error) => return Err(error),
                 }
                 transaction.execute("DELETE FROM dead WHERE number = ?1", [number])?;
@@ -132,13 +140,9 @@ impl Journal {
                 }
             }
             transaction.commit()?;
-            Ok(Ok(settled))
-        });
-        settled.await?.map_err(|letter| BusError::NoWayBack {
-            letter: letter.id,
-            queue: letter.queue,
-            detail: "the event is no longer in the history".to_owned(),
+            Ok(settled)
         })
+        .await
     }
 }
 

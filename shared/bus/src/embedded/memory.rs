@@ -190,7 +190,7 @@ impl MemoryJournal {
     pub(super) fn drop_dead(&self, wanted: &BTreeSet<LetterId>) -> Settled {
         Settled {
             done: done(&self.contents().take_dead(wanted)),
-            returned: Vec::new(),
+            ..Settled::default()
         }
     }
 
@@ -210,7 +210,11 @@ impl MemoryJournal {
             }
         };
         let returned = taken.into_iter().map(put_back).collect();
-        Settled { done, returned }
+        Settled {
+            done,
+            returned,
+            ..Settled::default()
+        }
     }
 
     /// Deletes all dead letters, and says how many there were.

@@ -10,6 +10,7 @@ use super::journal::Journal;
 use super::letters::Settled;
 use super::memory::MemoryJournal;
 use crate::seam::{BusError, DeadLetter, HistoryItem, LetterId};
+use crate::unusable::Unusable;
 
 /// Where the messages are. What is kept in memory takes no time: nobody waits for it, so nothing
 /// else happens meanwhile.
@@ -84,7 +85,7 @@ impl Storage {
                 let stored = file.events(offset, limit).await?.into_iter();
                 let decoded = stored.map(|stored| HistoryItem {
                     offset: stored.number.unsigned_abs(),
-                    event: Envelope::decode(&stored.body),
+                    event: Envelope::decode(&stored.body).map_err(Unusable::from),
                 });
                 Ok(decoded.collect())
             }

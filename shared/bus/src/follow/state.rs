@@ -32,11 +32,12 @@ impl State {
             }
             Err(error) => {
                 let offset = item.offset;
-                tracing::warn!(
-                    offset,
-                    %error,
-                    "an event is left out; a newer version of this program may have written it"
-                );
+                // There may be thousands, and `status` says how many.
+                if self.newest_left_out.is_some() {
+                    tracing::debug!(offset, %error, "an event is left out");
+                } else {
+                    tracing::warn!(offset, %error, "an event is left out; further ones are counted only");
+                }
                 self.fleet.leave_out(offset);
                 self.newest_left_out = Some(error.to_string());
             }

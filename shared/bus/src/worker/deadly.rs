@@ -82,8 +82,7 @@ impl Worker {
     ) -> Result<Verdict, WorkerError> {
         let message = format!(
             "{} died {MOST_DEATHS} times while it worked on this and does not begin it again; look \
-             into its log and that of the kernel (is there too little memory?), then run again. \
-             The command is kept with the dead letters",
+             into its log and that of the kernel (is there too little memory?), then run again",
             self.spec.id
         );
         let failure = Failure::new(FailureClass::Permanent, "KilledItsWorker", message);

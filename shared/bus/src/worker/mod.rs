@@ -98,7 +98,10 @@ pub enum WorkerError {
     #[error(transparent)]
     Bus(#[from] BusError),
     /// Another process works under this id on this machine.
-    #[error("another process works as {id} here ({path} is locked); choose another instance name")]
+    #[error(
+        "another process works as {id} here ({path} is locked); give this one an --instance NAME of its \
+         own"
+    )]
     InUse {
         /// The id.
         id: WorkerId,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gentoo_updater_bus::Bus;
-use gentoo_updater_bus::topology::SCAN;
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::topology::{HISTORY, PLAN, SCAN};
 use gentoo_updater_bus::worker::{self, WorkerError};
+use gentoo_updater_bus::{Bus, Position};
 use gentoo_updater_fleet::message::WorkKey;
 use gentoo_updater_fleet::name::RunId;
 use tempfile::TempDir;
@@ -181,12 +182,12 @@ async fn a_worker_with_free_slots_keeps_its_consumer_from_command_to_command() {
     workers.serve("scanner@roomy", 8);
     let first = workers.issue().await;
     assert_eq!(workers.called_with().await, first);
-    let tags = consumer_tags(&workers.vhost).await;
+    let tags = consumer_tags(&workers.vhost, SCAN).await;
     for _ in 0..4 {
         let run = workers.issue().await;
         assert_eq!(workers.called_with().await, run);
     }
-    assert_eq!(consumer_tags(&workers.vhost).await, tags);
+    assert_eq!(consumer_tags(&workers.vhost, SCAN).await, tags);
     workers.end().await;
 }
 
@@ -215,11 +216,71 @@ async fn a_worker_without_a_free_slot_leaves_what_is_queued_to_others() {
     workers.end().await;
 }
 
-/// The tags of the consumers of the scanners' queue, when the broker's API shows any.
-async fn consumer_tags(vhost: &Vhost) -> Vec<String> {
+/// Waits until the queue has another consumer than it has now.
+async fn opened_anew(vhost: &Vhost, queue: &str) {
+    let before = consumer_tags(vhost, queue).await;
     within(async {
         loop {
-            let tags = vhost.consumer_tags(SCAN);
+            let tags = vhost.consumer_tags(queue);
+            if tags.iter().any(|tag| !before.contains(tag)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_hears_nothing_for_long_is_opened_anew_and_misses_nothing() {
+    let vhost = Broker::shared().vhost();
+    let bus = within(Amqp::open(BrokerSettings {
+        quiet: Duration::from_secs(2),
+        ..settings(vhost.url())
+    }));
+    let bus = bus.await.unwrap();
+    let mut commands = bus.commands(&scan_queue()).await.unwrap();
+    let mut wakeups = bus.wakeups().await.unwrap();
+    let mut history = bus.history(Position::First).await.unwrap();
+    let (mut taken, mut woken, mut read) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut orders, mut events) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let quiet = async {
+            tokio::join!(
+                opened_anew(&vhost, SCAN),
+                opened_anew(&vhost, PLAN),
+                opened_anew(&vhost, HISTORY),
+            )
+        };
+        tokio::select! {
+            _ = quiet => {}
+            _ = commands.next() => panic!("no command was issued"),
+            _ = wakeups.next() => panic!("nothing was said"),
+            _ = history.next() => panic!("nothing was said"),
+        }
+        let order = scan_command(RunId::generate(), 1);
+        bus.issue(SCAN, &order).await.unwrap();
+        let event = run_requested(RunId::generate());
+        bus.publish(&event).await.unwrap();
+        orders.push(order);
+        events.push(event);
+        let delivery = within(commands.next()).await.unwrap();
+        taken.push(delivery.command);
+        delivery.settle.ack().await.unwrap();
+        let wakeup = within(wakeups.next()).await.unwrap();
+        woken.push(wakeup.event);
+        wakeup.settle.ack().await.unwrap();
+        read.push(within(history.next()).await.unwrap().event.unwrap());
+    }
+    assert_eq!((&taken, &woken, &read), (&orders, &events, &events));
+    bus.close().await;
+}
+
+/// The tags of the consumers of a queue, when the broker's API shows any.
+async fn consumer_tags(vhost: &Vhost, queue: &str) -> Vec<String> {
+    within(async {
+        loop {
+            let tags = vhost.consumer_tags(queue);
             if !tags.is_empty() {
                 return tags;
             }

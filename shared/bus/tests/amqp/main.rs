@@ -7,12 +7,14 @@
     reason = "tests fail by them"
 )]
 
+mod access;
 mod alarm;
 mod commands;
 mod consumers;
 mod dead_letters;
 mod events;
 mod faults;
+mod forged_headers;
 mod history;
 mod support;
 mod tls;

@@ -6,7 +6,7 @@ use gentoo_updater_bus::amqp::Amqp;
 use gentoo_updater_bus::topology::{DEAD, EVENTS, HISTORY, PLAN};
 use gentoo_updater_bus::{Bus, Position};
 use gentoo_updater_fleet::name::RunId;
-use lapin::options::QueueBindOptions;
+use lapin::options::{QueueBindOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 
 use crate::support::messages::{run_requested, scan_command, within};
@@ -89,3 +89,33 @@ async fn an_event_that_no_queue_takes_is_tried_until_one_does() {
 
 /// The binding key of every event.
 const EVERY: &str = "event.#";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_go_out_while_the_planners_queue_is_deleted_again_and_again() {
+    let vhost = Broker::shared().vhost();
+    let bus = open(&vhost).await;
+    let (connection, channel) = raw(&vhost).await;
+    let mut ids = Vec::new();
+    for _ in 0..40 {
+        let events = [
+            run_requested(RunId::generate()),
+            run_requested(RunId::generate()),
+        ];
+        let deleting = channel.queue_delete(PLAN.into(), QueueDeleteOptions::default());
+        let (deleted, first, second) = within(async {
+            tokio::join!(deleting, bus.publish(&events[0]), bus.publish(&events[1]))
+        })
+        .await;
+        deleted.unwrap();
+        first.unwrap();
+        second.unwrap();
+        ids.extend(events.map(|event| event.id));
+    }
+    let mut history = bus.history(Position::First).await.unwrap();
+    let mut read = Vec::new();
+    while !ids.iter().all(|id| read.contains(id)) {
+        read.push(within(history.next()).await.unwrap().event.unwrap().id);
+    }
+    bus.close().await;
+    connection.close(200, "".into()).await.unwrap();
+}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::settings::Access;
 use crate::name::{BuilderName, GuestName, PlatformName};
 
 /// The whole file.
@@ -32,6 +33,8 @@ pub struct Fragment {
 pub(super) struct BrokerFragment {
     pub(super) url: String,
     pub(super) ca: Option<PathBuf>,
+    pub(super) access: Option<Access>,
+    pub(super) user_prefix: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

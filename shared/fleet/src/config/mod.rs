@@ -7,13 +7,15 @@
 //! A variable names its key with two underscores between the parts and the prefix
 //! `GENTOO_UPDATER`, for example `GENTOO_UPDATER__BROKER__URL`.
 
+mod check;
 mod fragment;
 mod settings;
 
 use std::path::{Path, PathBuf};
 
+pub use check::Invalid;
 pub use fragment::Fragment;
-pub use settings::{Broker, Builder, Guest, History, Invalid, Platform, Policy, Settings, Ssh};
+pub use settings::{Access, Broker, Builder, Guest, History, Platform, Policy, Settings, Ssh};
 
 /// The prefix of environment variables that override the file.
 pub const ENVIRONMENT_PREFIX: &str = "GENTOO_UPDATER";

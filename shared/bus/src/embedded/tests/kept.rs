@@ -200,7 +200,7 @@ async fn a_journal_of_version_1_is_read_and_becomes_one_of_this_version() {
     // It is known by what it says which event an old letter was.
     assert_eq!(bus.dead_letters(10).await.unwrap(), letters);
     let wanted = [letters[0].id.clone()].into();
-    assert_eq!(bus.retry_dead(&wanted).await.unwrap().len(), 1);
+    assert_eq!(bus.retry_dead(&wanted).await.unwrap().returned.len(), 1);
     let mut wakeups = bus.wakeups().await.unwrap();
     assert_eq!(within(wakeups.next()).await.unwrap().event, event);
     drop((history, commands, wakeups, bus));

@@ -84,8 +84,8 @@ async fn the_dead_letters_of_a_bus_in_memory_go_back_and_go_away_as_those_of_a_f
         assert_eq!(bus.queue(PLAN).await.unwrap().unwrap().ready, 0);
 
         let both: BTreeSet<_> = dead.iter().map(|letter| letter.id.clone()).collect();
-        let done = bus.retry_dead(&both).await.unwrap();
-        assert_eq!(BTreeSet::from_iter(done), both);
+        let retried = bus.retry_dead(&both).await.unwrap();
+        assert_eq!(BTreeSet::from_iter(retried.returned), both);
         assert!(rejected(&bus).await.is_empty());
         assert_eq!(within(wakeups.next()).await.unwrap().event, event);
         let mut commands = bus.commands(&scan_queue()).await.unwrap();

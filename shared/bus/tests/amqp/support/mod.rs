@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::support::messages::{run_requested, within};
 use futures_util::StreamExt;
-use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET};
 use gentoo_updater_bus::topology::{SCAN, Topology};
 use gentoo_updater_bus::{Bus, Position};
 use gentoo_updater_fleet::name::{EventId, RunId};
@@ -38,6 +38,8 @@ pub(crate) fn settings(url: String) -> BrokerSettings {
         ca: None,
         name: "test".to_owned(),
         topology,
+        users: None,
+        quiet: QUIET,
     }
 }
 

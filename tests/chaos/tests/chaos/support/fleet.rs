@@ -244,6 +244,9 @@ impl Drop for Fleet {
             let logs = self.logs("");
             let lines: Vec<&str> = logs.lines().collect();
             eprintln!("{}", lines[lines.len().saturating_sub(300)..].join("\n"));
+            for process in self.processes.values() {
+                eprintln!("{}", process.threads());
+            }
         }
         self.processes.clear();
         owner::end_all_in(self.folder.path());

@@ -1,6 +1,6 @@
 //! One worker of a fleet, as a process.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,6 +19,29 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Where its threads are, for whoever wants to know why nothing happens any more.
+    pub(crate) fn threads(&self) -> String {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let Ok(threads) = fs::read_dir(tasks) else {
+            return format!("--- {} has ended\n", self.name);
+        };
+        let read = |thread: &Path, file: &str| {
+            let text = fs::read_to_string(thread.join(file)).unwrap_or_default();
+            text.trim().to_owned()
+        };
+        let mut text = format!("--- {}: what its threads wait for\n", self.name);
+        for thread in threads.flatten() {
+            let path = thread.path();
+            let (name, wait, call) = (
+                read(&path, "comm"),
+                read(&path, "wchan"),
+                read(&path, "syscall"),
+            );
+            text.push_str(&format!("{name}: {wait} ({call})\n"));
+        }
+        text
+    }
+
     /// Starts a worker, in a network namespace or in this one. Several lives of one worker share
     /// one log.
     pub(crate) fn start(
