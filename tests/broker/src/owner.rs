@@ -151,7 +151,10 @@ mod tests {
             .env(PLACE_VARIABLE, folder.path())
             .spawn()
             .unwrap();
-        assert_eq!(processes_in(folder.path()), [child.id()]);
+        // Its environment can be read a moment after it was started.
+        crate::until("the start of a process", || {
+            processes_in(folder.path()) == [child.id()]
+        });
         end_all_in(folder.path());
         child.wait().unwrap();
         assert!(processes_in(folder.path()).is_empty());

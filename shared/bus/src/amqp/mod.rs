@@ -76,8 +76,8 @@ pub struct BrokerSettings {
     /// The users of the fleet, where each role and each guest has one of its own. What a user may
     /// not say is then refused by every reader.
     pub users: Option<Users>,
-    /// After so long without a message a consumer is opened anew; [`QUIET`] for fleets. A broker
-    /// that forgets a consumer, as one whose queue was deleted in that moment, says nothing of it.
+    /// After so long without a message a consumer is opened anew; [`QUIET`] for fleets. One that the
+    /// broker knows nothing of any more cannot be told from one of a queue in which nothing comes.
     pub quiet: Duration,
 }
 
