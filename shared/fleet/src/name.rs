@@ -6,10 +6,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
-use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The reason why a text is not a valid name.
@@ -223,16 +223,16 @@ impl EventId {
     }
 }
 
-/// One build key on one platform: SHA-256 of both, in 64 hexadecimal digits.
+/// One build key on one platform: SHA-256 of both, in 64 hexadecimal digits. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct JobId(String);
+pub struct JobId(Arc<str>);
 
 impl JobId {
     /// The id of the job that builds this key for this platform.
     pub fn of(platform: &PlatformName, key: &BuildKey) -> Self {
-        let digest = Sha256::digest(format!("{platform}\n{}", key.digest()));
-        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        let text = format!("{platform}\n{}", key.digest());
+        Self(String::from(HexDigest::sha256(text.as_bytes())).into())
     }
 
     /// All 64 digits.
@@ -251,7 +251,7 @@ impl TryFrom<String> for JobId {
     fn try_from(text: String) -> Result<Self, InvalidName> {
         let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
         if text.len() == 64 && text.chars().all(is_digit) {
-            Ok(Self(text))
+            Ok(Self(text.into()))
         } else {
             Err(InvalidName {
                 what: "job id",
@@ -264,7 +264,7 @@ impl TryFrom<String> for JobId {
 
 impl From<JobId> for String {
     fn from(id: JobId) -> String {
-        id.0
+        id.0.as_ref().to_owned()
     }
 }
 

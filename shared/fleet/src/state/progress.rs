@@ -37,27 +37,40 @@ impl Run {
             return BTreeMap::new();
         };
         let mut progress = BTreeMap::new();
-        // What waits, with all that it waits for. What is over waits for nothing any more.
-        let mut waiting = BTreeMap::new();
-        for id in jobs.keys() {
+        for (id, job) in jobs {
             let state = if self.built.contains_key(id) {
                 JobProgress::Built
             } else if self.failure(&Task::Build(id.clone())).is_some() {
                 JobProgress::Failed
+            } else if self.is_ready(jobs, id, job) {
+                JobProgress::Ready
             } else {
-                let needs = closure(jobs, id);
-                if needs.iter().all(|id| self.built.contains_key(*id)) {
-                    JobProgress::Ready
-                } else {
-                    waiting.insert(id, needs);
-                    JobProgress::Waiting
-                }
+                JobProgress::Waiting
             };
             progress.insert(id.clone(), state);
         }
-        hold_back(&waiting, &mut progress);
-        release_cycles(self, &waiting, &mut progress);
+        let any = |wanted| progress.values().any(|state| *state == wanted);
+        let (any_failed, any_ready) = (any(JobProgress::Failed), any(JobProgress::Ready));
+        if any_failed || !any_ready {
+            // What waits, with all that it waits for. What is over waits for nothing any more.
+            let waits = |id: &&JobId| progress.get(*id) == Some(&JobProgress::Waiting);
+            let waiting = jobs.keys().filter(waits).map(|id| (id, closure(jobs, id)));
+            let waiting = waiting.collect();
+            hold_back(&waiting, &mut progress);
+            release_cycles(self, &waiting, &mut progress);
+        }
         progress
+    }
+
+    /// Whether everything that a job needs is built. That a need of its own is missing is seen
+    /// without a look at what lies behind.
+    fn is_ready(&self, jobs: &BTreeMap<JobId, Job>, id: &JobId, job: &Job) -> bool {
+        let is_missing =
+            |need: &JobId| need != id && jobs.contains_key(need) && !self.built.contains_key(need);
+        !job.build_needs.iter().any(is_missing)
+            && closure(jobs, id)
+                .iter()
+                .all(|need| self.built.contains_key(*need))
     }
 
     /// Why there is no binary for what a guest wants, if there is none.

@@ -85,8 +85,7 @@ impl Settle for FaultySettle {
 struct Held {
     records: Arc<Records>,
     disk: MemoryDirectory,
-    /// The file of a claim of it.
-    claim: String,
+    command: Command,
     /// All copies in the hands of this life of it.
     copies: Arc<Mutex<Vec<WorkKey>>>,
     work: WorkKey,
@@ -94,16 +93,21 @@ struct Held {
 
 impl Held {
     fn new(trouble: &Trouble, command: &Command) -> Self {
-        let (work, id) = (command.work(), command.id().expect("a command is JSON"));
+        let work = command.work();
         let copies = trouble.held.clone();
         lock(&copies).push(work.clone());
         Self {
             records: trouble.records.clone(),
             disk: trouble.disk.clone(),
-            claim: format!("claims/{id}.json"),
+            command: command.clone(),
             copies,
             work,
         }
+    }
+
+    fn is_on_disk(&self) -> bool {
+        let id = self.command.id().expect("a command is JSON");
+        self.disk.names().contains(&format!("claims/{id}.json"))
     }
 
     /// A command may go when it is claimed by somebody, or will be from this worker's disk, or is
@@ -111,9 +115,7 @@ impl Held {
     fn may_go(&self) -> bool {
         let copies = lock(&self.copies);
         let of_it = copies.iter().filter(|work| **work == self.work).count();
-        of_it > 1
-            || self.records.is_taken_care_of(&self.work)
-            || self.disk.names().contains(&self.claim)
+        of_it > 1 || self.records.is_taken_care_of(&self.work) || self.is_on_disk()
     }
 }
 

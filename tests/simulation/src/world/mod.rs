@@ -1,5 +1,6 @@
 //! What the workers work on: guests, builders, a store, and what becomes of each.
 
+mod building;
 mod handlers;
 mod machines;
 mod packages;
