@@ -86,6 +86,22 @@ impl Broker {
         Self::start_in(Place::default(), lines)
     }
 
+    /// One of its own, with these files in its folder. In the lines of `rabbitmq.conf` `{folder}`
+    /// stands for that, as the broker sees it.
+    pub fn start_with_files(files: &[PathBuf], lines: &str) -> Arc<Self> {
+        let broker = Self::prepare(Place::default());
+        for file in files {
+            let name = file.file_name().and_then(|name| name.to_str());
+            let copy = broker.path(name.expect("a file with a plain name"));
+            fs::copy(file, copy).expect("a file that can be copied");
+        }
+        let folder = broker.directory.path();
+        let folder = broker.installation.inside(folder, folder);
+        broker.configure(&lines.replace("{folder}", &folder.display().to_string()));
+        broker.boot();
+        Arc::new(broker)
+    }
+
     /// One of its own, in this place.
     pub fn start_in(place: Place, lines: &str) -> Arc<Self> {
         let broker = Self::prepare(place);

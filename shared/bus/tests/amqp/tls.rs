@@ -91,17 +91,13 @@ impl Authority {
     }
 
     /// The lines of `rabbitmq.conf` for a listener with the server's certificate.
-    fn listener(&self, port: u16) -> String {
-        let file = |name| self.path(name).display().to_string();
+    fn listener(port: u16) -> String {
         format!(
             "listeners.ssl.1 = 127.0.0.1:{port}\n\
-             ssl_options.cacertfile = {}\n\
-             ssl_options.certfile = {}\n\
-             ssl_options.keyfile = {}\n\
-             ssl_options.verify = verify_none\n",
-            file("ca.pem"),
-            file("server.pem"),
-            file("server.key")
+             ssl_options.cacertfile = {{folder}}/ca.pem\n\
+             ssl_options.certfile = {{folder}}/server.pem\n\
+             ssl_options.keyfile = {{folder}}/server.key\n\
+             ssl_options.verify = verify_none\n"
         )
     }
 }
@@ -117,7 +113,8 @@ fn encrypted(vhost: &Vhost, host: &str, port: u16, ca: Option<&Path>) -> BrokerS
 async fn a_broker_is_reached_over_tls_by_its_name_and_its_authority_and_by_no_other() {
     let (authority, stranger) = (Authority::new("fleet"), Authority::new("stranger"));
     let port = free_port();
-    let broker = Broker::start_with(&authority.listener(port));
+    let files = ["ca.pem", "server.pem", "server.key"].map(|name| authority.path(name));
+    let broker = Broker::start_with_files(&files, &Authority::listener(port));
     let vhost = broker.vhost();
     let ca = authority.path("ca.pem");
     let bus = within(Amqp::open(encrypted(&vhost, "localhost", port, Some(&ca))));

@@ -40,13 +40,19 @@ async fn a_broker_that_is_killed_costs_no_job_and_doubles_none() {
 async fn connections_that_are_cut_three_times_cost_no_job_and_double_none() {
     let broker = block_in_place(Broker::shared);
     let vhost = block_in_place(|| broker.vhost());
-    let scene = |folder: &_| Scene::full(folder, BUILD * 2);
+    // The broker tells of a connection seconds late, and all three cuts are to meet work.
+    let scene = |folder: &_| Scene::full(folder, BUILD * 6);
     let fleet = Fleet::start(vhost.url(), Policy::default(), scene).await;
     let run = fleet.request_run().await;
     fleet.until_in_full_swing(run).await;
     for _ in 0..3 {
         block_in_place(|| vhost.cut_connections(fleet.connections()));
     }
+    let goes_on = |fleet: &State| fleet.runs[&run].finished.is_none();
+    assert!(
+        fleet.view.read(goes_on),
+        "the cuts are to come while there is work"
+    );
     let recovery = fleet.recovered().await;
     let figures = fleet.finish(run, Expected::recovered(recovery)).await;
     fleet.end().await;

@@ -201,11 +201,17 @@ async fn no_reader_believes_what_a_guest_may_not_say_and_the_planner_buries_it()
     let web = connect_as(&vhost, "guest.web").await;
     let before = event(&registered(OWN, "installer", "install.web"));
     within(agent.publish(&before)).await.unwrap();
-    let attacks = attacks();
-    for attack in &attacks {
+    let judges_copies = !vhost.broker.version().starts_with("3.");
+    let mut attacks = Vec::new();
+    for attack in self::attacks() {
         let properties = attack.properties();
         let answer = publish(&web, EVENTS, &attack.key, properties, &attack.body).await;
+        // RabbitMQ 4 judges the keys of copies, too, and refuses those itself.
+        if answer == 403 && judges_copies && !attack.headers.inner().is_empty() {
+            continue;
+        }
         assert_eq!(answer, 200, "the broker takes: {}", attack.name);
+        attacks.push(attack);
     }
     let after = event(&of_guest("GuestUpdated", "web", OWN));
     within(agent.publish(&after)).await.unwrap();
