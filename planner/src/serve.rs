@@ -100,6 +100,7 @@ impl Planner<'_> {
     ) -> anyhow::Result<()> {
         tokio::select! {
             biased;
+            error = self.view.ended() => Err(error.into()),
             _ = beats.tick() => self.say_alive().await,
             wakeup = wakeups.next() => self.wake(wakeup?).await,
         }
@@ -136,7 +137,13 @@ impl Planner<'_> {
             }
             Event::PlannerAlive(_) => {}
             _ => {
-                self.view.wait_for_event(wakeup.event.id).await?;
+                match self.view.wait_for_event(wakeup.event.id).await {
+                    // Nobody can read it any more, and the planner's queue would bring it again.
+                    Err(error @ BusError::EventLost { .. }) => {
+                        tracing::error!(%error, event = wakeup.event.message.kind(), "passed over");
+                    }
+                    waited => waited?,
+                }
                 // Events come in bunches, and most of them are this planner's own.
                 if self.view.read(|fleet| fleet.offset) != self.decided {
                     self.carry_out().await?;

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
+use gentoo_updater_fleet::name::EventId;
 use gentoo_updater_fleet::snapshot::Snapshot;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -17,7 +19,7 @@ use crate::unusable::Unusable;
 ///
 /// Faults that pass (a cut connection, a broker that restarts) are not errors of this type: the
 /// bus mends them itself, with a growing and jittered pause, for as long as it takes.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum BusError {
     /// The broker refuses this user or this operation. Trying again would not help.
     #[error(
@@ -63,6 +65,24 @@ pub enum BusError {
         /// What the broker said.
         detail: String,
     },
+    /// A stream is not the one any more that this process has read: somebody deleted it.
+    #[error(
+        "the stream {name} was deleted while this process read it, and what it held is gone; start \
+         this process again, and request the run anew if one was going on"
+    )]
+    Replaced {
+        /// The stream.
+        name: String,
+    },
+    /// An event that the broker confirmed or delivered is not in the history.
+    #[error(
+        "the event {id} is not in the history, so the history was deleted and made again meanwhile; \
+         start this process again"
+    )]
+    EventLost {
+        /// The event.
+        id: EventId,
+    },
     /// The broker refuses a message for what it is, for example because it is too large. It
     /// would refuse it every time.
     #[error("the broker refuses {kind}: {detail}")]
@@ -105,10 +125,16 @@ pub enum BusError {
     ReadOnly,
     /// A message of this program cannot be written as JSON.
     #[error("a message cannot be encoded: {0}")]
-    Encode(#[from] serde_json::Error),
+    Encode(Arc<serde_json::Error>),
     /// The bus was closed by its own process.
     #[error("the bus is closed")]
     Closed,
+}
+
+impl From<serde_json::Error> for BusError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Encode(Arc::new(error))
+    }
 }
 
 /// Where to begin to read the history.

@@ -21,6 +21,10 @@ pub(super) const STREAM_PREFETCH: u16 = 250;
 /// How many wake-ups are on their way at once: they are small and quickly settled.
 const WAKEUP_PREFETCH: u16 = 16;
 
+/// What a broker says of a queue that does not exist. Of one whose node is away it says something
+/// else under the same reply code.
+const NO_QUEUE: &str = "no queue";
+
 /// What is listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
@@ -32,6 +36,8 @@ pub(super) enum Source {
         name: &'static str,
         /// Where to begin.
         from: StreamPosition,
+        /// Whether something of it was read: then it cannot just be missing.
+        is_known: bool,
     },
     /// The signs of life from now on.
     Alive,
@@ -56,6 +62,8 @@ pub(super) struct Listener {
     ended: Option<Fault>,
     /// When the open consumer began or last had a message.
     heard: Instant,
+    /// Whether that was its beginning.
+    is_silent: bool,
     pause: Pause,
 }
 
@@ -103,6 +111,7 @@ impl Listener {
             open: None,
             ended: None,
             heard: Instant::now(),
+            is_silent: true,
             pause: Pause::default(),
         }
     }
@@ -130,7 +139,7 @@ impl Listener {
         }
         match self.open.as_mut()?.next().now_or_never()? {
             Ok(delivery) => {
-                self.heard = Instant::now();
+                self.note_heard();
                 Some(delivery)
             }
             Err(fault) => {
@@ -138,6 +147,11 @@ impl Listener {
                 None
             }
         }
+    }
+
+    /// Whether there is a consumer that has had no message yet.
+    pub(super) fn is_silent_since_opened(&self) -> bool {
+        self.open.is_some() && self.is_silent
     }
 
     /// As [`Self::next`], with the channel that the delivery is to be settled on.
@@ -179,6 +193,14 @@ impl Listener {
         self.ended = None;
         let is_missing = matches!(fault, Fault::Missing(_));
         let cause = fault.passing()?;
+        if let Source::Stream { name, is_known, .. } = source
+            && is_known
+            && is_missing
+            && cause.contains(NO_QUEUE)
+        {
+            let name = name.to_owned();
+            return Err(BusError::Replaced { name });
+        }
         let pause = self.pause.next();
         let pause_ms = pause.as_millis();
         tracing::warn!(
@@ -193,6 +215,11 @@ impl Listener {
         self.link.pause(pause).await
     }
 
+    fn note_heard(&mut self) {
+        self.heard = Instant::now();
+        self.is_silent = false;
+    }
+
     async fn try_next(&mut self, source: Source) -> Result<Delivery, Fault> {
         if let Some(fault) = self.ended.take() {
             return Err(fault);
@@ -205,7 +232,7 @@ impl Listener {
             let deadline = self.heard + self.link.quiet();
             match timeout_at(deadline, subscription.next()).await {
                 Ok(next) => {
-                    self.heard = Instant::now();
+                    self.note_heard();
                     return next;
                 }
                 Err(_) => {
@@ -223,6 +250,7 @@ impl Listener {
                 let link = self.link.clone();
                 let opened = self.opening.finish(|| subscribe_to(link, source)).await?;
                 self.heard = Instant::now();
+                self.is_silent = true;
                 Ok(open.insert(opened))
             }
         }
@@ -254,7 +282,7 @@ async fn subscribe_to(link: Arc<Link>, source: Source) -> Result<Subscription, F
     let none = FieldTable::default();
     match source {
         Source::Wakeups => subscribe(link, PLAN, WAKEUP_PREFETCH, none).await,
-        Source::Stream { name, from } => {
+        Source::Stream { name, from, .. } => {
             let mut arguments = FieldTable::default();
             arguments.insert("x-stream-offset".into(), offset_argument(from));
             subscribe(link, name, STREAM_PREFETCH, arguments).await

@@ -14,6 +14,7 @@ mod headers;
 mod health;
 mod held;
 mod history;
+mod identity;
 mod incoming;
 mod inspect;
 mod letters;

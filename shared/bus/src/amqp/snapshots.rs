@@ -39,7 +39,7 @@ pub(super) async fn keep(publisher: &Publisher, snapshot: &Snapshot) -> Result<(
 
 fn pack(snapshot: &Snapshot) -> Result<Vec<u8>, BusError> {
     let body = snapshot.encode().map_err(|error| match error {
-        SnapshotError::Malformed(error) => BusError::Encode(error),
+        SnapshotError::Malformed(error) => error.into(),
         other => refused(other.to_string()),
     })?;
     // The broker would close the channel, and so does one that allows less.

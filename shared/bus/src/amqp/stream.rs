@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use super::channel::settled;
 use super::fault::{Fault, short};
 use super::headers::number;
+use super::identity::{Identity, Recognised};
 use super::listener::{Listener, STREAM_PREFETCH, Source, StreamPosition, redeclare};
 use super::session::{CALL_LIMIT, Link};
 use crate::seam::{BusError, Position};
@@ -26,8 +27,8 @@ use crate::seam::{BusError, Position};
 const ACKNOWLEDGED_AT_ONCE: u16 = STREAM_PREFETCH / 5;
 /// The broker sends the last chunk of a stream at once; after this long it has sent all of it.
 const QUIET: Duration = Duration::from_millis(300);
-/// How long the first message of a stream that is not empty may take before that is said.
-const FIRST_WITHIN: Duration = Duration::from_secs(10);
+/// How long the first message of a stream that is not empty may take before that is looked into.
+pub(super) const FIRST_WITHIN: Duration = Duration::from_secs(10);
 
 /// A message by its place.
 pub(super) struct Placed {
@@ -39,7 +40,11 @@ pub(super) struct Placed {
 pub(super) struct StreamReader {
     name: &'static str,
     listener: Listener,
+    /// Where a consumer begins: at the newest message that was read, to know the stream by it.
     from: StreamPosition,
+    /// What comes before this offset was read or is not wanted.
+    wanted: u64,
+    identity: Identity,
     /// The newest of the deliveries that are not acknowledged, and how many they are.
     newest: Option<Acker>,
     unacknowledged: u16,
@@ -47,10 +52,16 @@ pub(super) struct StreamReader {
 
 impl StreamReader {
     pub(super) fn new(link: Arc<Link>, name: &'static str, from: StreamPosition) -> Self {
+        let wanted = match from {
+            StreamPosition::At(Position::Offset(wanted)) => wanted,
+            _ => 0,
+        };
         Self {
             name,
             listener: Listener::new(link),
             from,
+            wanted,
+            identity: Identity::default(),
             newest: None,
             unacknowledged: 0,
         }
@@ -60,6 +71,7 @@ impl StreamReader {
         Source::Stream {
             name: self.name,
             from: self.from,
+            is_known: !self.identity.is_empty(),
         }
     }
 
@@ -70,6 +82,9 @@ impl StreamReader {
     }
 
     /// The next message; waits for one where there is none yet. It may be cancelled.
+    ///
+    /// # Errors
+    /// [`BusError::Replaced`] when the stream is another than the one that was read so far.
     pub(super) async fn next(&mut self) -> Result<Placed, BusError> {
         loop {
             let delivery = self.next_delivery().await?;
@@ -80,14 +95,17 @@ impl StreamReader {
             };
             self.newest = Some(delivery.acker.clone());
             self.unacknowledged += 1;
+            if self.identity.recognise(offset, &delivery.properties) == Recognised::Foreign {
+                let name = self.name.to_owned();
+                return Err(BusError::Replaced { name });
+            }
             // The broker begins with the chunk that holds the wanted offset.
-            if let StreamPosition::At(Position::Offset(wanted)) = self.from
-                && offset < wanted
-            {
+            if offset < self.wanted {
                 continue;
             }
             // From here to the return nothing waits, so a cancelled call loses nothing.
-            self.from = StreamPosition::At(Position::Offset(offset + 1));
+            self.wanted = offset + 1;
+            self.from = StreamPosition::At(Position::Offset(offset));
             return Ok(Placed { offset, delivery });
         }
     }
@@ -103,6 +121,24 @@ impl StreamReader {
         // the next one may come later than that.
         self.acknowledge().await;
         self.listener.next(self.source()).await
+    }
+
+    /// Whether the broker has yet to send the newest message that was read, which it keeps
+    /// whatever else it deletes, after a consumer was opened again.
+    pub(super) fn is_to_be_found_again(&self) -> bool {
+        !self.identity.is_empty() && self.listener.is_silent_since_opened()
+    }
+
+    /// Whether a stream whose newest message has this offset can be the one that was read.
+    ///
+    /// # Errors
+    /// [`BusError::Replaced`] when it cannot.
+    pub(super) fn check_end(&self, newest: Option<u64>) -> Result<(), BusError> {
+        if newest.is_some_and(|newest| newest + 1 >= self.wanted) {
+            return Ok(());
+        }
+        let name = self.name.to_owned();
+        Err(BusError::Replaced { name })
     }
 
     /// All that came so far. On a channel that is gone this does nothing, and the listener goes on

@@ -35,6 +35,9 @@ const WAIT_AFTER_STOP: Duration = Duration::from_secs(5);
 /// How long an event is waited for before it may be one from before what this view has read,
 /// although its id tells a later time: the clock of its sender may have been ahead by any time.
 const DOUBTED_AFTER: Duration = Duration::from_secs(1);
+/// How long an event is waited for that must still come, before the bus is asked whether it will:
+/// long enough for a broker that restarts.
+const MISSED_AFTER: Duration = Duration::from_secs(60);
 
 /// A view of the state of the fleet. Clones share it.
 #[derive(Clone)]
@@ -54,7 +57,7 @@ struct Core {
     state: RwLock<State>,
     beginning: Beginning,
     progress: News<Progress>,
-    /// Why the follower ended. The first who asks gets it.
+    /// Why the follower ended.
     error: Mutex<Option<BusError>>,
 }
 
@@ -133,11 +136,18 @@ impl FleetView {
         async move {
             let now = core.progress.until(|now| now.ended || now.read > before);
             if now.await.ended {
-                Err(core.take_error())
+                Err(core.error())
             } else {
                 Ok(())
             }
         }
+    }
+
+    /// Ends when the history cannot be followed any further, and says why. It may be cancelled.
+    pub async fn ended(&self) -> BusError {
+        let core = &self.follower.core;
+        core.progress.until(|now| now.ended).await;
+        core.error()
     }
 
     /// Waits until the state is as wanted.
@@ -153,13 +163,18 @@ impl FleetView {
     /// the history counts as applied when everything is that the history holds now.
     ///
     /// # Errors
-    /// As [`FleetView::wait_until`].
+    /// As [`FleetView::wait_until`]; [`BusError::EventLost`] when the history does not have it,
+    /// which a history does that was deleted and made again.
     pub async fn wait_for_event(&self, id: EventId) -> Result<(), BusError> {
         let knows = |state: &State| state.seen.knows(id);
         let known = self.wait(|_, state| knows(state) != Knowledge::NotApplied);
-        if self.follower.core.state().seen.is_whole() {
-            known.await?;
-        } else if let Ok(known) = timeout(DOUBTED_AFTER, known).await {
+        let is_whole = self.follower.core.state().seen.is_whole();
+        let limit = if is_whole {
+            MISSED_AFTER
+        } else {
+            DOUBTED_AFTER
+        };
+        if let Ok(known) = timeout(limit, known).await {
             known?;
         }
         if knows(&self.follower.core.state()) == Knowledge::Applied {
@@ -170,7 +185,12 @@ impl FleetView {
         self.wait(|progress, state| {
             knows(state) == Knowledge::Applied || end.is_none_or(|end| progress.has(end))
         })
-        .await
+        .await?;
+        let state = self.follower.core.state();
+        if state.seen.is_whole() && knows(&state) == Knowledge::NotApplied {
+            return Err(BusError::EventLost { id });
+        }
+        Ok(())
     }
 
     async fn wait(&self, reached: impl Fn(&Progress, &State) -> bool) -> Result<(), BusError> {
@@ -185,7 +205,7 @@ impl FleetView {
             if is_reached {
                 Ok(())
             } else {
-                Err(core.take_error())
+                Err(core.error())
             }
         })
         .await
@@ -286,12 +306,8 @@ impl Core {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_error(&self) -> BusError {
-        let error = self
-            .error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        error.unwrap_or(BusError::Closed)
+    fn error(&self) -> BusError {
+        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        error.clone().unwrap_or(BusError::Closed)
     }
 }

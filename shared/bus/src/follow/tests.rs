@@ -169,6 +169,24 @@ async fn a_wait_ends_some_time_after_the_stop() {
     ));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_an_event_that_the_history_does_not_have_ends_with_an_error() {
+    let directory = TempDir::new().unwrap();
+    let bus = bus(&directory).await;
+    let view = follow(&bus).await;
+    bus.publish(&run_requested(RunId::generate()))
+        .await
+        .unwrap();
+    let lost = run_requested(RunId::generate());
+    let begun = tokio::time::Instant::now();
+    let error = view.wait_for_event(lost.id).await.unwrap_err();
+    assert!(
+        matches!(error, BusError::EventLost { id } if id == lost.id),
+        "{error}"
+    );
+    assert!(begun.elapsed() >= MISSED_AFTER);
+}
+
 /// The bus with a snapshot of the state as it is now.
 async fn with_snapshot(bus: &Arc<dyn Bus>) -> Arc<dyn Bus> {
     let fleet = follow(bus).await.read(Fleet::clone);

@@ -57,7 +57,7 @@ impl Worker {
             settle,
         } = delivery;
         let work = command.message.work();
-        let id = command.message.id().map_err(BusError::Encode)?;
+        let id = command.message.id().map_err(BusError::from)?;
         let Some(_taken) = Working::begin(&self.taken, &work, self.spec.clock.now()) else {
             tracing::debug!(task = %work.task, queue, "a command came again; it is worked on");
             settle.ack().await?;

@@ -110,7 +110,7 @@ impl Store {
     where
         T: Serialize + DeserializeOwned,
     {
-        let body = message.encode().map_err(BusError::Encode)?;
+        let body = message.encode().map_err(BusError::from)?;
         self.0.write(folder, &file_of(id), body).await
     }
 

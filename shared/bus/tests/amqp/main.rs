@@ -16,6 +16,7 @@ mod events;
 mod faults;
 mod forged_headers;
 mod history;
+mod replaced;
 mod support;
 mod tls;
 mod topology;

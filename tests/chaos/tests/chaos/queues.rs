@@ -142,3 +142,21 @@ async fn commands_that_are_lost_with_their_queue_are_issued_again() {
         figures,
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_is_deleted_ends_all_who_read_it_and_a_new_one_is_begun() {
+    let broker = block_in_place(Broker::shared);
+    let vhost = block_in_place(|| broker.vhost());
+    let scene = |folder: &_| Scene::full(folder, BUILD);
+    let mut fleet = Fleet::start(vhost.url(), Policy::default(), scene).await;
+    block_in_place(|| vhost.delete_queue("history"));
+    let begun = Instant::now();
+    fleet
+        .all_end_and_start_again("the stream history was deleted")
+        .await;
+    let recovery = Some(begun.elapsed().as_secs_f64());
+    let run = fleet.request_run().await;
+    let figures = fleet.finish(run, Expected::recovered(recovery)).await;
+    fleet.end().await;
+    report(&broker.version(), "the history deleted", figures);
+}

@@ -78,6 +78,17 @@ pub(crate) fn builder(name: &str) -> Role {
     }
 }
 
+fn all_roles() -> [Role; 6] {
+    [
+        Role::Planner,
+        Role::Scanner,
+        builder("b1"),
+        builder("b2"),
+        Role::Installer,
+        Role::Janitor,
+    ]
+}
+
 impl Fleet {
     /// Starts all workers and waits until they are ready. `scene` gets the folder of the fleet.
     pub(crate) async fn start(
@@ -107,24 +118,41 @@ impl Fleet {
             processes,
             folder,
         };
-        let roles = [
-            Role::Planner,
-            Role::Scanner,
-            builder("b1"),
-            builder("b2"),
-            Role::Installer,
-            Role::Janitor,
-        ];
+        fleet.start_workers().await;
+        fleet
+    }
+
+    /// Starts a worker of each role, and two builders, and waits until the history knows them.
+    async fn start_workers(&mut self) {
+        let roles = all_roles();
         for role in &roles {
-            fleet.start_worker(role, None);
+            self.start_worker(role, None);
         }
-        let ready = fleet
+        let ready = self
             .view
             .wait_until(|state| state.workers.len() == roles.len());
         within("the start of the fleet", START_SECONDS, ready)
             .await
             .expect("a history");
-        fleet
+    }
+
+    /// Waits until all workers have ended with an error, each with this in its log, and starts
+    /// them again, as their service manager does. The history may be another one than before.
+    pub(crate) async fn all_end_and_start_again(&mut self, error: &str) {
+        for role in all_roles() {
+            let status = self.worker_ended(&role).await;
+            let name = role.name();
+            assert!(!status.success(), "{name} ended with {status}");
+            let log = self.logs(&name);
+            assert!(log.contains(error), "{name} does not say {error:?}: {log}");
+        }
+        self.processes.clear();
+        self.bus.close().await;
+        self.bus = open(&self.scene, self.policy, &self.url, self.stop.clone()).await;
+        self.view = FleetView::follow(self.bus.clone(), self.stop.clone())
+            .await
+            .expect("a history");
+        self.start_workers().await;
     }
 
     /// How many connections it has at least: two a worker, and the test's own, which has a second
