@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gentoo_updater_bus::{Inspect, LetterId, NoWayBack, Retried};
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::words::counted;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -107,7 +108,8 @@ pub(super) async fn change_opened(
             Change::Retry => inspect.retry_dead(&ids).await?,
             Change::Drop { yes } => {
                 eprint!("{}", text(&views(&chosen), now));
-                let question = format!("Delete these {} dead letters for good?", ids.len());
+                let letters = counted(ids.len(), "dead letter");
+                let question = format!("Delete {letters} for good?");
                 if !agreed(&question, yes, "use --yes if it is meant")? {
                     return Ok(None);
                 }
@@ -148,11 +150,11 @@ fn conclude(document: &ChangeDocument, json: bool) -> anyhow::Result<u8> {
         _ => "deleted",
     };
     if document.dry_run {
-        eprintln!("{chosen} dead letters would be {words}.");
+        eprintln!("{} would be {words}.", counted(chosen, "dead letter"));
         return Ok(crate::EXIT_DONE);
     }
     if !json {
-        println!("{done} dead letters were {words}.");
+        println!("{} {words}.", counted(done, "dead letter"));
     }
     for Stayed { id, queue, cause } in &document.stayed {
         let (queue, cause) = (output::harmless(queue), output::harmless(cause));
@@ -160,7 +162,7 @@ fn conclude(document: &ChangeDocument, json: bool) -> anyhow::Result<u8> {
     }
     let gone = chosen.saturating_sub(done + document.stayed.len());
     if gone > 0 {
-        eprintln!("{gone} were gone by then.");
+        eprintln!("{} gone by then.", counted(gone, "dead letter"));
     }
     if done < chosen {
         return Ok(crate::EXIT_WITH_FAILURES);

@@ -35,7 +35,10 @@ pub(super) fn resumed(
     let was_paused = before.pauses.len() > after.pauses.len();
     match (was_paused, still_paused(after, target)) {
         (true, None) => format!("{target} takes work again."),
-        (false, None) => format!("{target} was not paused."),
+        (false, None) => match target {
+            PauseTarget::Role(role) => format!("No {role} was paused."),
+            PauseTarget::Worker(worker) => format!("{worker} was not paused."),
+        },
         (_, Some(Still::Role(role, pause))) => format!(
             "{target} STAYS PAUSED: {role} is, by {} {}. `gentoo-updater resume {}` ends that.",
             pause.by,
@@ -77,5 +80,25 @@ fn argument(target: &PauseTarget) -> String {
     match target {
         PauseTarget::Role(role) => role.to_string(),
         PauseTarget::Worker(worker) => worker.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gentoo_updater_fleet::message::Role;
+
+    use super::*;
+    use crate::testing::now;
+
+    #[test]
+    fn whoever_was_not_paused_is_told_so_in_the_number_that_it_has() {
+        let nobody = Fleet::default();
+        let words = |target| resumed(&nobody, &nobody, &target, now());
+        let worker = PauseTarget::Worker("builder@b1".parse().unwrap());
+        assert_eq!(
+            words(PauseTarget::Role(Role::Scanner)),
+            "No scanner was paused."
+        );
+        assert_eq!(words(worker), "builder@b1 was not paused.");
     }
 }

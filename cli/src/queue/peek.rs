@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_fleet::words::counted;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -52,9 +53,9 @@ pub(super) fn text(queue: &QueueView, now: Timestamp) -> String {
         None => "the broker has no such queue".to_owned(),
     };
     let mut text = format!(
-        "{}: {} wait by the history, {by_broker}\n",
+        "{}: {} by the history, {by_broker}\n",
         queue.name,
-        waiting.len()
+        counted(waiting.len(), "command")
     );
     if waiting.is_empty() {
         return text;

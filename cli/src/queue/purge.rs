@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_fleet::words::counted;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,7 @@ pub(super) async fn purge(settings: &Arc<Settings>, options: &PurgeOptions) -> a
             purged,
         })?;
     } else {
-        println!("{purged} messages were taken off {name}.");
+        println!("{} taken off {name}.", counted(purged, "message"));
     }
     Ok(crate::EXIT_DONE)
 }

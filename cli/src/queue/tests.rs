@@ -117,7 +117,7 @@ fn a_peek_shows_both_numbers_and_the_work_that_waits() {
     assert_eq!(queue.difference, None);
     assert_eq!(
         peek::text(&queue, now()),
-        "build.default: 1 wait by the history, 1 by the broker\n\n\
+        "build.default: 1 command by the history, 1 by the broker\n\n\
          ISSUED     RUN           ATTEMPT  TASK\n\
          4 min ago  000000000001  1        build dev-libs/libbeta-1.0 for g1\n"
     );

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use gentoo_updater_bus::Health;
 use gentoo_updater_bus::follow::LeftOut;
+use gentoo_updater_fleet::words::counted;
 use serde::Serialize;
 
 use crate::output;
@@ -59,16 +60,18 @@ impl Notices {
                 .unwrap_or("no cause is known");
             writeln!(
                 out,
-                "{} events of the history are left out ({cause}): what a newer version wrote needs that \
-                 version here, too, and what is refused its sender may not say, or said before each role \
-                 had a user of its own",
-                self.left_out
+                "{} of the history left out ({cause}): what a newer version wrote needs that version \
+                 here, too, and what is refused its sender may not say, or said before each role had a \
+                 user of its own",
+                counted(self.left_out, "event")
             )?;
         }
         match self.dead_letters {
             0 => Ok(()),
-            1 => writeln!(out, "1 dead letter: see `gentoo-updater dead list`"),
-            count => writeln!(out, "{count} dead letters: see `gentoo-updater dead list`"),
+            count => {
+                let letters = counted(count, "dead letter");
+                writeln!(out, "{letters}: see `gentoo-updater dead list`")
+            }
         }
     }
 }
@@ -96,7 +99,7 @@ mod tests {
             notices.to_text(),
             "THE BROKER TAKES NO MESSAGES (low on memory\u{fffd}[2J): nothing goes on until its alarm is \
              over; give it room, or raise its limits in rabbitmq.conf\n\
-             3 events of the history are left out (the message has version 2): what a newer version wrote \
+             3 events of the history left out (the message has version 2): what a newer version wrote \
              needs that version here, too, and what is refused its sender may not say, or said before each \
              role had a user of its own\n\
              2 dead letters: see `gentoo-updater dead list`\n\n"
