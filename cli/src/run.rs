@@ -83,12 +83,8 @@ fn chosen(
         guests.extend(all.map(|(name, guest)| (name.clone(), guest.platform.clone())));
     }
     for name in names {
-        let Some(guest) = settings.guests.get(name) else {
-            let known: Vec<&str> = settings.guests.keys().map(GuestName::as_str).collect();
-            let known = known.join(", ");
-            let message = format!("the configuration names no guest {name}; it names {known}");
-            return Err(WrongUsage(message).into());
-        };
+        let guest = settings.guest(name);
+        let guest = guest.map_err(|error| WrongUsage(error.to_string()))?;
         guests.insert(name.clone(), guest.platform.clone());
     }
     Ok(guests)

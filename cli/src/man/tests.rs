@@ -39,6 +39,20 @@ fn the_pages_are_those_of_the_command_of_its_subcommands_and_of_the_workers() {
 }
 
 #[test]
+fn the_page_of_a_program_says_what_its_exit_codes_mean() {
+    for program in programs() {
+        let after = program.get_after_help().unwrap().to_string();
+        let codes = page::After::of(&after).exit_codes;
+        let numbers: Vec<&str> = codes.iter().map(|(number, _)| number.as_str()).collect();
+        let name = program.get_name();
+        assert!(
+            numbers.starts_with(&["0"]) && numbers.ends_with(&["2", "64"]),
+            "{name}: {numbers:?}"
+        );
+    }
+}
+
+#[test]
 fn what_follows_a_help_is_divided_into_examples_exit_codes_and_the_rest() {
     let after =
         page::After::of("Examples:\n  a b\n  a c\n\nMind this.\n\nExit codes: 0 fine; 64 not so");
