@@ -100,7 +100,8 @@ pub(crate) enum Subcommand {
 
     /// Let a worker, or all workers of a role, take no new work
     ///
-    /// What is begun goes on to its end. The pause holds until `resume`, over restarts too.
+    /// What is begun goes on to its end. The pause holds until `resume`, over restarts too. Who is
+    /// paused already takes the new reason over, where one is given.
     #[command(
         after_help = "Examples:\n  gentoo-updater pause builder@fast --reason 'new disks'\n  gentoo-updater pause installer"
     )]

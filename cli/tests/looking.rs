@@ -175,6 +175,12 @@ async fn a_pause_shows_in_status_and_workers_until_it_is_resumed() {
         "{again}"
     );
     assert_eq!(scene.kinds(&["--kind", "PauseRequested"]).len(), 1);
+    let document = json(&scene.shown(&["pause", "builder", "--json"]));
+    assert_eq!(document["event"], serde_json::Value::Null);
+    assert_eq!(
+        (&document["paused"], &document["reason"]),
+        (&true.into(), &"new disks".into())
+    );
 
     let workers = json(&scene.shown(&["workers", "--json"]));
     assert_eq!(workers["process"], false);
@@ -193,7 +199,25 @@ async fn a_pause_shows_in_status_and_workers_until_it_is_resumed() {
     let document = json(&scene.shown(&["resume", "builder", "--json"]));
     assert_eq!(document["target"]["name"], "builder");
     assert!(document["event"].is_string(), "{document}");
+    assert_eq!(document["paused"], false);
     assert!(!scene.shown(&["status"]).contains("takes no new work"));
+}
+
+#[tokio::test]
+async fn a_second_pause_gives_a_new_reason() {
+    let scene = Scene::at_work().await;
+    scene.shown(&["pause", "builder", "--reason", "new disks"]);
+    let again = scene.shown(&["pause", "builder", "--reason", "new roof"]);
+    assert!(
+        again.contains("stays paused: new roof") && again.contains("new disks"),
+        "{again}"
+    );
+    let workers = json(&scene.shown(&["workers", "--json"]));
+    let paused = workers["workers"][0]["paused"].as_array().unwrap();
+    assert_eq!(
+        (paused.len(), &paused[0]["reason"]),
+        (1, &"new roof".into())
+    );
 }
 
 #[tokio::test]

@@ -8,15 +8,24 @@ use jiff::Timestamp;
 use crate::time::ago;
 
 /// What a pause means, for who was or was not paused before.
-pub(super) fn paused(before: &Fleet, target: &PauseTarget, now: Timestamp) -> String {
-    if let Some(pause) = before.pauses.get(target) {
+pub(super) fn paused(
+    before: &Fleet,
+    after: &Fleet,
+    target: &PauseTarget,
+    now: Timestamp,
+) -> String {
+    let reason = |pause: &Pause| {
         let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
-        return format!(
-            "{target} is paused already, by {} {}{}",
-            pause.by,
-            ago(pause.since, now),
-            reason.unwrap_or_default()
-        );
+        reason.unwrap_or_default()
+    };
+    if let Some(pause) = before.pauses.get(target) {
+        let was = format!("by {} {}{}", pause.by, ago(pause.since, now), reason(pause));
+        return match after.pauses.get(target) {
+            Some(newer) if newer.reason != pause.reason => {
+                format!("{target} stays paused{}. It was, {was}", reason(newer))
+            }
+            _ => format!("{target} is paused already, {was}"),
+        };
     }
     format!(
         "{target} takes no new work from now on. What is begun goes on to its end. \
