@@ -92,7 +92,11 @@ fn a_queue_is_paused_by_its_role_by_its_workers_and_by_unfit_machines() {
     };
     let name = || "build.default".to_owned();
     fleet.apply(100, &said(event("PauseRequested")));
-    assert!(paused(&fleet, name()).contains("every builder"));
+    let line = paused(&fleet, name());
+    assert!(
+        line.contains("every builder (the room is too hot)"),
+        "{line}"
+    );
     assert!(!paused(&fleet, "scan".to_owned()).contains("every"));
     fleet.apply(101, &said(event("ResumeRequested")));
     fleet.pauses.remove(&PauseTarget::Role(Role::Builder));
