@@ -250,7 +250,10 @@ async fn a_queue_that_is_not_there_is_refused_with_one_that_is() {
         ("history", "events"),
         ("dead", "dead list"),
         ("plan", "events"),
+        ("snapshots", "status"),
     ] {
+        let words = scene.refused(&["queue", "peek", name], WRONG_USAGE);
+        assert!(words.contains("no work that waits"), "{words}");
         let words = scene.refused(&["queue", "purge", name, "--yes"], WRONG_USAGE);
         assert!(words.contains(remedy), "{words}");
     }
@@ -292,6 +295,21 @@ fn before_the_first_run_there_is_nothing_to_be_shown() {
     }
     let words = scene.refused(&["dead", "show", "3f9a"], NOT_THERE);
     assert!(words.contains("dead list"), "{words}");
+}
+
+#[tokio::test]
+async fn what_matches_no_dead_letter_is_said_without_a_table() {
+    let scene = Scene::at_work().await;
+    let drop = ["dead", "drop", "--dry-run"];
+    for filter in [["--queue", "scan"], ["--kind", "ScanGuest"]] {
+        let words = scene.refused(&[&drop[..], &filter].concat(), NOT_THERE);
+        assert!(words.contains("no dead letter matches that"), "{words}");
+    }
+    let list = ["dead", "list"];
+    for command in [&list[..], &drop, &["dead", "retry"]] {
+        let words = scene.refused(&[command, &["--queue", "nope"]].concat(), WRONG_USAGE);
+        assert!(words.contains("no queue nope; there are"), "{words}");
+    }
 }
 
 #[test]

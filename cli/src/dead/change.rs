@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::arguments::{Choice, DropOptions, RetryOptions};
 use super::list::{text, views};
-use super::select::{SelectError, chosen};
+use super::select::{SelectError, check_queue, chosen};
 use crate::ask::agreed;
 use crate::open;
 use crate::output;
@@ -79,7 +79,8 @@ async fn change(settings: &Arc<Settings>, choice: &Choice, change: Change) -> an
     let Some(opened) = opened else {
         return crate::no_run_yet(choice.json);
     };
-    let changed = change_opened(opened.inspect.as_ref(), choice, change, Timestamp::now()).await;
+    let (queues, now) = (crate::queue::declared(settings), Timestamp::now());
+    let changed = change_opened(opened.inspect.as_ref(), choice, change, &queues, now).await;
     opened.bus.close().await;
     let Some(document) = changed? else {
         eprintln!("Nothing was dropped.");
@@ -91,14 +92,16 @@ async fn change(settings: &Arc<Settings>, choice: &Choice, change: Change) -> an
     conclude(&document, choice.json)
 }
 
-/// What was done; nothing where the operator did not agree.
+/// What was done; nothing where the operator did not agree. `queues` are those of the configuration.
 pub(super) async fn change_opened(
     inspect: &dyn Inspect,
     choice: &Choice,
     change: Change,
+    queues: &[String],
     now: Timestamp,
 ) -> anyhow::Result<Option<ChangeDocument>> {
     let letters = super::letters(inspect).await?;
+    check_queue(&choice.filters, &letters, queues).map_err(SelectError::refusal)?;
     let chosen = chosen(&letters, choice, now).map_err(SelectError::refusal)?;
     let ids: BTreeSet<LetterId> = chosen.iter().map(|letter| letter.id.clone()).collect();
     let changed = if choice.dry_run || ids.is_empty() {
@@ -120,7 +123,7 @@ pub(super) async fn change_opened(
             }
         }
     };
-    if choice.dry_run && !choice.json {
+    if choice.dry_run && !choice.json && !chosen.is_empty() {
         let text = text(&views(&chosen), now);
         output::print(|output| output.write_all(text.as_bytes()))?;
     }
@@ -142,7 +145,8 @@ pub(super) async fn change_opened(
 fn conclude(document: &ChangeDocument, json: bool) -> anyhow::Result<u8> {
     let (chosen, done) = (document.chosen.len(), document.done.len());
     if chosen == 0 {
-        let message = "no dead letter is chosen by that; `gentoo-updater dead list` shows them";
+        let message = "no dead letter matches that; `gentoo-updater dead list` shows those that there \
+                       are";
         return Err(crate::NotThere(message.to_owned()).into());
     }
     let words = match document.action {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::arguments::ListOptions;
 use super::letter::LetterView;
-use super::select::by_filters;
+use super::select::{SelectError, by_filters, check_queue};
 use crate::open;
 use crate::output;
 use crate::time::ago;
@@ -29,6 +29,8 @@ pub(super) async fn list(settings: &Arc<Settings>, options: &ListOptions) -> any
     let letters = super::letters(opened.inspect.as_ref()).await;
     opened.bus.close().await;
     let (letters, now) = (letters?, Timestamp::now());
+    let queues = crate::queue::declared(settings);
+    check_queue(&options.filters, &letters, &queues).map_err(SelectError::refusal)?;
     let views = views(&by_filters(&letters, &options.filters, now));
     if options.json {
         output::print_json(&ListDocument {
