@@ -61,6 +61,10 @@ impl Scene {
         .await
     }
 
+    fn configuration(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("fleet.toml")).unwrap()
+    }
+
     async fn journal(&self) -> Embedded {
         let path = self.folder.path().join("state/journal.sqlite");
         Embedded::open(path).await.unwrap()
@@ -142,6 +146,21 @@ async fn events_are_chosen_by_package_guest_run_kind_and_time() {
         shown.ends_with("claimed by builder@b1 (dev-libs/libbeta-1.0)\n"),
         "{shown}"
     );
+}
+
+/// The run of the history is of g1, which is not configured any more.
+#[tokio::test]
+async fn a_guest_that_only_the_history_knows_is_shown_and_one_that_nobody_knows_is_refused() {
+    let scene = Scene::at_work().await;
+    std::fs::write(
+        scene.folder.path().join("fleet.toml"),
+        scene.configuration().replace("guests.g1", "guests.web"),
+    )
+    .unwrap();
+    assert_eq!(scene.kinds(&["--guest", "g1"]).len(), 5);
+    assert_eq!(scene.kinds(&["--guest", "web"]), [""; 0]);
+    let words = scene.refused(&["events", "--guest", "nope"], WRONG_USAGE);
+    assert!(words.contains("a guest nope; they name g1, web"), "{words}");
 }
 
 #[tokio::test]
@@ -287,11 +306,22 @@ fn before_the_first_run_there_is_nothing_to_be_shown() {
         &["queue", "peek", "scan"],
         &["dead", "list"],
         &["events"],
+        &["status"],
         &["workers"],
     ] {
         let output = scene.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{}", words(&output));
-        assert_eq!(words(&output), "There was no run yet.\n");
+        let words = words(&output);
+        for part in ["no run yet", "state/journal.sqlite", "[broker]"] {
+            assert!(words.contains(part), "{words}");
+        }
+    }
+    for arguments in [
+        &["events", "--guest", "nope"][..],
+        &["dead", "list", "--queue", "nope"],
+    ] {
+        let words = scene.refused(arguments, WRONG_USAGE);
+        assert!(words.contains("nope") && words.contains("g1"), "{words}");
     }
     let words = scene.refused(&["dead", "show", "3f9a"], NOT_THERE);
     assert!(words.contains("dead list"), "{words}");

@@ -77,7 +77,7 @@ async fn change(settings: &Arc<Settings>, choice: &Choice, change: Change) -> an
         Some(open::to_change(settings).await?)
     };
     let Some(opened) = opened else {
-        return crate::no_run_yet(choice.json);
+        return crate::nothing_kept(settings, choice.json);
     };
     let (queues, now) = (crate::queue::declared(settings), Timestamp::now());
     let changed = change_opened(opened.inspect.as_ref(), choice, change, &queues, now).await;

@@ -23,13 +23,14 @@ pub(super) struct ListDocument {
 
 /// Shows the dead letters.
 pub(super) async fn list(settings: &Arc<Settings>, options: &ListOptions) -> anyhow::Result<u8> {
+    let queues = crate::queue::declared(settings);
     let Some(opened) = open::to_look(settings).await? else {
-        return crate::no_run_yet(options.json);
+        check_queue(&options.filters, &[], &queues).map_err(SelectError::refusal)?;
+        return crate::nothing_kept(settings, options.json);
     };
     let letters = super::letters(opened.inspect.as_ref()).await;
     opened.bus.close().await;
     let (letters, now) = (letters?, Timestamp::now());
-    let queues = crate::queue::declared(settings);
     check_queue(&options.filters, &letters, &queues).map_err(SelectError::refusal)?;
     let views = views(&by_filters(&letters, &options.filters, now));
     if options.json {

@@ -29,7 +29,7 @@ pub(super) struct ListDocument {
 /// Shows all queues.
 pub(super) async fn list(settings: &Arc<Settings>, options: &ListOptions) -> anyhow::Result<u8> {
     let Some(opened) = open::to_look(settings).await? else {
-        return crate::no_run_yet(options.json);
+        return crate::nothing_kept(settings, options.json);
     };
     let listed = look(settings, &opened).await;
     opened.bus.close().await;

@@ -19,7 +19,7 @@ use crate::time::ago;
 pub(super) async fn peek(settings: &Arc<Settings>, options: &PeekOptions) -> anyhow::Result<u8> {
     let Some(opened) = open::to_look(settings).await? else {
         super::check_name(settings, &Fleet::default(), &options.name)?;
-        return crate::no_run_yet(options.json);
+        return crate::nothing_kept(settings, options.json);
     };
     let looked = look(settings, &opened, &options.name).await;
     opened.bus.close().await;

@@ -30,7 +30,10 @@ struct StatusDocument<'a> {
 /// Prints the report of one run as it stands.
 pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> anyhow::Result<u8> {
     let Some(opened) = open::to_look(settings).await? else {
-        return no_run(&options);
+        return match &options.run {
+            None => crate::nothing_kept(settings, options.json),
+            Some(_) => no_run(&options),
+        };
     };
     let looked = look(&opened, options.run.as_ref()).await;
     opened.bus.close().await;

@@ -54,7 +54,7 @@ pub(crate) async fn workers(
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
     let Some(bus) = open::read_only(settings).await? else {
-        return crate::no_run_yet(options.json);
+        return crate::nothing_kept(settings, options.json);
     };
     let looked = look(settings, &bus, options, &stop).await;
     bus.close().await;
