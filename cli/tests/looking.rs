@@ -283,7 +283,7 @@ async fn where_nobody_can_be_asked_nothing_is_purged() {
     let scene = Scene::at_work().await;
     let words = scene.refused(&["queue", "purge", "build.default"], WRONG_USAGE);
     assert!(
-        words.contains("issues again") && words.contains("--yes"),
+        words.contains("30 to 54 s after the purge") && words.contains("--yes"),
         "{words}"
     );
 }

@@ -29,7 +29,8 @@ pub(crate) enum QueueCommand {
 
     /// Take all waiting work off a queue
     ///
-    /// What is worked on is not touched. The planner issues again what is still wanted.
+    /// What is worked on is not touched. The planner issues again what is still wanted, half a minute
+    /// or more after the purge; the command says the time.
     #[command(
         after_help = "Examples:\n  gentoo-updater queue purge build.amd64\n  gentoo-updater queue purge build.amd64 --yes"
     )]

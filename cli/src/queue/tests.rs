@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gentoo_updater_bus::{Health, QueueState};
 use gentoo_updater_fleet::message::{Event, PauseTarget, Role};
 use gentoo_updater_fleet::state::Fleet;
 
 use super::list::{document, text};
-use super::purge::PurgeDocument;
+use super::purge::{PurgeDocument, again};
 use super::view::{Difference, view};
 use super::{peek, work};
 use crate::testing::{event, fleet, golden, now};
@@ -145,6 +146,18 @@ fn a_number_that_differs_is_told_with_what_it_means() {
     assert!(words(Difference::Fewer { by: 1 }).contains("about to claim"));
     assert!(words(Difference::More { by: 1 }).contains("dead letter"));
     assert!(words(Difference::Missing).contains("no such queue"));
+}
+
+#[test]
+fn a_purge_says_when_the_work_comes_back() {
+    let fleet = history(false);
+    let work = work(&fleet);
+    let mut waiting = work["build.default"].waiting.clone();
+    let lease = Duration::from_secs(180);
+    assert!(again(&[], lease).starts_with("30 to 54 s after the purge"));
+    waiting.push(waiting[0].clone());
+    waiting[1].times = 2;
+    assert!(again(&waiting, lease).starts_with("30 to 84 s after the purge"));
 }
 
 #[test]
