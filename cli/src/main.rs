@@ -12,6 +12,7 @@ mod open;
 mod output;
 mod parse;
 mod pause;
+mod planner;
 mod progress;
 mod queue;
 mod roles;

@@ -88,6 +88,11 @@ impl Progress {
         }
     }
 
+    /// Says something beside the progress, also where that is not shown.
+    pub(crate) fn say(&self, words: &str) {
+        self.line(words);
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {

@@ -8,6 +8,7 @@ use gentoo_updater_fleet::words::counted;
 use serde::Serialize;
 
 use crate::output;
+use crate::planner;
 use crate::queue::{HealthView, health_words};
 
 /// What stands in the way of all runs.
@@ -18,6 +19,8 @@ pub(super) struct Notices {
     /// In words, where it does not.
     #[serde(skip)]
     trouble: Option<String>,
+    /// Whether a planner was heard; absent without a broker, where it is in the process that runs.
+    planner_heard: Option<bool>,
     /// How many messages could not be used.
     dead_letters: u64,
     /// How many events of the history are not understood.
@@ -28,10 +31,16 @@ pub(super) struct Notices {
 
 impl Notices {
     /// Of what the broker says and of what is missing in the state.
-    pub(super) fn of(health: &Health, dead_letters: u64, left_out: &LeftOut) -> Self {
+    pub(super) fn of(
+        health: &Health,
+        planner_heard: Option<bool>,
+        dead_letters: u64,
+        left_out: &LeftOut,
+    ) -> Self {
         Self {
             bus: health.into(),
             trouble: (*health != Health::Good).then(|| health_words(health)),
+            planner_heard,
             dead_letters,
             left_out: left_out.count,
             left_out_cause: left_out.newest.clone(),
@@ -51,7 +60,10 @@ impl Notices {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         if let Some(trouble) = &self.trouble {
+            // No sign of life passes, whoever lives.
             writeln!(out, "{trouble}")?;
+        } else if self.planner_heard == Some(false) {
+            writeln!(out, "{}", planner::nobody_heard())?;
         }
         if self.left_out > 0 {
             let cause = self
@@ -82,8 +94,25 @@ mod tests {
 
     #[test]
     fn a_fleet_without_trouble_has_no_notices() {
-        let notices = Notices::of(&Health::Good, 0, &LeftOut::default());
-        assert_eq!(notices.to_text(), "");
+        for planner in [None, Some(true)] {
+            let notices = Notices::of(&Health::Good, planner, 0, &LeftOut::default());
+            assert_eq!(notices.to_text(), "");
+        }
+    }
+
+    #[test]
+    fn that_no_planner_is_heard_is_said_unless_the_broker_passes_nothing_on() {
+        let text = |health| {
+            let notices = Notices::of(&health, Some(false), 0, &LeftOut::default());
+            notices.to_text()
+        };
+        assert_eq!(
+            text(Health::Good),
+            "No planner has been heard for 6 s, and nothing goes on without one: start \
+             gentoo-updater-planner.\n\n"
+        );
+        let text = text(Health::Blocked("low on memory".to_owned()));
+        assert!(!text.contains("planner"), "{text}");
     }
 
     #[test]
@@ -93,7 +122,7 @@ mod tests {
             count: 3,
             newest: Some("the message has version 2".to_owned()),
         };
-        let notices = Notices::of(&health, 2, &left_out);
+        let notices = Notices::of(&health, Some(true), 2, &left_out);
         crate::testing::golden("status-fleet", &notices);
         assert_eq!(
             notices.to_text(),
