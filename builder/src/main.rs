@@ -7,11 +7,12 @@ use gentoo_updater_runtime::{parse_arguments, worker_main};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Arguments = parse_arguments();
+    let Arguments { worker, builder } = &parse_arguments();
     worker_main(
         env!("CARGO_BIN_NAME"),
-        arguments.worker,
-        |context| async move { gentoo_updater_builder::serve(&context, &arguments.builder).await },
+        worker.clone(),
+        |settings| Ok(settings.builder(builder).map(drop)?),
+        |context, ()| async move { gentoo_updater_builder::serve(&context, builder).await },
     )
     .await
 }

@@ -17,11 +17,7 @@ use crate::handler::BuildHandler;
 /// When the configuration names no such builder, or the bus or the state directory cannot be
 /// used.
 pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> {
-    let builder = context
-        .settings
-        .builders
-        .get(name)
-        .with_context(|| format!("the configuration names no builder {name}"))?;
+    let builder = context.settings.builder(name)?;
     let platform = context
         .settings
         .platforms

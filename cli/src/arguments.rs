@@ -27,6 +27,9 @@ use crate::workers::WorkersOptions;
         gentoo-updater run                     bring every guest up to date\n  \
         gentoo-updater status                  what happens, or what came of the last run\n  \
         gentoo-updater queue list              what waits, and who works on what\n\n\
+        A broker that is away is tried again for 60 s; then a command ends with exit code 2. Once it \
+        is connected, `run`, `scan` and `events --follow` wait for a broker that goes away, for as \
+        long as it takes.\n\n\
         Exit codes: 0 done, and after a run all guests are up to date; 1 a run finished with \
         failures, or what was asked for is not there; 2 could not run; 64 wrong usage or \
         configuration"
@@ -100,7 +103,8 @@ pub(crate) enum Subcommand {
 
     /// Let a worker, or all workers of a role, take no new work
     ///
-    /// What is begun goes on to its end. The pause holds until `resume`, over restarts too.
+    /// What is begun goes on to its end. The pause holds until `resume`, over restarts too. Who is
+    /// paused already takes the new reason over, where one is given.
     #[command(
         after_help = "Examples:\n  gentoo-updater pause builder@fast --reason 'new disks'\n  gentoo-updater pause installer"
     )]
@@ -153,10 +157,7 @@ pub(crate) enum Subcommand {
     },
 
     /// Write the manual pages of all programs into a folder
-    #[command(
-        hide = true,
-        after_help = "Example:\n  gentoo-updater man /usr/share/man/man1"
-    )]
+    #[command(after_help = "Example:\n  gentoo-updater man /usr/share/man/man1")]
     Man(ManOptions),
 }
 

@@ -5,6 +5,7 @@ use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_fleet::report::Report;
 use tokio_util::sync::CancellationToken;
 
+use crate::planner::PlannerWatch;
 use crate::progress::Progress;
 
 /// How following ended.
@@ -15,12 +16,13 @@ pub(crate) enum End {
     Interrupted,
 }
 
-/// Shows progress until the run is over or `stop` is cancelled.
+/// Shows progress until the run is over or `stop` is cancelled, and says when no planner is heard.
 pub(crate) async fn to_the_end(
     view: &FleetView,
     run: RunId,
     stop: &CancellationToken,
     show: bool,
+    planners: &mut PlannerWatch,
 ) -> anyhow::Result<End> {
     let mut progress = Progress::new(show);
     loop {
@@ -36,6 +38,7 @@ pub(crate) async fn to_the_end(
         }
         tokio::select! {
             changed = changed => changed?,
+            words = planners.next_words() => progress.say(&words?),
             () = stop.cancelled() => return Ok(End::Interrupted),
         }
     }

@@ -12,6 +12,7 @@ mod open;
 mod output;
 mod parse;
 mod pause;
+mod planner;
 mod progress;
 mod queue;
 mod roles;
@@ -25,6 +26,7 @@ mod workers;
 
 use std::process::ExitCode;
 
+use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::EXIT_USAGE;
 
 use crate::arguments::{Arguments, ConfigCommand, Subcommand};
@@ -46,6 +48,21 @@ struct WrongUsage(String);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct NotThere(String);
+
+/// Says where these commands look when the configuration names no broker, and that there is nothing
+/// to be seen there yet.
+fn nothing_kept(settings: &Settings, json: bool) -> anyhow::Result<u8> {
+    if json {
+        println!("null");
+    }
+    eprintln!(
+        "There was no run yet. The configuration names no broker, so what happens is kept in {}, \
+         which the first `gentoo-updater run` makes. Where the workers are processes of their own, \
+         name their broker here as well: url in [broker], or GENTOO_UPDATER__BROKER__URL.",
+        open::journal(settings).display()
+    );
+    Ok(EXIT_DONE)
+}
 
 /// Says that there is nothing to be shown, because nothing has happened.
 fn no_run_yet(json: bool) -> anyhow::Result<u8> {

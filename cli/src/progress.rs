@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use gentoo_updater_fleet::report::{GuestOutcome, JobReport, Report};
+use gentoo_updater_fleet::words::counted;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Shows what changed since it was last asked to.
@@ -87,6 +88,11 @@ impl Progress {
         }
     }
 
+    /// Says something beside the progress, also where that is not shown.
+    pub(crate) fn say(&self, words: &str) {
+        self.line(words);
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
@@ -110,8 +116,11 @@ fn guest_line(name: &str, guest: &gentoo_updater_fleet::report::GuestReport) -> 
         .unwrap_or_default();
     match guest.outcome {
         GuestOutcome::Scanning => format!("{name}: is asked what it needs"),
-        GuestOutcome::Pending => format!("{name}: {} updates", guest.updates.len()),
-        GuestOutcome::Building => format!("{name}: waits for {} packages", guest.updates.len()),
+        GuestOutcome::Pending => format!("{name}: {}", counted(guest.updates.len(), "update")),
+        GuestOutcome::Building => format!(
+            "{name}: waits for {}",
+            counted(guest.updates.len(), "package")
+        ),
         GuestOutcome::Installing => format!("{name}: installs"),
         GuestOutcome::UpToDate => format!("{name}: up to date"),
         GuestOutcome::Updated => format!("{name}: updated"),

@@ -19,6 +19,7 @@ use crate::WrongUsage;
 use crate::arguments::RunOptions;
 use crate::follow::{self, End};
 use crate::open;
+use crate::planner::PlannerWatch;
 use crate::roles::Roles;
 
 /// How often a process that waits for the journal looks whether it is free.
@@ -83,12 +84,8 @@ fn chosen(
         guests.extend(all.map(|(name, guest)| (name.clone(), guest.platform.clone())));
     }
     for name in names {
-        let Some(guest) = settings.guests.get(name) else {
-            let known: Vec<&str> = settings.guests.keys().map(GuestName::as_str).collect();
-            let known = known.join(", ");
-            let message = format!("the configuration names no guest {name}; it names {known}");
-            return Err(WrongUsage(message).into());
-        };
+        let guest = settings.guest(name);
+        let guest = guest.map_err(|error| WrongUsage(error.to_string()))?;
         guests.insert(name.clone(), guest.platform.clone());
     }
     Ok(guests)
@@ -109,7 +106,7 @@ async fn embedded(
     }
     let mut roles = Roles::start(&context);
     let end = tokio::select! {
-        end = drive(&context, &view, asked) => end,
+        end = drive(&context, &view, asked, PlannerWatch::unneeded()) => end,
         stopped = roles.first_stop() => match (stopped, context.stop.is_cancelled()) {
             (Ok(()), true) => Ok(End::Interrupted),
             (Ok(()), false) => Err(anyhow::anyhow!("a role stopped before the run was over")),
@@ -152,7 +149,10 @@ async fn with_broker(
         () = stop.cancelled() => return Ok(End::Interrupted),
     };
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
-    let end = drive(&context, &view, asked).await;
+    let end = match PlannerWatch::start(context.bus.as_ref()).await {
+        Ok(planners) => drive(&context, &view, asked, planners).await,
+        Err(error) => Err(error.into()),
+    };
     context.bus.close().await;
     end
 }
@@ -191,7 +191,10 @@ async fn follow_covering(
     };
     view.wait_until(|fleet| covering(fleet).is_some()).await?;
     match view.read(covering) {
-        Some(run) => follow::to_the_end(view, run, stop, asked.show).await,
+        Some(run) => {
+            let mut planners = PlannerWatch::unneeded();
+            follow::to_the_end(view, run, stop, asked.show, &mut planners).await
+        }
         // It ended in this moment; whoever takes the journal over asks for another.
         None => std::future::pending().await,
     }
@@ -211,7 +214,12 @@ async fn journal_when_free(settings: &Settings) -> anyhow::Result<Embedded> {
 
 /// Follows a new run to its end. A run that is not over, because it was interrupted or somebody
 /// else asked for it, comes first; where it does what is asked for, no other is needed.
-async fn drive(context: &Context, view: &FleetView, asked: &Asked) -> anyhow::Result<End> {
+async fn drive(
+    context: &Context,
+    view: &FleetView,
+    asked: &Asked,
+    mut planners: PlannerWatch,
+) -> anyhow::Result<End> {
     loop {
         let unfinished = view.read(|fleet| {
             // A scan changes nothing, and so it waits for no run that does.
@@ -223,7 +231,7 @@ async fn drive(context: &Context, view: &FleetView, asked: &Asked) -> anyhow::Re
             break;
         };
         eprintln!("Run {run} of {at:.0} is not over; it goes on.");
-        let end = follow::to_the_end(view, run, &context.stop, asked.show).await?;
+        let end = follow::to_the_end(view, run, &context.stop, asked.show, &mut planners).await?;
         if covers || matches!(end, End::Interrupted) {
             return Ok(end);
         }
@@ -238,7 +246,7 @@ async fn drive(context: &Context, view: &FleetView, asked: &Asked) -> anyhow::Re
         () = context.stop.cancelled() => return Ok(End::Interrupted),
     }
     view.wait_for_event(envelope.id).await?;
-    follow::to_the_end(view, run, &context.stop, asked.show).await
+    follow::to_the_end(view, run, &context.stop, asked.show, &mut planners).await
 }
 
 /// Prints the report and says how it went.

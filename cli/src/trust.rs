@@ -1,6 +1,7 @@
 //! `trust`: teach a machine's host keys, after a person has looked at them.
 
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::words::counted;
 use gentoo_updater_hosts::{HostAddress, trust};
 
 use crate::WrongUsage;
@@ -36,7 +37,8 @@ pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow:
         return Ok(crate::EXIT_WITH_FAILURES);
     }
     trust::append(file, server, &keys)?;
-    println!("{} keys written to {}.", keys.len(), file.display());
+    let keys = counted(keys.len(), "key");
+    println!("{keys} written to {}.", file.display());
     Ok(crate::EXIT_ALL_UPDATED)
 }
 

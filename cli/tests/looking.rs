@@ -61,6 +61,10 @@ impl Scene {
         .await
     }
 
+    fn configuration(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("fleet.toml")).unwrap()
+    }
+
     async fn journal(&self) -> Embedded {
         let path = self.folder.path().join("state/journal.sqlite");
         Embedded::open(path).await.unwrap()
@@ -144,6 +148,21 @@ async fn events_are_chosen_by_package_guest_run_kind_and_time() {
     );
 }
 
+/// The run of the history is of g1, which is not configured any more.
+#[tokio::test]
+async fn a_guest_that_only_the_history_knows_is_shown_and_one_that_nobody_knows_is_refused() {
+    let scene = Scene::at_work().await;
+    std::fs::write(
+        scene.folder.path().join("fleet.toml"),
+        scene.configuration().replace("guests.g1", "guests.web"),
+    )
+    .unwrap();
+    assert_eq!(scene.kinds(&["--guest", "g1"]).len(), 5);
+    assert_eq!(scene.kinds(&["--guest", "web"]), [""; 0]);
+    let words = scene.refused(&["events", "--guest", "nope"], WRONG_USAGE);
+    assert!(words.contains("a guest nope; they name g1, web"), "{words}");
+}
+
 #[tokio::test]
 async fn what_no_event_can_be_chosen_by_is_wrong_usage() {
     let scene = Scene::at_work().await;
@@ -175,6 +194,12 @@ async fn a_pause_shows_in_status_and_workers_until_it_is_resumed() {
         "{again}"
     );
     assert_eq!(scene.kinds(&["--kind", "PauseRequested"]).len(), 1);
+    let document = json(&scene.shown(&["pause", "builder", "--json"]));
+    assert_eq!(document["event"], serde_json::Value::Null);
+    assert_eq!(
+        (&document["paused"], &document["reason"]),
+        (&true.into(), &"new disks".into())
+    );
 
     let workers = json(&scene.shown(&["workers", "--json"]));
     assert_eq!(workers["process"], false);
@@ -193,7 +218,25 @@ async fn a_pause_shows_in_status_and_workers_until_it_is_resumed() {
     let document = json(&scene.shown(&["resume", "builder", "--json"]));
     assert_eq!(document["target"]["name"], "builder");
     assert!(document["event"].is_string(), "{document}");
+    assert_eq!(document["paused"], false);
     assert!(!scene.shown(&["status"]).contains("takes no new work"));
+}
+
+#[tokio::test]
+async fn a_second_pause_gives_a_new_reason() {
+    let scene = Scene::at_work().await;
+    scene.shown(&["pause", "builder", "--reason", "new disks"]);
+    let again = scene.shown(&["pause", "builder", "--reason", "new roof"]);
+    assert!(
+        again.contains("stays paused: new roof") && again.contains("new disks"),
+        "{again}"
+    );
+    let workers = json(&scene.shown(&["workers", "--json"]));
+    let paused = workers["workers"][0]["paused"].as_array().unwrap();
+    assert_eq!(
+        (paused.len(), &paused[0]["reason"]),
+        (1, &"new roof".into())
+    );
 }
 
 #[tokio::test]
@@ -226,7 +269,10 @@ async fn a_queue_that_is_not_there_is_refused_with_one_that_is() {
         ("history", "events"),
         ("dead", "dead list"),
         ("plan", "events"),
+        ("snapshots", "status"),
     ] {
+        let words = scene.refused(&["queue", "peek", name], WRONG_USAGE);
+        assert!(words.contains("no work that waits"), "{words}");
         let words = scene.refused(&["queue", "purge", name, "--yes"], WRONG_USAGE);
         assert!(words.contains(remedy), "{words}");
     }
@@ -237,7 +283,7 @@ async fn where_nobody_can_be_asked_nothing_is_purged() {
     let scene = Scene::at_work().await;
     let words = scene.refused(&["queue", "purge", "build.default"], WRONG_USAGE);
     assert!(
-        words.contains("issues again") && words.contains("--yes"),
+        words.contains("30 to 54 s after the purge") && words.contains("--yes"),
         "{words}"
     );
 }
@@ -260,14 +306,40 @@ fn before_the_first_run_there_is_nothing_to_be_shown() {
         &["queue", "peek", "scan"],
         &["dead", "list"],
         &["events"],
+        &["status"],
         &["workers"],
     ] {
         let output = scene.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{}", words(&output));
-        assert_eq!(words(&output), "There was no run yet.\n");
+        let words = words(&output);
+        for part in ["no run yet", "state/journal.sqlite", "[broker]"] {
+            assert!(words.contains(part), "{words}");
+        }
+    }
+    for arguments in [
+        &["events", "--guest", "nope"][..],
+        &["dead", "list", "--queue", "nope"],
+    ] {
+        let words = scene.refused(arguments, WRONG_USAGE);
+        assert!(words.contains("nope") && words.contains("g1"), "{words}");
     }
     let words = scene.refused(&["dead", "show", "3f9a"], NOT_THERE);
     assert!(words.contains("dead list"), "{words}");
+}
+
+#[tokio::test]
+async fn what_matches_no_dead_letter_is_said_without_a_table() {
+    let scene = Scene::at_work().await;
+    let drop = ["dead", "drop", "--dry-run"];
+    for filter in [["--queue", "scan"], ["--kind", "ScanGuest"]] {
+        let words = scene.refused(&[&drop[..], &filter].concat(), NOT_THERE);
+        assert!(words.contains("no dead letter matches that"), "{words}");
+    }
+    let list = ["dead", "list"];
+    for command in [&list[..], &drop, &["dead", "retry"]] {
+        let words = scene.refused(&[command, &["--queue", "nope"]].concat(), WRONG_USAGE);
+        assert!(words.contains("no queue nope; there are"), "{words}");
+    }
 }
 
 #[test]

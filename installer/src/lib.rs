@@ -8,5 +8,5 @@ mod serve;
 mod store;
 mod verify;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, Served};
 pub use serve::{serve, serve_agent};

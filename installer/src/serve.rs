@@ -42,9 +42,7 @@ async fn serve_as(
     read_back: bool,
 ) -> anyhow::Result<()> {
     for guest in &guests {
-        if !context.settings.guests.contains_key(guest) {
-            anyhow::bail!("the configuration names no guest {guest}");
-        }
+        context.settings.guest(guest)?;
     }
     let id = worker_id("installer", instance)?;
     let policy = &context.settings.policy;

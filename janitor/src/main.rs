@@ -7,15 +7,12 @@ use gentoo_updater_runtime::{parse_arguments, worker_main};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Arguments = parse_arguments();
+    let arguments: &Arguments = &parse_arguments();
     worker_main(
         env!("CARGO_BIN_NAME"),
-        arguments.worker,
-        |context| async move {
-            let builders = match arguments.builders {
-                named if named.is_empty() => context.settings.builders.keys().cloned().collect(),
-                named => named,
-            };
+        arguments.worker.clone(),
+        |settings| arguments.served(settings),
+        |context, builders| async move {
             gentoo_updater_janitor::serve(&context, &arguments.instance, builders).await
         },
     )

@@ -21,9 +21,7 @@ pub async fn serve(
     builders: Vec<BuilderName>,
 ) -> anyhow::Result<()> {
     for builder in &builders {
-        if !context.settings.builders.contains_key(builder) {
-            anyhow::bail!("the configuration names no builder {builder}");
-        }
+        context.settings.builder(builder)?;
     }
     let id = worker_id("janitor", instance)?;
     let policy = &context.settings.policy;

@@ -3,10 +3,12 @@
 //! It keeps no state of its own. What happened it reads from the history; what to do next is
 //! [`gentoo_updater_fleet::decide::decide`], which is pure; this crate carries it out.
 
+mod again;
 mod arguments;
 mod beats;
 mod serve;
 mod snapshots;
 
+pub use again::issued_again_after;
 pub use arguments::Arguments;
-pub use serve::serve;
+pub use serve::{BEAT, serve};

@@ -11,7 +11,8 @@ async fn main() -> ExitCode {
     worker_main(
         env!("CARGO_BIN_NAME"),
         arguments.worker,
-        |context| async move { gentoo_updater_planner::serve(&context).await },
+        |_| Ok(()),
+        |context, ()| async move { gentoo_updater_planner::serve(&context).await },
     )
     .await
 }

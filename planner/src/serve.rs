@@ -20,9 +20,9 @@ use crate::snapshots::Snapshots;
 
 /// How often a planner says that it lives. The beat that comes back is also what lets time pass
 /// for it: retries and leases are looked at once a beat.
-const BEAT: Duration = Duration::from_secs(2);
+pub const BEAT: Duration = Duration::from_secs(2);
 /// Every so many returned beats the bus is asked about queues that hold work for long.
-const BEATS_BETWEEN_QUESTIONS: u64 = 5;
+pub(crate) const BEATS_BETWEEN_QUESTIONS: u64 = 5;
 
 /// Plans until the context is stopped.
 ///

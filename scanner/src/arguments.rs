@@ -1,14 +1,16 @@
 //! The command line of `gentoo-updater-scanner`.
 
 use clap::Parser;
-use gentoo_updater_runtime::{WorkerArguments, host_name};
+use gentoo_updater_runtime::{WorkerArguments, host_name, worker_help};
 
 /// Asks guests over ssh what they need, and publishes their answers
 #[derive(Debug, Parser)]
 #[command(
     name = "gentoo-updater-scanner",
     version,
-    after_help = "Example:\n  gentoo-updater-scanner --config /etc/gentoo-updater/fleet.toml"
+    after_help = worker_help(
+        "Example:\n  gentoo-updater-scanner --config /etc/gentoo-updater/fleet.toml"
+    )
 )]
 pub struct Arguments {
     /// Configuration, logging and monitoring.

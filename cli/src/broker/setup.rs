@@ -13,6 +13,7 @@ use gentoo_updater_bus::topology::Topology;
 use gentoo_updater_fleet::authority::{User, Users};
 use gentoo_updater_fleet::config::{Access, Settings};
 use gentoo_updater_fleet::name::GuestName;
+use gentoo_updater_fleet::words::counted;
 
 use super::arguments::SetupOptions;
 use super::password::{Password, Randomness};
@@ -48,7 +49,8 @@ pub(super) fn setup(settings: &Settings, options: &SetupOptions) -> anyhow::Resu
 
 fn say(settings: &Settings, directory: &Path, count: usize) {
     let directory = directory.display();
-    println!("{count} files were written to {directory}. Now, on the broker,");
+    let files = counted(count, "file");
+    println!("{files} written to {directory}. Now, on the broker,");
     println!("    rabbitmqctl import_definitions {directory}/{DEFINITIONS}");
     println!("or {directory}/{SCRIPT}, and give each worker the file of its role or guest.");
     let access = settings.broker.as_ref().map(|broker| broker.access);

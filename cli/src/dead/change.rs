@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use gentoo_updater_bus::{Inspect, LetterId, NoWayBack, Retried};
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::words::counted;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::arguments::{Choice, DropOptions, RetryOptions};
 use super::list::{text, views};
-use super::select::{SelectError, chosen};
+use super::select::{SelectError, check_queue, chosen};
 use crate::ask::agreed;
 use crate::open;
 use crate::output;
@@ -76,9 +77,10 @@ async fn change(settings: &Arc<Settings>, choice: &Choice, change: Change) -> an
         Some(open::to_change(settings).await?)
     };
     let Some(opened) = opened else {
-        return crate::no_run_yet(choice.json);
+        return crate::nothing_kept(settings, choice.json);
     };
-    let changed = change_opened(opened.inspect.as_ref(), choice, change, Timestamp::now()).await;
+    let (queues, now) = (crate::queue::declared(settings), Timestamp::now());
+    let changed = change_opened(opened.inspect.as_ref(), choice, change, &queues, now).await;
     opened.bus.close().await;
     let Some(document) = changed? else {
         eprintln!("Nothing was dropped.");
@@ -90,14 +92,16 @@ async fn change(settings: &Arc<Settings>, choice: &Choice, change: Change) -> an
     conclude(&document, choice.json)
 }
 
-/// What was done; nothing where the operator did not agree.
+/// What was done; nothing where the operator did not agree. `queues` are those of the configuration.
 pub(super) async fn change_opened(
     inspect: &dyn Inspect,
     choice: &Choice,
     change: Change,
+    queues: &[String],
     now: Timestamp,
 ) -> anyhow::Result<Option<ChangeDocument>> {
     let letters = super::letters(inspect).await?;
+    check_queue(&choice.filters, &letters, queues).map_err(SelectError::refusal)?;
     let chosen = chosen(&letters, choice, now).map_err(SelectError::refusal)?;
     let ids: BTreeSet<LetterId> = chosen.iter().map(|letter| letter.id.clone()).collect();
     let changed = if choice.dry_run || ids.is_empty() {
@@ -107,7 +111,8 @@ pub(super) async fn change_opened(
             Change::Retry => inspect.retry_dead(&ids).await?,
             Change::Drop { yes } => {
                 eprint!("{}", text(&views(&chosen), now));
-                let question = format!("Delete these {} dead letters for good?", ids.len());
+                let letters = counted(ids.len(), "dead letter");
+                let question = format!("Delete {letters} for good?");
                 if !agreed(&question, yes, "use --yes if it is meant")? {
                     return Ok(None);
                 }
@@ -118,7 +123,7 @@ pub(super) async fn change_opened(
             }
         }
     };
-    if choice.dry_run && !choice.json {
+    if choice.dry_run && !choice.json && !chosen.is_empty() {
         let text = text(&views(&chosen), now);
         output::print(|output| output.write_all(text.as_bytes()))?;
     }
@@ -140,7 +145,8 @@ pub(super) async fn change_opened(
 fn conclude(document: &ChangeDocument, json: bool) -> anyhow::Result<u8> {
     let (chosen, done) = (document.chosen.len(), document.done.len());
     if chosen == 0 {
-        let message = "no dead letter is chosen by that; `gentoo-updater dead list` shows them";
+        let message = "no dead letter matches that; `gentoo-updater dead list` shows those that there \
+                       are";
         return Err(crate::NotThere(message.to_owned()).into());
     }
     let words = match document.action {
@@ -148,11 +154,11 @@ fn conclude(document: &ChangeDocument, json: bool) -> anyhow::Result<u8> {
         _ => "deleted",
     };
     if document.dry_run {
-        eprintln!("{chosen} dead letters would be {words}.");
+        eprintln!("{} would be {words}.", counted(chosen, "dead letter"));
         return Ok(crate::EXIT_DONE);
     }
     if !json {
-        println!("{done} dead letters were {words}.");
+        println!("{} {words}.", counted(done, "dead letter"));
     }
     for Stayed { id, queue, cause } in &document.stayed {
         let (queue, cause) = (output::harmless(queue), output::harmless(cause));
@@ -160,7 +166,7 @@ fn conclude(document: &ChangeDocument, json: bool) -> anyhow::Result<u8> {
     }
     let gone = chosen.saturating_sub(done + document.stayed.len());
     if gone > 0 {
-        eprintln!("{gone} were gone by then.");
+        eprintln!("{} gone by then.", counted(gone, "dead letter"));
     }
     if done < chosen {
         return Ok(crate::EXIT_WITH_FAILURES);

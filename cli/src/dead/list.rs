@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::arguments::ListOptions;
 use super::letter::LetterView;
-use super::select::by_filters;
+use super::select::{SelectError, by_filters, check_queue};
 use crate::open;
 use crate::output;
 use crate::time::ago;
@@ -23,12 +23,15 @@ pub(super) struct ListDocument {
 
 /// Shows the dead letters.
 pub(super) async fn list(settings: &Arc<Settings>, options: &ListOptions) -> anyhow::Result<u8> {
+    let queues = crate::queue::declared(settings);
     let Some(opened) = open::to_look(settings).await? else {
-        return crate::no_run_yet(options.json);
+        check_queue(&options.filters, &[], &queues).map_err(SelectError::refusal)?;
+        return crate::nothing_kept(settings, options.json);
     };
     let letters = super::letters(opened.inspect.as_ref()).await;
     opened.bus.close().await;
     let (letters, now) = (letters?, Timestamp::now());
+    check_queue(&options.filters, &letters, &queues).map_err(SelectError::refusal)?;
     let views = views(&by_filters(&letters, &options.filters, now));
     if options.json {
         output::print_json(&ListDocument {

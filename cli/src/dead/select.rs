@@ -1,10 +1,13 @@
 //! Which dead letters are meant. Pure.
 
+use std::collections::BTreeSet;
+
 use gentoo_updater_bus::DeadLetter;
 use jiff::Timestamp;
 
 use super::arguments::{Choice, Filters};
 use super::letter::LetterView;
+use crate::queue::no_such_queue;
 
 /// Why it is not clear which dead letters are meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +22,14 @@ pub(super) enum SelectError {
         text: String,
         /// What begins like it.
         ids: Vec<String>,
+    },
+    /// No dead letter can be of this queue.
+    #[error("{}", no_such_queue(name, known))]
+    NoQueue {
+        /// The name.
+        name: String,
+        /// The queues that there are.
+        known: Vec<String>,
     },
     /// Nothing was chosen.
     #[error(
@@ -47,6 +58,28 @@ pub(super) fn by_id<'a>(
             ids: several.iter().map(|letter| letter.id.to_string()).collect(),
         }),
     }
+}
+
+/// # Errors
+/// When the filters ask for a queue that is none of the configuration's, and that no dead letter
+/// was in either: nothing would ever match.
+pub(super) fn check_queue(
+    filters: &Filters,
+    letters: &[DeadLetter],
+    queues: &[String],
+) -> Result<(), SelectError> {
+    let Some(name) = &filters.queue else {
+        return Ok(());
+    };
+    let from = letters.iter().map(|letter| &letter.queue);
+    let known: BTreeSet<&String> = queues.iter().chain(from).collect();
+    if known.contains(name) {
+        return Ok(());
+    }
+    Err(SelectError::NoQueue {
+        name: name.clone(),
+        known: known.into_iter().cloned().collect(),
+    })
 }
 
 /// The dead letters that the filters let through, in their order.
@@ -108,7 +141,9 @@ impl SelectError {
         let text = self.to_string();
         match self {
             Self::Unknown(_) => crate::NotThere(text).into(),
-            Self::Ambiguous { .. } | Self::Nothing => crate::WrongUsage(text).into(),
+            Self::Ambiguous { .. } | Self::NoQueue { .. } | Self::Nothing => {
+                crate::WrongUsage(text).into()
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::arguments::{Choice, Filters};
 use super::change::{Change, ChangeDocument, change_opened};
 use super::letter::WholeLetter;
 use super::list::{ListDocument, text, views};
-use super::select::{SelectError, by_filters, by_id, chosen};
+use super::select::{SelectError, by_filters, by_id, check_queue, chosen};
 use super::show;
 use crate::testing::{DeadLetters, before, body, golden, now};
 use crate::time::Age;
@@ -115,6 +115,23 @@ fn filters_narrow_together() {
 }
 
 #[test]
+fn a_queue_that_no_letter_can_be_of_is_refused_and_one_that_is_gone_is_not() {
+    let (letters, queues) = (letters(), ["scan", "install.web"].map(str::to_owned));
+    let check = |name: &str| {
+        let filters = Filters {
+            queue: Some(name.to_owned()),
+            ..Filters::default()
+        };
+        check_queue(&filters, &letters, &queues)
+    };
+    assert_eq!(check("install.web"), Ok(()));
+    assert_eq!(check("build.default"), Ok(()));
+    let error = check("nope").unwrap_err().to_string();
+    let all = "there is no queue nope; there are build.default, install.web, scan";
+    assert_eq!(error, all);
+}
+
+#[test]
 fn nothing_is_chosen_unless_something_is_named() {
     let letters = letters();
     let error = chosen(&letters, &Choice::default(), now()).unwrap_err();
@@ -151,7 +168,8 @@ fn one_is_shown_with_its_body_and_commands_no_terminal() {
 }
 
 async fn changed(store: &DeadLetters, choice: &Choice, change: Change) -> ChangeDocument {
-    let changed = change_opened(store, choice, change, now()).await;
+    let queues = ["scan".to_owned()];
+    let changed = change_opened(store, choice, change, &queues, now()).await;
     changed.unwrap().unwrap()
 }
 

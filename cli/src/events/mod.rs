@@ -1,6 +1,7 @@
 //! `events`: the history, as it is.
 
 mod arguments;
+mod guest;
 mod start;
 
 use std::sync::Arc;
@@ -29,9 +30,24 @@ pub(crate) async fn events(settings: &Arc<Settings>, options: EventsOptions) -> 
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
     let Some(bus) = open::read_only(settings).await? else {
-        return crate::no_run_yet(false);
+        if let Some(name) = &options.guest
+            && !settings.guests.contains_key(name)
+        {
+            return Err(guest::unknown(
+                name,
+                &settings.guests.keys().cloned().collect(),
+            ));
+        }
+        return crate::nothing_kept(settings, false);
     };
-    let printed = print_all(&bus, &options, &stop).await;
+    let printed = match &options.guest {
+        None => Ok(()),
+        Some(guest) => guest::check(settings, &bus, guest).await,
+    };
+    let printed = match printed {
+        Ok(()) => print_all(&bus, &options, &stop).await,
+        refused => refused,
+    };
     bus.close().await;
     printed?;
     Ok(crate::EXIT_DONE)

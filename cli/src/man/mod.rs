@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Command, CommandFactory as _};
+use gentoo_updater_fleet::words::counted;
 
 use crate::arguments::Arguments;
 
@@ -28,8 +29,8 @@ pub(crate) fn man(options: &ManOptions) -> anyhow::Result<u8> {
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     println!(
-        "{} pages written to {}.",
-        pages.len(),
+        "{} written to {}.",
+        counted(pages.len(), "page"),
         options.directory.display()
     );
     Ok(crate::EXIT_DONE)

@@ -23,19 +23,41 @@ fn the_pages_are_those_of_the_command_of_its_subcommands_and_of_the_workers() {
         "gentoo-updater-queue-peek",
         "gentoo-updater-dead-retry",
         "gentoo-updater-workers",
+        "gentoo-updater-man",
         "gentoo-updater-planner",
         "gentoo-updater-builder",
     ] {
         assert!(names.contains(&name), "{name} is not among {names:?}");
     }
-    let hidden = names
-        .iter()
-        .find(|name| name.contains("-man") || name.contains("-help"));
+    let hidden = names.iter().find(|name| name.contains("-help"));
     assert_eq!(hidden, None);
     let mut unique = names.clone();
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), names.len());
+}
+
+#[test]
+fn the_page_of_a_program_says_what_its_exit_codes_mean() {
+    for program in programs() {
+        let after = program.get_after_help().unwrap().to_string();
+        let codes = page::After::of(&after).exit_codes;
+        let numbers: Vec<&str> = codes.iter().map(|(number, _)| number.as_str()).collect();
+        let name = program.get_name();
+        assert!(
+            numbers.starts_with(&["0"]) && numbers.ends_with(&["2", "64"]),
+            "{name}: {numbers:?}"
+        );
+    }
+}
+
+#[test]
+fn the_help_says_for_how_long_a_broker_is_waited_for() {
+    let help = Arguments::command().get_after_help().unwrap().to_string();
+    let limit = format!("tried again for {} s", crate::open::BROKER_LIMIT.as_secs());
+    assert!(help.contains(&limit), "{help}");
+    let shown = Arguments::command().render_help().to_string();
+    assert!(shown.contains("\n  man "), "{shown}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `parse index`: what a store holds.
 
+use gentoo_updater_fleet::words::counted;
 use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{RepositoryName, Slot, UseFlag};
@@ -114,6 +115,6 @@ pub(super) fn index(options: &IndexOptions) -> anyhow::Result<()> {
     let text = output::table(&std::iter::once(header).chain(rows).collect::<Vec<_>>());
     output::print(|output| {
         output.write_all(text.as_bytes())?;
-        writeln!(output, "\n{} packages", packages.len())
+        writeln!(output, "\n{}", counted(packages.len(), "package"))
     })
 }

@@ -44,8 +44,10 @@ struct PauseDocument {
     target: PauseTarget,
     /// The event that says it; absent where nothing had to be said.
     event: Option<EventId>,
-    /// Whether it takes no work for another reason all the same.
-    still_paused: bool,
+    /// Whether it takes no new work now: it was paused, or is for another reason all the same.
+    paused: bool,
+    /// Why, in an operator's words, where it is paused by its own name.
+    reason: Option<String>,
 }
 
 /// Lets somebody take no new work.
@@ -126,7 +128,7 @@ async fn say(
             target: target.clone(),
         }),
     };
-    let event = if changes(&before, action, &target) {
+    let event = if changes(&before, &message) {
         let envelope = open::operator()?.say(message);
         publish(&view, opened, &envelope).await?;
         Some(envelope.id)
@@ -136,15 +138,16 @@ async fn say(
     let after = view.read(Fleet::clone);
     let now = Timestamp::now();
     let words = match action {
-        Action::Pause => words::paused(&before, &target, now),
+        Action::Pause => words::paused(&before, &after, &target, now),
         Action::Resume => words::resumed(&before, &after, &target, now),
     };
-    let still_paused = action == Action::Resume && words::still_paused(&after, &target).is_some();
+    let own = after.pauses.get(&target);
     let document = PauseDocument {
         action,
-        target,
         event,
-        still_paused,
+        paused: own.is_some() || words::still_paused(&after, &target).is_some(),
+        reason: own.and_then(|pause| pause.reason.clone()),
+        target,
     };
     Ok((document, words))
 }
@@ -174,21 +177,25 @@ async fn publish(
     }
 }
 
-/// Whether it has to be said: who is paused need not be paused again.
-fn changes(fleet: &Fleet, action: Action, target: &PauseTarget) -> bool {
-    match (action, target) {
-        (Action::Pause, target) => !fleet.pauses.contains_key(target),
-        // It ends the pauses of its workers, too.
-        (Action::Resume, PauseTarget::Role(role)) => {
-            fleet.pauses.keys().any(|paused| match paused {
+/// Whether it has to be said: who is paused need not be paused again, unless there is a new reason.
+fn changes(fleet: &Fleet, message: &Event) -> bool {
+    match message {
+        Event::PauseRequested(PauseRequested { target, reason }) => {
+            let before = fleet.pauses.get(target);
+            before.is_none_or(|pause| reason.is_some() && *reason != pause.reason)
+        }
+        Event::ResumeRequested(ResumeRequested { target }) => match target {
+            // It ends the pauses of its workers, too.
+            PauseTarget::Role(role) => fleet.pauses.keys().any(|paused| match paused {
                 PauseTarget::Role(paused) => paused == role,
                 PauseTarget::Worker(worker) => {
                     let worker = fleet.workers.get(worker);
                     worker.is_some_and(|worker| worker.role == *role)
                 }
-            })
-        }
-        (Action::Resume, target) => fleet.pauses.contains_key(target),
+            }),
+            PauseTarget::Worker(_) => fleet.pauses.contains_key(target),
+        },
+        _ => true,
     }
 }
 
@@ -205,7 +212,8 @@ mod tests {
             action: Action::Resume,
             target: PauseTarget::Worker("builder@b1".parse().unwrap()),
             event: Some(EventId(Uuid::nil())),
-            still_paused: true,
+            paused: true,
+            reason: None,
         };
         golden("resume", &document);
     }

@@ -8,15 +8,24 @@ use jiff::Timestamp;
 use crate::time::ago;
 
 /// What a pause means, for who was or was not paused before.
-pub(super) fn paused(before: &Fleet, target: &PauseTarget, now: Timestamp) -> String {
-    if let Some(pause) = before.pauses.get(target) {
+pub(super) fn paused(
+    before: &Fleet,
+    after: &Fleet,
+    target: &PauseTarget,
+    now: Timestamp,
+) -> String {
+    let reason = |pause: &Pause| {
         let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
-        return format!(
-            "{target} is paused already, by {} {}{}",
-            pause.by,
-            ago(pause.since, now),
-            reason.unwrap_or_default()
-        );
+        reason.unwrap_or_default()
+    };
+    if let Some(pause) = before.pauses.get(target) {
+        let was = format!("by {} {}{}", pause.by, ago(pause.since, now), reason(pause));
+        return match after.pauses.get(target) {
+            Some(newer) if newer.reason != pause.reason => {
+                format!("{target} stays paused{}. It was, {was}", reason(newer))
+            }
+            _ => format!("{target} is paused already, {was}"),
+        };
     }
     format!(
         "{target} takes no new work from now on. What is begun goes on to its end. \
@@ -35,7 +44,10 @@ pub(super) fn resumed(
     let was_paused = before.pauses.len() > after.pauses.len();
     match (was_paused, still_paused(after, target)) {
         (true, None) => format!("{target} takes work again."),
-        (false, None) => format!("{target} was not paused."),
+        (false, None) => match target {
+            PauseTarget::Role(role) => format!("No {role} was paused."),
+            PauseTarget::Worker(worker) => format!("{worker} was not paused."),
+        },
         (_, Some(Still::Role(role, pause))) => format!(
             "{target} STAYS PAUSED: {role} is, by {} {}. `gentoo-updater resume {}` ends that.",
             pause.by,
@@ -77,5 +89,25 @@ fn argument(target: &PauseTarget) -> String {
     match target {
         PauseTarget::Role(role) => role.to_string(),
         PauseTarget::Worker(worker) => worker.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gentoo_updater_fleet::message::Role;
+
+    use super::*;
+    use crate::testing::now;
+
+    #[test]
+    fn whoever_was_not_paused_is_told_so_in_the_number_that_it_has() {
+        let nobody = Fleet::default();
+        let words = |target| resumed(&nobody, &nobody, &target, now());
+        let worker = PauseTarget::Worker("builder@b1".parse().unwrap());
+        assert_eq!(
+            words(PauseTarget::Role(Role::Scanner)),
+            "No scanner was paused."
+        );
+        assert_eq!(words(worker), "builder@b1 was not paused.");
     }
 }

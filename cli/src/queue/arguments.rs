@@ -16,17 +16,21 @@ pub(crate) enum QueueCommand {
 
     /// Show the work that waits in a queue, without touching the queue
     ///
+    /// Only queues of commands hold work: scan, build.*, install.* and clean.*. What is in the others
+    /// show `gentoo-updater events` (history and plan), `dead list` (dead) and `status` (snapshots).
+    ///
     /// The work comes from the history: issued and not yet claimed. The number that the broker
     /// has stands beside it; where the two differ a warning says what that can mean, and the exit
     /// code is 1.
     #[command(
-        after_help = "Examples:\n  gentoo-updater queue peek build.amd64\n  gentoo-updater queue peek install.web --json\n\nExit codes: 0 shown; 1 shown, and the broker has another number of messages than the history; 2 could not be asked; 64 there is no such queue"
+        after_help = "Examples:\n  gentoo-updater queue peek build.amd64\n  gentoo-updater queue peek install.web --json\n\nExit codes: 0 shown; 1 shown, and the broker has another number of messages than the history; 2 could not be asked; 64 there is no such queue, or none that holds work"
     )]
     Peek(PeekOptions),
 
     /// Take all waiting work off a queue
     ///
-    /// What is worked on is not touched. The planner issues again what is still wanted.
+    /// What is worked on is not touched. The planner issues again what is still wanted, half a minute
+    /// or more after the purge; the command says the time.
     #[command(
         after_help = "Examples:\n  gentoo-updater queue purge build.amd64\n  gentoo-updater queue purge build.amd64 --yes"
     )]

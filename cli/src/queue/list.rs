@@ -29,7 +29,7 @@ pub(super) struct ListDocument {
 /// Shows all queues.
 pub(super) async fn list(settings: &Arc<Settings>, options: &ListOptions) -> anyhow::Result<u8> {
     let Some(opened) = open::to_look(settings).await? else {
-        return crate::no_run_yet(options.json);
+        return crate::nothing_kept(settings, options.json);
     };
     let listed = look(settings, &opened).await;
     opened.bus.close().await;
@@ -110,9 +110,12 @@ pub(super) fn text(queues: &[QueueView], health: &Health, now: Timestamp) -> Str
     format!("{}\n\n{}", health_words(health), output::table(&rows))
 }
 
-/// Who takes no work of a queue.
+/// Who takes no work of a queue, and why where it is known.
 fn paused(queue: &QueueView) -> Option<String> {
-    let by_operators = queue.paused.iter().map(|pause| pause.target.to_string());
+    let by_operators = queue.paused.iter().map(|pause| match &pause.reason {
+        Some(reason) => format!("{} ({})", pause.target, reason.replace('\n', " ")),
+        None => pause.target.to_string(),
+    });
     let unfit = queue.unfit.iter();
     let unfit = unfit.map(|(worker, cause)| format!("{worker} ({cause})"));
     let paused: Vec<String> = by_operators.chain(unfit).collect();

@@ -43,11 +43,28 @@ async fn states(
     Ok(states)
 }
 
+/// The names of the queues of the configuration.
+pub(crate) fn declared(settings: &Settings) -> Vec<String> {
+    let declared = Topology::of(settings).queues();
+    declared.into_iter().map(|queue| queue.name).collect()
+}
+
+/// Says that there is no queue of this name, and which one may be meant, or which there are.
+pub(crate) fn no_such_queue(name: &str, known: &[String]) -> String {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    match nearest(name, known.iter().copied()).as_slice() {
+        [] => format!("there is no queue {name}; there are {}", known.join(", ")),
+        near => format!(
+            "there is no queue {name}; did you mean {}?",
+            near.join(" or ")
+        ),
+    }
+}
+
 /// The names of the queues: those of the configuration, and those that hold work all the same,
 /// such as that of a guest which is no longer in the configuration.
 fn names(settings: &Settings, work: &BTreeMap<String, QueueWork>) -> Vec<String> {
-    let declared = Topology::of(settings).queues();
-    let mut names: Vec<String> = declared.into_iter().map(|queue| queue.name).collect();
+    let mut names = declared(settings);
     for name in work.keys() {
         if !names.contains(name) {
             names.push(name.clone());
@@ -61,39 +78,33 @@ fn work(fleet: &Fleet) -> BTreeMap<String, QueueWork> {
     work_of_queues(fleet, topology::queue_of)
 }
 
+/// Why a queue of another kind has no place in these commands.
+fn no_work(name: &str, holds: &str, instead: &str) -> String {
+    format!(
+        "the queue {name} holds {holds} and no work that waits, which is what `queue peek` shows and \
+         `queue purge` takes away; `{instead}` shows what is in it"
+    )
+}
+
 /// # Errors
 /// Wrong usage for a name of no queue that holds commands, with names that are like it.
 fn check_name(settings: &Settings, fleet: &Fleet, name: &str) -> anyhow::Result<()> {
     let names = names(settings, &work(fleet));
-    let holds_commands = |name: &&String| topology::role_of(name).is_some();
-    let commands: Vec<&str> = names
-        .iter()
-        .filter(holds_commands)
-        .map(String::as_str)
-        .collect();
-    if commands.contains(&name) {
+    let mut commands = names;
+    commands.retain(|name| topology::is_command_queue(name));
+    if commands.iter().any(|known| known == name) {
         return Ok(());
     }
     let message = match name {
-        topology::HISTORY => "the queue history holds what happened and no work; \
-                              `gentoo-updater events` shows it"
-            .to_owned(),
-        topology::DEAD => "the queue dead holds what could not be used; `gentoo-updater dead \
-                           list` shows it"
-            .to_owned(),
-        topology::PLAN => "the queue plan holds only what wakes the planner: the events that \
-                           `gentoo-updater events` shows"
-            .to_owned(),
-        _ => match nearest(name, commands.iter().copied()).as_slice() {
-            [] => format!(
-                "there is no queue {name}; there are {}",
-                commands.join(", ")
-            ),
-            near => format!(
-                "there is no queue {name}; did you mean {}?",
-                near.join(" or ")
-            ),
-        },
+        topology::HISTORY => no_work(name, "what happened", "gentoo-updater events"),
+        topology::DEAD => no_work(name, "what could not be used", "gentoo-updater dead list"),
+        topology::PLAN => no_work(
+            name,
+            "copies of the events that wake the planner, and signs of life",
+            "gentoo-updater events",
+        ),
+        topology::SNAPSHOTS => no_work(name, "states of the fleet", "gentoo-updater status"),
+        _ => no_such_queue(name, &commands),
     };
     Err(WrongUsage(message).into())
 }

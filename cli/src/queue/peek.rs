@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_fleet::words::counted;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,7 @@ use crate::time::ago;
 pub(super) async fn peek(settings: &Arc<Settings>, options: &PeekOptions) -> anyhow::Result<u8> {
     let Some(opened) = open::to_look(settings).await? else {
         super::check_name(settings, &Fleet::default(), &options.name)?;
-        return crate::no_run_yet(options.json);
+        return crate::nothing_kept(settings, options.json);
     };
     let looked = look(settings, &opened, &options.name).await;
     opened.bus.close().await;
@@ -52,9 +53,9 @@ pub(super) fn text(queue: &QueueView, now: Timestamp) -> String {
         None => "the broker has no such queue".to_owned(),
     };
     let mut text = format!(
-        "{}: {} wait by the history, {by_broker}\n",
+        "{}: {} by the history, {by_broker}\n",
         queue.name,
-        waiting.len()
+        counted(waiting.len(), "command")
     );
     if waiting.is_empty() {
         return text;

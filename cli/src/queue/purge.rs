@@ -1,10 +1,14 @@
 //! `queue purge`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::inspect::Waiting;
 use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_fleet::words::counted;
+use gentoo_updater_planner::issued_again_after;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -41,9 +45,22 @@ pub(super) async fn purge(settings: &Arc<Settings>, options: &PurgeOptions) -> a
             purged,
         })?;
     } else {
-        println!("{purged} messages were taken off {name}.");
+        println!("{} taken off {name}.", counted(purged, "message"));
     }
     Ok(crate::EXIT_DONE)
+}
+
+/// After which time the planner issues these again.
+pub(super) fn again(waiting: &[Waiting], lease: Duration) -> String {
+    let times = || waiting.iter().map(|waiting| waiting.times);
+    let (fewest, most) = (times().min().unwrap_or(1), times().max().unwrap_or(1));
+    let first = issued_again_after(fewest, lease);
+    let last = issued_again_after(most, lease);
+    format!(
+        "{} to {} s after the purge, and each further time twice as late",
+        first.start().as_secs(),
+        last.end().as_secs()
+    )
 }
 
 /// How many messages there were; none where the operator did not agree.
@@ -62,8 +79,12 @@ pub(super) async fn purge_opened(
         eprint!("{}", text(&queue, Timestamp::now()));
     }
     eprintln!(
-        "A purge takes all of it off the queue. What is worked on is not touched, and the planner \
-         issues again what is still wanted: `gentoo-updater pause` keeps workers from taking it."
+        "A purge takes all of it off the queue. What is worked on is not touched. The planner issues \
+         again what is still wanted, {}: `gentoo-updater pause` keeps workers from taking it.",
+        again(
+            queue.waiting.as_deref().unwrap_or_default(),
+            settings.policy.lease
+        )
     );
     let question = format!("Purge {name}?");
     if !agreed(&question, options.yes, "use --yes if it is meant")? {

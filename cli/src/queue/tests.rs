@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gentoo_updater_bus::{Health, QueueState};
 use gentoo_updater_fleet::message::{Event, PauseTarget, Role};
 use gentoo_updater_fleet::state::Fleet;
 
 use super::list::{document, text};
-use super::purge::PurgeDocument;
+use super::purge::{PurgeDocument, again};
 use super::view::{Difference, view};
 use super::{peek, work};
 use crate::testing::{event, fleet, golden, now};
@@ -92,7 +93,11 @@ fn a_queue_is_paused_by_its_role_by_its_workers_and_by_unfit_machines() {
     };
     let name = || "build.default".to_owned();
     fleet.apply(100, &said(event("PauseRequested")));
-    assert!(paused(&fleet, name()).contains("every builder"));
+    let line = paused(&fleet, name());
+    assert!(
+        line.contains("every builder (the room is too hot)"),
+        "{line}"
+    );
     assert!(!paused(&fleet, "scan".to_owned()).contains("every"));
     fleet.apply(101, &said(event("ResumeRequested")));
     fleet.pauses.remove(&PauseTarget::Role(Role::Builder));
@@ -117,7 +122,7 @@ fn a_peek_shows_both_numbers_and_the_work_that_waits() {
     assert_eq!(queue.difference, None);
     assert_eq!(
         peek::text(&queue, now()),
-        "build.default: 1 wait by the history, 1 by the broker\n\n\
+        "build.default: 1 command by the history, 1 by the broker\n\n\
          ISSUED     RUN           ATTEMPT  TASK\n\
          4 min ago  000000000001  1        build dev-libs/libbeta-1.0 for g1\n"
     );
@@ -141,6 +146,18 @@ fn a_number_that_differs_is_told_with_what_it_means() {
     assert!(words(Difference::Fewer { by: 1 }).contains("about to claim"));
     assert!(words(Difference::More { by: 1 }).contains("dead letter"));
     assert!(words(Difference::Missing).contains("no such queue"));
+}
+
+#[test]
+fn a_purge_says_when_the_work_comes_back() {
+    let fleet = history(false);
+    let work = work(&fleet);
+    let mut waiting = work["build.default"].waiting.clone();
+    let lease = Duration::from_secs(180);
+    assert!(again(&[], lease).starts_with("30 to 54 s after the purge"));
+    waiting.push(waiting[0].clone());
+    waiting[1].times = 2;
+    assert!(again(&waiting, lease).starts_with("30 to 84 s after the purge"));
 }
 
 #[test]

@@ -68,8 +68,8 @@ impl Difference {
     pub(super) fn words(self) -> String {
         match self {
             Self::Fewer { by } => format!(
-                "{by} of these are not in the queue: they are with a worker that is about to claim \
-                 them, or the queue was purged; the planner issues again what is lost"
+                "the queue lacks {by}: a worker is about to claim what is missing, or the queue was \
+                 purged; the planner issues again what is lost"
             ),
             Self::More { by } => format!(
                 "the queue holds {by} more: a command that was issued twice (harmless, its claim \

@@ -18,6 +18,7 @@ use crate::NotThere;
 use crate::arguments::StatusOptions;
 use crate::open::{self, Opened};
 use crate::output;
+use crate::planner;
 
 /// The document of `status --json`: the report, and what stands in the way of all runs.
 #[derive(Debug, Serialize)]
@@ -30,9 +31,12 @@ struct StatusDocument<'a> {
 /// Prints the report of one run as it stands.
 pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> anyhow::Result<u8> {
     let Some(opened) = open::to_look(settings).await? else {
-        return no_run(&options);
+        return match &options.run {
+            None => crate::nothing_kept(settings, options.json),
+            Some(_) => no_run(&options),
+        };
     };
-    let looked = look(&opened, options.run.as_ref()).await;
+    let looked = look(settings, &opened, options.run.as_ref()).await;
     opened.bus.close().await;
     let (fleet, notices) = looked?;
     if !options.json {
@@ -63,12 +67,24 @@ pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> 
 }
 
 /// The state with the run that is asked for, and what stands in the way of all runs.
-async fn look(opened: &Opened, asked: Option<&RunName>) -> anyhow::Result<(Fleet, Notices)> {
-    let view = FleetView::follow(opened.bus.clone(), CancellationToken::new()).await?;
+async fn look(
+    settings: &Settings,
+    opened: &Opened,
+    asked: Option<&RunName>,
+) -> anyhow::Result<(Fleet, Notices)> {
+    let listening = async {
+        match settings.broker {
+            Some(_) => planner::is_heard(opened.bus.as_ref()).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    // Listened to while the history is read: it takes a planner's beat.
+    let follow = FleetView::follow(opened.bus.clone(), CancellationToken::new());
+    let (planner_heard, view) = tokio::try_join!(listening, follow)?;
     let health = opened.inspect.probe().await?;
     let dead = opened.bus.queue(topology::DEAD).await?;
     let dead = dead.map_or(0, |queue| queue.ready);
-    let notices = Notices::of(&health, dead, &view.left_out());
+    let notices = Notices::of(&health, planner_heard, dead, &view.left_out());
     let mut fleet = view.read(Fleet::clone);
     // The state forgets runs that ended long ago; the history tells of them for longer.
     if let Some(RunName::Id(run)) = asked

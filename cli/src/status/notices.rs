@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use gentoo_updater_bus::Health;
 use gentoo_updater_bus::follow::LeftOut;
+use gentoo_updater_fleet::words::counted;
 use serde::Serialize;
 
 use crate::output;
+use crate::planner;
 use crate::queue::{HealthView, health_words};
 
 /// What stands in the way of all runs.
@@ -17,6 +19,8 @@ pub(super) struct Notices {
     /// In words, where it does not.
     #[serde(skip)]
     trouble: Option<String>,
+    /// Whether a planner was heard; absent without a broker, where it is in the process that runs.
+    planner_heard: Option<bool>,
     /// How many messages could not be used.
     dead_letters: u64,
     /// How many events of the history are not understood.
@@ -27,10 +31,16 @@ pub(super) struct Notices {
 
 impl Notices {
     /// Of what the broker says and of what is missing in the state.
-    pub(super) fn of(health: &Health, dead_letters: u64, left_out: &LeftOut) -> Self {
+    pub(super) fn of(
+        health: &Health,
+        planner_heard: Option<bool>,
+        dead_letters: u64,
+        left_out: &LeftOut,
+    ) -> Self {
         Self {
             bus: health.into(),
             trouble: (*health != Health::Good).then(|| health_words(health)),
+            planner_heard,
             dead_letters,
             left_out: left_out.count,
             left_out_cause: left_out.newest.clone(),
@@ -50,7 +60,10 @@ impl Notices {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         if let Some(trouble) = &self.trouble {
+            // No sign of life passes, whoever lives.
             writeln!(out, "{trouble}")?;
+        } else if self.planner_heard == Some(false) {
+            writeln!(out, "{}", planner::nobody_heard())?;
         }
         if self.left_out > 0 {
             let cause = self
@@ -59,16 +72,18 @@ impl Notices {
                 .unwrap_or("no cause is known");
             writeln!(
                 out,
-                "{} events of the history are left out ({cause}): what a newer version wrote needs that \
-                 version here, too, and what is refused its sender may not say, or said before each role \
-                 had a user of its own",
-                self.left_out
+                "{} of the history left out ({cause}): what a newer version wrote needs that version \
+                 here, too, and what is refused its sender may not say, or said before each role had a \
+                 user of its own",
+                counted(self.left_out, "event")
             )?;
         }
         match self.dead_letters {
             0 => Ok(()),
-            1 => writeln!(out, "1 dead letter: see `gentoo-updater dead list`"),
-            count => writeln!(out, "{count} dead letters: see `gentoo-updater dead list`"),
+            count => {
+                let letters = counted(count, "dead letter");
+                writeln!(out, "{letters}: see `gentoo-updater dead list`")
+            }
         }
     }
 }
@@ -79,8 +94,25 @@ mod tests {
 
     #[test]
     fn a_fleet_without_trouble_has_no_notices() {
-        let notices = Notices::of(&Health::Good, 0, &LeftOut::default());
-        assert_eq!(notices.to_text(), "");
+        for planner in [None, Some(true)] {
+            let notices = Notices::of(&Health::Good, planner, 0, &LeftOut::default());
+            assert_eq!(notices.to_text(), "");
+        }
+    }
+
+    #[test]
+    fn that_no_planner_is_heard_is_said_unless_the_broker_passes_nothing_on() {
+        let text = |health| {
+            let notices = Notices::of(&health, Some(false), 0, &LeftOut::default());
+            notices.to_text()
+        };
+        assert_eq!(
+            text(Health::Good),
+            "No planner has been heard for 6 s, and nothing goes on without one: start \
+             gentoo-updater-planner.\n\n"
+        );
+        let text = text(Health::Blocked("low on memory".to_owned()));
+        assert!(!text.contains("planner"), "{text}");
     }
 
     #[test]
@@ -90,13 +122,13 @@ mod tests {
             count: 3,
             newest: Some("the message has version 2".to_owned()),
         };
-        let notices = Notices::of(&health, 2, &left_out);
+        let notices = Notices::of(&health, Some(true), 2, &left_out);
         crate::testing::golden("status-fleet", &notices);
         assert_eq!(
             notices.to_text(),
             "THE BROKER TAKES NO MESSAGES (low on memory\u{fffd}[2J): nothing goes on until its alarm is \
              over; give it room, or raise its limits in rabbitmq.conf\n\
-             3 events of the history are left out (the message has version 2): what a newer version wrote \
+             3 events of the history left out (the message has version 2): what a newer version wrote \
              needs that version here, too, and what is refused its sender may not say, or said before each \
              role had a user of its own\n\
              2 dead letters: see `gentoo-updater dead list`\n\n"

@@ -16,6 +16,7 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::inspect::{Signs, WorkerView, workers as views};
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::WorkerId;
+use gentoo_updater_fleet::report::{PauseReport, paused};
 use gentoo_updater_fleet::state::Fleet;
 use gentoo_updater_runtime::stop_on_signals;
 use jiff::Timestamp;
@@ -41,6 +42,8 @@ pub(super) struct WorkersDocument {
     pub(super) process: Option<bool>,
     /// The workers.
     pub(super) workers: Vec<WorkerView>,
+    /// All pauses of operators, also of those who are not among the workers.
+    pub(super) pauses: Vec<PauseReport>,
 }
 
 /// Shows the workers.
@@ -51,7 +54,7 @@ pub(crate) async fn workers(
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
     let Some(bus) = open::read_only(settings).await? else {
-        return crate::no_run_yet(options.json);
+        return crate::nothing_kept(settings, options.json);
     };
     let looked = look(settings, &bus, options, &stop).await;
     bus.close().await;
@@ -60,6 +63,7 @@ pub(crate) async fn workers(
         output::print_json(&document)?;
         return Ok(crate::EXIT_DONE);
     }
+    let now = Timestamp::now();
     if document.process == Some(false) {
         eprintln!(
             "There is no broker, and no gentoo-updater runs: nobody works. `gentoo-updater run` \
@@ -69,8 +73,12 @@ pub(crate) async fn workers(
     if document.workers.is_empty() {
         eprintln!("No worker has ever come up.");
     } else {
-        let text = table::text(&document.workers, Timestamp::now());
+        let text = table::text(&document.workers, now);
         output::print(|output| output.write_all(text.as_bytes()))?;
+    }
+    let pauses = table::pauses_of_nobody(&document.pauses, &document.workers, now);
+    if !pauses.is_empty() {
+        output::print(|output| write!(output, "\n{pauses}"))?;
     }
     Ok(crate::EXIT_DONE)
 }
@@ -94,6 +102,7 @@ async fn look(
             listened_seconds: None,
             process: Some(is_running),
             workers: views(&fleet, &Signs::Process(alive)),
+            pauses: paused(&fleet),
         });
     }
     let wait = options.wait.map(Duration::from_secs);
@@ -105,11 +114,12 @@ async fn look(
     let signs = tokio::spawn(listen(bus.clone(), wait, stop.clone()));
     let view = FleetView::follow(bus.clone(), stop.clone()).await?;
     let signs = signs.await??;
-    Ok(WorkersDocument {
+    Ok(view.read(|fleet| WorkersDocument {
         listened_seconds: Some(wait.as_secs()),
         process: None,
-        workers: view.read(|fleet| views(fleet, &signs)),
-    })
+        workers: views(fleet, &signs),
+        pauses: paused(fleet),
+    }))
 }
 
 /// The signs of life of a while.

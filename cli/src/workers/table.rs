@@ -2,6 +2,7 @@
 
 use gentoo_updater_fleet::inspect::{PauseCause, WorkerState, WorkerView, WorkerWork};
 use gentoo_updater_fleet::message::PauseTarget;
+use gentoo_updater_fleet::report::PauseReport;
 use jiff::Timestamp;
 
 use crate::output;
@@ -23,6 +24,46 @@ pub(super) fn text(workers: &[WorkerView], now: Timestamp) -> String {
         rows.extend(details.map(|detail| [String::new(), String::new(), String::new(), detail]));
     }
     output::table(&rows)
+}
+
+/// The pauses that none of these workers shows, a line for each: nobody is there whom they keep
+/// from work, and whoever comes up will be kept.
+pub(super) fn pauses_of_nobody(
+    pauses: &[PauseReport],
+    workers: &[WorkerView],
+    now: Timestamp,
+) -> String {
+    let shows = |worker: &WorkerView, wanted: &PauseTarget| {
+        worker
+            .paused
+            .iter()
+            .any(|cause| matches!(cause, PauseCause::Operator { target, .. } if target == wanted))
+    };
+    let of_nobody = pauses
+        .iter()
+        .filter(|pause| !workers.iter().any(|worker| shows(worker, &pause.target)));
+    let lines = of_nobody.map(|pause| {
+        let PauseReport {
+            target,
+            by,
+            since,
+            reason,
+        } = pause;
+        let (since, reason) = (ago(*since, now), because(reason.as_deref()));
+        let nobody = match target {
+            PauseTarget::Role(role) => format!("no {role} has come up"),
+            PauseTarget::Worker(_) => "it has not come up".to_owned(),
+        };
+        output::harmless(&format!(
+            "{target} is paused by {by} {since}{reason} ({nobody})"
+        ))
+        .replace('\n', " ")
+    });
+    lines.map(|line| line + "\n").collect()
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn state(state: WorkerState) -> &'static str {
@@ -78,9 +119,8 @@ fn paused(cause: &PauseCause, now: Timestamp) -> String {
                 PauseTarget::Role(_) => format!("{target} is paused"),
                 PauseTarget::Worker(_) => "paused".to_owned(),
             };
-            let reason = reason.as_ref().map(|reason| format!(": {reason}"));
-            let since = ago(*since, now);
-            format!("{whom} by {by} {since}{}", reason.unwrap_or_default())
+            let (since, reason) = (ago(*since, now), because(reason.as_deref()));
+            format!("{whom} by {by} {since}{reason}")
         }
         PauseCause::Unfit {
             builder,

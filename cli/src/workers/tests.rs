@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 
 use gentoo_updater_fleet::inspect::{Signs, workers};
-use gentoo_updater_fleet::message::{Envelope, Event, PauseRequested, PauseTarget};
+use gentoo_updater_fleet::message::{Envelope, Event, PauseRequested, PauseTarget, Role};
+use gentoo_updater_fleet::report::paused;
 use gentoo_updater_fleet::state::Fleet;
 
 use super::WorkersDocument;
-use super::table::text;
+use super::table::{pauses_of_nobody, text};
 use crate::testing::{before, event, fleet, golden, now};
 
 /// builder@b1 came up 10 min ago and builds dev-libs/libbeta for 2.
@@ -55,7 +56,8 @@ fn a_paused_worker_shows_its_work_who_paused_it_and_what_is_wrong_with_its_machi
         (50, own),
         (40, event("WorkerPaused")),
     ];
-    let views = workers(&history(&further), &heard());
+    let fleet = history(&further);
+    let views = workers(&fleet, &heard());
     assert_eq!(
         text(&views[1..], now()),
         "WORKER      STATE   LAST SEEN  WHAT\n\
@@ -71,7 +73,33 @@ fn a_paused_worker_shows_its_work_who_paused_it_and_what_is_wrong_with_its_machi
             listened_seconds: Some(12),
             process: None,
             workers: views,
+            pauses: paused(&fleet),
         },
+    );
+}
+
+#[test]
+fn a_pause_of_whom_nobody_has_seen_is_told_below_the_workers() {
+    let pause = |target, reason: Option<&str>| {
+        Event::PauseRequested(PauseRequested {
+            target,
+            reason: reason.map(str::to_owned),
+        })
+    };
+    let b2 = PauseTarget::Worker("builder@b2".parse().unwrap());
+    let fleet = history(&[
+        (60, event("PauseRequested")),
+        (
+            50,
+            pause(PauseTarget::Role(Role::Janitor), Some("new\ndisks")),
+        ),
+        (40, pause(b2, None)),
+    ]);
+    let views = workers(&fleet, &heard());
+    assert_eq!(
+        pauses_of_nobody(&paused(&fleet), &views, now()),
+        "every janitor is paused by test@1 50 s ago: new disks (no janitor has come up)\n\
+         builder@b2 is paused by test@1 40 s ago (it has not come up)\n"
     );
 }
 

@@ -21,9 +21,31 @@ use crate::unusable::Unusable;
 /// bus mends them itself, with a growing and jittered pause, for as long as it takes.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BusError {
-    /// The broker refuses this user or this operation. Trying again would not help.
+    /// The broker does not know this user, or not this password.
     #[error(
-        "the broker refuses access: {detail}; check `broker.url` and the permissions of its user"
+        "the broker refuses the login of user {user}: the name or the password is wrong. They are those \
+         of `broker.url`, in the configuration or in GENTOO_UPDATER__BROKER__URL; where `broker.access` \
+         is \"separate\", `gentoo-updater broker setup` writes the URL of each user"
+    )]
+    LoginRefused {
+        /// The user.
+        user: String,
+    },
+    /// There is no such vhost, or this user has no permissions there.
+    #[error(
+        "the broker does not let user {user} in: {detail}. The vhost is the end of `broker.url`; \
+         `rabbitmqctl set_permissions`, or what `gentoo-updater broker setup` writes, lets a user in"
+    )]
+    VhostRefused {
+        /// The user.
+        user: String,
+        /// What the broker said.
+        detail: String,
+    },
+    /// The broker refuses this user this operation. Trying again would not help.
+    #[error(
+        "the broker refuses access: {detail}; check the permissions of that user: `gentoo-updater broker \
+         permissions` shows what each needs, and one user for all needs '.*' three times"
     )]
     AccessRefused {
         /// What the broker said.

@@ -1,6 +1,7 @@
 //! Events in one line, for people.
 
 use crate::message::{Event, RunKind, RunOutcome};
+use crate::words::counted;
 
 /// What happened, in one line.
 pub fn describe(event: &Event) -> String {
@@ -11,9 +12,9 @@ pub fn describe(event: &Event) -> String {
                 RunKind::ScanOnly => "scan",
             };
             format!(
-                "run {}: {what} of {} guests requested",
+                "run {}: {what} of {} requested",
                 e.run.short(),
-                e.guests.len()
+                counted(e.guests.len(), "guest")
             )
         }
         Event::CommandIssued(e) => {
@@ -30,17 +31,17 @@ pub fn describe(event: &Event) -> String {
         }
         Event::GuestScanned(e) => {
             format!(
-                "{}: {} updates, {} installed",
+                "{}: {}, {} installed",
                 e.guest,
-                e.updates.len(),
+                counted(e.updates.len(), "update"),
                 e.installed.len()
             )
         }
         Event::ScanFailed(e) => format!("{}: scan failed: {}", e.guest, e.failure.cause),
         Event::BatchPlanned(e) => format!(
-            "batch of {} jobs for {} guests",
-            e.batch.jobs.len(),
-            e.batch.guests.len()
+            "batch of {} for {}",
+            counted(e.batch.jobs.len(), "job"),
+            counted(e.batch.guests.len(), "guest")
         ),
         Event::PackageBuilt(e) => {
             let how = if e.reused { "reused" } else { "built" };
@@ -51,9 +52,9 @@ pub fn describe(event: &Event) -> String {
         }
         Event::BuildFailed(e) => format!("job {} failed: {}", e.job.short(), e.failure.cause),
         Event::GuestUpdated(e) => format!(
-            "{}: updated, {} changes, {} held back",
+            "{}: updated, {}, {} held back",
             e.guest,
-            e.changes.len(),
+            counted(e.changes.len(), "change"),
             e.held.len()
         ),
         Event::InstallFailed(e) => format!("{}: install failed: {}", e.guest, e.failure.cause),

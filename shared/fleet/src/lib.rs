@@ -12,6 +12,7 @@
 //! | [`report`] | what came of a run |
 //! | [`inspect`] | what an operator is shown of the fleet at work |
 //! | [`config`] | the configuration file |
+//! | [`words`] | numbers of things, for people |
 //!
 //! **Invariant:** nothing in this crate reads a clock or the network, and no file but the one
 //! configuration that it is told to read.
@@ -30,3 +31,4 @@ pub mod order;
 pub mod report;
 pub mod snapshot;
 pub mod state;
+pub mod words;

@@ -15,7 +15,14 @@ use crate::name::WorkerId;
 /// the same command.
 const MISSING_AFTER: Duration = Duration::from_secs(30);
 /// How long a command lies in its queue before the queue is asked about it at all.
-const ASKED_AFTER: Duration = Duration::from_secs(10);
+pub const ASKED_AFTER: Duration = Duration::from_secs(10);
+
+/// For how long a queue is seen without a message before a command that was issued to it so often
+/// is taken for lost.
+pub fn missing_after(times: u32, lease: Duration) -> Duration {
+    let doublings = times.saturating_sub(1).min(6);
+    MISSING_AFTER.min(lease) * 2u32.pow(doublings)
+}
 
 /// What the planner remembers of signs of life. It is no part of the fleet's state.
 #[derive(Debug, Clone)]
@@ -173,8 +180,7 @@ impl Liveness {
     /// Whether work that was issued is in its queue no more, and nobody has claimed it.
     pub fn is_missing(&self, work: &WorkKey) -> bool {
         self.issued.get(work).is_some_and(|known| {
-            let doublings = known.times.saturating_sub(1).min(6);
-            let patience = MISSING_AFTER.min(self.lease) * 2u32.pow(doublings);
+            let patience = missing_after(known.times, self.lease);
             known
                 .missing
                 .is_some_and(|since| self.now.saturating_sub(since) > patience)

@@ -434,3 +434,20 @@ fn what_is_issued_again_keeps_the_first_time_and_counts() {
     assert_eq!((issued.first, issued.last), (first, history.now()));
     assert_eq!(issued.times, 2);
 }
+
+#[test]
+fn who_is_paused_again_is_paused_for_the_new_reason_and_resumed_by_one_word() {
+    let target = PauseTarget::Role(Role::Builder);
+    let mut history = History::requested(&["g1"]);
+    for reason in ["new disks", "new roof"] {
+        history.say(Event::PauseRequested(PauseRequested {
+            target: target.clone(),
+            reason: Some(reason.to_owned()),
+        }));
+    }
+    let pause = &history.fleet.pauses[&target];
+    assert_eq!(pause.reason.as_deref(), Some("new roof"));
+    assert_eq!(pause.since, history.now());
+    history.say(Event::ResumeRequested(ResumeRequested { target }));
+    assert!(history.fleet.pauses.is_empty());
+}

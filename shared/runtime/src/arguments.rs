@@ -58,6 +58,16 @@ impl CommonArguments {
     }
 }
 
+/// The exit codes of every worker, as its help and its manual page have them.
+const WORKER_EXIT_CODES: &str = "Exit codes: 0 was told to stop, and did; 2 could not work, because \
+    the broker refuses it or the state directory cannot be used (a broker that is away is waited \
+    for); 64 wrong usage or configuration, such as a name that the configuration does not know";
+
+/// What follows the help of a worker: its own text, and the exit codes of all.
+pub fn worker_help(own: &str) -> String {
+    format!("{own}\n\n{WORKER_EXIT_CODES}")
+}
+
 /// The arguments that every worker takes.
 #[derive(Debug, Clone, Args)]
 pub struct WorkerArguments {

@@ -14,7 +14,7 @@ pub mod portage_api;
 mod signals;
 pub mod vdb;
 
-pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION, WorkerArguments};
+pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION, WorkerArguments, worker_help};
 pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host};
@@ -23,6 +23,7 @@ pub use signals::stop_on_signals;
 
 use std::process::ExitCode;
 
+use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::{Command, Failure, FailureClass};
 use tokio_util::sync::CancellationToken;
 
@@ -51,10 +52,17 @@ pub fn wrong_command(command: &Command) -> Failure {
 }
 
 /// Runs one worker from its arguments to its end: reads the configuration, opens the bus, serves
-/// until a signal comes, and gives the exit code. `name` is what the broker shows of it.
-pub async fn worker_main<F, Fut>(name: &str, arguments: WorkerArguments, serve: F) -> ExitCode
+/// until a signal comes, and gives the exit code. `name` is what the broker shows of it. `check`
+/// finds in the configuration what this worker is for, before anything else is done: what is not
+/// there is wrong usage, whether or not the broker is.
+pub async fn worker_main<T, F, Fut>(
+    name: &str,
+    arguments: WorkerArguments,
+    check: impl FnOnce(&Settings) -> anyhow::Result<T>,
+    serve: F,
+) -> ExitCode
 where
-    F: FnOnce(Context) -> Fut,
+    F: FnOnce(Context, T) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
     let WorkerArguments { common, metrics } = arguments;
@@ -73,6 +81,13 @@ where
         );
         return ExitCode::from(EXIT_USAGE);
     }
+    let found = match check(&settings) {
+        Ok(found) => found,
+        Err(error) => {
+            eprintln!("{error:#}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
     let monitored = match metrics {
@@ -99,7 +114,7 @@ where
     };
     let bus = context.bus.clone();
     monitored.watch(bus.health());
-    let code = match serve(context).await {
+    let code = match serve(context, found).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Before the farewell, which can take its time with a broker in trouble.

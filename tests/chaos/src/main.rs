@@ -7,6 +7,7 @@ use clap::Parser;
 use gentoo_updater_chaos::interruption::Interrupted;
 use gentoo_updater_chaos::scene::Scene;
 use gentoo_updater_chaos::{Role, serve};
+use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::{Context, WorkerArguments, parse_arguments, worker_main};
 
 /// One worker of a fleet whose work is made up
@@ -31,7 +32,8 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments: Arguments = parse_arguments();
     let name = arguments.role.name();
-    worker_main(&name, arguments.worker, |context| async move {
+    let check = |_: &Settings| Ok(());
+    worker_main(&name, arguments.worker, check, |context, ()| async move {
         let scene = Scene::read(&arguments.scene)?;
         let bus = match arguments.die_at {
             Some(step) => Interrupted::wrap(context.bus.clone(), step),

@@ -33,9 +33,8 @@ impl From<lapin::Error> for Fault {
     fn from(error: lapin::Error) -> Self {
         let detail = error.to_string();
         match reply_code(&error) {
-            Some(ACCESS_REFUSED) => Self::Fatal(BusError::AccessRefused { detail }),
-            // The vhost of the URL. Other things that are not allowed pass: limits of a user.
-            Some(NOT_ALLOWED) if detail.contains("not found") => {
+            Some(ACCESS_REFUSED) => {
+                let detail = reply_text(&error).unwrap_or(detail);
                 Self::Fatal(BusError::AccessRefused { detail })
             }
             Some(NOT_FOUND) => Self::Missing(detail),
@@ -52,6 +51,18 @@ impl From<lapin::Error> for Fault {
 }
 
 impl Fault {
+    /// What went wrong while a user was logging in.
+    pub(super) fn of_login(error: lapin::Error, user: &str) -> Self {
+        let (user, detail) = (user.to_owned(), reply_text(&error).unwrap_or_default());
+        match reply_code(&error) {
+            Some(ACCESS_REFUSED) => Self::Fatal(BusError::LoginRefused { user }),
+            Some(NOT_ALLOWED) if is_of_vhost(&detail) => {
+                Self::Fatal(BusError::VhostRefused { user, detail })
+            }
+            _ => error.into(),
+        }
+    }
+
     /// That something took too long.
     pub(super) fn slow(what: &str, limit: Duration) -> Self {
         Self::Passing(format!("{what} took more than {} s", limit.as_secs()))
@@ -72,6 +83,23 @@ pub(super) fn reply_code(error: &lapin::Error) -> Option<u16> {
         ErrorKind::ProtocolError(error) => Some(error.get_id()),
         _ => None,
     }
+}
+
+/// What the broker said, without the name of the reply code that it begins with.
+fn reply_text(error: &lapin::Error) -> Option<String> {
+    let ErrorKind::ProtocolError(error) = error.kind() else {
+        return None;
+    };
+    let text = error.get_message().as_str();
+    let text = text.split_once(" - ").map_or(text, |(_, text)| text);
+    Some(text.to_owned())
+}
+
+/// Whether the vhost is not there or is closed to this user. Other things pass that are not allowed:
+/// a limit that is reached, or a vhost that is down, stand behind the name of the user.
+fn is_of_vhost(detail: &str) -> bool {
+    let is_closed = detail.contains("refused for user") && !detail.contains("': ");
+    detail.ends_with("not found") || is_closed
 }
 
 /// A text as AMQP knows it, at most 255 bytes.
@@ -117,6 +145,8 @@ impl Pause {
 mod tests {
     use std::io;
 
+    use lapin::protocol::{AMQPError, AMQPErrorKind, AMQPHardError};
+
     use super::*;
 
     #[test]
@@ -136,6 +166,34 @@ mod tests {
         let error = io::Error::other("received corrupt message of type InvalidContentType");
         let cause = Fault::from(lapin::Error::from(error)).passing().unwrap();
         assert!(cause.contains("does not speak TLS"), "{cause}");
+    }
+
+    #[test]
+    fn a_closed_vhost_is_no_fault_that_passes_and_a_limit_that_is_reached_is() {
+        let not_allowed = |text: &str| {
+            let text = format!("NOT_ALLOWED - {text}");
+            let kind = AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED);
+            let error = AMQPError::new(kind, text.into());
+            Fault::of_login(ErrorKind::ProtocolError(error).into(), "u")
+        };
+        for detail in [
+            "vhost v not found",
+            "access to vhost 'v' refused for user 'u'",
+        ] {
+            let Fault::Fatal(BusError::VhostRefused { user, detail: told }) = not_allowed(detail)
+            else {
+                panic!("{detail} passes");
+            };
+            assert_eq!((user.as_str(), told.as_str()), ("u", detail));
+        }
+        for detail in [
+            "access to vhost 'v' refused for user 'u': connection limit (1) is reached",
+            "access to vhost 'v' refused for user 'u': vhost 'v' is down",
+            "connection refused for user 'u': user connection limit (1) is reached",
+        ] {
+            let fault = not_allowed(detail);
+            assert!(matches!(fault, Fault::Passing(_)), "{fault:?}");
+        }
     }
 
     #[test]

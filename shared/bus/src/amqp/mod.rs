@@ -110,7 +110,8 @@ impl Amqp {
     ///
     /// # Errors
     /// [`BusError::Url`], [`BusError::Certificates`], [`BusError::Untrusted`],
-    /// [`BusError::WrongUser`], [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
+    /// [`BusError::LoginRefused`], [`BusError::VhostRefused`], [`BusError::WrongUser`],
+    /// [`BusError::AccessRefused`] and [`BusError::DeclaredOtherwise`].
     pub async fn open(settings: BrokerSettings) -> Result<Self, BusError> {
         let address = Address::new(parse(&settings.url)?, settings.ca.as_deref()).await?;
         let user = address.uri.authority.userinfo.username.clone();

@@ -177,9 +177,11 @@ impl Link {
         let needs_large_frames = self.needs_large_frames.load(Ordering::Relaxed);
         let frame_max = (!needs_large_frames).then_some(FRAME_MAX);
         let connecting = self.address.connect(properties, frame_max);
+        let user = &self.address.uri.authority.userinfo.username;
         let connection = timeout(CONNECT_LIMIT, connecting)
             .await
-            .map_err(|_| Fault::slow("connecting", CONNECT_LIMIT))??;
+            .map_err(|_| Fault::slow("connecting", CONNECT_LIMIT))?
+            .map_err(|error| Fault::of_login(error, user))?;
         let events = connection.events_listener().boxed();
         let (blocking, blocked) = watch::channel(None);
         let watcher = Watcher {

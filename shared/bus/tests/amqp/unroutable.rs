@@ -26,7 +26,7 @@ async fn a_command_whose_queue_cannot_be_made_becomes_a_dead_letter_and_is_issue
     let (connection, channel) = raw(&vhost).await;
     let long = format!("install.{}", "x".repeat(300));
     for (queue, cause) in [
-        ("install.g9", "ACCESS_REFUSED"),
+        ("install.g9", "refused for user 'planner'"),
         (&long, "longer than AMQP allows"),
     ] {
         let command = scan_command(RunId::generate(), 1);

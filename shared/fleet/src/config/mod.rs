@@ -9,12 +9,14 @@
 
 mod check;
 mod fragment;
+mod named;
 mod settings;
 
 use std::path::{Path, PathBuf};
 
 pub use check::Invalid;
 pub use fragment::Fragment;
+pub use named::NotNamed;
 pub use settings::{Access, Broker, Builder, Guest, History, Platform, Policy, Settings, Ssh};
 
 /// The prefix of environment variables that override the file.

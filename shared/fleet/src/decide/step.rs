@@ -7,6 +7,7 @@ use super::Decision;
 use crate::message::{Failure, FailureClass, Task, WorkKey};
 use crate::name::WorkerId;
 use crate::state::{Attempt, Claim, Issued, TaskState};
+use crate::words::counted;
 
 /// The cause of a task whose workers all fell silent.
 pub const WORKERS_FELL_SILENT: &str = "WorkersFellSilent";
@@ -61,9 +62,10 @@ impl Decision<'_> {
             return Step::Issue(work.attempt + 1);
         }
         let message = format!(
-            "{} attempts ended without a result; the last worker, {}, fell silent: look at its \
-             log. The command is kept with the dead letters",
-            work.attempt, claim.worker
+            "{} ended without a result; the last worker, {}, fell silent: look at its log. The \
+             command is kept with the dead letters",
+            counted(work.attempt, "attempt"),
+            claim.worker
         );
         let class = FailureClass::Permanent;
         Step::Bury(Failure::new(class, WORKERS_FELL_SILENT, message))

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::{BuilderReport, GuestOutcome, GuestReport, Report};
 use crate::message::{Failure, RunOutcome};
 use crate::name::{BuilderName, GuestName};
+use crate::words::counted;
 
 impl Report {
     /// The report as plain text, as the command line prints it.
@@ -123,27 +124,27 @@ impl Report {
 fn write_guest(out: &mut String, name: &GuestName, guest: &GuestReport) -> std::fmt::Result {
     let words = match guest.outcome {
         GuestOutcome::Scanning => "is being asked".to_owned(),
-        GuestOutcome::Pending => format!("{} updates pending", guest.updates.len()),
-        GuestOutcome::Building => format!("waits for {} packages", guest.updates.len()),
+        GuestOutcome::Pending => format!("{} pending", counted(guest.updates.len(), "update")),
+        GuestOutcome::Building => format!("waits for {}", counted(guest.updates.len(), "package")),
         GuestOutcome::Installing => "installs".to_owned(),
         GuestOutcome::UpToDate => "up to date, nothing to do".to_owned(),
-        GuestOutcome::Updated => format!("updated, {} packages", guest.changes.len()),
+        GuestOutcome::Updated => format!("updated, {}", counted(guest.changes.len(), "package")),
         GuestOutcome::HeldBack => format!(
-            "{} packages updated, {} held back",
-            guest.changes.len(),
+            "{} updated, {} held back",
+            counted(guest.changes.len(), "package"),
             guest.held.len()
         ),
         GuestOutcome::StillPending => {
             format!(
-                "{} packages updated, and more is wanted by now",
-                guest.changes.len()
+                "{} updated, and more is wanted by now",
+                counted(guest.changes.len(), "package")
             )
         }
         GuestOutcome::Failed if guest.untouched => "FAILED, not touched".to_owned(),
         GuestOutcome::Failed if guest.changes.is_empty() => {
             "FAILED, what changed on it is not known".to_owned()
         }
-        GuestOutcome::Failed => format!("FAILED after {} changes", guest.changes.len()),
+        GuestOutcome::Failed => format!("FAILED after {}", counted(guest.changes.len(), "change")),
     };
     writeln!(out, "  {name}: {words}")?;
     if guest.outcome == GuestOutcome::Pending {
@@ -170,8 +171,8 @@ fn write_builder(
 ) -> std::fmt::Result {
     writeln!(
         out,
-        "  {name}: {} packages removed again, {} updated",
-        builder.removed.len(),
+        "  {name}: {} removed again, {} updated",
+        counted(builder.removed.len(), "package"),
         builder.updated.len()
     )?;
     for change in &builder.updated {

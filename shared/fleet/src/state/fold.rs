@@ -116,7 +116,8 @@ impl Fleet {
                     since: at,
                     reason: event.reason.clone(),
                 };
-                self.pauses.entry(event.target.clone()).or_insert(pause);
+                // Who is paused again is paused by whoever said so last, and for their reason.
+                self.pauses.insert(event.target.clone(), pause);
             }
             Event::ResumeRequested(event) => self.resume(&event.target),
             // Signs of life are no part of the history.

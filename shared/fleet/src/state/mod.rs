@@ -48,7 +48,7 @@ pub struct Fleet {
     pub pauses: BTreeMap<PauseTarget, Pause>,
 }
 
-/// That an operator wants somebody to take no work.
+/// That an operator wants somebody to take no work. Of several that want it the last one counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pause {
     /// Who wants it.

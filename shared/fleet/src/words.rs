@@ -1,0 +1,25 @@
+//! Numbers of things, for people.
+
+use std::fmt::Display;
+
+/// So many of a thing: `1 package`, `2 packages`. The noun is given as of one, and is one whose
+/// plural ends in `s`.
+pub fn counted<N>(number: N, noun: &str) -> String
+where
+    N: Copy + Display + PartialEq + From<u8>,
+{
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_no_plural_and_none_is() {
+        assert_eq!(counted(1_u64, "dead letter"), "1 dead letter");
+        assert_eq!(counted(0_usize, "package"), "0 packages");
+        assert_eq!(counted(2_u32, "attempt"), "2 attempts");
+    }
+}
