@@ -21,6 +21,8 @@ pub enum Fault {
     Doubled,
     /// A message was lost on its way, and was sent again some time later.
     SentLate,
+    /// A message was refused for good, or its sender was told so, and ended.
+    Refused,
     /// A delivery was lost on its way, and came again.
     LostDelivery,
     /// An acknowledgement was lost, and its message came again.
@@ -60,6 +62,8 @@ pub struct Rates {
     pub doubled: u32,
     /// A message is late.
     pub late: u32,
+    /// A message is refused.
+    pub refused: u32,
     /// A delivery is lost.
     pub lost_delivery: u32,
     /// An acknowledgement is lost.
@@ -84,6 +88,7 @@ impl Rates {
         Self {
             doubled: rate(150),
             late: rate(100),
+            refused: rate(8),
             lost_delivery: rate(150),
             lost_ack: rate(150),
             delayed: rate(200),

@@ -1,11 +1,12 @@
 //! Processes that are killed, at any await, and started again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -13,6 +14,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::faults::{Fault, Weather};
 use crate::random::Dice;
 use crate::records::Death;
+
+/// How long a process may take to end that the bus has failed for good.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Kills its process at the n-th step that is counted.
 #[derive(Debug, Default)]
@@ -58,6 +62,21 @@ pub struct Life {
     pub stop: CancellationToken,
     /// Its own chance.
     pub dice: Arc<Dice>,
+    /// When the bus failed it for good: it is to end then.
+    pub failed: Arc<OnceLock<Instant>>,
+}
+
+impl Life {
+    /// Whether it has gone on although the bus failed it for good.
+    pub fn ignores_failure(&self) -> bool {
+        let failed = self.failed.get();
+        failed.is_some_and(|failed| failed.elapsed() > ENDS_WITHIN)
+    }
+
+    /// Whether it ended as whom the bus failed.
+    fn ended_as_failed(&self, ended: &Result<Result<(), String>, JoinError>) -> bool {
+        self.failed.get().is_some() && matches!(ended, Ok(Err(_)))
+    }
 }
 
 /// How a process is to be treated.
@@ -86,6 +105,7 @@ pub async fn supervise(
             switch: KillSwitch::at(kill_step(&fate, &dice, &weather)),
             stop: CancellationToken::new(),
             dice: Arc::new(dice.fork()),
+            failed: Arc::default(),
         };
         let end = sudden_end(&fate, &dice, &weather);
         let in_good_order = dice.per_mille(300);
@@ -94,7 +114,11 @@ pub async fn supervise(
             biased;
             () = over.cancelled() => return Ok(()),
             ended = &mut running => {
-                return Err(format!("{name} ended by itself: {ended:?}"));
+                if life.ended_as_failed(&ended) {
+                    Death::Killed
+                } else {
+                    return Err(format!("{name} ended by itself: {ended:?}"));
+                }
             }
             () = life.switch.pulled.notified() => Death::Killed,
             () = sleep_until(end) => {
@@ -105,6 +129,7 @@ pub async fn supervise(
                         () = life.switch.pulled.notified() => Death::Killed,
                         ended = &mut running => match ended {
                             Ok(Ok(())) => Death::Stopped,
+                            _ if life.ended_as_failed(&ended) => Death::Killed,
                             _ => return Err(format!("{name} did not stop well: {ended:?}")),
                         }
                     }

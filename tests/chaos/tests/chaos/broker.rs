@@ -30,7 +30,7 @@ async fn a_broker_that_is_killed_costs_no_job_and_doubles_none() {
         broker.kill();
         broker.boot();
     });
-    let recovery = fleet.recovered().await;
+    let recovery = fleet.recovered(run).await;
     let figures = fleet.finish(run, Expected::recovered(recovery)).await;
     fleet.end().await;
     report(&broker.version(), "broker killed and started", figures);
@@ -53,7 +53,7 @@ async fn connections_that_are_cut_three_times_cost_no_job_and_double_none() {
         fleet.view.read(goes_on),
         "the cuts are to come while there is work"
     );
-    let recovery = fleet.recovered().await;
+    let recovery = fleet.recovered(run).await;
     let figures = fleet.finish(run, Expected::recovered(recovery)).await;
     fleet.end().await;
     report(
@@ -84,7 +84,7 @@ async fn a_memory_alarm_longer_than_the_lease_costs_no_lease() {
     // The alarm is the fault, and this is how long it lasts.
     tokio::time::sleep(ALARM).await;
     block_in_place(|| broker.memory_alarm(false));
-    let recovery = fleet.recovered().await;
+    let recovery = fleet.recovered(run).await;
     let figures = fleet.finish(run, Expected::recovered(recovery)).await;
     let logs = fleet.logs("");
     assert!(

@@ -28,7 +28,7 @@ async fn a_leader_that_is_killed_costs_no_job_and_doubles_none() {
     let run = fleet.request_run().await;
     fleet.until_in_full_swing(run).await;
     block_in_place(|| lost.kill());
-    let recovery = fleet.recovered().await;
+    let recovery = fleet.recovered(run).await;
     let figures = fleet.finish(run, Expected::recovered(recovery)).await;
     let now = leader("build.default");
     assert_ne!(now.node(), lost.node(), "another node leads");

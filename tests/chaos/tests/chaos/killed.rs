@@ -91,7 +91,7 @@ impl Fleet {
             }
         }
         self.start_worker(role, None);
-        self.recovered().await
+        self.recovered(run).await
     }
 }
 

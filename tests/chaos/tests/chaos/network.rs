@@ -78,7 +78,7 @@ fn silence_for_all_costs_no_job_and_no_lease() {
         for link in [Link::Fleet, Link::Far] {
             scenery.network.let_through(link);
         }
-        let recovery = fleet.recovered().await;
+        let recovery = fleet.recovered(run).await;
         let figures = fleet.finish(run, Expected::recovered(recovery)).await;
         fleet.end().await;
         report(

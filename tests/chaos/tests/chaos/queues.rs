@@ -133,7 +133,7 @@ async fn commands_that_are_lost_with_their_queue_are_issued_again() {
         })
         .await;
     block_in_place(|| vhost.delete_queue("build.default"));
-    let recovery = fleet.recovered().await;
+    let recovery = fleet.recovered(run).await;
     let figures = fleet.finish(run, Expected::recovered(recovery)).await;
     fleet.end().await;
     report(

@@ -1,7 +1,7 @@
 //! A bus that doubles, delays, loses and reorders, as a broker and its connections do.
 //!
-//! It keeps the promises of the seam: a publish that returned is safe, and what was not settled
-//! comes again. Everything else goes wrong here.
+//! It keeps the promises of the seam: a publish that returned without an error is safe, and what
+//! was not settled comes again. Everything else goes wrong here.
 
 mod commands;
 mod reading;
@@ -51,6 +51,10 @@ pub struct Trouble {
 impl Trouble {
     /// A step at which the process may die, when the broker is there.
     pub async fn step(&self) {
+        if self.life.ignores_failure() {
+            let words = "a process went on although the bus had failed it for good";
+            self.records.violate(words.to_owned());
+        }
         self.life.switch.step().await;
         self.weather.broker().await;
     }
@@ -60,6 +64,7 @@ impl Trouble {
         let chance = match fault {
             Fault::Doubled => rates.doubled,
             Fault::SentLate => rates.late,
+            Fault::Refused => rates.refused,
             Fault::LostDelivery => rates.lost_delivery,
             Fault::LostAck => rates.lost_ack,
             Fault::Delayed => rates.delayed,
@@ -81,6 +86,14 @@ impl Trouble {
             let task = command.message.work().task;
             let words = format!("{task} of {queue} is taken or issued in spite of a pause");
             self.records.violate(words);
+        }
+    }
+
+    /// Fails its process for good, as far as it can tell.
+    fn fail(&self) -> BusError {
+        let _first = self.life.failed.set(Instant::now());
+        BusError::AccessRefused {
+            detail: "permissions that somebody took away for a moment".to_owned(),
         }
     }
 
@@ -109,12 +122,19 @@ impl Bus for FaultyBus {
             return Ok(());
         }
         self.trouble.perhaps(Fault::SentLate).await;
+        let is_refused = self.trouble.strikes(Fault::Refused);
+        if is_refused && self.trouble.life.dice.per_mille(500) {
+            return Err(self.trouble.fail());
+        }
         self.inner.publish(event).await?;
         match &event.message {
             Event::WorkerAlive(alive) => self.trouble.records.sign(alive),
             Event::WorkStarted(started) => self.trouble.records.claim(started.work.clone()),
             Event::TaskAbandoned(abandoned) => self.trouble.records.tell(abandoned.work.clone()),
             _ => {}
+        }
+        if is_refused {
+            return Err(self.trouble.fail());
         }
         self.trouble.step().await;
         if self.trouble.strikes(Fault::Doubled) {
@@ -129,8 +149,15 @@ impl Bus for FaultyBus {
         self.trouble.obeys(queue, command);
         self.trouble.step().await;
         self.trouble.perhaps(Fault::SentLate).await;
+        let is_refused = self.trouble.strikes(Fault::Refused);
+        if is_refused && self.trouble.life.dice.per_mille(500) {
+            return Err(self.trouble.fail());
+        }
         self.inner.issue(queue, command).await?;
         self.trouble.records.issue(command.message.work());
+        if is_refused {
+            return Err(self.trouble.fail());
+        }
         self.trouble.step().await;
         if self.trouble.strikes(Fault::Doubled) {
             self.trouble.pause().await;

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use gentoo_updater_bus::{BusError, Position};
 use gentoo_updater_chaos::program::{Record, record};
-use gentoo_updater_fleet::message::Task;
+use gentoo_updater_fleet::message::{Event, Task};
 use gentoo_updater_fleet::name::{BuilderName, JobId, RunId};
-use gentoo_updater_fleet::state::Run;
+use gentoo_updater_fleet::state::{Fleet as State, Run};
+use jiff::Timestamp;
 
 use super::fleet::Fleet;
 use super::within;
@@ -24,12 +26,30 @@ impl Fleet {
             .expect("a history that can be followed");
     }
 
-    /// Waits until something happens that is seen in the history, and says how many seconds that
-    /// took: called when a fault is over, how long the fleet takes to go on.
-    pub(crate) async fn recovered(&self) -> Option<f64> {
-        let begun = Instant::now();
-        let changed = within("anything", RUN_SECONDS, self.view.changed()).await;
-        changed.expect("a history that can be followed");
+    /// Waits until the history has something of a run that was made after this call, and says how
+    /// many seconds that took: called when a fault is over, how long the fleet takes to go on.
+    /// What was made before and comes only now is no sign of that. `None` where the run is over.
+    pub(crate) async fn recovered(&self, run: RunId) -> Option<f64> {
+        let (begun, now) = (Instant::now(), Timestamp::now());
+        let next = self.view.applied().map_or(0, |applied| applied + 1);
+        let is_over = |fleet: &State| fleet.runs[&run].finished.is_some();
+        if self.view.read(is_over) {
+            return None;
+        }
+        let goes_on = async {
+            let mut history = self.bus.history(Position::Offset(next)).await?;
+            loop {
+                let Ok(event) = history.next().await?.event else {
+                    continue;
+                };
+                let is_last = matches!(event.message, Event::RunFinished(_));
+                if event.message.run() == Some(run) && (event.at >= now || is_last) {
+                    return Ok::<_, BusError>(());
+                }
+            }
+        };
+        let recovered = within("something of the run", RUN_SECONDS, goes_on).await;
+        recovered.expect("a history that can be followed");
         Some(begun.elapsed().as_secs_f64())
     }
 
