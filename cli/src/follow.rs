@@ -16,7 +16,7 @@ pub(crate) enum End {
     Interrupted,
 }
 
-/// Shows progress until the run is over or `stop` is cancelled, and says when no planner is heard.
+/// Shows progress until the run and its further rounds are over or `stop` is cancelled, and says when no planner is heard.
 pub(crate) async fn to_the_end(
     view: &FleetView,
     run: RunId,
@@ -31,7 +31,7 @@ pub(crate) async fn to_the_end(
         let report = view.read(|fleet| fleet.runs.get(&run).map(|run| Report::of(fleet, run)));
         if let Some(report) = report {
             progress.show(&report);
-            if report.outcome.is_some() {
+            if report.is_over() {
                 progress.finish();
                 return Ok(End::Finished(Box::new(report)));
             }

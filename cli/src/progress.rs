@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use gentoo_updater_fleet::name::{GuestName, RunId};
 use gentoo_updater_fleet::report::{GuestOutcome, JobReport, Report};
 use gentoo_updater_fleet::words::counted;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,8 +13,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     show: bool,
-    guests: BTreeMap<String, GuestOutcome>,
-    jobs: BTreeMap<String, &'static str>,
+    guests: BTreeMap<(RunId, GuestName), GuestOutcome>,
+    jobs: BTreeMap<(RunId, String), &'static str>,
 }
 
 impl Progress {
@@ -42,18 +43,10 @@ impl Progress {
         if !self.show {
             return;
         }
-        for (name, guest) in &report.guests {
-            let before = self.guests.insert(name.to_string(), guest.outcome);
-            if before != Some(guest.outcome) {
-                self.line(&guest_line(name.as_str(), guest));
-            }
+        for round in report.rounds() {
+            self.show_steps(round);
         }
-        for job in &report.jobs {
-            let before = self.jobs.insert(job.job.clone(), job.state);
-            if before != Some(job.state) && job.state != "waiting" {
-                self.line(&job_line(job));
-            }
-        }
+        let report = report.rounds().last().unwrap_or(report);
         if let Some(bar) = &self.bar {
             let over = |outcome| {
                 matches!(
@@ -85,6 +78,23 @@ impl Progress {
                 .map(|job| job.cpv.as_str())
                 .collect();
             bar.set_message(building.join(" "));
+        }
+    }
+
+    fn show_steps(&mut self, report: &Report) {
+        for (name, guest) in &report.guests {
+            let before = self
+                .guests
+                .insert((report.run, name.clone()), guest.outcome);
+            if before != Some(guest.outcome) {
+                self.line(&guest_line(name.as_str(), guest));
+            }
+        }
+        for job in &report.jobs {
+            let before = self.jobs.insert((report.run, job.job.clone()), job.state);
+            if before != Some(job.state) && job.state != "waiting" {
+                self.line(&job_line(job));
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use gentoo_updater_bus::embedded::{Embedded, OpenError};
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Bus, Speaker};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::message::{Event, RunKind, RunOutcome, RunRequested};
+use gentoo_updater_fleet::message::{Event, RunKind, RunRequested};
 use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::state::{Fleet, Run};
@@ -24,6 +24,10 @@ use crate::roles::Roles;
 
 /// How often a process that waits for the journal looks whether it is free.
 const LOCK_POLL: Duration = Duration::from_secs(1);
+
+/// How many further rounds may follow for what an update brings up: Portage needs one, seldom two,
+/// and what comes up after that is for a person to look at.
+const MORE_ROUNDS: u32 = 2;
 
 /// `run`.
 pub(crate) async fn run(settings: Arc<Settings>, options: RunOptions) -> anyhow::Result<u8> {
@@ -239,7 +243,13 @@ async fn drive(
     let run = RunId::generate();
     let operator = worker_id("operator", &host_name())?;
     let (kind, guests) = (asked.kind, asked.guests.clone());
-    let event = Event::RunRequested(RunRequested { run, kind, guests });
+    let event = Event::RunRequested(RunRequested {
+        run,
+        kind,
+        guests,
+        more_rounds: MORE_ROUNDS,
+        follows: None,
+    });
     let envelope = Speaker::new(operator, context.clock.clone()).say(event);
     tokio::select! {
         published = context.bus.publish(&envelope) => published?,
@@ -256,9 +266,9 @@ fn conclude(end: End, options: &RunOptions) -> u8 {
         return gentoo_updater_runtime::EXIT_COULD_NOT_RUN;
     };
     print_report(&report, options.json);
-    match report.outcome {
-        Some(RunOutcome::Complete) => crate::EXIT_ALL_UPDATED,
-        Some(RunOutcome::WithFailures) | None => crate::EXIT_WITH_FAILURES,
+    match report.is_complete() {
+        true => crate::EXIT_ALL_UPDATED,
+        false => crate::EXIT_WITH_FAILURES,
     }
 }
 

@@ -181,6 +181,8 @@ impl Bench {
         self.say(Event::RunRequested(RunRequested {
             run,
             kind: RunKind::ScanOnly,
+            more_rounds: 0,
+            follows: None,
             guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
         }))
         .await;

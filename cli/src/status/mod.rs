@@ -60,7 +60,7 @@ pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> 
         let text = report.to_text();
         output::print(|output| output.write_all(text.as_bytes()))?;
     }
-    if report.outcome.is_none() && !open::is_worked_on(settings).await {
+    if !report.is_over() && !open::is_worked_on(settings).await {
         eprintln!("Nobody works on it: `gentoo-updater run` goes on with it.");
     }
     Ok(crate::EXIT_DONE)

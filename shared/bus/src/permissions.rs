@@ -150,6 +150,7 @@ fn kinds(user: &User) -> Vec<&'static str> {
                 "BatchPlanned",
                 "TaskAbandoned",
                 "RunFinished",
+                "RunRequested",
                 "WorkerRegistered",
             ];
         }

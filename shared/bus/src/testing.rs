@@ -31,6 +31,8 @@ pub(crate) fn run_requested(run: RunId) -> Envelope<Event> {
     said(Event::RunRequested(RunRequested {
         run,
         kind: RunKind::Update,
+        more_rounds: 0,
+        follows: None,
         guests,
     }))
 }

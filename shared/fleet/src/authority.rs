@@ -156,9 +156,8 @@ pub fn may_keep_snapshots(user: &User) -> Result<(), Overstep> {
 /// Whether events of this kind are ever its to say, of whomever.
 pub fn says_such(user: &User, event: &Event) -> bool {
     match event {
-        Event::RunRequested(_) | Event::PauseRequested(_) | Event::ResumeRequested(_) => {
-            user.is(Role::Operator)
-        }
+        Event::RunRequested(_) => user.is(Role::Operator) || user.is(Role::Planner),
+        Event::PauseRequested(_) | Event::ResumeRequested(_) => user.is(Role::Operator),
         Event::CommandIssued(_)
         | Event::BatchPlanned(_)
         | Event::TaskAbandoned(_)
@@ -194,9 +193,10 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
                 && tasks.all(|task| user.works_on(task))
         }
         Event::PlannerAlive(event) => event.worker == *sender,
+        // A planner asks for further rounds, and for nothing else.
+        Event::RunRequested(event) => user.is(Role::Planner) == event.follows.is_some(),
         // Whoever may say these may say them of all: one user stands for all workers of a role.
-        Event::RunRequested(_)
-        | Event::PauseRequested(_)
+        Event::PauseRequested(_)
         | Event::ResumeRequested(_)
         | Event::CommandIssued(_)
         | Event::BatchPlanned(_)

@@ -12,9 +12,12 @@ pub fn describe(event: &Event) -> String {
                 RunKind::ScanOnly => "scan",
             };
             format!(
-                "run {}: {what} of {} requested",
+                "run {}: {what} of {} requested{}",
                 e.run.short(),
-                counted(e.guests.len(), "guest")
+                counted(e.guests.len(), "guest"),
+                e.follows
+                    .map(|run| format!(", a further round of run {}", run.short()))
+                    .unwrap_or_default()
             )
         }
         Event::CommandIssued(e) => {

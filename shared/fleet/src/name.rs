@@ -209,6 +209,18 @@ impl RunId {
         Self(Uuid::now_v7())
     }
 
+    /// The id of the run that follows up on this one. It is the same whoever asks, and sorts right
+    /// behind this one.
+    pub fn following(&self) -> Self {
+        let rest = Uuid::new_v5(&self.0, b"follow-up");
+        let mut bytes = *rest.as_bytes();
+        // What sorts is the time in the first 48 bits of a UUIDv7 (RFC 9562, section 5.7).
+        let time = (self.0.as_u128() >> 80) + 1;
+        bytes[..6].copy_from_slice(&time.to_be_bytes()[10..]);
+        let uuid = uuid::Builder::from_bytes(bytes).with_version(uuid::Version::SortRand);
+        Self(uuid.with_variant(uuid::Variant::RFC4122).into_uuid())
+    }
+
     /// The last twelve characters, which are random: enough to tell runs apart on a screen.
     pub fn short(&self) -> String {
         let text = self.0.simple().to_string();

@@ -33,7 +33,9 @@ fn sender_of(user: &User) -> &'static str {
 /// The users of the table, as they are written in it.
 fn expected(event: &Event) -> &'static str {
     match event {
-        Event::RunRequested(_) | Event::PauseRequested(_) | Event::ResumeRequested(_) => "operator",
+        // The planner asks for further rounds, see `as_said_by`.
+        Event::RunRequested(_) => "planner operator",
+        Event::PauseRequested(_) | Event::ResumeRequested(_) => "operator",
         Event::CommandIssued(_)
         | Event::BatchPlanned(_)
         | Event::TaskAbandoned(_)
@@ -81,6 +83,10 @@ fn as_said_by(user: &User, event: &Event) -> Envelope<Event> {
             }
         }
         Event::PlannerAlive(event) => event.worker = sender.clone(),
+        Event::RunRequested(event) => {
+            let is_planner = *user == User::Role(Role::Planner);
+            event.follows = is_planner.then_some(event.run);
+        }
         _ => {}
     }
     Envelope::new(sender, jiff::Timestamp::UNIX_EPOCH, event)
@@ -234,6 +240,23 @@ fn nobody_says_of_another_worker_guest_or_builder_what_only_that_one_may() {
     let refused = Err(Overstep::Subject("WorkerPaused"));
     assert_eq!(said(paused("installer@agent.g1", None)), refused);
     assert_eq!(said(paused("installer@agent.mail", Some("b1"))), refused);
+}
+
+#[test]
+fn a_planner_asks_for_further_rounds_only_and_an_operator_for_none() {
+    for role in [Role::Planner, Role::Operator] {
+        let user = User::Role(role);
+        let mut envelope = as_said_by(&user, &golden::<Event>("RunRequested").message);
+        assert_eq!(may_say(&user, &envelope), Ok(()));
+        if let Event::RunRequested(event) = &mut envelope.message {
+            event.follows = match event.follows {
+                Some(_) => None,
+                None => Some(event.run),
+            };
+        }
+        let refused = Err(Overstep::Subject("RunRequested"));
+        assert_eq!(may_say(&user, &envelope), refused, "{role}");
+    }
 }
 
 #[test]

@@ -28,6 +28,8 @@ fn requested(run: RunId) -> Event {
     Event::RunRequested(RunRequested {
         run,
         kind: RunKind::Update,
+        more_rounds: 0,
+        follows: None,
         guests: [(guest("g1"), platform()), (guest("g2"), platform())].into(),
     })
 }

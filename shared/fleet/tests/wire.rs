@@ -75,6 +75,8 @@ fn events() -> Vec<Event> {
         Event::RunRequested(RunRequested {
             run,
             kind: RunKind::Update,
+            more_rounds: 0,
+            follows: None,
             guests: [(guest("g1"), platform())].into(),
         }),
         Event::CommandIssued(CommandIssued {

@@ -190,6 +190,8 @@ impl Schedule {
             let event = Event::RunRequested(RunRequested {
                 run: *run,
                 kind: RunKind::Update,
+                more_rounds: 0,
+                follows: None,
                 guests: guests.map(|guest| (guest.clone(), platform())).collect(),
             });
             let published = self.fleet.bus.publish(&speaker.say(event)).await;

@@ -8,6 +8,7 @@ mod chatty_guest;
 mod configuration;
 mod dead_letters;
 mod failing_packages;
+mod further_rounds;
 mod main_job;
 mod odd_builders;
 mod restarts;

@@ -4,6 +4,7 @@
 //! every command that should be out and is not. Calling it twice names the same things twice;
 //! the ids of commands are deterministic, and claims make a repeated command harmless.
 
+mod round;
 mod step;
 mod watch;
 
@@ -249,13 +250,21 @@ impl Decision<'_> {
         all
     }
 
+    /// The run is over. What guests want beyond it is asked for before that is said, so that
+    /// whoever sees the end sees the further round, too.
     fn finish(&mut self) {
-        let well = |outcome| matches!(outcome, GuestOutcome::UpToDate | GuestOutcome::Updated);
-        let guests_are_well = self
-            .run
-            .guests
-            .keys()
-            .all(|g| well(guest_outcome(self.run, g)));
+        let further = round::further(self.fleet, self.run);
+        let goes_on = |name: &GuestName| {
+            further
+                .as_ref()
+                .is_some_and(|f| f.guests.contains_key(name))
+        };
+        let is_well = |name: &GuestName| match guest_outcome(self.run, name) {
+            GuestOutcome::UpToDate | GuestOutcome::Updated => true,
+            GuestOutcome::StillPending => goes_on(name),
+            _ => false,
+        };
+        let guests_are_well = self.run.guests.keys().all(is_well);
         let tasks_are_well = self
             .run
             .tasks
@@ -267,6 +276,13 @@ impl Decision<'_> {
         } else {
             RunOutcome::WithFailures
         };
+        let is_known = |run| self.fleet.runs.contains_key(&run) || self.fleet.is_over(run);
+        if let Some(further) = further
+            && !is_known(further.run)
+        {
+            let requested = Event::RunRequested(further);
+            self.orders.push(Order::Publish(requested));
+        }
         self.orders
             .push(Order::Publish(Event::RunFinished(RunFinished {
                 run: self.run.id,

@@ -183,6 +183,18 @@ pub struct RunRequested {
     pub kind: RunKind,
     /// The guests, each with the platform that it is of.
     pub guests: BTreeMap<GuestName, PlatformName>,
+    /// How many further rounds may follow for guests that want more when they have what they
+    /// asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_rounds: u32,
+    /// The run that this one is a further round of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<RunId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A command was accepted by its queue.

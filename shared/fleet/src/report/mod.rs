@@ -111,6 +111,9 @@ pub struct Report {
     pub unusable: BTreeMap<BuilderName, Failure>,
     /// Whom operators have paused.
     pub paused: Vec<PauseReport>,
+    /// The further round for guests that wanted more when they had what they asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub further: Option<Box<Report>>,
 }
 
 /// Who takes no new work because an operator wants it so.
@@ -182,7 +185,7 @@ pub struct BuilderReport {
 }
 
 impl Report {
-    /// The report of a run, which may still go on.
+    /// The report of a run with its further rounds, which may still go on.
     pub fn of(fleet: &Fleet, run: &Run) -> Self {
         let guests = run
             .guests
@@ -209,8 +212,35 @@ impl Report {
             builders: builders.collect(),
             unusable: unusable(fleet),
             paused: paused(fleet),
+            further: further(fleet, run),
         }
     }
+
+    /// Whether nothing more comes, of further rounds neither.
+    pub fn is_over(&self) -> bool {
+        self.rounds().all(|round| round.outcome.is_some())
+    }
+
+    /// Whether it is over and everybody has what they need.
+    pub fn is_complete(&self) -> bool {
+        self.rounds()
+            .all(|round| round.outcome == Some(RunOutcome::Complete))
+    }
+
+    /// This one and its further rounds, in order.
+    pub fn rounds(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |round| round.further.as_deref())
+    }
+}
+
+/// What is true of the whole fleet is told once.
+fn further(fleet: &Fleet, run: &Run) -> Option<Box<Report>> {
+    let further = fleet.runs.get(&run.id.following())?;
+    Some(Box::new(Report {
+        unusable: BTreeMap::new(),
+        paused: Vec::new(),
+        ..Report::of(fleet, further)
+    }))
 }
 
 fn unusable(fleet: &Fleet) -> BTreeMap<BuilderName, Failure> {

@@ -67,6 +67,10 @@ impl Report {
                 write_builder(out, name, builder)?;
             }
         }
+        if let Some(further) = &self.further {
+            writeln!(out, "\nA further round, for what the update brought up")?;
+            further.write(out)?;
+        }
         Ok(())
     }
 

@@ -207,6 +207,8 @@ impl Fleet {
             id: event.run,
             kind: event.kind,
             requested_at: at,
+            more_rounds: event.more_rounds,
+            follows: event.follows,
             guests: guests.collect(),
             jobs: None,
             built: Default::default(),

@@ -124,8 +124,9 @@ impl Fleet {
         own.or_else(|| self.pauses.get(&PauseTarget::Role(role)))
     }
 
-    /// The newest run.
+    /// The newest run that is no further round of another one that is known.
     pub fn newest(&self) -> Option<&Run> {
-        self.runs.values().next_back()
+        let is_further = |run: &Run| run.follows.is_some_and(|id| self.runs.contains_key(&id));
+        self.runs.values().rev().find(|run| !is_further(run))
     }
 }

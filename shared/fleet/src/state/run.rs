@@ -21,6 +21,10 @@ pub struct Run {
     pub kind: RunKind,
     /// When it was requested.
     pub requested_at: Timestamp,
+    /// How many further rounds may follow.
+    pub more_rounds: u32,
+    /// The run that this one is a further round of.
+    pub follows: Option<RunId>,
     /// Its guests.
     pub guests: BTreeMap<GuestName, Guest>,
     /// Its jobs; absent until all answers were merged.

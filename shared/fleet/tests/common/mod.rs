@@ -174,6 +174,8 @@ impl History {
         history.say(Event::RunRequested(RunRequested {
             run: run_id(),
             kind: RunKind::Update,
+            more_rounds: 0,
+            follows: None,
             guests: guests
                 .iter()
                 .map(|name| (guest(name), platform()))

@@ -96,6 +96,8 @@ async fn every_role_does_its_work_under_its_own_user() {
     let requested = Event::RunRequested(RunRequested {
         run,
         kind: RunKind::Update,
+        more_rounds: 0,
+        follows: None,
         guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
     });
     let requested = said("operator@desk", requested);

@@ -223,6 +223,8 @@ impl Fleet {
         let requested = Event::RunRequested(RunRequested {
             run,
             kind: RunKind::Update,
+            more_rounds: 0,
+            follows: None,
             guests: guests
                 .map(|guest| (guest.clone(), Clone::clone(&platform)))
                 .collect(),
