@@ -61,7 +61,7 @@ impl Observer {
         }
     }
 
-    /// Ends when all of these runs are over.
+    /// Ends when all of these runs are over, and all further rounds.
     pub async fn watch(&mut self, runs: &[(Instant, RunId)]) {
         let reader = self.bus.history(Position::First).await;
         let mut reader = reader.expect("the history");
@@ -69,7 +69,9 @@ impl Observer {
             let run = fleet.runs.get(id);
             run.is_some_and(|run| run.finished.is_some())
         };
-        while !runs.iter().all(|(_, id)| is_over(&self.fleet, id)) {
+        while !runs.iter().all(|(_, id)| is_over(&self.fleet, id))
+            || self.fleet.unfinished().next().is_some()
+        {
             let item = reader.next().await.expect("an event");
             self.take(item.offset, item.event.expect("an event that can be read"));
             self.keep(item.offset).await;

@@ -25,6 +25,8 @@ use crate::world::{World, platform};
 
 /// Within this time after the last fault every run is over.
 const ENDS_WITHIN: Duration = Duration::from_secs(3600);
+/// How many further rounds may follow on a run.
+const MORE_ROUNDS: u32 = 2;
 
 /// What came of a seed.
 #[derive(Debug)]
@@ -190,7 +192,7 @@ impl Schedule {
             let event = Event::RunRequested(RunRequested {
                 run: *run,
                 kind: RunKind::Update,
-                more_rounds: 0,
+                more_rounds: MORE_ROUNDS,
                 follows: None,
                 guests: guests.map(|guest| (guest.clone(), platform())).collect(),
             });

@@ -4,6 +4,7 @@ mod claims;
 mod deadly;
 mod letters;
 mod order;
+mod rounds;
 mod snapshots;
 
 use gentoo_updater_bus::DeadLetter;
@@ -50,6 +51,7 @@ pub fn broken(end: &End<'_>) -> Vec<String> {
         broken.extend(ends_without_cause(run));
         broken.extend(wrong_binaries(end.world, run));
     }
+    broken.extend(rounds::missing_or_needless(end));
     broken.extend(claims::needless_attempts(end));
     broken.extend(claims::needless_compilations(end));
     broken.extend(order::early_compilations(end));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuilderCleaned, Command, Event, Failure, FailureClass, GuestScanned, GuestUpdated,
-    InstallPackages, PackageChange, ScanGuest, WorkKey,
+    Binary, BuilderCleaned, Command, Event, Failure, FailureClass, Finding, FindingKind,
+    GuestScanned, GuestUpdated, InstallPackages, PackageChange, ScanGuest, WorkKey,
 };
 use gentoo_updater_fleet::name::{BuilderName, GuestName, WorkerId};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -138,6 +138,7 @@ impl Hands {
             self.world.state().violations.push(violation);
         }
         self.trouble.step().await;
+        let findings = self.wants_more(&order.guest);
         let changes = binaries.iter().map(|binary| PackageChange {
             before: None,
             after: Some(binary.cpv.clone()),
@@ -148,7 +149,18 @@ impl Hands {
             attempt: order.attempt,
             changes: changes.collect(),
             held: order.held.clone(),
-            findings: Vec::new(),
+            findings: findings.into_iter().collect(),
+        })
+    }
+
+    /// Some guests want something else after each installation, for a while.
+    fn wants_more(&self, guest: &GuestName) -> Option<Finding> {
+        let state = self.world.state();
+        let rounds = state.installed.keys().filter(|(name, _)| name == guest);
+        let rounds = rounds.count();
+        (rounds <= self.world.guests.get(guest)?.insatiable).then(|| {
+            let text = format!("something is still wanted after {rounds} installations");
+            Finding::new(FindingKind::StillPending, &text)
         })
     }
 }

@@ -28,6 +28,8 @@ pub enum GuestFate {
 pub struct GuestMachine {
     /// What becomes of it.
     pub fate: GuestFate,
+    /// After how many of its installations it wants more.
+    pub insatiable: usize,
 }
 
 /// What becomes of a job, on every builder.
@@ -75,7 +77,11 @@ pub(super) fn guests(dice: &Dice) -> BTreeMap<GuestName, GuestMachine> {
         // One of them is well, so that there is always something to do.
         let fate = if number == 1 { GuestFate::Good } else { fate };
         let name = format!("g{number}").parse().expect("a name of a guest");
-        (name, GuestMachine { fate })
+        let insatiable = match dice.per_mille(150) {
+            true => usize::try_from(dice.between(1, 4)).unwrap_or(1),
+            false => 0,
+        };
+        (name, GuestMachine { fate, insatiable })
     };
     (1..=count).map(guest).collect()
 }
