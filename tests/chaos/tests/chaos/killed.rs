@@ -91,7 +91,8 @@ impl Fleet {
             }
         }
         self.start_worker(role, None);
-        self.recovered(run).await
+        // A worker that died of its last step leaves nothing to wait for.
+        Some(self.recovered(run).await.unwrap_or(0.0))
     }
 }
 
