@@ -129,6 +129,7 @@ pub fn failure_of_host(error: &HostError) -> Failure {
         HostError::HostKeyUnknown { .. } => "HostKeyUnknown",
         HostError::HostKeyChanged(_) => "HostKeyChanged",
         HostError::HostKeyRevoked(_) => "HostKeyRevoked",
+        HostError::HostCertificateRefused(_) => "HostCertificateRefused",
         HostError::KnownHostsUnreadable { .. } => "KnownHostsUnreadable",
         HostError::AuthenticationRefused { .. } => "AuthenticationRefused",
         HostError::SessionRefused { .. } => "SessionRefused",

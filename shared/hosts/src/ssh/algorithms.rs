@@ -31,10 +31,23 @@ fn signatures(kind: &str) -> Vec<Algorithm> {
 }
 
 /// What to ask a server for: first the kinds that are known of it, then the others, so that a
-/// machine whose known kind is gone shows another key and is refused for that.
-pub(super) fn preferring(known: &[&str]) -> Preferred {
-    let others = KINDS.iter().filter(|kind| !known.contains(kind));
-    asking_for(known.iter().chain(others).flat_map(|kind| signatures(kind)))
+/// machine whose known kind is gone shows another key and is refused for that. Within both parts
+/// the order is that of [`KINDS`], as for OpenSSH: where two kinds are known and one of them changed,
+/// both see the same.
+///
+/// `certificates` are the kinds of certificates to ask for first, before all plain keys; `None` asks
+/// for no certificate.
+pub(super) fn preferring(known: &[&str], certificates: Option<&[&str]>) -> Preferred {
+    Preferred {
+        host_key_certificates: certificates.map(ordered).unwrap_or_default().into(),
+        ..asking_for(ordered(known))
+    }
+}
+
+fn ordered(wanted: &[&str]) -> Vec<Algorithm> {
+    let (first, last): (Vec<_>, Vec<_>) = KINDS.iter().partition(|kind| wanted.contains(kind));
+    let kinds = first.into_iter().chain(last);
+    kinds.flat_map(|kind| signatures(kind)).collect()
 }
 
 /// What to ask a server for when it shall show its key of one kind.
@@ -58,7 +71,7 @@ mod tests {
     #[test]
     fn known_kinds_come_first_and_no_algorithm_uses_sha_1() {
         let names = |known: &[&str]| {
-            let preferred = preferring(known);
+            let preferred = preferring(known, None);
             preferred
                 .key
                 .iter()
@@ -72,11 +85,28 @@ mod tests {
         );
         assert_eq!(names(&["ssh-rsa"]).len(), 6);
         assert!(!names(&[]).contains(&"ssh-rsa".to_owned()));
+        assert_eq!(
+            names(&["ssh-rsa", "ssh-ed25519"])[..2],
+            ["ssh-ed25519", "rsa-sha2-512"]
+        );
+    }
+
+    #[test]
+    fn certificates_are_asked_for_only_where_an_authority_is_known() {
+        assert!(preferring(&[], None).host_key_certificates.is_empty());
+        let names: Vec<_> = preferring(&["ssh-rsa"], Some(&[]))
+            .host_key_certificates
+            .iter()
+            .map(Algorithm::to_certificate_type)
+            .collect();
+        assert_eq!(names[0], "ssh-ed25519-cert-v01@openssh.com");
+        assert_eq!(names.len(), 6);
+        assert!(!names.contains(&"ssh-rsa-cert-v01@openssh.com".to_owned()));
     }
 
     #[test]
     fn strict_key_exchange_stays_on() {
         let strict = russh::kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT;
-        assert!(preferring(&[]).kex.contains(&strict));
+        assert!(preferring(&[], Some(&[])).kex.contains(&strict));
     }
 }

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use russh::client::{self, Handle};
 use russh::keys::PublicKeyOrCertificate;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::known_hosts::{KnownHosts, Verdict};
+use super::certificate::HostCertificate;
+use super::known_hosts::{HostNames, KnownHosts, Verdict};
 use super::{algorithms, identity};
 use crate::address::{HostAddress, SshAddress};
-use crate::error::{ChangedHostKey, HostError, RevokedHostKey};
+use crate::error::{ChangedHostKey, HostError, RefusedHostCertificate, RevokedHostKey};
 use crate::host::SshSettings;
 use crate::host_key::HostKey;
 
@@ -83,8 +84,10 @@ impl Connection {
     ) -> Result<Self, Failure> {
         // Read anew for each connection, so that `trust` works on a running process.
         let known = KnownHosts::load(&settings.known_hosts).map_err(Failure::Final)?;
+        let names = HostNames::of(ssh.host(), ssh.port());
+        let certificates = known.certificate_algorithms(&names);
         let config = client::Config {
-            preferred: algorithms::preferring(&known.algorithms(ssh)),
+            preferred: algorithms::preferring(&known.algorithms(&names), certificates.as_deref()),
             keepalive_interval: Some(settings.keepalive_interval),
             keepalive_max: KEEPALIVES,
             nodelay: true,
@@ -92,6 +95,7 @@ impl Connection {
         };
         let verifier = Verifier {
             ssh: ssh.clone(),
+            names,
             known,
             shown,
         };
@@ -195,15 +199,27 @@ pub(super) fn unreachable(ssh: &SshAddress, cause: impl ToString) -> HostError {
 /// Judges the server's key by the known_hosts files.
 pub(super) struct Verifier {
     ssh: SshAddress,
+    names: HostNames,
     known: KnownHosts,
     /// Set when the server showed a key: until then a cut connection may be a busy server.
     shown: Arc<AtomicBool>,
 }
 
 impl Verifier {
-    fn judge(&self, key: &HostKey) -> Result<(), HostError> {
+    fn judge(&self, offered: &Offered) -> Result<(), HostError> {
         let address = HostAddress::Ssh(self.ssh.clone());
-        match self.known.check(&self.ssh, key) {
+        let key = &offered.key;
+        let verdict = match &offered.certificate {
+            None => self.known.check(&self.names, key),
+            Some(certificate) => {
+                // A clock from before 1970 makes no certificate valid.
+                let now = SystemTime::now()
+                    .duration_since(SystemTime::UNIX_EPOCH)
+                    .map_or(0, |since| since.as_secs());
+                self.known.check_certificate(&self.names, certificate, now)
+            }
+        };
+        match verdict {
             Verdict::Known => Ok(()),
             Verdict::Unknown => Err(HostError::HostKeyUnknown {
                 address,
@@ -215,18 +231,38 @@ impl Verifier {
                 algorithm: key.algorithm().to_owned(),
                 file: entry.file.to_path_buf(),
                 line: entry.line,
-                known: format!("{} {}", entry.key.algorithm(), entry.key.fingerprint()),
+                known: described(&entry.key),
                 offered: key.fingerprint(),
             }))),
             Verdict::Revoked(entry) => Err(HostError::HostKeyRevoked(Box::new(RevokedHostKey {
                 address,
-                algorithm: key.algorithm().to_owned(),
-                fingerprint: key.fingerprint(),
+                algorithm: entry.key.algorithm().to_owned(),
+                fingerprint: entry.key.fingerprint(),
+                is_authority: entry.key != *key,
                 file: entry.file.to_path_buf(),
                 line: entry.line,
             }))),
+            Verdict::CertificateRefused(entry, problem) => Err(HostError::HostCertificateRefused(
+                Box::new(RefusedHostCertificate {
+                    address,
+                    key: described(key),
+                    authority: offered
+                        .certificate
+                        .as_ref()
+                        .map(|certificate| described(&certificate.authority))
+                        .unwrap_or_default(),
+                    known: described(&entry.key),
+                    file: entry.file.to_path_buf(),
+                    line: entry.line,
+                    problem,
+                }),
+            )),
         }
     }
+}
+
+fn described(key: &HostKey) -> String {
+    format!("{} {}", key.algorithm(), key.fingerprint())
 }
 
 impl client::Handler for Verifier {
@@ -237,19 +273,29 @@ impl client::Handler for Verifier {
         offered: &PublicKeyOrCertificate,
     ) -> Result<bool, Failure> {
         self.shown.store(true, Ordering::Relaxed);
-        let key = offered_key(offered)?;
-        self.judge(&key).map(|()| true).map_err(Failure::Final)
+        let offered = Offered::read(offered)?;
+        self.judge(&offered).map(|()| true).map_err(Failure::Final)
     }
 }
 
-/// The plain key that a server offers. Certificates were not asked for.
-pub(super) fn offered_key(offered: &PublicKeyOrCertificate) -> Result<HostKey, Failure> {
-    match offered {
-        PublicKeyOrCertificate::PublicKey { key, .. } => key
-            .to_bytes()
-            .ok()
-            .and_then(HostKey::from_blob)
-            .ok_or(Failure::Cut(russh::Error::CouldNotReadKey)),
-        PublicKeyOrCertificate::Certificate(_) => Err(Failure::Cut(russh::Error::UnknownKey)),
+/// What a server shows: its key, and what vouches for it. That it holds the key was verified before,
+/// by its signature over the exchange.
+pub(super) struct Offered {
+    pub(super) key: HostKey,
+    certificate: Option<HostCertificate>,
+}
+
+impl Offered {
+    pub(super) fn read(offered: &PublicKeyOrCertificate) -> Result<Self, Failure> {
+        let read = match offered {
+            PublicKeyOrCertificate::PublicKey { key, .. } => {
+                let key = key.to_bytes().ok().and_then(HostKey::from_blob);
+                key.map(|key| (key, None))
+            }
+            PublicKeyOrCertificate::Certificate(certificate) => HostCertificate::read(certificate)
+                .map(|certificate| (certificate.key.clone(), Some(certificate))),
+        };
+        let (key, certificate) = read.ok_or(Failure::Cut(russh::Error::CouldNotReadKey))?;
+        Ok(Self { key, certificate })
     }
 }

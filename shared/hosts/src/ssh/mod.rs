@@ -5,6 +5,7 @@
 //! stops every other one of its connection.
 
 mod algorithms;
+pub mod certificate;
 mod connection;
 mod exec;
 mod identity;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use russh::client;
 
-use super::connection::{Failure, dial, handshake_turn, offered_key};
+use super::connection::{Failure, Offered, dial, handshake_turn};
 use super::{algorithms, connection};
 use crate::address::{HostAddress, SshAddress};
 use crate::error::HostError;
@@ -61,7 +61,7 @@ impl client::Handler for Looker {
         &mut self,
         offered: &russh::keys::PublicKeyOrCertificate,
     ) -> Result<bool, Failure> {
-        let key = offered_key(offered)?;
+        let Offered { key, .. } = Offered::read(offered)?;
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
         // The signature over the exchange was verified before this call, so the server holds the
         // key. There is nothing more to learn from it.

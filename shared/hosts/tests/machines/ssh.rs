@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use gentoo_updater_hosts::markers::run_between_markers;
+use gentoo_updater_hosts::ssh::known_hosts::HostNames;
 use gentoo_updater_hosts::trust::{append, scan_host_keys};
 use gentoo_updater_hosts::{Command, ExitStatus, HostAddress, HostError, SshSettings, connect};
 use proptest::prelude::*;
@@ -349,9 +350,10 @@ async fn a_scan_shows_the_keys_as_ssh_keygen_does_and_what_is_appended_is_truste
         let file = server.path(&format!("host_{kind}.pub"));
         let line = tool("ssh-keygen", &["-l", "-f", file.to_str().unwrap()]);
         assert_eq!(line.split(' ').nth(1), Some(key.fingerprint().as_str()));
+        let names = HostNames::of("127.0.0.1", server.port);
         append(
             &server.path("known_hosts"),
-            &address,
+            &names,
             std::slice::from_ref(key),
         )
         .unwrap();
