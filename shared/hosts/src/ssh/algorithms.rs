@@ -35,19 +35,22 @@ fn signatures(kind: &str) -> Vec<Algorithm> {
 /// the order is that of [`KINDS`], as for OpenSSH: where two kinds are known and one of them changed,
 /// both see the same.
 ///
-/// `certificates` are the kinds of certificates to ask for first, before all plain keys; `None` asks
-/// for no certificate.
+/// `certificates` are the kinds of certificates to ask for, before all plain keys: none of them, all
+/// for an empty list, or these.
 pub(super) fn preferring(known: &[&str], certificates: Option<&[&str]>) -> Preferred {
+    let (first, last): (Vec<_>, Vec<_>) = KINDS.iter().partition(|kind| known.contains(kind));
+    let certificates = KINDS.iter().filter(|kind| {
+        certificates.is_some_and(|wanted| wanted.is_empty() || wanted.contains(kind))
+    });
     Preferred {
-        host_key_certificates: certificates.map(ordered).unwrap_or_default().into(),
-        ..asking_for(ordered(known))
+        host_key_certificates: certificates.flat_map(|kind| signatures(kind)).collect(),
+        ..asking_for(
+            first
+                .into_iter()
+                .chain(last)
+                .flat_map(|kind| signatures(kind)),
+        )
     }
-}
-
-fn ordered(wanted: &[&str]) -> Vec<Algorithm> {
-    let (first, last): (Vec<_>, Vec<_>) = KINDS.iter().partition(|kind| wanted.contains(kind));
-    let kinds = first.into_iter().chain(last);
-    kinds.flat_map(|kind| signatures(kind)).collect()
 }
 
 /// What to ask a server for when it shall show its key of one kind.
@@ -92,13 +95,20 @@ mod tests {
     }
 
     #[test]
-    fn certificates_are_asked_for_only_where_an_authority_is_known() {
+    fn certificates_are_asked_for_only_where_something_is_known_of_them() {
         assert!(preferring(&[], None).host_key_certificates.is_empty());
-        let names: Vec<_> = preferring(&["ssh-rsa"], Some(&[]))
-            .host_key_certificates
-            .iter()
-            .map(Algorithm::to_certificate_type)
-            .collect();
+        let names = |certificates: &[&str]| {
+            let preferred = preferring(&["ssh-rsa"], Some(certificates));
+            let asked = preferred.host_key_certificates.iter();
+            asked
+                .map(Algorithm::to_certificate_type)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(&["ecdsa-sha2-nistp384"]),
+            ["ecdsa-sha2-nistp384-cert-v01@openssh.com"]
+        );
+        let names = names(&[]);
         assert_eq!(names[0], "ssh-ed25519-cert-v01@openssh.com");
         assert_eq!(names.len(), 6);
         assert!(!names.contains(&"ssh-rsa-cert-v01@openssh.com".to_owned()));

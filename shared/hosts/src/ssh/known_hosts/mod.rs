@@ -242,21 +242,24 @@ impl KnownHosts {
             .collect()
     }
 
-    /// Which kinds of certificates a server is to be asked for first; `None` where no authority can
-    /// speak for it, so that it is to be asked for none.
+    /// Which kinds of certificates a server is to be asked for; an empty list means all kinds, and
+    /// `None` that nothing here concerns certificates of this machine.
     #[must_use]
     pub fn certificate_algorithms(&self, names: &HostNames) -> Option<Vec<&str>> {
-        let has_authority = |name: &str| {
+        let any = |name: &str, markers: &[Marker]| {
             self.entries_for(name)
-                .any(|entry| entry.marker == Marker::CertAuthority)
+                .any(|entry| markers.contains(&entry.marker))
         };
-        if has_authority(&names.name) {
+        if any(&names.name, &[Marker::CertAuthority]) {
             return Some(Vec::new());
         }
-        // An authority without a port is asked after the plain key, which then has to be one of a
-        // kind that is known.
-        let without_port = names.without_port.as_ref()?;
-        has_authority(without_port).then(|| self.algorithms(names))
+        // An authority may also be revoked, and then a known key does not save who still shows its
+        // certificate. But no certificate may hide a plain key of a kind that is known.
+        let without_port = names.without_port.as_deref();
+        let concerned = any(&names.name, &[Marker::Revoked])
+            || without_port
+                .is_some_and(|name| any(name, &[Marker::CertAuthority, Marker::Revoked]));
+        concerned.then(|| self.algorithms(names))
     }
 }
 
