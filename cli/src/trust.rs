@@ -4,9 +4,9 @@ use std::path::Path;
 
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::words::counted;
-use gentoo_updater_hosts::ssh::known_hosts::HostNames;
 use gentoo_updater_hosts::trust::HostPatternsError;
 use gentoo_updater_hosts::{HostAddress, trust};
+use gentoo_updater_runtime::ssh_settings;
 
 use crate::WrongUsage;
 use crate::arguments::TrustOptions;
@@ -40,9 +40,9 @@ async fn trust_machine(
         println!("{host} is this machine; it has no host key to trust.");
         return Ok(crate::EXIT_ALL_UPDATED);
     };
-    let keys = trust::scan_host_keys(server).await?;
+    let offered = trust::scan_host_keys(server, &ssh_settings(settings)).await?;
     println!("{address} offers these host keys:");
-    for key in &keys {
+    for key in &offered.keys {
         println!("  {} {}", key.algorithm(), key.fingerprint());
     }
     println!(
@@ -54,9 +54,8 @@ async fn trust_machine(
         println!("Nothing was written.");
         return Ok(crate::EXIT_WITH_FAILURES);
     }
-    let names = HostNames::of(server.host(), server.port());
-    trust::append(file, &names, &keys)?;
-    let keys = counted(keys.len(), "key");
+    trust::append(file, &offered.names, &offered.keys)?;
+    let keys = counted(offered.keys.len(), "key");
     println!("{keys} written to {}.", file.display());
     Ok(crate::EXIT_ALL_UPDATED)
 }

@@ -114,6 +114,14 @@ pub enum HostError {
         /// Why.
         cause: std::io::Error,
     },
+    /// ssh's configuration of the way to the machine cannot be followed.
+    #[error("the configuration of ssh for {address} cannot be followed: {cause}")]
+    SshConfiguration {
+        /// The machine.
+        address: HostAddress,
+        /// Why.
+        cause: String,
+    },
     /// The machine was reached and is the right one, and takes none of our keys.
     #[error("{address} refuses to let us in: {cause}")]
     AuthenticationRefused {

@@ -8,25 +8,41 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
 pub use crate::host_key::HostKey;
 
 use crate::address::{HostAddress, SshAddress};
 use crate::error::HostError;
+use crate::host::SshSettings;
 use crate::ssh::known_hosts::{HostNames, KnownHosts, Marker, line};
 use crate::ssh::scan;
+use crate::ssh::target::resolve;
 
-/// How long one handshake of [`scan_host_keys`] may take.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// What a server offers.
+#[derive(Debug, Clone)]
+pub struct OfferedKeys {
+    /// The names under which its keys have to be written.
+    pub names: HostNames,
+    /// The keys.
+    pub keys: Vec<HostKey>,
+}
 
 /// The host keys that a server offers: ed25519, ecdsa and rsa, each where it has one. It takes one
 /// handshake per algorithm, and no login.
 ///
 /// # Errors
-/// [`HostError::Unreachable`] when the server does not answer or offers none of these.
-pub async fn scan_host_keys(address: &SshAddress) -> Result<Vec<HostKey>, HostError> {
-    scan::scan(address, TIMEOUT).await
+/// [`HostError::Unreachable`] when the server does not answer or offers none of these; whatever the
+/// way to a jump host may give.
+pub async fn scan_host_keys(
+    address: &SshAddress,
+    settings: &SshSettings,
+) -> Result<OfferedKeys, HostError> {
+    let target = resolve(address, settings).await?;
+    let keys = scan::scan(&target, settings).await?;
+    Ok(OfferedKeys {
+        names: target.names,
+        keys,
+    })
 }
 
 /// Which machines an authority may vouch for: a list of patterns as a known_hosts line holds it.

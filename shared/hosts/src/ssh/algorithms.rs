@@ -44,12 +44,7 @@ pub(super) fn preferring(known: &[&str], certificates: Option<&[&str]>) -> Prefe
     });
     Preferred {
         host_key_certificates: certificates.flat_map(|kind| signatures(kind)).collect(),
-        ..asking_for(
-            first
-                .into_iter()
-                .chain(last)
-                .flat_map(|kind| signatures(kind)),
-        )
+        ..asking_for(first.into_iter().chain(last).flat_map(signatures))
     }
 }
 

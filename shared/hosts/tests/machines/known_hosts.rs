@@ -127,6 +127,22 @@ fn we_find_the_lines_that_ssh_keygen_finds() {
     });
 }
 
+/// OpenSSH's client with a known_hosts file, and as strict as we are.
+pub(crate) fn strict_ssh(known_hosts: &Path) -> Command {
+    let mut command = Command::new("ssh");
+    for option in [
+        "BatchMode=yes",
+        "StrictHostKeyChecking=yes",
+        "GlobalKnownHostsFile=none",
+        "UpdateHostKeys=no",
+        &format!("UserKnownHostsFile={}", known_hosts.display()),
+    ] {
+        command.args(["-o", option]);
+    }
+    command.args(["-F", "none"]);
+    command
+}
+
 /// Each file once through OpenSSH's client with `StrictHostKeyChecking=yes`, once through ours.
 #[tokio::test]
 async fn we_take_and_refuse_what_the_ssh_client_takes_and_refuses() {
@@ -182,21 +198,13 @@ async fn we_take_and_refuse_what_the_ssh_client_takes_and_refuses() {
     ];
     for (expected, text) in files {
         fs::write(&known_hosts, &text).unwrap();
-        let ssh = Command::new("ssh")
-            .args([
-                "-F",
-                "none",
-                "-o",
-                "BatchMode=yes",
-                "-o",
-                "StrictHostKeyChecking=yes",
-            ])
-            .args(["-o", "GlobalKnownHostsFile=none", "-o", "UpdateHostKeys=no"])
-            .arg("-o")
-            .arg(format!("UserKnownHostsFile={}", known_hosts.display()))
+        let ssh = strict_ssh(&known_hosts)
             .args(["-p", &port.to_string(), "-i"])
             .arg(&identity)
-            .arg(format!("{}@127.0.0.1", server.ssh_address().user()))
+            .arg(format!(
+                "{}@127.0.0.1",
+                server.ssh_address().user().unwrap()
+            ))
             .arg("true")
             .stdin(Stdio::null())
             .output()

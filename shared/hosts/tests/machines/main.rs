@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod certificates;
+mod configuration;
 mod jobs;
 mod known_hosts;
 mod machine;
@@ -11,3 +12,4 @@ mod seed;
 mod server;
 mod ssh;
 mod verdicts;
+mod ways;

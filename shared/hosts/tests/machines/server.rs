@@ -6,7 +6,6 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
 
 use gentoo_updater_hosts::{Host, HostAddress, HostError, SshAddress, SshSettings, connect};
 use tempfile::TempDir;
@@ -124,9 +123,8 @@ impl Server {
     pub(crate) fn settings(&self) -> SshSettings {
         SshSettings {
             known_hosts: vec![self.path("known_hosts")],
-            identity_files: vec![self.path("identity")],
-            connect_timeout: Duration::from_secs(20),
-            keepalive_interval: Duration::from_secs(15),
+            identity_files: Some(vec![self.path("identity")]),
+            ..SshSettings::default()
         }
     }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Mutex;
 
 use gentoo_updater_hosts::{HostAddress, HostError, SshSettings, connect};
 use proptest::prelude::*;
 
 use crate::certificates::certify;
-use crate::known_hosts::hash_names;
+use crate::known_hosts::{hash_names, strict_ssh};
 use crate::seed::for_each;
 use crate::server::{KINDS, Server, generate_key, public_key};
 
@@ -180,19 +180,8 @@ impl Servers {
 
 /// Whether OpenSSH's client would log in: it is let go as far as that, and no farther.
 fn taken_by_ssh(server: &Server, known_hosts: &Path) -> bool {
-    let output = Command::new("ssh")
-        .args([
-            "-F",
-            "none",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "StrictHostKeyChecking=yes",
-        ])
-        .args(["-o", "GlobalKnownHostsFile=none", "-o", "UpdateHostKeys=no"])
+    let output = strict_ssh(known_hosts)
         .args(["-o", "PreferredAuthentications=none"])
-        .arg("-o")
-        .arg(format!("UserKnownHostsFile={}", known_hosts.display()))
         .args(["-p", &server.port.to_string(), "127.0.0.1", "true"])
         .stdin(Stdio::null())
         .output()
@@ -209,7 +198,7 @@ fn taken_by_ssh(server: &Server, known_hosts: &Path) -> bool {
 async fn taken_by_us(server: &Server, known_hosts: &Path) -> Result<bool, HostError> {
     let settings = SshSettings {
         known_hosts: vec![known_hosts.to_owned()],
-        identity_files: Vec::new(),
+        identity_files: Some(Vec::new()),
         ..server.settings()
     };
     match connect(&HostAddress::Ssh(server.ssh_address()), &settings).await {
