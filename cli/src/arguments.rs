@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser};
 use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::name::GuestName;
@@ -193,8 +195,20 @@ pub(crate) struct StatusOptions {
 #[derive(Debug, Args)]
 pub(crate) struct TrustOptions {
     /// A guest or builder of the configuration, or an address such as ssh://root@web:22
-    #[arg(value_name = "HOST")]
-    pub(crate) host: String,
+    #[arg(
+        value_name = "HOST",
+        required_unless_present = "ca",
+        conflicts_with = "ca"
+    )]
+    pub(crate) host: Option<String>,
+
+    /// The public key of an authority instead, which signs the certificates of host keys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// The machines that the authority may vouch for, as in *.example.net,!old.example.net
+    #[arg(long, value_name = "PATTERNS", default_value = "*", requires = "ca")]
+    pub(crate) hosts: String,
 
     /// Do not ask; only where the way to the machine cannot be tampered with
     #[arg(long)]

@@ -1,29 +1,48 @@
 //! `trust`: teach a machine's host keys, after a person has looked at them.
 
+use std::path::Path;
+
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::words::counted;
+use gentoo_updater_hosts::trust::HostPatternsError;
 use gentoo_updater_hosts::{HostAddress, trust};
+use gentoo_updater_runtime::ssh_settings;
 
 use crate::WrongUsage;
 use crate::arguments::TrustOptions;
 use crate::ask::agreed;
 
-/// Shows the keys that a machine offers, asks, and writes them to the first known_hosts file.
+/// What to do where nobody can be asked.
+const REMEDY: &str = "use --yes if you have compared the fingerprints";
+
+/// Shows the keys that a machine offers, or that of an authority, asks, and writes them to the first
+/// known_hosts file.
 pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow::Result<u8> {
-    let address = address_of(settings, &options.host)?;
-    let HostAddress::Ssh(server) = &address else {
-        println!(
-            "{} is this machine; it has no host key to trust.",
-            options.host
-        );
-        return Ok(crate::EXIT_ALL_UPDATED);
-    };
     let Some(file) = settings.ssh.known_hosts.first() else {
         anyhow::bail!("ssh.known_hosts is empty, so there is no file to write to");
     };
-    let keys = trust::scan_host_keys(server).await?;
+    match (&options.host, &options.ca) {
+        (Some(host), _) => trust_machine(settings, host, file, options.yes).await,
+        (None, Some(ca)) => trust_authority(ca, &options.hosts, file, options.yes),
+        // clap asks for one of them.
+        (None, None) => Err(WrongUsage("name a host or an authority".to_owned()).into()),
+    }
+}
+
+async fn trust_machine(
+    settings: &Settings,
+    host: &str,
+    file: &Path,
+    yes: bool,
+) -> anyhow::Result<u8> {
+    let address = address_of(settings, host)?;
+    let HostAddress::Ssh(server) = &address else {
+        println!("{host} is this machine; it has no host key to trust.");
+        return Ok(crate::EXIT_ALL_UPDATED);
+    };
+    let offered = trust::scan_host_keys(server, &ssh_settings(settings)).await?;
     println!("{address} offers these host keys:");
-    for key in &keys {
+    for key in &offered.keys {
         println!("  {} {}", key.algorithm(), key.fingerprint());
     }
     println!(
@@ -31,14 +50,37 @@ pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow:
          for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf \"$key\"; done"
     );
     let question = format!("Trust them, in {}?", file.display());
-    let remedy = "use --yes if you have compared the fingerprints";
-    if !agreed(&question, options.yes, remedy)? {
+    if !agreed(&question, yes, REMEDY)? {
         println!("Nothing was written.");
         return Ok(crate::EXIT_WITH_FAILURES);
     }
-    trust::append(file, server, &keys)?;
-    let keys = counted(keys.len(), "key");
+    trust::append(file, &offered.names, &offered.keys)?;
+    let keys = counted(offered.keys.len(), "key");
     println!("{keys} written to {}.", file.display());
+    Ok(crate::EXIT_ALL_UPDATED)
+}
+
+fn trust_authority(ca: &Path, hosts: &str, file: &Path, yes: bool) -> anyhow::Result<u8> {
+    let hosts_text = hosts;
+    let hosts = hosts
+        .parse()
+        .map_err(|error: HostPatternsError| WrongUsage(error.to_string()))?;
+    let authority = trust::read_authority(ca)?;
+    println!("The authority of {}:", ca.display());
+    println!("  {} {}", authority.algorithm(), authority.fingerprint());
+    println!(
+        "Whoever has its private key can vouch for a machine in the place of {hosts_text}.\n\
+         Compare its fingerprint with what its keeper names."
+    );
+    let question = format!("Trust it, in {}?", file.display());
+    if !agreed(&question, yes, REMEDY)? {
+        println!("Nothing was written.");
+        return Ok(crate::EXIT_WITH_FAILURES);
+    }
+    match trust::append_authority(file, &hosts, &authority)? {
+        0 => println!("{} has it already.", file.display()),
+        _ => println!("The authority is written to {}.", file.display()),
+    }
     Ok(crate::EXIT_ALL_UPDATED)
 }
 

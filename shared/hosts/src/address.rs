@@ -13,9 +13,9 @@ pub const DEFAULT_PORT: u16 = 22;
 
 /// The address of a machine.
 ///
-/// Written `local` for this machine, or `ssh://user@host:port` with `root` and 22 as defaults. An
-/// IPv6 address stands in brackets. The text form is canonical: it always names user and port, and
-/// the host is in lower case, so equal addresses are equal texts.
+/// Written `local` for this machine, or `ssh://user@host:port`. User and port may be left out: then
+/// they are those of ssh's configuration, or else `root` and 22. An IPv6 address stands in brackets.
+/// The text form is canonical: the host is in lower case, so equal addresses are equal texts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HostAddress {
     /// This machine; commands are child processes.
@@ -28,8 +28,8 @@ pub enum HostAddress {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SshAddress {
     host: String,
-    port: u16,
-    user: String,
+    port: Option<u16>,
+    user: Option<String>,
 }
 
 /// Why a text is not a [`HostAddress`].
@@ -48,23 +48,32 @@ impl SshAddress {
     /// # Errors
     /// [`AddressError`] when the user, the host or the port cannot be one.
     pub fn new(user: &str, host: &str, port: u16) -> Result<Self, AddressError> {
+        Self::of(Some(user), host, Some(port))
+    }
+
+    fn of(user: Option<&str>, host: &str, port: Option<u16>) -> Result<Self, AddressError> {
         let refuse = |cause| AddressError {
-            text: format!("ssh://{user}@{host}:{port}"),
+            text: Self {
+                host: host.to_owned(),
+                port,
+                user: user.map(str::to_owned),
+            }
+            .to_string(),
             cause,
         };
-        if !is_user(user) {
+        if !user.is_none_or(is_user) {
             return Err(refuse("the user may hold letters, digits and _ . - only"));
         }
         if !is_host(host) {
             return Err(refuse("the host is neither a name nor an IP address"));
         }
-        if port == 0 {
+        if port == Some(0) {
             return Err(refuse("the port must be a number from 1 to 65535"));
         }
         Ok(Self {
             host: host.to_ascii_lowercase(),
             port,
-            user: user.to_owned(),
+            user: user.map(str::to_owned),
         })
     }
 
@@ -74,27 +83,16 @@ impl SshAddress {
         &self.host
     }
 
-    /// The TCP port of the ssh server.
+    /// The TCP port of the ssh server, where the address names one.
     #[must_use]
-    pub fn port(&self) -> u16 {
+    pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The user to log in as.
+    /// The user to log in as, where the address names one.
     #[must_use]
-    pub fn user(&self) -> &str {
-        &self.user
-    }
-
-    /// The name of this machine in a known_hosts file: `host`, or `[host]:port` when the port is
-    /// not 22 (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
-    #[must_use]
-    pub fn known_hosts_name(&self) -> String {
-        if self.port == DEFAULT_PORT {
-            self.host.clone()
-        } else {
-            format!("[{}]:{}", self.host, self.port)
-        }
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 }
 
@@ -146,7 +144,10 @@ impl FromStr for HostAddress {
         let rest = text
             .strip_prefix("ssh://")
             .ok_or_else(|| refuse("it is neither local nor starts with ssh://"))?;
-        let (user, rest) = rest.split_once('@').unwrap_or((DEFAULT_USER, rest));
+        let (user, rest) = match rest.split_once('@') {
+            Some((user, rest)) => (Some(user), rest),
+            None => (None, rest),
+        };
         let (host, port) = if let Some(inside) = rest.strip_prefix('[') {
             let (host, after) = inside
                 .split_once(']')
@@ -169,15 +170,17 @@ impl FromStr for HostAddress {
             }
         };
         let port = match port {
-            None => DEFAULT_PORT,
+            None => None,
             // Not parse alone: it would take `+22`.
             Some(port) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                port.parse()
-                    .map_err(|_| refuse("the port must be a number from 1 to 65535"))?
+                let port = port
+                    .parse()
+                    .map_err(|_| refuse("the port must be a number from 1 to 65535"))?;
+                Some(port)
             }
             Some(_) => return Err(refuse("the port must be a number from 1 to 65535")),
         };
-        SshAddress::new(user, host, port)
+        SshAddress::of(user, host, port)
             .map(Self::Ssh)
             .map_err(|error| refuse(error.cause))
     }
@@ -185,11 +188,18 @@ impl FromStr for HostAddress {
 
 impl fmt::Display for SshAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, user } = self;
-        if host.contains(':') {
-            write!(formatter, "ssh://{user}@[{host}]:{port}")
+        formatter.write_str("ssh://")?;
+        if let Some(user) = &self.user {
+            write!(formatter, "{user}@")?;
+        }
+        if self.host.contains(':') {
+            write!(formatter, "[{}]", self.host)?;
         } else {
-            write!(formatter, "ssh://{user}@{host}:{port}")
+            formatter.write_str(&self.host)?;
+        }
+        match self.port {
+            Some(port) => write!(formatter, ":{port}"),
+            None => Ok(()),
         }
     }
 }
@@ -226,16 +236,17 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_written_with_its_defaults() {
-        assert_eq!(canonical("local"), "local");
-        assert_eq!(canonical("ssh://web1"), "ssh://root@web1:22");
-        assert_eq!(
-            canonical("ssh://Web1.Example:2222"),
-            "ssh://root@web1.example:2222"
-        );
-        assert_eq!(canonical("ssh://larry@10.0.0.1"), "ssh://larry@10.0.0.1:22");
-        assert_eq!(canonical("ssh://[fe80::1]:24"), "ssh://root@[fe80::1]:24");
-        assert_eq!(canonical("ssh://[::1]"), "ssh://root@[::1]:22");
+    fn an_address_is_written_as_it_was_asked_for_with_its_host_in_lower_case() {
+        for (text, expected) in [
+            ("local", "local"),
+            ("ssh://web1", "ssh://web1"),
+            ("ssh://Web1.Example:2222", "ssh://web1.example:2222"),
+            ("ssh://larry@10.0.0.1", "ssh://larry@10.0.0.1"),
+            ("ssh://root@[FE80::1]:24", "ssh://root@[fe80::1]:24"),
+            ("ssh://[::1]", "ssh://[::1]"),
+        ] {
+            assert_eq!(canonical(text), expected);
+        }
     }
 
     #[test]
@@ -269,16 +280,5 @@ mod tests {
         ] {
             assert!(text.parse::<HostAddress>().is_err(), "{text:?} was taken");
         }
-    }
-
-    #[test]
-    fn the_known_hosts_name_carries_a_port_other_than_22() {
-        let name = |text: &str| match text.parse().unwrap() {
-            HostAddress::Ssh(address) => address.known_hosts_name(),
-            HostAddress::Local => panic!("not ssh"),
-        };
-        assert_eq!(name("ssh://web1"), "web1");
-        assert_eq!(name("ssh://web1:2222"), "[web1]:2222");
-        assert_eq!(name("ssh://[::1]:2222"), "[::1]:2222");
     }
 }

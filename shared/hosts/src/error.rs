@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::address::HostAddress;
+use crate::ssh::certificate::CertificateProblem;
 
 /// A machine offers a host key other than the known one.
 #[derive(Debug, thiserror::Error)]
@@ -27,23 +28,49 @@ pub struct ChangedHostKey {
     pub offered: String,
 }
 
-/// A machine offers a host key that was revoked.
+/// A machine offers a host key, or the certificate of an authority, that was revoked.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{address} offers a host key that was revoked: {algorithm} {fingerprint} ({}:{line})",
+    "{address} offers a host {} that was revoked: {algorithm} {fingerprint} ({}:{line})",
+    if *is_authority { "certificate signed by a key" } else { "key" },
     file.display()
 )]
 pub struct RevokedHostKey {
     /// The machine.
     pub address: HostAddress,
-    /// The algorithm of the offered key.
+    /// The algorithm of the revoked key.
     pub algorithm: String,
     /// Its fingerprint.
     pub fingerprint: String,
+    /// Whether it is not the key of the machine, but that of who signed its certificate.
+    pub is_authority: bool,
     /// The file that revokes it.
     pub file: PathBuf,
     /// The line in that file, from 1.
     pub line: usize,
+}
+
+/// A machine offers a certificate that is not good for it, and its plain key is not known.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the host certificate of {address} is refused: {problem}. It is for the key {key} and signed by \
+     {authority}; trusted for this machine is the authority {known} ({}:{line})", file.display()
+)]
+pub struct RefusedHostCertificate {
+    /// The machine.
+    pub address: HostAddress,
+    /// The algorithm and the fingerprint of the key of the machine.
+    pub key: String,
+    /// The algorithm and the fingerprint of the key that signed the certificate.
+    pub authority: String,
+    /// The algorithm and the fingerprint of the trusted authority.
+    pub known: String,
+    /// The file that names it.
+    pub file: PathBuf,
+    /// The line in that file, from 1.
+    pub line: usize,
+    /// What is wrong with the certificate.
+    pub problem: CertificateProblem,
 }
 
 /// Why a command gave no [`Output`](crate::Output).
@@ -76,6 +103,9 @@ pub enum HostError {
     /// A `@revoked` line names the key that the machine offers. Nothing was sent to it.
     #[error(transparent)]
     HostKeyRevoked(Box<RevokedHostKey>),
+    /// The certificate that the machine offers is not good for it. Nothing was sent to it.
+    #[error(transparent)]
+    HostCertificateRefused(Box<RefusedHostCertificate>),
     /// A known_hosts file is there and cannot be read, so what it revokes is unknown.
     #[error("{} cannot be read: {cause}", file.display())]
     KnownHostsUnreadable {
@@ -83,6 +113,14 @@ pub enum HostError {
         file: PathBuf,
         /// Why.
         cause: std::io::Error,
+    },
+    /// ssh's configuration of the way to the machine cannot be followed.
+    #[error("the configuration of ssh for {address} cannot be followed: {cause}")]
+    SshConfiguration {
+        /// The machine.
+        address: HostAddress,
+        /// Why.
+        cause: String,
     },
     /// The machine was reached and is the right one, and takes none of our keys.
     #[error("{address} refuses to let us in: {cause}")]
@@ -186,6 +224,7 @@ impl HostError {
             Self::HostKeyUnknown { .. }
                 | Self::HostKeyChanged(_)
                 | Self::HostKeyRevoked(_)
+                | Self::HostCertificateRefused(_)
                 | Self::KnownHostsUnreadable { .. }
         )
     }

@@ -36,8 +36,14 @@ pub trait Host: Send + Sync {
 pub struct SshSettings {
     /// The files with the host keys that are trusted. A file that is not there is an empty one.
     pub known_hosts: Vec<PathBuf>,
-    /// Private keys to log in with, in this order. One that is not there is passed over.
-    pub identity_files: Vec<PathBuf>,
+    /// Whether those that ssh's configuration names count, too.
+    pub known_hosts_of_ssh: bool,
+    /// Private keys to log in with, in this order. One that is not there is passed over; one that
+    /// is encrypted, or of which only the public half is there, is the agent's to use. `None`: those
+    /// that ssh's configuration names, and all of the agent.
+    pub identity_files: Option<Vec<PathBuf>>,
+    /// The configuration of ssh that is followed.
+    pub configuration: SshConfiguration,
     /// How long one attempt to connect and log in may take.
     pub connect_timeout: Duration,
     /// After how much silence the server is asked whether it is there. A dead path is found after
@@ -45,26 +51,47 @@ pub struct SshSettings {
     pub keepalive_interval: Duration,
 }
 
+/// Which configuration of ssh is followed (ssh_config(5)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SshConfiguration {
+    /// None.
+    None,
+    /// What `ssh` reads by itself: `~/.ssh/config` and `/etc/ssh/ssh_config`.
+    OfSsh,
+    /// This file alone, as with `ssh -F`.
+    File(PathBuf),
+}
+
 impl Default for SshSettings {
-    /// The files of OpenSSH's client: `~/.ssh/known_hosts`, `/etc/ssh/ssh_known_hosts`, and the
-    /// keys `~/.ssh/id_ed25519`, `id_ecdsa` and `id_rsa` (ssh_config(5)).
+    /// The known_hosts files of OpenSSH's client, `~/.ssh/known_hosts` and
+    /// `/etc/ssh/ssh_known_hosts`, and the keys `~/.ssh/id_ed25519`, `id_ecdsa` and `id_rsa`
+    /// (ssh_config(5)), without its configuration.
     fn default() -> Self {
-        let own = std::env::var_os("HOME").map_or_else(
-            || PathBuf::from("/root/.ssh"),
-            |home| PathBuf::from(home).join(".ssh"),
-        );
         Self {
-            known_hosts: vec![
-                own.join("known_hosts"),
-                PathBuf::from("/etc/ssh/ssh_known_hosts"),
-            ],
-            identity_files: ["id_ed25519", "id_ecdsa", "id_rsa"]
-                .map(|name| own.join(name))
-                .to_vec(),
+            known_hosts: known_hosts_of_ssh().to_vec(),
+            known_hosts_of_ssh: false,
+            identity_files: None,
+            configuration: SshConfiguration::None,
             connect_timeout: Duration::from_secs(20),
             keepalive_interval: Duration::from_secs(15),
         }
     }
+}
+
+/// The known_hosts files that ssh reads where no configuration names others.
+pub(crate) fn known_hosts_of_ssh() -> [PathBuf; 2] {
+    [
+        ssh_folder().join("known_hosts"),
+        PathBuf::from("/etc/ssh/ssh_known_hosts"),
+    ]
+}
+
+/// Where a user's files of ssh are; root's where there is no user, as in a service.
+pub(crate) fn ssh_folder() -> PathBuf {
+    std::env::var_os("HOME").map_or_else(
+        || PathBuf::from("/root/.ssh"),
+        |home| PathBuf::from(home).join(".ssh"),
+    )
 }
 
 /// Opens the way to a machine.

@@ -17,7 +17,7 @@ pub mod vdb;
 pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION, WorkerArguments, worker_help};
 pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
-pub use machines::{AddressProblem, Machines, ask, failure_of_host};
+pub use machines::{AddressProblem, Machines, ask, failure_of_host, ssh_settings};
 pub use monitor::{Monitor, MonitorError, Monitored};
 pub use signals::stop_on_signals;
 

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::config::{Settings, SshConfig};
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::{BuilderName, GuestName};
 use gentoo_updater_hosts::markers::run_between_markers;
 use gentoo_updater_hosts::{
-    AddressError, Command, Host, HostAddress, HostError, Output, SshSettings, connect,
+    AddressError, Command, Host, HostAddress, HostError, Output, SshConfiguration, SshSettings,
+    connect,
 };
 use tokio::sync::Mutex;
 
@@ -70,7 +71,7 @@ impl Machines {
             return Ok(host.clone());
         }
         // The lock is not held over the connect: one dead machine must not hold the others up.
-        let host = connect(&address, &self.ssh_settings())
+        let host = connect(&address, &ssh_settings(&self.settings))
             .await
             .map_err(|error| failure_of_host(&error))?;
         Ok(self
@@ -81,16 +82,22 @@ impl Machines {
             .or_insert(host)
             .clone())
     }
+}
 
-    /// How to open connections, as the configuration says.
-    pub fn ssh_settings(&self) -> SshSettings {
-        let ssh = &self.settings.ssh;
-        SshSettings {
-            known_hosts: ssh.known_hosts.clone(),
-            identity_files: ssh.identity_files.clone(),
-            connect_timeout: ssh.connect_timeout,
-            keepalive_interval: Duration::from_secs(15),
-        }
+/// How to open connections, as the configuration says.
+pub fn ssh_settings(settings: &Settings) -> SshSettings {
+    let ssh = &settings.ssh;
+    SshSettings {
+        known_hosts: ssh.known_hosts.clone(),
+        known_hosts_of_ssh: !ssh.known_hosts_are_given,
+        identity_files: ssh.identity_files.clone(),
+        configuration: match &ssh.config {
+            SshConfig::None => SshConfiguration::None,
+            SshConfig::OfSsh => SshConfiguration::OfSsh,
+            SshConfig::File(file) => SshConfiguration::File(file.clone()),
+        },
+        connect_timeout: ssh.connect_timeout,
+        keepalive_interval: Duration::from_secs(15),
     }
 }
 
@@ -129,7 +136,9 @@ pub fn failure_of_host(error: &HostError) -> Failure {
         HostError::HostKeyUnknown { .. } => "HostKeyUnknown",
         HostError::HostKeyChanged(_) => "HostKeyChanged",
         HostError::HostKeyRevoked(_) => "HostKeyRevoked",
+        HostError::HostCertificateRefused(_) => "HostCertificateRefused",
         HostError::KnownHostsUnreadable { .. } => "KnownHostsUnreadable",
+        HostError::SshConfiguration { .. } => "SshConfiguration",
         HostError::AuthenticationRefused { .. } => "AuthenticationRefused",
         HostError::SessionRefused { .. } => "SessionRefused",
         HostError::ConnectionLost { .. } => "ConnectionLost",

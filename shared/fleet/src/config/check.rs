@@ -1,11 +1,13 @@
 //! From what was written to what the program works with: defaults, and what must fit together.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use super::fragment::Fragment;
-use super::settings::{Broker, Builder, Guest, History, Platform, Policy, Settings, Ssh};
+use super::settings::{
+    Broker, Builder, Guest, History, Platform, Policy, Settings, Ssh, SshConfig,
+};
 use crate::decide::Patience;
 use crate::name::{BuilderName, GuestName, PlatformName};
 
@@ -117,24 +119,7 @@ impl Settings {
         absolute("state_directory", &state_directory)?;
         let broker = check_broker(&fragment)?;
         let history = check_history(&fragment)?;
-        let ssh = Ssh {
-            known_hosts: fragment
-                .ssh
-                .known_hosts
-                .clone()
-                .unwrap_or_else(|| vec![state_directory.join("known_hosts")]),
-            identity_files: fragment.ssh.identity_files.clone().unwrap_or_else(|| {
-                ["id_ed25519", "id_ecdsa", "id_rsa"]
-                    .map(|name| PathBuf::from("/root/.ssh").join(name))
-                    .into()
-            }),
-            connect_timeout: Duration::from_secs(
-                fragment.ssh.connect_timeout_seconds.unwrap_or(20),
-            ),
-        };
-        for path in ssh.known_hosts.iter().chain(&ssh.identity_files) {
-            absolute("ssh", path)?;
-        }
+        let ssh = check_ssh(&fragment, &state_directory)?;
         let policy = check_policy(&fragment)?;
         Ok(Self {
             state_directory,
@@ -147,6 +132,31 @@ impl Settings {
             policy,
         })
     }
+}
+
+fn check_ssh(fragment: &Fragment, state_directory: &Path) -> Result<Ssh, Invalid> {
+    let ssh = &fragment.ssh;
+    let own_file = || vec![state_directory.join("known_hosts")];
+    let ssh = Ssh {
+        config: match &ssh.config {
+            None => SshConfig::OfSsh,
+            Some(none) if none == Path::new("none") => SshConfig::None,
+            Some(file) => SshConfig::File(file.clone()),
+        },
+        known_hosts: ssh.known_hosts.clone().unwrap_or_else(own_file),
+        known_hosts_are_given: ssh.known_hosts.is_some(),
+        identity_files: ssh.identity_files.clone(),
+        connect_timeout: Duration::from_secs(ssh.connect_timeout_seconds.unwrap_or(20)),
+    };
+    let config = match &ssh.config {
+        SshConfig::File(file) => Some(file),
+        SshConfig::None | SshConfig::OfSsh => None,
+    };
+    let identity_files = ssh.identity_files.iter().flatten();
+    for path in ssh.known_hosts.iter().chain(identity_files).chain(config) {
+        absolute("ssh", path)?;
+    }
+    Ok(ssh)
 }
 
 fn check_broker(fragment: &Fragment) -> Result<Option<Broker>, Invalid> {

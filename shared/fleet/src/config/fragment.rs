@@ -47,6 +47,7 @@ pub(super) struct HistoryFragment {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SshFragment {
+    pub(super) config: Option<PathBuf>,
     pub(super) known_hosts: Option<Vec<PathBuf>>,
     pub(super) identity_files: Option<Vec<PathBuf>>,
     pub(super) connect_timeout_seconds: Option<u64>,

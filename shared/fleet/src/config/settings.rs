@@ -88,12 +88,28 @@ impl Default for History {
 /// How to reach machines.
 #[derive(Debug, Clone)]
 pub struct Ssh {
+    /// The configuration of `ssh` that is followed.
+    pub config: SshConfig,
     /// The files of known host keys; `trust` writes to the first.
     pub known_hosts: Vec<PathBuf>,
-    /// The private keys to log in with, in the order in which they are offered.
-    pub identity_files: Vec<PathBuf>,
+    /// Whether the configuration names them; otherwise those of `ssh` count, too.
+    pub known_hosts_are_given: bool,
+    /// The private keys to log in with, in the order in which they are offered; those of `ssh`, and
+    /// all of the agent, where the configuration names none.
+    pub identity_files: Option<Vec<PathBuf>>,
     /// How long a connection may take to come up.
     pub connect_timeout: Duration,
+}
+
+/// Which configuration of `ssh` is followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SshConfig {
+    /// None.
+    None,
+    /// What `ssh` reads by itself.
+    OfSsh,
+    /// This file alone.
+    File(PathBuf),
 }
 
 /// A set of machines that share binaries.

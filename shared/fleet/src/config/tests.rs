@@ -108,3 +108,21 @@ fn a_missing_file_is_an_error_and_not_an_empty_configuration() {
     let error = load(Path::new("/nonexistent/fleet.toml")).unwrap_err();
     assert!(matches!(error, ConfigError::Unreadable { .. }));
 }
+
+#[test]
+fn the_configuration_of_ssh_is_followed_unless_something_else_is_said() {
+    let ssh = |text: &str| parse_text(&format!("{SMALL}[ssh]\n{text}\n")).unwrap().ssh;
+    let default = ssh("");
+    assert_eq!(default.config, SshConfig::OfSsh);
+    assert!(!default.known_hosts_are_given && default.identity_files.is_none());
+    assert_eq!(ssh("config = \"none\"").config, SshConfig::None);
+    let file = SshConfig::File("/etc/fleet/ssh_config".into());
+    assert_eq!(ssh("config = \"/etc/fleet/ssh_config\"").config, file);
+    assert!(ssh("known_hosts = [\"/a\"]").known_hosts_are_given);
+    for text in ["config = \"relative\"", "identity_files = [\"~/key\"]"] {
+        assert!(
+            parse_text(&format!("{SMALL}[ssh]\n{text}\n")).is_err(),
+            "{text}"
+        );
+    }
+}

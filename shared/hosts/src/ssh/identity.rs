@@ -1,105 +1,227 @@
-//! Logging in with key files.
+//! Logging in with key files and an agent.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use russh::client::{AuthResult, Handle, Handler};
-use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, decode_secret_key};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::agent::client::AgentClient;
+use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use tokio::net::UnixStream;
 
-use crate::address::{HostAddress, SshAddress};
+use super::key_file::KeyFile;
+use super::target::Target;
 use crate::error::HostError;
 
-/// Offers the keys in their order until the server takes one.
+/// Offers the keys until the server takes one: first the files in their order, through the agent
+/// where they are encrypted, then the other keys of the agent, unless only the files are wanted.
 pub(super) async fn log_in<H: Handler>(
     handle: &mut Handle<H>,
-    ssh: &SshAddress,
-    files: &[PathBuf],
+    target: &Target,
 ) -> Result<(), HostError> {
-    let mut notes = Vec::new();
-    for file in files {
-        let key = match read(file).await {
-            Ok(key) => key,
-            Err(note) => {
-                notes.push(format!("{} {note}", file.display()));
-                continue;
+    let mut login = Login {
+        handle,
+        target,
+        notes: Vec::new(),
+        refused: false,
+    };
+    let mut agent = Agent::open(target, &mut login.notes).await;
+    let mut missing = Vec::new();
+    for file in &target.identity_files {
+        let name = file.display().to_string();
+        let is_in = match KeyFile::read(file).await {
+            KeyFile::Private(key) => login.offer(&name, *key).await?,
+            KeyFile::Public(key, why) => match agent.as_mut().and_then(|agent| agent.take(&key)) {
+                Some(agent) => login.offer_held(&name, *key, agent).await?,
+                None => {
+                    let remedy =
+                        "and no agent holds it (ssh-add, and SSH_AUTH_SOCK or IdentityAgent)";
+                    login.notes.push(format!("{name} {why}, {remedy}"));
+                    false
+                }
+            },
+            KeyFile::Nothing(why) => {
+                login.notes.push(format!("{name} {why}"));
+                false
+            }
+            KeyFile::Missing => {
+                missing.push(name);
+                false
             }
         };
-        let hash = if key.algorithm().is_rsa() {
-            match handle.best_supported_rsa_hash().await {
-                Ok(Some(Some(hash))) => Some(hash),
-                // The server does not say: SHA-512 is what every server of this decade takes.
-                Ok(None) => Some(HashAlg::Sha512),
-                Ok(Some(None)) => {
-                    notes.push(format!(
-                        "{} is RSA, and the server takes that with SHA-1 only",
-                        file.display()
-                    ));
-                    continue;
-                }
-                Err(error) => return Err(cut(ssh, &notes, &error)),
+        if is_in {
+            return Ok(());
+        }
+    }
+    if let Some(mut agent) = agent.filter(|_| !target.identities_only) {
+        for (key, comment) in std::mem::take(&mut agent.keys) {
+            let name = format!("the key {comment:?} of the agent");
+            if login.offer_held(&name, key, &mut agent).await? {
+                return Ok(());
             }
-        } else {
-            None
+        }
+    }
+    if !missing.is_empty() {
+        let missing = format!("there is no {}", missing.join(", no "));
+        login.notes.push(missing);
+    }
+    Err(login.refused())
+}
+
+/// One attempt to log in, with what came of each key.
+struct Login<'a, H: Handler> {
+    handle: &'a mut Handle<H>,
+    target: &'a Target,
+    notes: Vec<String>,
+    /// Whether the server has refused a key.
+    refused: bool,
+}
+
+impl<H: Handler> Login<'_, H> {
+    async fn offer(&mut self, name: &str, key: PrivateKey) -> Result<bool, HostError> {
+        let Ok(hash) = self.hash_for(name, key.public_key()).await? else {
+            return Ok(false);
         };
         let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-        match handle.authenticate_publickey(ssh.user(), key).await {
-            Ok(AuthResult::Success) => return Ok(()),
-            Ok(AuthResult::Failure {
+        let answer = self
+            .handle
+            .authenticate_publickey(&self.target.user, key)
+            .await
+            .map_err(|error| self.cut(&error))?;
+        Ok(self.note(name, &answer))
+    }
+
+    async fn offer_held(
+        &mut self,
+        name: &str,
+        key: PublicKey,
+        agent: &mut Agent,
+    ) -> Result<bool, HostError> {
+        let Ok(hash) = self.hash_for(name, &key).await? else {
+            return Ok(false);
+        };
+        let client = &mut agent.client;
+        let answer = self
+            .handle
+            .authenticate_publickey_with(&self.target.user, key, hash, client)
+            .await;
+        match answer {
+            Ok(answer) => Ok(self.note(name, &answer)),
+            Err(error) if self.handle.is_closed() => Err(self.cut(&error)),
+            // It may want a confirmation that nobody gave.
+            Err(error) => {
+                self.notes
+                    .push(format!("{name}: the agent does not sign with it: {error}"));
+                Ok(false)
+            }
+        }
+    }
+
+    /// The hash to sign with, which only RSA has. The inner error: the server takes none of ours.
+    async fn hash_for(
+        &mut self,
+        name: &str,
+        key: &PublicKey,
+    ) -> Result<Result<Option<HashAlg>, ()>, HostError> {
+        if !key.algorithm().is_rsa() {
+            return Ok(Ok(None));
+        }
+        match self.handle.best_supported_rsa_hash().await {
+            Ok(Some(Some(hash))) => Ok(Ok(Some(hash))),
+            // The server does not say: SHA-512 is what every server of this decade takes.
+            Ok(None) => Ok(Ok(Some(HashAlg::Sha512))),
+            Ok(Some(None)) => {
+                self.notes.push(format!(
+                    "{name} is RSA, and the server takes that with SHA-1 only"
+                ));
+                Ok(Err(()))
+            }
+            Err(error) => Err(self.cut(&error)),
+        }
+    }
+
+    fn note(&mut self, name: &str, answer: &AuthResult) -> bool {
+        match answer {
+            AuthResult::Success => return true,
+            AuthResult::Failure {
                 partial_success: true,
                 ..
-            }) => notes.push(format!(
-                "{} is accepted, but the server wants more than a key",
-                file.display()
+            } => self.notes.push(format!(
+                "{name} is accepted, but the server wants more than a key"
             )),
-            Ok(AuthResult::Failure { .. }) => {
-                notes.push(format!(
-                    "{} is not accepted for {}",
-                    file.display(),
-                    ssh.user()
-                ));
+            AuthResult::Failure { .. } => {
+                self.refused = true;
+                self.notes
+                    .push(format!("{name} is not accepted for {}", self.target.user));
             }
-            Err(error) => return Err(cut(ssh, &notes, &error)),
         }
+        false
     }
-    Err(refused(ssh, &notes))
-}
 
-/// A server may also refuse by ending the connection (sshd_config(5), MaxAuthTries); before the
-/// first refusal a cut connection is only that.
-fn cut(ssh: &SshAddress, notes: &[String], error: &russh::Error) -> HostError {
-    if notes.iter().any(|note| note.contains("is not accepted")) {
-        let mut notes = notes.to_vec();
-        notes.push(format!("then the server ended the connection: {error}"));
-        return refused(ssh, &notes);
+    /// A server may also refuse by ending the connection (sshd_config(5), MaxAuthTries); before the
+    /// first refusal a cut connection is only that.
+    fn cut(&mut self, error: &impl ToString) -> HostError {
+        let error = error.to_string();
+        if self.refused {
+            self.notes
+                .push(format!("then the server ended the connection: {error}"));
+            return self.refused();
+        }
+        self.target
+            .unreachable(format!("the connection was lost while logging in: {error}"))
     }
-    HostError::Unreachable {
-        address: HostAddress::Ssh(ssh.clone()),
-        cause: format!("the connection was lost while logging in: {error}"),
-    }
-}
 
-fn refused(ssh: &SshAddress, notes: &[String]) -> HostError {
-    let cause = if notes.is_empty() {
-        "no identity file is configured".to_owned()
-    } else {
-        notes.join("; ")
-    };
-    HostError::AuthenticationRefused {
-        address: HostAddress::Ssh(ssh.clone()),
-        cause,
-    }
-}
-
-async fn read(file: &Path) -> Result<PrivateKey, String> {
-    let text = tokio::fs::read_to_string(file).await.map_err(|error| {
-        if error.kind() == std::io::ErrorKind::NotFound {
-            "is not there".to_owned()
+    fn refused(&self) -> HostError {
+        let cause = if self.notes.is_empty() {
+            "there is no key to log in with".to_owned()
         } else {
-            format!("cannot be read: {error}")
+            self.notes.join("; ")
+        };
+        HostError::AuthenticationRefused {
+            address: self.target.host_address(),
+            cause,
         }
-    })?;
-    decode_secret_key(&text, None).map_err(|error| match error {
-        russh::keys::Error::KeyIsEncrypted => "is encrypted".to_owned(),
-        error => format!("is not a private key: {error}"),
-    })
+    }
+}
+
+/// An agent, with the keys of it that were not offered yet.
+struct Agent {
+    client: AgentClient<UnixStream>,
+    keys: Vec<(PublicKey, String)>,
+}
+
+impl Agent {
+    async fn open(target: &Target, notes: &mut Vec<String>) -> Option<Self> {
+        let socket = target.agent.as_ref()?;
+        match Self::ask(socket).await {
+            Ok(agent) => Some(agent),
+            Err(error) => {
+                let socket = socket.display();
+                notes.push(format!("the agent at {socket} cannot be asked: {error}"));
+                None
+            }
+        }
+    }
+
+    async fn ask(socket: &PathBuf) -> Result<Self, russh::keys::Error> {
+        let mut client = AgentClient::connect_uds(socket).await?;
+        let held = client.request_identities().await?;
+        let keys = held.into_iter().filter_map(|identity| match identity {
+            AgentIdentity::PublicKey { key, comment } => Some((key, comment)),
+            AgentIdentity::Certificate { .. } => None,
+        });
+        Ok(Self {
+            keys: keys.collect(),
+            client,
+        })
+    }
+
+    /// Takes a key out of those that are still to be offered; `None` where the agent does not hold
+    /// it.
+    fn take(&mut self, wanted: &PublicKey) -> Option<&mut Self> {
+        let is_wanted = |(key, _): &(PublicKey, String)| key.key_data() == wanted.key_data();
+        let place = self.keys.iter().position(is_wanted)?;
+        self.keys.remove(place);
+        Some(self)
+    }
 }

@@ -5,12 +5,17 @@
 //! stops every other one of its connection.
 
 mod algorithms;
+pub mod certificate;
+mod configuration;
 mod connection;
 mod exec;
 mod identity;
+mod key_file;
 pub mod known_hosts;
+mod link;
 mod pattern;
 pub(crate) mod scan;
+pub mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,9 +69,15 @@ impl SshHost {
             return Ok(Arc::clone(connection));
         }
         *kept = None;
-        let connection = Arc::new(Connection::open(&self.ssh, &self.settings).await?);
+        let connection = Arc::new(self.open_anew().await?);
         *kept = Some(Arc::clone(&connection));
         Ok(connection)
+    }
+
+    /// The configuration of ssh is read anew for each connection, as by `ssh` itself.
+    async fn open_anew(&self) -> Result<Connection, HostError> {
+        let target = target::resolve(&self.ssh, &self.settings).await?;
+        Connection::open(&target, &self.settings).await
     }
 
     /// Forgets a connection that no longer serves, unless another one took its place.

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use gentoo_updater_hosts::Command;
 use gentoo_updater_hosts::job::{
     JobError, JobHandle, JobOutcome, JobState, Started, list, remove, start_or_attach,
 };
+use gentoo_updater_hosts::{Command, Host, HostAddress, connect};
 
 use crate::machine::{Machine, boot_id, exists, finish, lives, start_time};
 use crate::server::tool;
@@ -248,6 +248,35 @@ async fn jobs_with_one_lock_run_one_after_the_other_and_a_waiting_one_can_be_kil
         assert_eq!(fs::read_to_string(machine.path("order")).unwrap(), "1\n2\n");
         assert!(Path::new(&machine.path("var/locks/machine")).exists());
     }
+}
+
+#[tokio::test]
+async fn the_jobs_of_two_controllers_do_not_run_at_once_on_a_machine_they_share() {
+    let machine = Machine::ssh().await;
+    let server = machine.server.as_ref().unwrap();
+    let one = connect(&HostAddress::Local, &server.settings())
+        .await
+        .unwrap();
+    let other = server.connect().await.unwrap();
+    // A folder can be made once only: whoever finds it there is not alone.
+    let script = r#"mkdir "$1/alone" || exit 9; sleep 0.3; rmdir "$1/alone""#;
+    let spec = |id: &str| machine.spec(id, script).lock("portage".parse().unwrap());
+    let run = async |host: &dyn Host, id: &str| {
+        finish(start_or_attach(host, &spec(id)).await.unwrap())
+            .await
+            .0
+    };
+    let outcomes = tokio::join!(
+        run(&*one, "build"),
+        run(&*other, "clean"),
+        run(&*machine.host, "install"),
+        run(&*one, "build-2"),
+    );
+    let ended = JobOutcome::Exited(0);
+    assert_eq!(
+        outcomes,
+        (ended.clone(), ended.clone(), ended.clone(), ended)
+    );
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 
 use gentoo_updater_hosts::ssh::known_hosts::KnownHosts;
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
-use crate::server::{Server, generate_key, tool};
+use crate::seed::for_each;
+use crate::server::{KINDS, Server, generate_key, public_key, tool};
 
 /// The numbers of the lines that `ssh-keygen -F` finds; with `-l` it reads the keys too.
 fn found_by_ssh_keygen(file: &Path, name: &str) -> Vec<usize> {
@@ -29,6 +29,18 @@ fn found_by_us(file: &Path, name: &str) -> Vec<usize> {
     let mut known = KnownHosts::default();
     known.add(file, &fs::read(file).unwrap());
     known.entries_for(name).map(|entry| entry.line).collect()
+}
+
+/// Hashes the names in a file. `ssh-keygen` refuses files with lines that it cannot read, and leaves
+/// them as they are.
+pub(crate) fn hash_names(file: &Path) {
+    Command::new("ssh-keygen")
+        .args(["-q", "-H", "-f"])
+        .arg(file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
 }
 
 /// One line of a known_hosts file, good or bad, from parts that trip readers up.
@@ -90,47 +102,45 @@ fn line(keys: Vec<String>) -> impl Strategy<Value = String> {
 fn we_find_the_lines_that_ssh_keygen_finds() {
     let folder = tempfile::tempdir().unwrap();
     let mut keys = Vec::new();
-    for kind in ["ed25519", "ecdsa", "rsa"] {
+    for kind in KINDS {
         let path = folder.path().join(kind);
         generate_key(kind, &path);
-        keys.push(
-            fs::read_to_string(path.with_extension("pub"))
-                .unwrap()
-                .trim()
-                .to_owned(),
-        );
+        keys.push(public_key(&path));
     }
     let file = folder.path().join("known_hosts");
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: 150,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
     let lines = prop::collection::vec(line(keys), 1..12);
-    runner
-        .run(&(lines, any::<bool>()), |(lines, hashed)| {
-            fs::write(&file, lines.concat()).unwrap();
-            if hashed {
-                // It refuses files with lines that it cannot read, and leaves them as they are.
-                let _ = Command::new("ssh-keygen")
-                    .args(["-q", "-H", "-f"])
-                    .arg(&file)
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null())
-                    .status();
-            }
-            for name in ["web1", "[web1]:2222", "10.0.0.1", "[10.0.0.1]:24"] {
-                prop_assert_eq!(
-                    found_by_us(&file, name),
-                    found_by_ssh_keygen(&file, name),
-                    "{} in {}",
-                    name,
-                    fs::read_to_string(&file).unwrap()
-                );
-            }
-            Ok(())
-        })
-        .unwrap();
+    for_each(200, &(lines, any::<bool>()), |(lines, hashed)| {
+        fs::write(&file, lines.concat()).unwrap();
+        if hashed {
+            hash_names(&file);
+        }
+        for name in ["web1", "[web1]:2222", "10.0.0.1", "[10.0.0.1]:24"] {
+            prop_assert_eq!(
+                found_by_us(&file, name),
+                found_by_ssh_keygen(&file, name),
+                "{} in {}",
+                name,
+                fs::read_to_string(&file).unwrap()
+            );
+        }
+        Ok(())
+    });
+}
+
+/// OpenSSH's client with a known_hosts file, and as strict as we are.
+pub(crate) fn strict_ssh(known_hosts: &Path) -> Command {
+    let mut command = Command::new("ssh");
+    for option in [
+        "BatchMode=yes",
+        "StrictHostKeyChecking=yes",
+        "GlobalKnownHostsFile=none",
+        "UpdateHostKeys=no",
+        &format!("UserKnownHostsFile={}", known_hosts.display()),
+    ] {
+        command.args(["-o", option]);
+    }
+    command.args(["-F", "none"]);
+    command
 }
 
 /// Each file once through OpenSSH's client with `StrictHostKeyChecking=yes`, once through ours.
@@ -141,10 +151,7 @@ async fn we_take_and_refuse_what_the_ssh_client_takes_and_refuses() {
     let identity = server.path("identity");
     let other = server.path("other");
     generate_key("ed25519", &other);
-    let other = fs::read_to_string(other.with_extension("pub"))
-        .unwrap()
-        .trim()
-        .to_owned();
+    let other = public_key(&other);
     let name = server.known_hosts_name();
     let port = server.port;
     let [ed25519, ecdsa, rsa] = ["ed25519", "ecdsa", "rsa"].map(|kind| server.host_key(kind));
@@ -191,21 +198,13 @@ async fn we_take_and_refuse_what_the_ssh_client_takes_and_refuses() {
     ];
     for (expected, text) in files {
         fs::write(&known_hosts, &text).unwrap();
-        let ssh = Command::new("ssh")
-            .args([
-                "-F",
-                "none",
-                "-o",
-                "BatchMode=yes",
-                "-o",
-                "StrictHostKeyChecking=yes",
-            ])
-            .args(["-o", "GlobalKnownHostsFile=none", "-o", "UpdateHostKeys=no"])
-            .arg("-o")
-            .arg(format!("UserKnownHostsFile={}", known_hosts.display()))
+        let ssh = strict_ssh(&known_hosts)
             .args(["-p", &port.to_string(), "-i"])
             .arg(&identity)
-            .arg(format!("{}@127.0.0.1", server.ssh_address().user()))
+            .arg(format!(
+                "{}@127.0.0.1",
+                server.ssh_address().user().unwrap()
+            ))
             .arg("true")
             .stdin(Stdio::null())
             .output()

@@ -3,8 +3,13 @@
 // Helpers of tests stand outside of test functions, where clippy.toml does not reach.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod certificates;
+mod configuration;
 mod jobs;
 mod known_hosts;
 mod machine;
+mod seed;
 mod server;
 mod ssh;
+mod verdicts;
+mod ways;

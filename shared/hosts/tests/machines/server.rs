@@ -6,13 +6,12 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
 
 use gentoo_updater_hosts::{Host, HostAddress, HostError, SshAddress, SshSettings, connect};
 use tempfile::TempDir;
 
-/// The kinds of host keys that a server has, as `ssh-keygen -t` and the file names call them.
-pub(crate) const KINDS: [&str; 3] = ["ed25519", "ecdsa", "rsa"];
+/// The kinds of host keys that a server has, as the file names and [`generate_key`] call them.
+pub(crate) const KINDS: [&str; 5] = ["ed25519", "ecdsa", "ecdsa384", "ecdsa521", "rsa"];
 
 pub(crate) struct Server {
     pub(crate) folder: TempDir,
@@ -35,10 +34,19 @@ pub(crate) fn tool(program: &str, arguments: &[&str]) -> String {
 
 pub(crate) fn generate_key(kind: &str, path: &Path) {
     let path = path.to_str().unwrap();
-    tool(
-        "ssh-keygen",
-        &["-q", "-t", kind, "-N", "", "-C", "", "-f", path],
-    );
+    let arguments = ["-q", "-N", "", "-C", "", "-f", path, "-t"];
+    let kind: &[&str] = match kind {
+        "ecdsa384" => &["ecdsa", "-b", "384"],
+        "ecdsa521" => &["ecdsa", "-b", "521"],
+        kind => &[kind],
+    };
+    tool("ssh-keygen", &[&arguments, kind].concat());
+}
+
+/// The public half of a key, as it stands in a known_hosts line.
+pub(crate) fn public_key(path: &Path) -> String {
+    let text = fs::read_to_string(path.with_extension("pub")).unwrap();
+    text.trim().to_owned()
 }
 
 impl Server {
@@ -48,6 +56,12 @@ impl Server {
 
     /// Starts a server with more lines in its configuration.
     pub(crate) fn start_with(more: &str) -> Self {
+        Self::start_prepared(|_| more.to_owned())
+    }
+
+    /// Starts a server whose folder, where its keys are by then, is prepared by who gives more lines
+    /// of its configuration.
+    pub(crate) fn start_prepared(prepare: impl FnOnce(&Path) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // It refuses to start without this folder; packages of OpenSSH make it at boot.
         fs::create_dir_all("/run/sshd").unwrap();
@@ -61,6 +75,7 @@ impl Server {
         )
         .unwrap();
         fs::create_dir(folder.path().join("home")).unwrap();
+        let more = prepare(folder.path());
         loop {
             // Another process may take the port before sshd does: then it says so, and ends.
             let port = TcpListener::bind("127.0.0.1:0")
@@ -68,7 +83,7 @@ impl Server {
                 .local_addr()
                 .unwrap()
                 .port();
-            if let Some((child, log)) = spawn(folder.path(), port, more) {
+            if let Some((child, log)) = spawn(folder.path(), port, &more) {
                 let server = Self {
                     folder,
                     port,
@@ -87,8 +102,7 @@ impl Server {
 
     /// The public host key of one kind, as in a known_hosts line.
     pub(crate) fn host_key(&self, kind: &str) -> String {
-        let text = fs::read_to_string(self.path(&format!("host_{kind}.pub"))).unwrap();
-        text.trim().to_owned()
+        public_key(&self.path(&format!("host_{kind}")))
     }
 
     pub(crate) fn known_hosts_name(&self) -> String {
@@ -109,9 +123,8 @@ impl Server {
     pub(crate) fn settings(&self) -> SshSettings {
         SshSettings {
             known_hosts: vec![self.path("known_hosts")],
-            identity_files: vec![self.path("identity")],
-            connect_timeout: Duration::from_secs(20),
-            keepalive_interval: Duration::from_secs(15),
+            identity_files: Some(vec![self.path("identity")]),
+            ..SshSettings::default()
         }
     }
 
@@ -164,9 +177,12 @@ impl Drop for Server {
 fn spawn(folder: &Path, port: u16, more: &str) -> Option<(Child, Log)> {
     let at = folder.display();
     // A home of its own: what the real one's .bashrc does is not the business of a test.
+    let host_keys: String = KINDS
+        .iter()
+        .map(|kind| format!("HostKey {at}/host_{kind}\n"))
+        .collect();
     let configuration = format!(
-        "ListenAddress 127.0.0.1:{port}\nHostKey {at}/host_ed25519\nHostKey {at}/host_ecdsa\n\
-         HostKey {at}/host_rsa\nAuthorizedKeysFile {at}/authorized_keys\nStrictModes no\nUsePAM no\n\
+        "ListenAddress 127.0.0.1:{port}\n{host_keys}AuthorizedKeysFile {at}/authorized_keys\nStrictModes no\nUsePAM no\n\
          PidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
          PermitRootLogin prohibit-password\nLogLevel VERBOSE\nSetEnv HOME={at}/home\n{more}\n"
     );

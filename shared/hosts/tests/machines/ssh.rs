@@ -171,7 +171,11 @@ async fn every_kind_of_identity_logs_in_and_a_stranger_does_not() {
             server.path("authorized_keys"),
         )
         .unwrap();
-        settings.identity_files = vec![server.path("missing"), server.path("identity"), identity];
+        settings.identity_files = Some(vec![
+            server.path("missing"),
+            server.path("identity"),
+            identity,
+        ]);
         let address = HostAddress::Ssh(server.ssh_address());
         if let Err(error) = connect(&address, &settings).await {
             panic!("{kind}: {error}");
@@ -343,7 +347,8 @@ async fn a_scan_shows_the_keys_as_ssh_keygen_does_and_what_is_appended_is_truste
     let server = Server::start();
     fs::remove_file(server.path("known_hosts")).unwrap();
     let address = server.ssh_address();
-    let keys = scan_host_keys(&address).await.unwrap();
+    let offered = scan_host_keys(&address, &server.settings()).await.unwrap();
+    let keys = offered.keys;
     assert_eq!(keys.len(), KINDS.len());
     for (kind, key) in KINDS.iter().zip(&keys) {
         let file = server.path(&format!("host_{kind}.pub"));
@@ -351,7 +356,7 @@ async fn a_scan_shows_the_keys_as_ssh_keygen_does_and_what_is_appended_is_truste
         assert_eq!(line.split(' ').nth(1), Some(key.fingerprint().as_str()));
         append(
             &server.path("known_hosts"),
-            &address,
+            &offered.names,
             std::slice::from_ref(key),
         )
         .unwrap();
