@@ -182,6 +182,7 @@ impl Bench {
             run,
             kind: RunKind::ScanOnly,
             guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
+            force: false,
         }))
         .await;
         WorkKey {

@@ -32,6 +32,7 @@ pub(crate) fn run_requested(run: RunId) -> Envelope<Event> {
         run,
         kind: RunKind::Update,
         guests,
+        force: false,
     }))
 }
 
@@ -40,6 +41,7 @@ pub(crate) fn scan_command(run: RunId, attempt: u32) -> Envelope<Command> {
         run,
         attempt,
         guest: guest(),
+        force: false,
     });
     Envelope::new("planner@test".parse().unwrap(), Timestamp::now(), command)
 }
@@ -53,6 +55,7 @@ pub(crate) fn scanned(scan: &ScanGuest) -> Event {
         updates: Vec::new(),
         installed: Vec::new(),
         findings: Vec::new(),
+        unchanged_since: None,
     })
 }
 

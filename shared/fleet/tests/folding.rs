@@ -29,6 +29,7 @@ fn requested(run: RunId) -> Event {
         run,
         kind: RunKind::Update,
         guests: [(guest("g1"), platform()), (guest("g2"), platform())].into(),
+        force: false,
     })
 }
 

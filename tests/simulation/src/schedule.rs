@@ -191,6 +191,7 @@ impl Schedule {
                 run: *run,
                 kind: RunKind::Update,
                 guests: guests.map(|guest| (guest.clone(), platform())).collect(),
+                force: false,
             });
             let published = self.fleet.bus.publish(&speaker.say(event)).await;
             published.expect("the journal in memory takes an event");

@@ -11,6 +11,7 @@ mod failing_packages;
 mod main_job;
 mod odd_builders;
 mod restarts;
+mod scanning;
 mod signals;
 mod trust;
 mod two_builders;
