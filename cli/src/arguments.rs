@@ -57,7 +57,12 @@ pub(crate) enum Subcommand {
     Run(RunOptions),
 
     /// Show what is pending on each guest; change nothing
-    #[command(after_help = "Examples:\n  gentoo-updater scan\n  gentoo-updater scan web --json")]
+    ///
+    /// A guest on which nothing has changed since it last answered (installed packages, world,
+    /// configuration, repositories) is not asked again; --force asks it.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater scan\n  gentoo-updater scan web --json\n  gentoo-updater scan --force"
+    )]
     Scan(RunOptions),
 
     /// Show what happens, or what came of the last run
@@ -175,6 +180,10 @@ pub(crate) struct RunOptions {
     /// Only these guests; all without any
     #[arg(value_name = "GUEST")]
     pub(crate) guests: Vec<GuestName>,
+
+    /// Ask guests anew on which nothing has changed since they last answered
+    #[arg(long)]
+    pub(crate) force: bool,
 
     /// Print the report as JSON
     #[arg(long)]

@@ -46,6 +46,7 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
     let asked = Asked {
         kind,
         guests,
+        force: options.force,
         show: !options.json,
     };
     let end = if settings.broker.is_some() {
@@ -64,6 +65,8 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
 struct Asked {
     kind: RunKind,
     guests: BTreeMap<GuestName, PlatformName>,
+    /// Whether guests are asked anew on which nothing has changed.
+    force: bool,
     show: bool,
 }
 
@@ -71,6 +74,7 @@ impl Asked {
     /// Whether this run does what is asked for.
     fn is_covered_by(&self, run: &Run) -> bool {
         run.kind == self.kind
+            && (run.force || !self.force)
             && self
                 .guests
                 .keys()
@@ -242,11 +246,11 @@ async fn drive(
     }
     let run = RunId::generate();
     let operator = worker_id("operator", &host_name())?;
-    let (kind, guests) = (asked.kind, asked.guests.clone());
     let event = Event::RunRequested(RunRequested {
         run,
-        kind,
-        guests,
+        kind: asked.kind,
+        guests: asked.guests.clone(),
+        force: asked.force,
         more_rounds: MORE_ROUNDS,
         follows: None,
     });

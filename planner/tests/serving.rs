@@ -184,6 +184,7 @@ impl Bench {
             more_rounds: 0,
             follows: None,
             guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
+            force: false,
         }))
         .await;
         WorkKey {

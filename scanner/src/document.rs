@@ -45,6 +45,15 @@ pub struct Document {
     /// What emerge said.
     #[serde(default)]
     pub plan: Option<Output>,
+    /// What this answer depends on.
+    #[serde(default)]
+    pub watch: Vec<String>,
+    /// What that looked like before anything was read; absent where the machine cannot say.
+    #[serde(default)]
+    pub fingerprint: Option<HexDigest>,
+    /// Why nobody can tell what this answer depends on.
+    #[serde(default)]
+    pub unwatched: Option<String>,
 }
 
 /// One ebuild repository.

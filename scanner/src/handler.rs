@@ -2,26 +2,35 @@
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
-use gentoo_updater_fleet::message::{Command, Event, Failure, GuestScanned};
+use gentoo_updater_fleet::message::{
+    Command, Event, Failure, FailureClass, GuestScanned, ScanGuest,
+};
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_portage::command::plan_world;
-use gentoo_updater_runtime::portage_api::{Question, ask_portage};
+use gentoo_updater_runtime::look::Look;
+use gentoo_updater_runtime::portage_api::{Question, Reply, ask_portage_unless_unchanged};
 use gentoo_updater_runtime::{Context, wrong_command};
+use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::document::Document;
-use crate::interpret::{Answer, interpret};
+use crate::former::{Former, FormerAnswers};
+use crate::interpret::{Answer, interpret, read};
 
 /// Scans guests.
 pub(crate) struct ScanHandler {
     context: Context,
+    answers: FormerAnswers,
 }
 
 impl ScanHandler {
-    pub(crate) fn new(context: Context) -> Self {
-        Self { context }
+    pub(crate) fn new(context: Context, answers: FormerAnswers) -> Self {
+        Self { context, answers }
     }
 
-    async fn scan(&self, guest: &GuestName) -> Result<Answer, Failure> {
+    /// The guest's answer, and when it gave it if that was in a former scan.
+    async fn scan(&self, scan: &ScanGuest) -> Result<(Answer, Option<Timestamp>), Failure> {
+        let guest = &scan.guest;
         let host = self.context.machines.guest(guest).await?;
         let wants_build_dependencies = self
             .context
@@ -31,8 +40,56 @@ impl ScanHandler {
             .is_some_and(|guest| guest.build_dependencies);
         let question = Question::Plan(plan_world(wants_build_dependencies));
         let timeout = self.context.settings.policy.scan_timeout;
-        let document: Document = ask_portage(host.as_ref(), question, timeout).await?;
-        interpret(&document, wants_build_dependencies)
+        let former = match scan.force {
+            true => None,
+            false => self.answers.read(guest).await,
+        };
+        // What a former version of this program understood, this one may not.
+        let former = former.and_then(|former| {
+            let document = read(&former.document).ok()?;
+            let answer = interpret(&document, wants_build_dependencies).ok()?;
+            Some((former, answer))
+        });
+        let look = former.as_ref().map(|(former, _)| &former.look);
+        let asked_at = self.context.clock.now();
+        let reply = ask_portage_unless_unchanged(host.as_ref(), question, look, timeout).await?;
+        match (reply, former) {
+            (Reply::Unchanged, Some((former, answer))) => Ok((answer, Some(former.at))),
+            // The guest was not told of any.
+            (Reply::Unchanged, None) => {
+                let message = "the guest says that its former answer holds, and has given none";
+                Err(Failure::new(
+                    FailureClass::Permanent,
+                    "DocumentNotUnderstood",
+                    message,
+                ))
+            }
+            (Reply::Answer(value), _) => {
+                let document = read(&value)?;
+                let answer = interpret(&document, wants_build_dependencies)?;
+                self.keep(guest, asked_at, document, value).await;
+                Ok((answer, None))
+            }
+        }
+    }
+
+    /// Keeps a good answer for the next scan, where the guest can tell what it depends on.
+    async fn keep(&self, guest: &GuestName, at: Timestamp, answer: Document, document: Value) {
+        let look = match answer.fingerprint {
+            Some(fingerprint) => Look::new(fingerprint, answer.watch).map_err(|e| e.to_string()),
+            None => Err(answer.unwatched.unwrap_or_else(|| {
+                "what its answer depends on changed meanwhile, or cannot be read".to_owned()
+            })),
+        };
+        match look {
+            Ok(look) => {
+                let former = Former { at, look, document };
+                self.answers.keep(guest, former).await;
+            }
+            Err(cause) => {
+                tracing::info!(guest.name = %guest, %cause, "the guest will be asked again next time");
+            }
+        }
     }
 }
 
@@ -42,8 +99,8 @@ impl Handler for ScanHandler {
         let Command::ScanGuest(scan) = command else {
             return self.failed(command, wrong_command(command));
         };
-        match self.scan(&scan.guest).await {
-            Ok(answer) => Event::GuestScanned(GuestScanned {
+        match self.scan(scan).await {
+            Ok((answer, unchanged_since)) => Event::GuestScanned(GuestScanned {
                 run: scan.run,
                 guest: scan.guest.clone(),
                 attempt: scan.attempt,
@@ -51,6 +108,7 @@ impl Handler for ScanHandler {
                 updates: answer.updates,
                 installed: answer.installed,
                 findings: answer.findings,
+                unchanged_since,
             }),
             Err(failure) => scan.failed(failure),
         }

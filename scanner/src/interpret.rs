@@ -13,6 +13,7 @@ use gentoo_updater_portage::build_key::{BuildKey, Platform, PlatformError};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{RepositoryName, SlotAndSubslot, UseFlag};
 use gentoo_updater_portage::plan::{self, Notice, NoticeKind, Row, RowKind};
+use serde::Deserialize;
 
 use crate::document::{Document, FORMAT, Installed, Metadata};
 use crate::needs::{Present, needs_of};
@@ -28,6 +29,17 @@ pub struct Answer {
     pub installed: Vec<InstalledPackage>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
+}
+
+/// What a guest sent, as a document.
+///
+/// # Errors
+/// When it has another form.
+pub(crate) fn read(value: &serde_json::Value) -> Result<Document, Failure> {
+    Document::deserialize(value).map_err(|error| {
+        let message = format!("the guest's answer cannot be read: {error}");
+        permanent("DocumentNotUnderstood", message)
+    })
 }
 
 /// Reads a guest's document. A guest that wants its build dependencies gets what only builds need,

@@ -7,6 +7,7 @@ use gentoo_updater_bus::worker::{self, WorkerSpec};
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_runtime::{Context, worker_id};
 
+use crate::former::FormerAnswers;
 use crate::handler::ScanHandler;
 
 /// Scans until the context is stopped.
@@ -28,7 +29,12 @@ pub async fn serve(context: &Context, instance: &str) -> anyhow::Result<()> {
         read_back: true,
         builder: None,
     };
-    let handler = Arc::new(ScanHandler::new(context.clone()));
+    let answers = FormerAnswers::new(context.folder_of(&spec.id).join("answers"));
+    let settings = context.settings.clone();
+    answers
+        .keep_only(move |name| settings.guests.keys().any(|guest| guest.as_str() == name))
+        .await;
+    let handler = Arc::new(ScanHandler::new(context.clone(), answers));
     worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
     Ok(())
 }

@@ -34,6 +34,7 @@ pub(crate) fn run_requested(run: RunId) -> Envelope<Event> {
         more_rounds: 0,
         follows: None,
         guests,
+        force: false,
     }))
 }
 
@@ -42,6 +43,7 @@ pub(crate) fn scan_command(run: RunId, attempt: u32) -> Envelope<Command> {
         run,
         attempt,
         guest: guest(),
+        force: false,
     });
     Envelope::new("planner@test".parse().unwrap(), Timestamp::now(), command)
 }
@@ -55,6 +57,7 @@ pub(crate) fn scanned(scan: &ScanGuest) -> Event {
         updates: Vec::new(),
         installed: Vec::new(),
         findings: Vec::new(),
+        unchanged_since: None,
     })
 }
 

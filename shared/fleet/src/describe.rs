@@ -11,8 +11,9 @@ pub fn describe(event: &Event) -> String {
                 RunKind::Update => "update",
                 RunKind::ScanOnly => "scan",
             };
+            let anew = if e.force { ", all asked anew" } else { "" };
             format!(
-                "run {}: {what} of {} requested{}",
+                "run {}: {what} of {} requested{anew}{}",
                 e.run.short(),
                 counted(e.guests.len(), "guest"),
                 e.follows
@@ -33,11 +34,14 @@ pub fn describe(event: &Event) -> String {
             )
         }
         Event::GuestScanned(e) => {
+            let since = e.unchanged_since;
+            let since = since.map(|at| format!(", unchanged since {at:.0}"));
             format!(
-                "{}: {}, {} installed",
+                "{}: {}, {} installed{}",
                 e.guest,
                 counted(e.updates.len(), "update"),
-                e.installed.len()
+                e.installed.len(),
+                since.unwrap_or_default()
             )
         }
         Event::ScanFailed(e) => format!("{}: scan failed: {}", e.guest, e.failure.cause),

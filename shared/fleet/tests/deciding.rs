@@ -375,3 +375,46 @@ fn replaying_the_history_gives_the_same_state_and_repeated_events_change_nothing
     }
     assert_eq!(replayed, history.fleet);
 }
+
+#[test]
+fn a_run_that_asks_anew_says_so_to_every_scanner_and_others_do_not() {
+    for force in [false, true] {
+        let mut history = History::default();
+        history.say(Event::RunRequested(RunRequested {
+            run: run_id(),
+            kind: RunKind::ScanOnly,
+            guests: [(guest("g1"), platform()), (guest("g2"), platform())].into(),
+            force,
+        }));
+        let forced: Vec<bool> = commands(&history)
+            .into_iter()
+            .map(|command| match command {
+                Command::ScanGuest(scan) => scan.force,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(forced, [force, force]);
+    }
+}
+
+#[test]
+fn the_report_says_since_when_a_guest_is_unchanged_until_it_is_changed() {
+    let mut history = History::requested(&["g1"]);
+    let since = history.now();
+    history.say(Event::GuestScanned(GuestScanned {
+        unchanged_since: Some(since),
+        ..scanned("g1", vec![update("a/a-2")], vec![])
+    }));
+    let text = |history: &History| Report::of(&history.fleet, history.run()).to_text();
+    let words = "g1: waits for 1 package (unchanged since 2026-01-01T00:00:00Z)";
+    assert!(text(&history).contains(words), "{}", text(&history));
+    history.say(Event::GuestUpdated(GuestUpdated {
+        run: run_id(),
+        guest: guest("g1"),
+        attempt: 1,
+        changes: vec![],
+        held: vec![],
+        findings: vec![],
+    }));
+    assert!(!text(&history).contains("unchanged"), "{}", text(&history));
+}

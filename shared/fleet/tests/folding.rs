@@ -31,6 +31,7 @@ fn requested(run: RunId) -> Event {
         more_rounds: 0,
         follows: None,
         guests: [(guest("g1"), platform()), (guest("g2"), platform())].into(),
+        force: false,
     })
 }
 

@@ -78,6 +78,7 @@ fn events() -> Vec<Event> {
             more_rounds: 0,
             follows: None,
             guests: [(guest("g1"), platform())].into(),
+            force: false,
         }),
         Event::CommandIssued(CommandIssued {
             command: CommandId(Uuid::nil()),
@@ -213,6 +214,7 @@ fn commands() -> Vec<Command> {
             run,
             attempt,
             guest: guest("g1"),
+            force: false,
         }),
         Command::BuildPackage(BuildPackage {
             run,
@@ -250,13 +252,14 @@ where
     envelope
 }
 
-fn check<T>(kind: &str, message: T)
+/// `golden` has one file a kind, and `golden-options` those of fields that are left out otherwise.
+fn check<T>(folder: &str, kind: &str, message: T)
 where
     T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug + Clone,
 {
     let envelope = envelope(message);
     let written: serde_json::Value = serde_json::from_slice(&envelope.encode().unwrap()).unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{kind}.v1.json"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/{folder}/{kind}.v1.json"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let text = serde_json::to_string_pretty(&written).unwrap();
         std::fs::write(&path, text + "\n").unwrap();
@@ -275,7 +278,7 @@ where
 #[test]
 fn every_event_is_written_as_its_golden_file_says() {
     for event in events() {
-        check(event.kind(), event.clone());
+        check("golden", event.kind(), event.clone());
     }
 }
 
@@ -290,8 +293,35 @@ fn the_kinds_that_the_history_keeps_are_those_of_all_events_but_signs_of_life() 
 #[test]
 fn every_command_is_written_as_its_golden_file_says() {
     for command in commands() {
-        check(command.kind(), command.clone());
+        check("golden", command.kind(), command.clone());
     }
+}
+
+#[test]
+fn what_is_asked_anew_and_what_is_a_former_answer_is_written_as_the_golden_files_say() {
+    let Event::RunRequested(run) = events().remove(0) else {
+        panic!("the first event is a request")
+    };
+    let forced = Event::RunRequested(RunRequested { force: true, ..run });
+    check("golden-options", "RunRequested.force", forced);
+    let Command::ScanGuest(scan) = commands().remove(0) else {
+        panic!("the first command is a scan")
+    };
+    let forced = Command::ScanGuest(ScanGuest {
+        force: true,
+        ..scan.clone()
+    });
+    assert_ne!(
+        forced.id().unwrap(),
+        Command::ScanGuest(scan).id().unwrap(),
+        "who asks anew issues another command"
+    );
+    check("golden-options", "ScanGuest.force", forced);
+    let former = Event::GuestScanned(GuestScanned {
+        unchanged_since: Some(Timestamp::UNIX_EPOCH),
+        ..scanned("g1", vec![], vec![])
+    });
+    check("golden-options", "GuestScanned.unchanged", former);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a worker works with.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -58,11 +59,13 @@ impl Context {
 
     /// Where this worker keeps its claims and results.
     pub fn state_of(&self, worker: &WorkerId) -> StateDirectory {
-        self.settings
-            .state_directory
-            .join("workers")
-            .join(worker.as_str())
-            .into()
+        self.folder_of(worker).into()
+    }
+
+    /// This worker's own folder, for what it keeps beside that.
+    pub fn folder_of(&self, worker: &WorkerId) -> PathBuf {
+        let workers = self.settings.state_directory.join("workers");
+        workers.join(worker.as_str())
     }
 }
 

@@ -8,6 +8,7 @@ mod context;
 pub mod emerge;
 pub mod jobs;
 mod logging;
+pub mod look;
 mod machines;
 mod monitor;
 pub mod portage_api;

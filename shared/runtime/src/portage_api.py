@@ -5,6 +5,8 @@ the request's marker; whatever the machine's shell prints around them is no part
 REQUEST is JSON: {"marker": TEXT, "emerge": {"argv": [TEXT, ...], "environment": {NAME: VALUE}}}
 for a whole plan with the metadata of its rows, or
 {"marker": TEXT, "packages": [[CPV, REPOSITORY], ...]} for the metadata of these ebuilds alone.
+With "look" beside "emerge", the beginning of a call of look.sh, the document says, too, what the
+answer depends on ("watch") and what the machine's fingerprint of that was before anything was read.
 
 Nothing is installed or removed: emerge runs with --pretend or not at all, and Portage's API
 (3.0.30 and later) is only read. Where Portage cannot answer, the document says so in "error".
@@ -81,18 +83,30 @@ def digest(parts):
     return whole.hexdigest()
 
 
-def git_revision(location):
-    """The commit of a git checkout, without running git, which distrusts foreign owners."""
+def git_folders(location):
+    """Where a git checkout keeps its references: its own folder, and the one that it shares."""
     folder = os.path.join(location, ".git")
     if os.path.isfile(folder):
         pointer = first_line(folder) or ""
         folder = os.path.join(location, pointer.partition("gitdir:")[2].strip())
-    head = first_line(os.path.join(folder, "HEAD"))
-    if head is None or not head.startswith("ref:"):
-        return head
-    reference = head[len("ref:"):].strip()
     common = first_line(os.path.join(folder, "commondir"))
-    folders = [folder] if common is None else [folder, os.path.join(folder, common)]
+    return [folder] if common is None else [folder, os.path.join(folder, common)]
+
+
+def git_reference(folders):
+    """(commit, None) where HEAD names one, or (None, the reference that it names)."""
+    head = first_line(os.path.join(folders[0], "HEAD"))
+    if head is None or not head.startswith("ref:"):
+        return head, None
+    return None, head[len("ref:"):].strip()
+
+
+def git_revision(location):
+    """The commit of a git checkout, without running git, which distrusts foreign owners."""
+    folders = git_folders(location)
+    commit, reference = git_reference(folders)
+    if reference is None:
+        return commit
     for place in folders:
         commit = first_line(os.path.join(place, reference))
         if commit is not None:
@@ -329,12 +343,19 @@ def describe_machine(portage, settings, trees, document):
         raise Refused("there is no valid profile: see /etc/portage/make.profile")
     document["world"] = world(portage, settings)
     document["installed"] = installed(trees["vartree"].dbapi, document["problems"])
+    try:
+        document["watch"] = watched(portage, settings, document["repositories"])
+    except (Refused, OSError) as error:
+        document["unwatched"] = str(error)
 
 
 def answer(request):
     """The whole document; an "error" in it where Portage cannot answer."""
     document = {"format": FORMAT, "problems": []}
+    seen = None
     try:
+        if "look" in request:
+            seen = look_first(request["look"])
         if "emerge" in request:
             document["plan"] = pretend(request["emerge"])
         describe(document, request.get("packages"))
@@ -344,6 +365,9 @@ def answer(request):
         document["error"] = str(error)
     except (Exception, SystemExit) as error:  # Portage raises its own kinds, and leaves on some.
         document["error"] = "{}: {}".format(type(error).__name__, error)
+    # What is to be watched may have changed meanwhile, too.
+    if seen is not None and seen[0] == document.get("watch"):
+        document["fingerprint"] = seen[1]
     return document
 
 

@@ -2,19 +2,26 @@
 
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_hosts::{ExitStatus, Host, Output};
+use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_portage::command::{CommandLine, neutral_environment};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::RepositoryName;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
 use crate::emerge::in_own_environment;
+use crate::look::{self, Look};
 use crate::machines::ask;
 
 /// The program that runs on the machine, on its standard input.
-const PROGRAM: &str = include_str!("portage_api.py");
+const PROGRAM: &str = concat!(
+    include_str!("portage_watch.py"),
+    include_str!("portage_api.py")
+);
 
 /// What to ask.
 #[derive(Debug, Clone)]
@@ -24,6 +31,30 @@ pub enum Question {
     Plan(CommandLine),
     /// The metadata of one ebuild.
     Ebuild(Cpv, RepositoryName),
+}
+
+impl Question {
+    fn request(self, marker: &str) -> Value {
+        match self {
+            Self::Plan(line) => {
+                let environment: BTreeMap<_, _> = line.environment.into_iter().collect();
+                let emerge = json!({ "argv": line.argv, "environment": environment });
+                json!({ "marker": marker, "emerge": emerge })
+            }
+            Self::Ebuild(cpv, repository) => {
+                json!({ "marker": marker, "packages": [[cpv, repository]] })
+            }
+        }
+    }
+}
+
+/// What a machine says to a question that it has answered before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply<T> {
+    /// Nothing that the former answer depended on has changed.
+    Unchanged,
+    /// A new answer.
+    Answer(T),
 }
 
 /// Asks, and reads the answer.
@@ -36,30 +67,81 @@ pub async fn ask_portage<T: DeserializeOwned>(
     question: Question,
     timeout: Duration,
 ) -> Result<T, Failure> {
-    let marker = format!("gentoo-updater-{}", Uuid::now_v7().simple());
-    let request = match question {
-        Question::Plan(line) => {
-            let environment: BTreeMap<_, _> = line.environment.into_iter().collect();
-            let emerge = serde_json::json!({ "argv": line.argv, "environment": environment });
-            serde_json::json!({ "marker": marker, "emerge": emerge })
+    let marker = new_marker();
+    let argv = python(&question.request(&marker));
+    let json = run(host, argv, &marker, timeout).await?;
+    parse(&json)
+}
+
+/// Asks, unless nothing has changed since the former look, in one round trip. A new answer to
+/// [`Question::Plan`] tells in `watch` and `fingerprint` what makes the next [`Look`], where the
+/// machine can say so.
+///
+/// A former answer to another question, or of a machine with another address, is no former answer.
+///
+/// # Errors
+/// As [`ask_portage`].
+pub async fn ask_portage_unless_unchanged<T: DeserializeOwned>(
+    host: &dyn Host,
+    question: Question,
+    former: Option<&Look>,
+    timeout: Duration,
+) -> Result<Reply<T>, Failure> {
+    let marker = new_marker();
+    let mut request = question.clone().request(&marker);
+    let question = digest_of(host, question);
+    request["look"] = json!(look::take(&question));
+    let argv = look::unless_unchanged(&marker, former, &question, &python(&request));
+    let json = run(host, argv, &marker, timeout).await?;
+    match serde_json::from_str(&json) {
+        Ok(Unchanged { unchanged }) if former.map(Look::fingerprint) == Some(&unchanged) => {
+            Ok(Reply::Unchanged)
         }
-        Question::Ebuild(cpv, repository) => {
-            serde_json::json!({ "marker": marker, "packages": [[cpv, repository]] })
-        }
-    };
+        _ => parse(&json).map(Reply::Answer),
+    }
+}
+
+/// What the script prints in place of an answer.
+#[derive(Deserialize)]
+struct Unchanged {
+    unchanged: HexDigest,
+}
+
+/// What is asked of whom, and what reads the answer there, in one word.
+fn digest_of(host: &dyn Host, question: Question) -> HexDigest {
+    let request = question.request("");
+    let address = host.address().to_string();
+    let parts = json!([address, look::script(), PROGRAM, request]);
+    HexDigest::sha256(parts.to_string().as_bytes())
+}
+
+fn new_marker() -> String {
+    format!("gentoo-updater-{}", Uuid::now_v7().simple())
+}
+
+fn python(request: &Value) -> Vec<String> {
+    vec!["python3".to_owned(), "-".to_owned(), request.to_string()]
+}
+
+/// Runs the program, and gives what it printed between two lines that hold the marker.
+async fn run(
+    host: &dyn Host,
+    argv: Vec<String>,
+    marker: &str,
+    timeout: Duration,
+) -> Result<String, Failure> {
     // Portage's API reads USE and its like from the environment as emerge does, and tells what
     // FEATURES and PKGDIR are on the machine: those that a command line sets are for emerge alone.
     let environment = neutral_environment();
-    let argv = vec!["python3".to_owned(), "-".to_owned(), request.to_string()];
     let command = in_own_environment(CommandLine { environment, argv }, &[])
         .stdin(PROGRAM)
         .timeout(timeout);
     let output = ask(host, &command).await?;
-    read(&output, &marker)
+    between(&output, marker)
 }
 
 /// The document between the markers. What stands around them was printed by something else.
-fn read<T: DeserializeOwned>(output: &Output, marker: &str) -> Result<T, Failure> {
+fn between(output: &Output, marker: &str) -> Result<String, Failure> {
     let text = String::from_utf8_lossy(&output.stdout);
     let between = text
         .split(marker)
@@ -79,8 +161,70 @@ fn read<T: DeserializeOwned>(output: &Output, marker: &str) -> Result<T, Failure
         failure.log_tail = lines[lines.len().saturating_sub(15)..].to_vec();
         return Err(failure);
     };
+    Ok(json.to_owned())
+}
+
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Failure> {
     serde_json::from_str(json).map_err(|error| {
         let message = format!("the machine's answer cannot be read: {error}");
         Failure::new(FailureClass::Permanent, "DocumentNotUnderstood", message)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use gentoo_updater_hosts::{SshSettings, connect};
+    use gentoo_updater_portage::command::plan_world;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn question(with_build_dependencies: bool) -> Question {
+        Question::Plan(plan_world(with_build_dependencies))
+    }
+
+    /// What a look at the folder gives once it is old enough.
+    fn settled(host: &dyn Host, folder: &str) -> Look {
+        let watch = vec![format!("tree:{folder}")];
+        let digest = digest_of(host, question(false));
+        let take = || {
+            let argv = look::take(&digest);
+            let output = std::process::Command::new("sh")
+                .args(&argv[1..])
+                .args(&watch)
+                .arg("--")
+                .output();
+            String::from_utf8(output.unwrap().stdout).unwrap()
+        };
+        let mut last = take();
+        loop {
+            std::thread::sleep(Duration::from_millis(200));
+            let next = take();
+            if next == last {
+                let fingerprint = next.trim().parse().unwrap();
+                return Look::new(fingerprint, watch).unwrap();
+            }
+            last = next;
+        }
+    }
+
+    #[tokio::test]
+    async fn this_machine_is_asked_again_after_a_change_and_after_another_question_only() {
+        let (local, settings) = ("local".parse().unwrap(), SshSettings::default());
+        let host = connect(&local, &settings).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let former = settled(host.as_ref(), folder.path().to_str().unwrap());
+        let ask = async |with_build_dependencies| {
+            let question = question(with_build_dependencies);
+            ask_portage_unless_unchanged::<Value>(host.as_ref(), question, Some(&former), PATIENCE)
+                .await
+                .unwrap()
+        };
+        // An answer of a machine without Portage is an answer.
+        assert_eq!(ask(false).await, Reply::Unchanged);
+        assert!(matches!(ask(true).await, Reply::Answer(_)));
+        std::fs::write(folder.path().join("new"), "").unwrap();
+        assert!(matches!(ask(false).await, Reply::Answer(_)));
+    }
 }

@@ -134,6 +134,7 @@ impl Scene {
             updates: wanted.map(|package| self.update(scan, package)).collect(),
             installed: Vec::new(),
             findings: Vec::new(),
+            unchanged_since: None,
         }
     }
 

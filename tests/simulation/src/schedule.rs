@@ -195,6 +195,7 @@ impl Schedule {
                 more_rounds: MORE_ROUNDS,
                 follows: None,
                 guests: guests.map(|guest| (guest.clone(), platform())).collect(),
+                force: false,
             });
             let published = self.fleet.bus.publish(&speaker.say(event)).await;
             published.expect("the journal in memory takes an event");

@@ -48,6 +48,11 @@ pub fn scan(scene: &Scene) -> Run {
     call(scene, "scan", &[])
 }
 
+/// Shows what is pending, also of guests on which nothing has changed.
+pub fn scan_anew(scene: &Scene) -> Run {
+    call(scene, "scan", &["--force"])
+}
+
 fn call(scene: &Scene, subcommand: &str, guests: &[&str]) -> Run {
     let mut args = vec![subcommand, "--json"];
     args.extend(guests);

@@ -12,6 +12,7 @@ mod further_rounds;
 mod main_job;
 mod odd_builders;
 mod restarts;
+mod scanning;
 mod signals;
 mod trust;
 mod two_builders;

@@ -108,12 +108,13 @@ impl Decision<'_> {
     fn scan(&mut self) -> bool {
         let mut all = true;
         for guest in self.run.guests.keys() {
-            let run = self.run.id;
+            let (run, force) = (self.run.id, self.run.force);
             all &= self.ensure(Task::Scan(guest.clone()), |attempt| {
                 Command::ScanGuest(ScanGuest {
                     run,
                     attempt,
                     guest: guest.clone(),
+                    force,
                 })
             });
         }

@@ -31,6 +31,8 @@ pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
         run,
         kind,
         guests,
+        // What was installed is a change, so they are asked anew all the same.
+        force: false,
         more_rounds,
         follows,
     })

@@ -33,6 +33,10 @@ pub struct ScanGuest {
     pub attempt: u32,
     /// The guest.
     pub guest: GuestName,
+    /// Whether it is asked anew although nothing has changed on it. Left out where it is not, so
+    /// that a command has the same id as from a program that knows no such field.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 /// Build one package.

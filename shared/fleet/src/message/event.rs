@@ -183,6 +183,9 @@ pub struct RunRequested {
     pub kind: RunKind,
     /// The guests, each with the platform that it is of.
     pub guests: BTreeMap<GuestName, PlatformName>,
+    /// Whether guests are asked anew on which nothing has changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
     /// How many further rounds may follow for guests that want more when they have what they
     /// asked for.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -237,6 +240,10 @@ pub struct GuestScanned {
     pub installed: Vec<InstalledPackage>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
+    /// When the guest gave this answer, by the scanner's clock, if that was in a former scan and
+    /// nothing has changed on it since; absent where it was asked anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchanged_since: Option<Timestamp>,
 }
 
 /// A guest could not be asked, or its answer is not to be believed.

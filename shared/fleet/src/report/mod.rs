@@ -136,6 +136,8 @@ pub struct GuestReport {
     pub outcome: GuestOutcome,
     /// What it asked for.
     pub updates: Vec<String>,
+    /// Since when nothing has changed on it, so that it was not asked again; absent where it was.
+    pub unchanged_since: Option<Timestamp>,
     /// Whether it is certain that nothing was changed on it.
     pub untouched: bool,
     /// What changed on it.
@@ -294,6 +296,7 @@ fn guest_report(run: &Run, name: &GuestName) -> GuestReport {
         updates: wanted
             .map(|u| format!("{} ({})", u.key.cpv, u.change))
             .collect(),
+        unchanged_since: scan.and_then(|s| s.unchanged_since),
         untouched: match installation {
             Some(installation) => !installation.begun,
             None => !run.tasks.contains_key(&Task::Install(name.clone())),

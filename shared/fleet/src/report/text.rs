@@ -150,7 +150,13 @@ fn write_guest(out: &mut String, name: &GuestName, guest: &GuestReport) -> std::
         }
         GuestOutcome::Failed => format!("FAILED after {}", counted(guest.changes.len(), "change")),
     };
-    writeln!(out, "  {name}: {words}")?;
+    // What was installed since then has changed it.
+    match guest.unchanged_since {
+        Some(since) if guest.untouched => {
+            writeln!(out, "  {name}: {words} (unchanged since {since:.0})")?;
+        }
+        _ => writeln!(out, "  {name}: {words}")?,
+    }
     if guest.outcome == GuestOutcome::Pending {
         for update in &guest.updates {
             writeln!(out, "      {update}")?;

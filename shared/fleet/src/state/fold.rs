@@ -206,6 +206,7 @@ impl Fleet {
         self.runs.entry(event.run).or_insert_with(|| Run {
             id: event.run,
             kind: event.kind,
+            force: event.force,
             requested_at: at,
             more_rounds: event.more_rounds,
             follows: event.follows,

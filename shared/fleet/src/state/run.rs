@@ -19,6 +19,8 @@ pub struct Run {
     pub id: RunId,
     /// How far it goes.
     pub kind: RunKind,
+    /// Whether guests are asked anew on which nothing has changed.
+    pub force: bool,
     /// When it was requested.
     pub requested_at: Timestamp,
     /// How many further rounds may follow.

@@ -116,6 +116,7 @@ pub fn scanned(name: &str, updates: Vec<Update>, installed: Vec<InstalledPackage
         updates,
         installed,
         findings: Vec::new(),
+        unchanged_since: None,
     }
 }
 
@@ -180,6 +181,7 @@ impl History {
                 .iter()
                 .map(|name| (guest(name), platform()))
                 .collect(),
+            force: false,
         }));
         history
     }

@@ -75,6 +75,7 @@ impl Packages {
             updates,
             installed,
             findings: Vec::new(),
+            unchanged_since: None,
         }
     }
 }

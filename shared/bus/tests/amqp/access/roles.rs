@@ -99,6 +99,7 @@ async fn every_role_does_its_work_under_its_own_user() {
         more_rounds: 0,
         follows: None,
         guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
+        force: false,
     });
     let requested = said("operator@desk", requested);
     within(operator.publish(&requested)).await.unwrap();

@@ -228,6 +228,7 @@ impl Fleet {
             guests: guests
                 .map(|guest| (guest.clone(), Clone::clone(&platform)))
                 .collect(),
+            force: false,
         });
         let sender = "operator@test".parse().expect("a worker id");
         let envelope = Envelope::new(sender, Timestamp::now(), requested);

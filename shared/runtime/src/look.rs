@@ -1,0 +1,102 @@
+//! Whether anything has changed on a machine since it gave an answer.
+
+use gentoo_updater_hosts::Command;
+use gentoo_updater_portage::build_key::HexDigest;
+use serde::{Deserialize, Serialize};
+
+/// The shell script that looks. Its first lines say what it takes and prints.
+const SCRIPT: &str = include_str!("look.sh");
+
+/// The kinds of places that the script knows.
+const KINDS: [&str; 4] = ["tree", "flat", "links", "packages"];
+
+/// What an answer depended on, and what that looked like before the question was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    fingerprint: HexDigest,
+    watch: Vec<Watched>,
+}
+
+/// `KIND:/PATH`, as the script takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Watched(String);
+
+impl TryFrom<String> for Watched {
+    type Error = WatchError;
+
+    fn try_from(word: String) -> Result<Self, WatchError> {
+        let is_good = word.split_once(':').is_some_and(|(kind, path)| {
+            KINDS.contains(&kind) && path.starts_with('/') && !path.contains(char::is_control)
+        });
+        if is_good {
+            Ok(Self(word))
+        } else {
+            Err(WatchError(word))
+        }
+    }
+}
+
+impl From<Watched> for String {
+    fn from(word: Watched) -> Self {
+        word.0
+    }
+}
+
+/// A machine named something to look at that is no such thing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no kind and absolute path to look at")]
+pub struct WatchError(String);
+
+impl Look {
+    /// A look as a machine tells of it.
+    ///
+    /// # Errors
+    /// When a word is not `KIND:/PATH`, or holds control characters.
+    pub fn new(fingerprint: HexDigest, watch: Vec<String>) -> Result<Self, WatchError> {
+        let watch = watch.into_iter().map(Watched::try_from);
+        let watch = watch.collect::<Result<_, _>>()?;
+        Ok(Self { fingerprint, watch })
+    }
+
+    /// What it looked like.
+    pub fn fingerprint(&self) -> &HexDigest {
+        &self.fingerprint
+    }
+}
+
+/// The script's text, as a part of what a question is.
+pub(crate) fn script() -> &'static str {
+    SCRIPT
+}
+
+/// The beginning of a call that takes the fingerprint of what is named behind it.
+pub fn take(question: &HexDigest) -> Vec<String> {
+    call("-", None, question)
+}
+
+/// A call that says between two lines with this marker that nothing has changed, or else runs the
+/// command in its place. Without a former look it runs the command.
+pub fn unless_unchanged(
+    marker: &str,
+    former: Option<&Look>,
+    question: &HexDigest,
+    command: &[String],
+) -> Vec<String> {
+    let watch = former
+        .into_iter()
+        .flat_map(|look| look.watch.iter().cloned());
+    let mut argv = call(marker, former, question);
+    argv.extend(watch.map(String::from));
+    argv.push("--".to_owned());
+    argv.extend_from_slice(command);
+    argv
+}
+
+fn call(marker: &str, former: Option<&Look>, question: &HexDigest) -> Vec<String> {
+    let former = former.map_or("-", |look| look.fingerprint.as_str());
+    Command::shell("look", SCRIPT, [marker, former, question.as_str()]).argv
+}
+
+#[cfg(test)]
+mod tests;
