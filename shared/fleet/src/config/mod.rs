@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 pub use check::Invalid;
 pub use fragment::Fragment;
 pub use named::NotNamed;
-pub use settings::{Access, Broker, Builder, Guest, History, Platform, Policy, Settings, Ssh};
+pub use settings::{
+    Access, Broker, Builder, Guest, History, Platform, Policy, RestartServices, Settings, Ssh,
+};
 
 /// The prefix of environment variables that override the file.
 pub const ENVIRONMENT_PREFIX: &str = "GENTOO_UPDATER";
