@@ -7,7 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, Command, Event, Failure, FailureClass, Finding, FindingKind,
+    Binary, BuildPackage, Command, Contents, Event, Failure, FailureClass, Finding, FindingKind,
     PackageBuilt, Role,
 };
 use gentoo_updater_fleet::name::{BuilderName, StorePath};
@@ -19,6 +19,7 @@ use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 
 use crate::check::fitting;
+use crate::contents;
 use crate::ebuild;
 use crate::program::{self, status};
 use crate::ready::{self, Needs, Toolchain};
@@ -62,10 +63,8 @@ impl BuildHandler {
             }
             Held::Corrupt { path, what } => {
                 store.discard(key, Some(&path)).await?;
-                findings.push(Finding {
-                    kind: FindingKind::CorruptBinary,
-                    text: format!("{path} in the store was discarded and is built again: {what}"),
-                });
+                let text = format!("{path} in the store was discarded and is built again: {what}");
+                findings.push(Finding::new(FindingKind::CorruptBinary, &text));
             }
         }
         let timeout = self.context.settings.policy.scan_timeout;
@@ -74,7 +73,8 @@ impl BuildHandler {
         self.compile(&host, command, spec).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let work = program::work_folder(command.run, &command.job);
-        let binary = examine(&store, &work, command).await?;
+        let mut binary = examine(&store, &work, command).await?;
+        binary.contents = contents::of(host.as_ref(), &work, &key.cpv, binary.build_id).await?;
         let stored = store.publish(&work, key, binary.clone()).await?;
         let reused = stored != binary;
         Ok(self.built(command, stored, reused, duration_ms, findings))
@@ -222,6 +222,7 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
         path,
         size: measure.size,
         sha256: measure.sha256,
+        contents: Contents::default(),
     })
 }
 

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod check;
+mod contents;
 mod ebuild;
 mod handler;
 mod program;

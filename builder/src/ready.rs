@@ -6,10 +6,9 @@ use std::time::Duration;
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
-use gentoo_updater_portage::command::{VariableName, portageq_envvars};
-use gentoo_updater_portage::envvar::Settings;
-use gentoo_updater_runtime::ask;
-use gentoo_updater_runtime::emerge::{PATH, in_own_environment};
+use gentoo_updater_runtime::emerge::PATH;
+use gentoo_updater_runtime::space::free_kilobytes;
+use gentoo_updater_runtime::{ask, portage_settings};
 
 use crate::program::WORK;
 
@@ -53,24 +52,9 @@ impl Toolchain {
     /// # Errors
     /// A failure of the machine when its Portage does not answer.
     pub(crate) async fn ask(host: &dyn Host, builder: &BuilderName) -> Result<Self, Failure> {
-        let unusable = |what: String| {
-            let message = format!(
-                "Portage on builder {builder} cannot tell its settings: {what}; try `portageq \
-                 envvar CHOST` there"
-            );
-            Failure::new(FailureClass::Machine, "PortageUnusable", message)
-        };
         const NAMES: [&str; 3] = ["CHOST", "CC", "PORTAGE_TMPDIR"];
-        let names: Result<Vec<VariableName>, _> = NAMES.iter().map(|name| name.parse()).collect();
-        let names = names.map_err(|error| unusable(error.to_string()))?;
-        let question = in_own_environment(portageq_envvars(&names), &[]).timeout(LIMIT);
-        let output = ask(host, &question).await?;
-        let said = || output.stderr_text().trim().to_owned();
-        let ExitStatus::Code(status) = output.status else {
-            return Err(unusable(said()));
-        };
-        let settings = Settings::parse(&output.stdout, status, &NAMES)
-            .map_err(|error| unusable(format!("{error} {}", said())))?;
+        let machine = format!("builder {builder}");
+        let settings = portage_settings(host, &machine, &NAMES, LIMIT).await?;
         let value = |name| settings.get(name).unwrap_or_default().to_owned();
         Ok(Self {
             // What make.globals says where nobody says otherwise.
@@ -175,22 +159,6 @@ fn check_space(needs: &Needs<'_>, text: &str) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The free space in a line of `df -P -k`. Names of file systems and mount points may hold
-/// spaces: the three numbers before the percentage count (POSIX, df). What has no size at all, as
-/// some file systems in user space, is taken for endless.
-fn free_kilobytes(line: &str) -> Option<u64> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    words.windows(4).find_map(|words| {
-        let [total, _used, free, share] = words else {
-            return None;
-        };
-        let total: u64 = total.parse().ok()?;
-        let free: u64 = free.parse().ok()?;
-        let is_share = *share == "-" || share.strip_suffix('%')?.parse::<u64>().is_ok();
-        is_share.then_some(if total == 0 { u64::MAX } else { free })
-    })
 }
 
 #[cfg(test)]
@@ -365,19 +333,5 @@ mod tests {
         machine.toolchain.compiler = format!("{} -O2", script.display());
         let words = ["cannot find crt1.o", "gcc-config"];
         machine.unfit("CompilerBroken", &words).await;
-    }
-
-    #[test]
-    fn the_free_space_is_read_whatever_the_names_hold() {
-        let cases = [
-            ("/dev/sda2 1000 900 100 90% /", Some(100)),
-            ("//nas/a share 2048 0 2048 0% /mnt/1 2 3%", Some(2048)),
-            ("none 0 0 0 - /mnt", Some(u64::MAX)),
-            ("df: /mnt: Stale file handle", None),
-            ("", None),
-        ];
-        for (line, free) in cases {
-            assert_eq!(free_kilobytes(line), free, "{line:?}");
-        }
     }
 }

@@ -56,6 +56,7 @@ mod tests {
             path: "a/a/a-1-1.gpkg.tar".parse().unwrap(),
             size: 1,
             sha256: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
+            contents: Default::default(),
         };
         let record = Record {
             format: Record::FORMAT,

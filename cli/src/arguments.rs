@@ -66,7 +66,9 @@ pub(crate) enum Subcommand {
     Scan(RunOptions),
 
     /// Show what happens, or what came of the last run
-    #[command(after_help = "Examples:\n  gentoo-updater status\n  gentoo-updater status --json")]
+    #[command(
+        after_help = "Examples:\n  gentoo-updater status\n  gentoo-updater status --guest web\n  gentoo-updater status --run 8aee16bc3b6f --json"
+    )]
     Status(StatusOptions),
 
     /// Print the events of the history, oldest first
@@ -195,6 +197,11 @@ pub(crate) struct StatusOptions {
     /// This run instead of the newest; the last twelve characters of its id will do
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<RunName>,
+
+    /// This guest alone, with all that is known of it: differences of configuration files, and the
+    /// processes behind each service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) guest: Option<GuestName>,
 
     /// Print the report as JSON
     #[arg(long)]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
+use gentoo_updater_fleet::config::RestartServices;
 use gentoo_updater_fleet::message::{
     Command, Event, Failure, FailureClass, Finding, FindingKind, GuestUpdated, InstallFailed,
     InstallPackages, PackageChange, Role,
@@ -14,10 +15,12 @@ use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::command::{self, CommandLine};
 use gentoo_updater_portage::cpv::{Cpv, ExactPackage};
 use gentoo_updater_portage::outcome;
+use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_portage::plan::Plan;
 use gentoo_updater_runtime::{Context, emerge, jobs, vdb, wrong_command};
 
-use crate::{proof, store, verify};
+use crate::aftermath::{self, Restarts};
+use crate::{before, explain, proof, store, verify};
 
 /// Installs on guests.
 pub(crate) struct InstallHandler {
@@ -63,11 +66,9 @@ impl InstallHandler {
         if jobs::is_known(host, &description).await? {
             begun.store(true, Ordering::Relaxed);
         } else {
-            store::wait_until_complete(host, &store, order, policy.store_wait).await?;
-            let (plan, status) = self
-                .plan(host, command::plan_binaries(&set), &[("PKGDIR", &store)])
-                .await?;
-            proof::prove(order, &plan, status)?;
+            let index = store::wait_until_complete(host, &store, order, policy.store_wait).await?;
+            before::check(host, order).await?;
+            self.prove(host, order, &set, &store, &index).await?;
         }
         let ordered: Vec<Cpv> = set.iter().map(|package| package.cpv.clone()).collect();
         vdb::note_ordered(host, order.run, &ordered).await?;
@@ -105,7 +106,7 @@ impl InstallHandler {
         } else {
             None
         };
-        let mut findings = verify::pending_configuration(host).await?;
+        let mut findings = self.afterwards(host, order).await?;
         findings.extend(self.look_again(host, order).await?);
         jobs::sweep(host, order.run, &[]).await?;
         Ok(Installed {
@@ -115,6 +116,85 @@ impl InstallHandler {
         })
     }
 
+    /// Proof before the guest is touched; where it fails, with the reasons.
+    async fn prove(
+        &self,
+        host: &dyn Host,
+        order: &InstallPackages,
+        set: &[ExactPackage],
+        store: &Path,
+        index: &PackagesIndex,
+    ) -> Result<(), Failure> {
+        let line = command::plan_binaries(set);
+        let (failure, plan) = match self.plan(host, line, &[("PKGDIR", store)]).await {
+            Ok((plan, status)) => match proof::prove(order, &plan, status) {
+                Ok(()) => return Ok(()),
+                Err(failure) => (failure, Some(plan)),
+            },
+            // So it answers a binary whose flags are not those that the guest wants.
+            Err(failure) if failure.cause == emerge::PLAN_REFUSED => {
+                (proof::failed(&[failure.message]), None)
+            }
+            Err(failure) => return Err(failure),
+        };
+        Err(self
+            .explained(host, order, failure, plan.as_ref(), index)
+            .await)
+    }
+
+    /// A failed proof with the reasons that the guest's own plan tells. Where that cannot be had the
+    /// failure stands as it is: it is true without them.
+    async fn explained(
+        &self,
+        host: &dyn Host,
+        order: &InstallPackages,
+        mut failure: Failure,
+        plan: Option<&Plan>,
+        index: &PackagesIndex,
+    ) -> Failure {
+        match self.plan(host, self.world(order), &[]).await {
+            Ok((wanted, _)) => {
+                for reason in explain::reasons(order, plan, &wanted, index) {
+                    failure.message.push_str("; ");
+                    failure.message.push_str(&reason);
+                }
+            }
+            Err(error) => tracing::warn!(
+                guest.name = %order.guest,
+                "why the proof failed cannot be told: {error}"
+            ),
+        }
+        failure
+    }
+
+    /// The question what the guest's own plan asks for.
+    fn world(&self, order: &InstallPackages) -> CommandLine {
+        let guest = self.context.settings.guests.get(&order.guest);
+        command::plan_world(guest.is_some_and(|guest| guest.build_dependencies))
+    }
+
+    /// What an administrator has to know, and the restarts that the policy wants. As with the plan
+    /// below, what was installed is not less installed because this cannot be told.
+    async fn afterwards(
+        &self,
+        host: &dyn Host,
+        order: &InstallPackages,
+    ) -> Result<Vec<Finding>, Failure> {
+        let settings = &self.context.settings;
+        let guest = settings.guests.get(&order.guest);
+        let restarts = Restarts {
+            wanted: guest.is_some_and(|g| g.restart_services == RestartServices::Restart),
+            also: &settings.policy.restart_also,
+        };
+        match aftermath::of(host, order, &restarts).await {
+            Err(failure) if failure.class != FailureClass::Transient => {
+                let kind = FindingKind::Other;
+                Ok(vec![Finding::new(kind, &failure.message)])
+            }
+            told => told,
+        }
+    }
+
     /// What the guest's own plan asks for now. What was done is done, and is not less true because
     /// this plan cannot be had; but then nobody may say that the guest is up to date.
     async fn look_again(
@@ -122,9 +202,7 @@ impl InstallHandler {
         host: &dyn Host,
         order: &InstallPackages,
     ) -> Result<Vec<Finding>, Failure> {
-        let guest = self.context.settings.guests.get(&order.guest);
-        let line = command::plan_world(guest.is_some_and(|guest| guest.build_dependencies));
-        match self.plan(host, line, &[]).await {
+        match self.plan(host, self.world(order), &[]).await {
             Ok((plan, status)) => Ok(verify::still_pending(&plan, status, &order.held)),
             Err(failure) if failure.class == FailureClass::Permanent => {
                 let text = format!("what is still pending is not known: {}", failure.message);

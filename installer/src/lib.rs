@@ -1,7 +1,10 @@
 //! The installer: puts finished binaries on a guest, in one transaction, after a proof and
 //! before a look at what came of it.
 
+mod aftermath;
 mod arguments;
+mod before;
+mod explain;
 mod handler;
 mod proof;
 mod serve;

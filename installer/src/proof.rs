@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use gentoo_updater_fleet::message::{Failure, FailureClass, InstallPackage, InstallPackages};
+use gentoo_updater_fleet::message::{
+    Change, Failure, FailureClass, InstallPackage, InstallPackages,
+};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::plan::{Plan, Row, RowKind};
 
@@ -35,6 +37,11 @@ pub(crate) fn prove(order: &InstallPackages, plan: &Plan, status: i32) -> Result
             ));
         }
     }
+    let blocks = plan.blocks.iter().filter(|block| !block.satisfied);
+    misses.extend(blocks.map(|block| {
+        let by: Vec<String> = block.by.iter().map(ToString::to_string).collect();
+        format!("{} is blocked by {}", block.blocked, by.join(" "))
+    }));
     if status != 0 {
         let said: Vec<String> = plan
             .notices
@@ -49,15 +56,16 @@ pub(crate) fn prove(order: &InstallPackages, plan: &Plan, status: i32) -> Result
     if misses.is_empty() {
         return Ok(());
     }
+    Err(failed(&misses))
+}
+
+/// A proof that failed for these reasons.
+pub(crate) fn failed(misses: &[String]) -> Failure {
     let message = format!(
         "Portage would not do on this guest what was planned, so nothing was touched: {}",
         misses.join("; ")
     );
-    Err(Failure::new(
-        FailureClass::Permanent,
-        "ProofFailed",
-        message,
-    ))
+    Failure::new(FailureClass::Permanent, "ProofFailed", message)
 }
 
 fn misfit(row: &Row, expected: Option<&InstallPackage>) -> Option<String> {
@@ -80,6 +88,20 @@ fn misfit(row: &Row, expected: Option<&InstallPackage>) -> Option<String> {
             "{cpv} would come as binary {found} and not as {wanted}"
         ));
     }
+    // A downgrade that the guest's own plan asked for was ordered as one.
+    if row.status.downgrade && expected.change != Change::Downgrade {
+        let versions: Vec<String> = row.previous.iter().map(|p| p.version.to_string()).collect();
+        let versions = versions.join(" ");
+        return Some(format!(
+            "{cpv} would replace the newer {versions}, and nobody asked for that"
+        ));
+    }
+    if let Some(slot) = row.slot.as_ref().filter(|slot| **slot != expected.key.slot) {
+        let planned = &expected.key.slot;
+        return Some(format!(
+            "{cpv} would come in slot {slot} and not in {planned}"
+        ));
+    }
     for (flag, is_on) in &expected.key.use_flags {
         // Flags of hidden USE_EXPAND groups are not printed; what is printed must agree.
         let found = if row.use_flags.enabled.contains(flag) {
@@ -98,16 +120,16 @@ fn misfit(row: &Row, expected: Option<&InstallPackage>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
-    use gentoo_updater_fleet::message::{Binary, Change};
+    use gentoo_updater_fleet::message::Binary;
     use gentoo_updater_portage::build_key::BuildKey;
-    use gentoo_updater_portage::plan;
+    use gentoo_updater_portage::plan::{self, Block};
 
     use super::*;
 
-    fn package(name: &str, build_id: u32, flags: &[(&str, bool)]) -> InstallPackage {
+    pub(crate) fn package(name: &str, build_id: u32, flags: &[(&str, bool)]) -> InstallPackage {
         let cpv: Cpv = name.parse().unwrap();
         InstallPackage {
             key: BuildKey {
@@ -133,11 +155,12 @@ mod tests {
                 build_time: 1,
                 size: 1,
                 sha256: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
+                contents: Default::default(),
             },
         }
     }
 
-    fn order(packages: Vec<InstallPackage>) -> InstallPackages {
+    pub(crate) fn order(packages: Vec<InstallPackage>) -> InstallPackages {
         InstallPackages {
             run: gentoo_updater_fleet::name::RunId::generate(),
             attempt: 1,
@@ -149,7 +172,7 @@ mod tests {
     }
 
     /// What Portage would print for these rows.
-    fn plan_of(rows: &[&str], total: &str) -> Plan {
+    pub(crate) fn plan_of(rows: &[&str], total: &str) -> Plan {
         let stdout = format!(
             "\nThese are the packages that would be merged, in order:\n\nCalculating dependencies \
              ... done!\nDependency resolution took 0.04 s (backtrack: 0/20).\n\n{}\n\nTotal: {total}, \
@@ -219,6 +242,36 @@ mod tests {
         ] {
             assert!(message.contains(words), "{words}: {message}");
         }
+    }
+
+    #[test]
+    fn a_downgrade_that_nobody_asked_for_and_another_slot_are_none() {
+        let row = "[binary     UD ] app-misc/hello-2.0-3::gentoo [3.0::gentoo] 0 KiB";
+        let plan = plan_of(&[row], "1 package (1 downgrade, 1 binary)");
+        let message = misses(&order(vec![hello()]), &plan, 0);
+        assert!(message.contains("would replace the newer 3.0"), "{message}");
+        let mut asked = hello();
+        asked.change = Change::Downgrade;
+        assert!(prove(&order(vec![asked]), &plan, 0).is_ok());
+        let row = "[binary     U  ] app-misc/hello-2.0-3:0/2::gentoo [1.0::gentoo] 0 KiB";
+        let plan = plan_of(&[row], "1 package (1 upgrade, 1 binary)");
+        let message = misses(&order(vec![hello()]), &plan, 0);
+        assert!(message.contains("in slot 0/2 and not in 0"), "{message}");
+    }
+
+    #[test]
+    fn what_is_blocked_is_named_with_whoever_blocks_it() {
+        let mut plan = plan_of(&[HELLO], "1 package (1 upgrade, 1 binary)");
+        plan.blocks.push(Block {
+            satisfied: false,
+            blocked: "app-misc/old".parse().unwrap(),
+            by: vec!["app-misc/hello-2.0".parse().unwrap()],
+        });
+        let message = misses(&order(vec![hello()]), &plan, 1);
+        assert!(
+            message.contains("app-misc/old is blocked by app-misc/hello-2.0"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -27,7 +27,7 @@ done
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Waits, within bounds, until the guest's view of the store shows every expected binary with
-/// the expected content, and an index that names them all.
+/// the expected content, and an index that names them all. Gives the index.
 ///
 /// # Errors
 /// What is missing or wrong when the time is over. Portage itself would say nothing: with a
@@ -37,11 +37,12 @@ pub(crate) async fn wait_until_complete(
     store: &Path,
     order: &InstallPackages,
     patience: Duration,
-) -> Result<(), Failure> {
+) -> Result<PackagesIndex, Failure> {
     let deadline = Instant::now() + patience;
     loop {
-        let Err(failure) = look(host, store, order).await else {
-            return Ok(());
+        let failure = match look(host, store, order).await {
+            Ok(index) => return Ok(index),
+            Err(failure) => failure,
         };
         if failure.class == FailureClass::Permanent || Instant::now() >= deadline {
             return Err(failure);
@@ -50,7 +51,11 @@ pub(crate) async fn wait_until_complete(
     }
 }
 
-async fn look(host: &dyn Host, store: &Path, order: &InstallPackages) -> Result<(), Failure> {
+async fn look(
+    host: &dyn Host,
+    store: &Path,
+    order: &InstallPackages,
+) -> Result<PackagesIndex, Failure> {
     let found = measure(host, store, order).await?;
     for package in &order.packages {
         let binary = &package.binary;
@@ -98,7 +103,7 @@ async fn look(host: &dyn Host, store: &Path, order: &InstallPackages) -> Result<
             ));
         }
     }
-    Ok(())
+    Ok(index)
 }
 
 /// Something that may still come while one waits.

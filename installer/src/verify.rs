@@ -3,13 +3,8 @@
 use gentoo_updater_fleet::message::{
     Failure, FailureClass, Finding, FindingKind, HeldBack, InstallPackages,
 };
-use gentoo_updater_hosts::{Command, Host};
 use gentoo_updater_portage::plan::{NoticeKind, Plan, RowKind};
-use gentoo_updater_runtime::ask;
 use gentoo_updater_runtime::vdb::Installed;
-
-/// Lists configuration files that wait for the administrator.
-const PENDING_CONFIGURATION: &str = r#"find /etc -name '._cfg[0-9][0-9][0-9][0-9]_*' -type f"#;
 
 /// The ordered packages that are not installed as exactly the ordered binary.
 pub(crate) fn missing(order: &InstallPackages, installed: &Installed) -> Vec<String> {
@@ -23,20 +18,6 @@ pub(crate) fn missing(order: &InstallPackages, installed: &Installed) -> Vec<Str
         .collect()
 }
 
-/// Files that `dispatch-conf` or `etc-update` would ask about.
-pub(crate) async fn pending_configuration(host: &dyn Host) -> Result<Vec<Finding>, Failure> {
-    let command = Command::shell("pending", PENDING_CONFIGURATION, Vec::<String>::new());
-    let output = ask(host, &command).await?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text
-        .lines()
-        .map(|path| Finding {
-            kind: FindingKind::ConfigurationPending,
-            text: format!("{path} waits for dispatch-conf or etc-update"),
-        })
-        .collect())
-}
-
 /// What the guest still wants, according to its own new plan, beside what was held back.
 pub(crate) fn still_pending(plan: &Plan, status: i32, held: &[HeldBack]) -> Vec<Finding> {
     let is_held = |cpv: &_| held.iter().any(|held| held.cpv == *cpv);
@@ -46,9 +27,9 @@ pub(crate) fn still_pending(plan: &Plan, status: i32, held: &[HeldBack]) -> Vec<
         .filter(|row| matches!(row.kind, RowKind::Ebuild | RowKind::Binary) && !is_held(&row.cpv))
         // With something held back, Portage lists what only its build needs as well.
         .filter(|row| held.is_empty() || !row.status.new)
-        .map(|row| Finding {
-            kind: FindingKind::StillPending,
-            text: format!("{} is still wanted; the next run will see to it", row.cpv),
+        .map(|row| {
+            let text = format!("{} is still wanted; the next run will see to it", row.cpv);
+            Finding::new(FindingKind::StillPending, &text)
         })
         .collect();
     if status != 0 {

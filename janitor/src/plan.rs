@@ -43,9 +43,9 @@ pub(crate) fn kept(to_remove: &[Cpv], now: &Installed) -> Vec<Finding> {
     to_remove
         .iter()
         .filter(|cpv| now.contains_key(*cpv))
-        .map(|cpv| Finding {
-            kind: FindingKind::Other,
-            text: format!("{cpv} stays: something on the builder needs it by now"),
+        .map(|cpv| {
+            let text = format!("{cpv} stays: something on the builder needs it by now");
+            Finding::new(FindingKind::Other, &text)
         })
         .collect()
 }

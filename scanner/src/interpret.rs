@@ -262,10 +262,8 @@ fn world_atoms(atoms: &[Atom], installed: &[InstalledPackage]) -> Result<Option<
         "no ebuild any more, stays installed as it is: {}",
         list(&present)
     );
-    Ok(Some(Finding {
-        kind: FindingKind::WorldAtomWithoutEbuild,
-        text,
-    }))
+    let kind = FindingKind::WorldAtomWithoutEbuild;
+    Ok(Some(Finding::new(kind, &text)))
 }
 
 fn matches(atom: &Atom, package: &InstalledPackage) -> bool {
@@ -288,10 +286,10 @@ fn updates(
         match row.kind {
             RowKind::Ebuild => planned.push(Planned::of(row, document)?),
             RowKind::NoMerge => {}
-            RowKind::Uninstall => findings.push(Finding {
-                kind: FindingKind::Other,
-                text: format!("Portage will remove {}, which blocks an update", row.cpv),
-            }),
+            RowKind::Uninstall => {
+                let text = format!("Portage will remove {}, which blocks an update", row.cpv);
+                findings.push(Finding::new(FindingKind::Other, &text));
+            }
             RowKind::Binary => {
                 let message = format!("{} is a binary in a plan that was made of ebuilds", row.cpv);
                 return Err(permanent("PlanNotUnderstood", message));

@@ -12,6 +12,7 @@
 #   lab.sh publish v1|v2|v2b     what the ebuild repository holds from now on
 #   lab.sh fill v1|v2            put the binaries made for a state into the shared PKGDIR
 #   lab.sh portage G VERSION...  copy other versions of Portage into guest G: /opt/portage-VERSION
+#   lab.sh openrc G              put the real OpenRC into guest G, until it is switched off
 #   lab.sh rekey G               new host keys for guest G; known_hosts keeps the old ones
 #   lab.sh env                   KEY=VALUE lines: paths, names, addresses
 #   lab.sh list                  guests, kinds, addresses, pids
@@ -58,6 +59,8 @@ source "$LAB_DIR/lib/layers.sh"
 source "$LAB_DIR/lib/store.sh"
 # shellcheck source=lib/portages.sh
 source "$LAB_DIR/lib/portages.sh"
+# shellcheck source=lib/openrc.sh
+source "$LAB_DIR/lib/openrc.sh"
 # shellcheck source=lib/guest.sh
 source "$LAB_DIR/lib/guest.sh"
 # shellcheck source=lib/down.sh
@@ -117,6 +120,7 @@ main() {
     publish) locked publish "${1-}" ;;
     fill) locked fill "${1-}" ;;
     portage) need_guest "${1-}"; locked put_portages "$@" ;;
+    openrc) need_guest "${1-}"; locked put_openrc "$1" ;;
     env) print_env ;;
     list) list ;;
     __boot) boot_guest "$1" ;;

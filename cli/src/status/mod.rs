@@ -50,7 +50,24 @@ pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> 
     let Some(run) = run else {
         return no_run(&options);
     };
-    let report = Report::of(&fleet, run);
+    let mut report = Report::of(&fleet, run);
+    if let Some(name) = &options.guest {
+        let Some(text) = report.guest_to_text(name) else {
+            let names: Vec<&str> = report.guests.keys().map(|name| name.as_str()).collect();
+            let names = names.join(", ");
+            let message = format!("run {} has no guest {name}; it has {names}", report.run);
+            return Err(NotThere(message).into());
+        };
+        if !options.json {
+            output::print(|output| output.write_all(text.as_bytes()))?;
+            return Ok(crate::EXIT_DONE);
+        }
+        report.guests.retain(|guest, _| guest == name);
+        report.afterwards.retain_mut(|afterwards| {
+            afterwards.guests.retain(|guest| guest == name);
+            !afterwards.guests.is_empty()
+        });
+    }
     if options.json {
         output::print_json(&StatusDocument {
             report: &report,

@@ -55,10 +55,7 @@ fn change() -> PackageChange {
 }
 
 fn finding() -> Finding {
-    Finding {
-        kind: FindingKind::NewsUnread,
-        text: "1 news item".to_owned(),
-    }
+    Finding::new(FindingKind::NewsUnread, "1 news item")
 }
 
 fn held() -> HeldBack {
@@ -386,4 +383,24 @@ fn a_package_that_is_no_package_is_refused_with_its_name() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("cat/pkg-1;touch x"), "{error}");
+}
+
+#[test]
+fn what_findings_and_binaries_say_beyond_the_first_version_is_optional() {
+    let old = serde_json::json!({"kind": "ConfigurationPending", "text": "/etc/a waits"});
+    let old: Finding = serde_json::from_value(old).unwrap();
+    assert_eq!((old.subject, old.details), (None, vec![]));
+    let new = Finding::new(FindingKind::ConfigurationPending, "/etc/a waits")
+        .about("/etc/a")
+        .with_details(vec!["-listen = 1".to_owned()]);
+    let text = serde_json::to_string(&new).unwrap();
+    assert_eq!(serde_json::from_str::<Finding>(&text).unwrap(), new);
+    let mut known = binary(&key().key, 1);
+    let plain = serde_json::to_value(&known).unwrap();
+    assert!(plain.get("contents").is_none(), "{plain}");
+    assert_eq!(serde_json::from_value::<Binary>(plain).unwrap(), known);
+    known.contents.sizes.insert("usr".to_owned(), 1000);
+    known.contents.needs = [("libc.so.6".to_owned(), ["GLIBC_2.34".to_owned()].into())].into();
+    let text = serde_json::to_string(&known).unwrap();
+    assert_eq!(serde_json::from_str::<Binary>(&text).unwrap(), known);
 }

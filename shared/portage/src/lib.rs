@@ -131,5 +131,6 @@ pub mod name;
 pub mod outcome;
 pub mod packages_index;
 pub mod plan;
+pub mod preserved_libs;
 pub mod text;
 pub mod version;

@@ -5,12 +5,15 @@ use std::path::Path;
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
 use gentoo_updater_portage::command::CommandLine;
-use gentoo_updater_portage::plan::{self, Plan};
+use gentoo_updater_portage::plan::{self, Plan, PlanError};
 
 use crate::machines::ask;
 
 /// Where Portage and what it calls are looked for.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The cause of a failure: emerge made no plan at all, and said why.
+pub const PLAN_REFUSED: &str = "PlanRefused";
 
 /// A command line in an environment of its own: USE or BUILD_ID of whoever started the worker
 /// would change what Portage does, and end up in binaries.
@@ -40,11 +43,11 @@ pub async fn ask_for_plan(host: &dyn Host, command: &Command) -> Result<(Plan, i
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     let plan = plan::parse(&stdout, &stderr, status).map_err(|error| {
-        Failure::new(
-            FailureClass::Permanent,
-            "PlanNotUnderstood",
-            error.to_string(),
-        )
+        let cause = match error {
+            PlanError::Refused { .. } => PLAN_REFUSED,
+            _ => "PlanNotUnderstood",
+        };
+        Failure::new(FailureClass::Permanent, cause, error.to_string())
     })?;
     Ok((plan, status))
 }

@@ -12,7 +12,9 @@ pub mod look;
 mod machines;
 mod monitor;
 pub mod portage_api;
+mod settings;
 mod signals;
+pub mod space;
 pub mod vdb;
 
 pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION, WorkerArguments, worker_help};
@@ -20,6 +22,7 @@ pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host, ssh_settings};
 pub use monitor::{Monitor, MonitorError, Monitored};
+pub use settings::portage_settings;
 pub use signals::stop_on_signals;
 
 use std::process::ExitCode;

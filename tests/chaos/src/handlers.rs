@@ -154,5 +154,6 @@ fn binary(key: &BuildKey) -> Result<Binary, Failure> {
         path,
         size: 1000,
         sha256: HexDigest::sha256(key.digest().as_str().as_bytes()),
+        contents: Default::default(),
     })
 }

@@ -3,7 +3,9 @@
 //! They need root and `cargo build --workspace`, and run one after the other:
 //! `cargo test -p gentoo-updater-tests -- --test-threads=1`.
 
+mod afterwards;
 mod bad_guests;
+mod beforehand;
 mod chatty_guest;
 mod configuration;
 mod dead_letters;

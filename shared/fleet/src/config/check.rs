@@ -265,12 +265,14 @@ fn check_guests(
         let address = present(&table, guest.address.as_ref())?;
         let platform = choose(&table, guest.platform.as_ref(), platforms)?;
         let build_dependencies = guest.build_dependencies.unwrap_or(false);
+        let restart_services = guest.restart_services.or(fragment.policy.restart_services);
         Ok((
             name.clone(),
             Guest {
                 address,
                 platform,
                 build_dependencies,
+                restart_services: restart_services.unwrap_or_default(),
             },
         ))
     };
@@ -379,5 +381,6 @@ fn check_policy(fragment: &Fragment) -> Result<Policy, Invalid> {
         parallel_scans: policy.parallel_scans.unwrap_or(8),
         parallel_installs: policy.parallel_installs.unwrap_or(8),
         min_free_megabytes: policy.min_free_megabytes.unwrap_or(500),
+        restart_also: policy.restart_also.clone().unwrap_or_default(),
     })
 }

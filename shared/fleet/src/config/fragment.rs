@@ -1,11 +1,11 @@
 //! The configuration as it is written: everything optional, nothing checked but its form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::settings::Access;
+use super::settings::{Access, RestartServices};
 use crate::name::{BuilderName, GuestName, PlatformName};
 
 /// The whole file.
@@ -72,6 +72,7 @@ pub(super) struct GuestFragment {
     pub(super) address: Option<String>,
     pub(super) platform: Option<PlatformName>,
     pub(super) build_dependencies: Option<bool>,
+    pub(super) restart_services: Option<RestartServices>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -90,4 +91,6 @@ pub(super) struct PolicyFragment {
     pub(super) parallel_scans: Option<u16>,
     pub(super) parallel_installs: Option<u16>,
     pub(super) min_free_megabytes: Option<u64>,
+    pub(super) restart_services: Option<RestartServices>,
+    pub(super) restart_also: Option<BTreeSet<String>>,
 }

@@ -1,6 +1,6 @@
 //! The configuration as the program works with it: complete and checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -137,6 +137,19 @@ pub struct Guest {
     pub platform: PlatformName,
     /// Whether it keeps the build dependencies of what it has installed up to date too.
     pub build_dependencies: bool,
+    /// What becomes of its services that run on what an update replaced.
+    pub restart_services: RestartServices,
+}
+
+/// What becomes of services that run on programs or libraries that an update replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RestartServices {
+    /// They are named, with the commands that restart them.
+    #[default]
+    Report,
+    /// They are restarted, but for those that a connection or a login may live on.
+    Restart,
 }
 
 /// Times and numbers.
@@ -166,4 +179,7 @@ pub struct Policy {
     pub parallel_installs: u16,
     /// How much space a builder needs in its store and where it builds, before it takes work.
     pub min_free_megabytes: u64,
+    /// Services that are restarted too where services are, although a connection or a login may
+    /// live on them: `sshd`, `dbus` and their like.
+    pub restart_also: BTreeSet<String>,
 }

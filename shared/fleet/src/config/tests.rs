@@ -126,3 +126,19 @@ fn the_configuration_of_ssh_is_followed_unless_something_else_is_said() {
         );
     }
 }
+
+#[test]
+fn what_becomes_of_services_is_said_for_all_guests_or_for_one() {
+    let policy = "[policy]\nrestart_services = \"restart\"\nrestart_also = [\"sshd\"]\n";
+    let one = "[guests.g2]\naddress = \"ssh://g2\"\nrestart_services = \"report\"\n";
+    let settings = parse_text(&format!("{SMALL}{one}{policy}")).unwrap();
+    let of = |guest: &str| settings.guests[&guest.parse().unwrap()].restart_services;
+    assert_eq!(of("g1"), RestartServices::Restart);
+    assert_eq!(of("g2"), RestartServices::Report);
+    assert!(settings.policy.restart_also.contains("sshd"));
+    let settings = parse_text(SMALL).unwrap();
+    let guest = &settings.guests[&"g1".parse().unwrap()];
+    assert_eq!(guest.restart_services, RestartServices::Report);
+    let wrong = parse_text(&format!("{SMALL}restart_services = \"perhaps\"\n")).unwrap_err();
+    assert!(wrong.to_string().contains("perhaps"), "{wrong}");
+}

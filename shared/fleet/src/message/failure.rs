@@ -70,6 +70,15 @@ pub struct Finding {
     pub kind: FindingKind,
     /// The finding in words.
     pub text: String,
+    /// What it is about, so that equal findings of many guests can be summed: the path of a file or
+    /// a library, or the name of a service, a program or a news item. What kind of thing it is says
+    /// `kind`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What is too long for a summary, line by line: the difference of a configuration file, the
+    /// processes of a service. Whoever makes a finding bounds it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
 }
 
 impl Finding {
@@ -82,7 +91,23 @@ impl Finding {
         Self {
             kind,
             text: words.join(" "),
+            subject: None,
+            details: Vec::new(),
         }
+    }
+
+    /// The same finding about this thing.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// The same finding with these lines behind it.
+    #[must_use]
+    pub fn with_details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
     }
 }
 
@@ -94,9 +119,10 @@ pub enum FindingKind {
     WorldAtomWithoutEbuild,
     /// Portage left an update out because of a conflict.
     UpdateSkipped,
-    /// A configuration file waits for `dispatch-conf` or `etc-update`.
+    /// A configuration file waits for `dispatch-conf` or `etc-update`. The subject is its path, the
+    /// details are the difference.
     ConfigurationPending,
-    /// News items are unread.
+    /// News items are unread. The subject, where there is one, is the name of one item.
     NewsUnread,
     /// An installed package is masked.
     InstalledMasked,
@@ -104,6 +130,21 @@ pub enum FindingKind {
     CorruptBinary,
     /// What a guest still wants after its update.
     StillPending,
+    /// A service runs on programs or libraries that were deleted or replaced. The subject is its
+    /// name, or `init` for the first process.
+    ServiceOutdated,
+    /// Such a service was restarted, as the policy wants it, and runs on what is installed now.
+    ServiceRestarted,
+    /// The restart of such a service did not go well.
+    ServiceRestartFailed,
+    /// Such a process that belongs to no service: a login, or something that was started by hand.
+    /// The subject is the program's name.
+    ProcessOutdated,
+    /// A library of a package that is gone was kept because something needs it. The subject is its
+    /// path.
+    LibraryPreserved,
+    /// A newer kernel is installed than the one that runs. The subject is `kernel`.
+    RebootNeeded,
     /// Anything else that Portage said.
     Other,
 }

@@ -22,7 +22,7 @@ pub use event::{
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
 pub use package::{
-    Batch, Binary, Change, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage, Job,
-    PackageChange, PauseTarget, Purpose, RepositoryRevision, Role, SubslotBinding, Task, Update,
-    WorkKey,
+    Batch, Binary, Change, Contents, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage,
+    Job, PackageChange, PauseTarget, Purpose, RepositoryRevision, Role, SubslotBinding, Task,
+    Update, WorkKey,
 };

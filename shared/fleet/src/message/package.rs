@@ -224,6 +224,35 @@ pub struct Binary {
     pub size: u64,
     /// SHA-256 of the whole file.
     pub sha256: HexDigest,
+    /// What is in it, as far as whoever built it looked.
+    #[serde(default, skip_serializing_if = "Contents::is_unknown")]
+    pub contents: Contents,
+}
+
+/// What a builder saw in a binary package: what a guest must be able to hold and to run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Contents {
+    /// Bytes below each folder of the root, as `usr`; a hard link counts once. Empty where it is
+    /// not known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sizes: BTreeMap<String, u64>,
+    /// The versions of symbols that its programs need of the libraries of the C library and the
+    /// compiler (`GLIBC_2.34` of `libc.so.6`), by soname. A guest whose library lacks one cannot
+    /// run them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub needs: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Contents {
+    /// Whether nobody looked, or there is nothing to say.
+    pub fn is_unknown(&self) -> bool {
+        self.sizes.is_empty() && self.needs.is_empty()
+    }
+
+    /// Bytes of all that is in it; absent where that is not known.
+    pub fn installed_size(&self) -> Option<u64> {
+        (!self.sizes.is_empty()).then(|| self.sizes.values().sum())
+    }
 }
 
 /// One build key to build.

@@ -1,6 +1,9 @@
 //! What came of a run, for people and for programs.
 
+mod afterwards;
 mod text;
+
+pub use afterwards::Afterwards;
 
 use std::collections::BTreeMap;
 
@@ -103,6 +106,8 @@ pub struct Report {
     pub finished_at: Option<Timestamp>,
     /// The guests.
     pub guests: BTreeMap<GuestName, GuestReport>,
+    /// What is to be done on the guests afterwards, summed.
+    pub afterwards: Vec<Afterwards>,
     /// The jobs, by package.
     pub jobs: Vec<JobReport>,
     /// The builders that worked for it.
@@ -189,10 +194,11 @@ pub struct BuilderReport {
 impl Report {
     /// The report of a run with its further rounds, which may still go on.
     pub fn of(fleet: &Fleet, run: &Run) -> Self {
-        let guests = run
+        let guests: BTreeMap<GuestName, GuestReport> = run
             .guests
             .keys()
-            .map(|name| (name.clone(), guest_report(run, name)));
+            .map(|name| (name.clone(), guest_report(run, name)))
+            .collect();
         let builders = run.builders().into_iter().map(|name| {
             let cleaning = run.cleaned.get(name);
             let report = BuilderReport {
@@ -209,7 +215,8 @@ impl Report {
             outcome: run.finished.map(|f| f.outcome),
             started_at: run.requested_at,
             finished_at: run.finished.map(|f| f.at),
-            guests: guests.collect(),
+            afterwards: afterwards::sum(&guests),
+            guests,
             jobs: job_reports(run),
             builders: builders.collect(),
             unusable: unusable(fleet),
@@ -285,6 +292,7 @@ fn guest_report(run: &Run, name: &GuestName) -> GuestReport {
             findings.push(finding.clone());
         }
     }
+    afterwards::without_repetition(&mut findings);
     let outcome = guest_outcome(run, name);
     let held = match installation {
         Some(installation) => installation.held.clone(),

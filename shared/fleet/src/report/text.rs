@@ -8,6 +8,7 @@ use super::{BuilderReport, GuestOutcome, GuestReport, Report};
 use crate::message::{Failure, RunOutcome};
 use crate::name::{BuilderName, GuestName};
 use crate::words::counted;
+use gentoo_updater_portage::cpv::Cpv;
 
 impl Report {
     /// The report as plain text, as the command line prints it.
@@ -15,11 +16,21 @@ impl Report {
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = self.write(&mut text);
-        // Some of the words are a machine's, and a terminal must not obey them.
-        let is_harmless = |c: char| c == '\n' || !c.is_control();
-        text.chars()
-            .map(|c| if is_harmless(c) { c } else { '\u{fffd}' })
-            .collect()
+        harmless(&text)
+    }
+
+    /// What came of one guest, with all that its findings tell; nothing where the run has no such
+    /// guest.
+    pub fn guest_to_text(&self, name: &GuestName) -> Option<String> {
+        let guest = self.guests.get(name)?;
+        let mut text = String::new();
+        let _ = write_guest(&mut text, name, guest, Findings::Whole);
+        for change in &guest.changes {
+            let version = |cpv: &Option<Cpv>| cpv.as_ref().map_or("-".to_owned(), Cpv::to_string);
+            let (before, after) = (version(&change.before), version(&change.after));
+            let _ = writeln!(text, "      {before} -> {after}");
+        }
+        Some(harmless(&text))
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
@@ -52,7 +63,13 @@ impl Report {
         }
         writeln!(out, "\nGuests")?;
         for (name, guest) in &self.guests {
-            write_guest(out, name, guest)?;
+            write_guest(out, name, guest, Findings::Short)?;
+        }
+        if !self.afterwards.is_empty() {
+            writeln!(out, "\nAfterwards")?;
+            for afterwards in &self.afterwards {
+                writeln!(out, "  {afterwards}")?;
+            }
         }
         if !self.jobs.is_empty() {
             self.write_jobs(out)?;
@@ -125,7 +142,29 @@ impl Report {
     }
 }
 
-fn write_guest(out: &mut String, name: &GuestName, guest: &GuestReport) -> std::fmt::Result {
+/// How much is told of findings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Findings {
+    /// A line each.
+    Short,
+    /// Their details, too.
+    Whole,
+}
+
+/// Some of the words are a machine's, and a terminal must not obey them.
+fn harmless(text: &str) -> String {
+    let is_harmless = |c: char| c == '\n' || c == '\t' || !c.is_control();
+    text.chars()
+        .map(|c| if is_harmless(c) { c } else { '\u{fffd}' })
+        .collect()
+}
+
+fn write_guest(
+    out: &mut String,
+    name: &GuestName,
+    guest: &GuestReport,
+    findings: Findings,
+) -> std::fmt::Result {
     let words = match guest.outcome {
         GuestOutcome::Scanning => "is being asked".to_owned(),
         GuestOutcome::Pending => format!("{} pending", counted(guest.updates.len(), "update")),
@@ -170,6 +209,11 @@ fn write_guest(out: &mut String, name: &GuestName, guest: &GuestReport) -> std::
     }
     for finding in &guest.findings {
         writeln!(out, "      ! {}", finding.text)?;
+        if findings == Findings::Whole {
+            for line in &finding.details {
+                writeln!(out, "        | {line}")?;
+            }
+        }
     }
     Ok(())
 }

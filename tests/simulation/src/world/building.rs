@@ -157,6 +157,7 @@ impl Hands {
                 .expect("a path below a store"),
             size: 1000,
             sha256: HexDigest::sha256(format!("{} {build_id}", job.id).as_bytes()),
+            contents: Default::default(),
         };
         let stored_at = &mut state.stored_at;
         stored_at.entry(job.id.clone()).or_insert_with(Instant::now);

@@ -1,0 +1,150 @@
+//! What an administrator has to know after an update: configuration files that wait, services on
+//! deleted libraries, preserved libraries, unread news, a newer kernel. One look at the machine,
+//! and where services are restarted, one more behind that.
+
+mod answer;
+mod findings;
+mod kernel;
+mod restart;
+mod services;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gentoo_updater_fleet::message::{Failure, FailureClass, Finding, InstallPackages};
+use gentoo_updater_hosts::{Command, ExitStatus, Host};
+use gentoo_updater_portage::command;
+use gentoo_updater_runtime::emerge::in_own_environment;
+use gentoo_updater_runtime::{ask, portage_settings};
+
+use self::answer::Answer;
+use self::services::{Manager, Owner};
+
+const LOOK: &str = include_str!("look.sh");
+
+/// How long a look may take.
+const LIMIT: Duration = Duration::from_secs(300);
+/// How many lines of the difference of one configuration file are told.
+const LINES: usize = 60;
+/// How many configuration files, and how many processes on deleted files, are looked at.
+const FILES: usize = 100;
+const PROCESSES: usize = 500;
+
+/// What becomes of services that run on what was replaced.
+pub(crate) struct Restarts<'a> {
+    /// Whether they are restarted.
+    pub(crate) wanted: bool,
+    /// Those that are restarted, too, although a connection may live on them.
+    pub(crate) also: &'a BTreeSet<String>,
+}
+
+/// Looks, and restarts what is to be restarted.
+///
+/// # Errors
+/// When the machine cannot be asked, or its answer is not understood.
+pub(crate) async fn of(
+    host: &dyn Host,
+    order: &InstallPackages,
+    restarts: &Restarts<'_>,
+) -> Result<Vec<Finding>, Failure> {
+    let places = Places::ask(host, order).await?;
+    let mut answer = look(host, &places).await?;
+    let mut told = findings::of(&answer)?;
+    let manager = Manager::of(&answer);
+    let mut restarted = Vec::new();
+    if let Some(manager) = manager.filter(|_| restarts.wanted) {
+        for outdated in services::outdated(&answer) {
+            let Owner::Service(name) = &outdated.owner else {
+                continue;
+            };
+            if services::left_alone(name, restarts.also).is_none() {
+                restarted.push(restart::service(host, order, manager, name).await?);
+            }
+        }
+        if !restarted.is_empty() {
+            answer = look(host, &places).await?;
+        }
+    }
+    let outdated = services::outdated(&answer);
+    for done in &restarted {
+        let still = outdated.iter().find(|outdated| done.is(&outdated.owner));
+        told.push(done.finding(still));
+    }
+    let rest = outdated
+        .iter()
+        .filter(|outdated| !restarted.iter().any(|done| done.is(&outdated.owner)));
+    told.extend(rest.map(|outdated| {
+        let left = match &outdated.owner {
+            Owner::Service(name) if restarts.wanted => services::left_alone(name, restarts.also),
+            _ => None,
+        };
+        findings::outdated(outdated, manager, &answer.first, left)
+    }));
+    if answer.more_processes {
+        told.push(findings::more_processes());
+    }
+    Ok(told)
+}
+
+/// Where the machine keeps what is looked at.
+struct Places {
+    protected: String,
+    repositories: String,
+}
+
+impl Places {
+    /// As Portage sees the machine after the update, which may have brought settings.
+    async fn ask(host: &dyn Host, order: &InstallPackages) -> Result<Self, Failure> {
+        const PROTECTED: &str = "CONFIG_PROTECT";
+        let guest = format!("guest {}", order.guest);
+        let settings = portage_settings(host, &guest, &[PROTECTED], LIMIT).await?;
+        let question = in_own_environment(command::portageq_repositories(), &[]).timeout(LIMIT);
+        let repositories = ask(host, &question).await?;
+        Ok(Self {
+            // What Portage's own make.globals says where nobody says otherwise.
+            protected: settings.get(PROTECTED).unwrap_or("/etc").to_owned(),
+            repositories: locations(&repositories.stdout_text()),
+        })
+    }
+}
+
+/// The folders of the repositories in the form of `repos.conf`, as words. One whose name holds a
+/// space has no news that could be found.
+fn locations(text: &str) -> String {
+    let locations = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        let value = value.trim();
+        (name.trim() == "location" && !value.contains(' ')).then_some(value)
+    });
+    locations.collect::<Vec<_>>().join(" ")
+}
+
+async fn look(host: &dyn Host, places: &Places) -> Result<Answer, Failure> {
+    // One line more than is told, so that it is known when there are more.
+    let numbers = [LINES + 1, FILES, PROCESSES].map(|number| number.to_string());
+    let parameters = [places.protected.clone(), places.repositories.clone()];
+    let parameters = parameters.into_iter().chain(numbers);
+    let command = Command::shell("look.sh", LOOK, parameters).timeout(LIMIT);
+    let output = ask(host, &command).await?;
+    let unclear = |what: String| {
+        let message = format!("what is to be done afterwards cannot be told: {what}");
+        Failure::new(FailureClass::Permanent, "AfterwardsNotUnderstood", message)
+    };
+    if output.status != ExitStatus::Code(0) {
+        return Err(unclear(output.stderr_text().trim().to_owned()));
+    }
+    answer::parse(&output.stdout_text()).map_err(|error| unclear(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folders_of_repositories_are_read_from_their_configuration() {
+        let text = "[DEFAULT]\nmain-repo = gentoo\n\n[gentoo]\nauto-sync = no\n\
+                    location = /var/db/repos/gentoo\n\n[own]\nlocation = /srv/own\n";
+        assert_eq!(locations(text), "/var/db/repos/gentoo /srv/own");
+        assert_eq!(locations(""), "");
+    }
+}

@@ -1,0 +1,68 @@
+//! Whether a set of binaries fits a guest, asked before anything is touched: whether there is room
+//! for it, and whether the guest's C library can run it. Portage asks neither.
+
+mod answer;
+mod libraries;
+mod space;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gentoo_updater_fleet::message::{Failure, FailureClass, InstallPackages};
+use gentoo_updater_hosts::{Command, ExitStatus, Host};
+use gentoo_updater_runtime::{ask, portage_settings};
+
+const LOOK: &str = include_str!("look.sh");
+
+/// How long each of the two questions may take.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Asks the guest, and checks the set.
+///
+/// # Errors
+/// A failure that names what does not fit, with the numbers and the remedy.
+pub(crate) async fn check(host: &dyn Host, order: &InstallPackages) -> Result<(), Failure> {
+    let guest = format!("guest {}", order.guest);
+    const TEMPORARY: &str = "PORTAGE_TMPDIR";
+    let settings = portage_settings(host, &guest, &[TEMPORARY], LIMIT).await?;
+    // What make.globals says where nobody says otherwise.
+    let temporary = settings.get(TEMPORARY).unwrap_or("/var/tmp");
+    let output = ask(host, &question(order, temporary)).await?;
+    let unclear = |what: &str| {
+        let message = format!("{guest} does not tell whether the set fits: {what}");
+        Failure::new(FailureClass::Machine, "GuestNotUnderstood", message)
+    };
+    if output.status != ExitStatus::Code(0) {
+        return Err(unclear(output.stderr_text().trim()));
+    }
+    let answer = answer::parse(&output.stdout_text()).map_err(|what| unclear(&what))?;
+    space::check(&order.packages, &answer, &unpacked_in(temporary))?;
+    libraries::check(&order.packages, &answer)
+}
+
+/// Where Portage unpacks, below PORTAGE_TMPDIR.
+fn unpacked_in(temporary: &str) -> String {
+    format!("{temporary}/portage")
+}
+
+fn question(order: &InstallPackages, temporary: &str) -> Command {
+    let binaries = || order.packages.iter().map(|package| &package.binary);
+    let mut folders: BTreeSet<String> = binaries()
+        .flat_map(|binary| binary.contents.sizes.keys())
+        .map(|folder| format!("/{folder}"))
+        .collect();
+    // Of what nobody looked into, and for what Portage writes itself.
+    folders.extend(["/usr".to_owned(), "/var".to_owned()]);
+    let packages: BTreeSet<String> = binaries()
+        .map(|binary| binary.cpv.category_package.to_string())
+        .collect();
+    let libraries: BTreeSet<&String> = binaries()
+        .flat_map(|binary| binary.contents.needs.keys())
+        .collect();
+    let mut parameters = vec![temporary.to_owned(), folders.len().to_string()];
+    parameters.extend(folders);
+    parameters.push(packages.len().to_string());
+    parameters.extend(packages);
+    parameters.extend(libraries.into_iter().cloned());
+    Command::shell("look.sh", LOOK, parameters).timeout(LIMIT)
+}
