@@ -27,11 +27,12 @@ lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is instal
 	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run tests/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
-bench: ## Measure the readers of Portage's texts and the bus against their limits and against others
+bench: ## Measure the readers of Portage's texts, the bus and unchanged guests against their limits
 	cargo bench --locked -p gentoo-updater-portage --bench speed
 	cargo build --locked --release -p gentoo-updater-scanner
 	cargo bench --locked -p gentoo-updater-bus --bench speed
 	cargo bench --locked -p gentoo-updater-bus --bench history
+	cargo bench --locked -p gentoo-updater-runtime --bench unchanged
 
 build: ## Compile all programs for use, into target/release
 	cargo build --locked --release --workspace --bins

@@ -14,7 +14,7 @@ CLASS = re.compile(r"^[ \t]*class[ \t]*[=:][ \t]*(\S+)", re.MULTILINE)
 
 # A repository of more packages is known by its revision where it has one: to look at each of its
 # files would take longer than all the rest.
-MOST_PACKAGES_TO_WALK = 1000
+MOST_PACKAGES_TO_WALK = 500
 NO_CATEGORIES = {"eclass", "licenses", "metadata", "profiles", "scripts"}
 # The classes of package sets that depend on nothing but installed packages, repositories and
 # configuration (portage/_sets). Others may ask the clock or any program, or read any file.
