@@ -385,6 +385,8 @@ fn a_run_that_asks_anew_says_so_to_every_scanner_and_others_do_not() {
             kind: RunKind::ScanOnly,
             guests: [(guest("g1"), platform()), (guest("g2"), platform())].into(),
             force,
+            more_rounds: 0,
+            follows: None,
         }));
         let forced: Vec<bool> = commands(&history)
             .into_iter()

@@ -34,6 +34,7 @@ fn requested(more_rounds: u32) -> History {
     history.say(Event::RunRequested(RunRequested {
         run: run_id(),
         kind: RunKind::Update,
+        force: false,
         more_rounds,
         follows: None,
         guests: guests.into(),
@@ -58,10 +59,9 @@ fn play(history: &mut History, run: RunId, wants: &[(&str, &[&str])]) -> Vec<&'s
         history.say(Event::PackageBuilt(PackageBuilt { run, ..event }));
     }
     for (name, wanted) in wants {
-        let findings = wanted.iter().map(|text| Finding {
-            kind: FindingKind::StillPending,
-            text: (*text).to_owned(),
-        });
+        let findings = wanted
+            .iter()
+            .map(|text| Finding::new(FindingKind::StillPending, text));
         history.say(Event::GuestUpdated(GuestUpdated {
             run,
             guest: guest(name),

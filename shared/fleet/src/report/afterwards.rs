@@ -113,6 +113,7 @@ mod tests {
         GuestReport {
             outcome: GuestOutcome::Updated,
             updates: Vec::new(),
+            unchanged_since: None,
             untouched: false,
             changes: Vec::new(),
             held: Vec::new(),
