@@ -13,7 +13,7 @@ use gentoo_updater_fleet::message::{
 };
 use gentoo_updater_fleet::name::{EventId, WorkerId};
 use gentoo_updater_runtime::{Context, worker_id};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::beats::Beats;
 use crate::snapshots::Snapshots;
@@ -21,6 +21,8 @@ use crate::snapshots::Snapshots;
 /// How often a planner says that it lives. The beat that comes back is also what lets time pass
 /// for it: retries and leases are looked at once a beat.
 pub const BEAT: Duration = Duration::from_secs(2);
+/// How long the event of a wake-up is waited for: what comes later is looked at with a beat.
+const WAKES_WITHIN: Duration = BEAT;
 /// Every so many returned beats the bus is asked about queues that hold work for long.
 pub(crate) const BEATS_BETWEEN_QUESTIONS: u64 = 5;
 
@@ -137,12 +139,15 @@ impl Planner<'_> {
             }
             Event::PlannerAlive(_) => {}
             _ => {
-                match self.view.wait_for_event(wakeup.event.id).await {
-                    // Nobody can read it any more, and the planner's queue would bring it again.
-                    Err(error @ BusError::EventLost { .. }) => {
-                        tracing::error!(%error, event = wakeup.event.message.kind(), "passed over");
+                let read = self.view.wait_for_event(wakeup.event.id);
+                match timeout(WAKES_WITHIN, read).await {
+                    Ok(read) => read?,
+                    // It comes late, and the next beat looks at it; or it went with a history that
+                    // was deleted, of which there may be many in the queue.
+                    Err(_) => {
+                        let event = wakeup.event.message.kind();
+                        tracing::debug!(id = %wakeup.event.id, event, "not in the history yet");
                     }
-                    waited => waited?,
                 }
                 // Events come in bunches, and most of them are this planner's own.
                 if self.view.read(|fleet| fleet.offset) != self.decided {
