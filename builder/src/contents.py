@@ -50,9 +50,13 @@ def files(folder):
                 yield (name if below == "." else below), path, status
 
 
-def is_elf(path):
+def machine_of(path):
+    """What machine an ELF file is for: its class, byte order and e_machine (elf(5)); None of
+    another file. A package may hold files for several, each with a C library of its own: those for
+    32 bits of an amd64 need symbol versions that the library for 64 bits never had."""
     with open(path, "rb") as file:
-        return file.read(4) == b"\x7fELF"
+        header = file.read(20)
+    return header[4:6] + header[18:20] if header[:4] == b"\x7fELF" else None
 
 
 def versions(paths):
@@ -78,10 +82,11 @@ def main():
     os.dup2(2, 1)
     unpack(pkgdir, cpv, build_id, folder)
     sizes, programs, needs = {}, [], {}
+    own = machine_of("/proc/self/exe")
     for place, path, status in files(folder):
         # A file takes whole blocks.
         sizes[place] = sizes.get(place, 0) + max(status.st_blocks * 512, status.st_size)
-        if os.path.isfile(path) and not os.path.islink(path) and is_elf(path):
+        if os.path.isfile(path) and not os.path.islink(path) and machine_of(path) == own:
             programs.append(path)
     for first in range(0, len(programs), AT_ONCE):
         for soname, version in versions(programs[first:first + AT_ONCE]):

@@ -106,7 +106,7 @@ impl InstallHandler {
         } else {
             None
         };
-        let mut findings = self.afterwards(host, order).await?;
+        let mut findings = self.afterwards(host, order, failure.is_none()).await?;
         findings.extend(self.look_again(host, order).await?);
         jobs::sweep(host, order.run, &[]).await?;
         Ok(Installed {
@@ -179,11 +179,14 @@ impl InstallHandler {
         &self,
         host: &dyn Host,
         order: &InstallPackages,
+        is_complete: bool,
     ) -> Result<Vec<Finding>, Failure> {
         let settings = &self.context.settings;
         let guest = settings.guests.get(&order.guest);
+        let is_policy = guest.is_some_and(|g| g.restart_services == RestartServices::Restart);
         let restarts = Restarts {
-            wanted: guest.is_some_and(|g| g.restart_services == RestartServices::Restart),
+            // On a half-updated guest what runs well in memory may not come up again.
+            wanted: is_policy && is_complete,
             also: &settings.policy.restart_also,
         };
         match aftermath::of(host, order, &restarts).await {

@@ -15,6 +15,9 @@ tab=$(printf '\t')
 
 # Whether everybody may read a file: what is in others is nobody else's business.
 is_public() {
+    # What a link leads to may lie in a folder that is not for everybody.
+    set -- "$(readlink -f -- "$1")"
+    [ -n "$1" ] || return 1
     case $(stat -L -c %a -- "$1" 2>/dev/null) in *[4567]) ;; *) return 1 ;; esac
     folder=${1%/*}
     while [ -n "$folder" ]; do

@@ -57,7 +57,8 @@ pub(crate) async fn of(
             let Owner::Service(name) = &outdated.owner else {
                 continue;
             };
-            if services::left_alone(name, restarts.also).is_none() {
+            let asking = &answer.asking;
+            if services::left_alone(&outdated, name, asking, restarts.also).is_none() {
                 restarted.push(restart::service(host, order, manager, name).await?);
             }
         }
@@ -75,7 +76,9 @@ pub(crate) async fn of(
         .filter(|outdated| !restarted.iter().any(|done| done.is(&outdated.owner)));
     told.extend(rest.map(|outdated| {
         let left = match &outdated.owner {
-            Owner::Service(name) if restarts.wanted => services::left_alone(name, restarts.also),
+            Owner::Service(name) if restarts.wanted => {
+                services::left_alone(outdated, name, &answer.asking, restarts.also)
+            }
             _ => None,
         };
         findings::outdated(outdated, manager, &answer.first, left)

@@ -198,7 +198,7 @@ fn is_base(name: &str) -> bool {
 /// Whether a connection or a login may live on a service: the network, sshd, and what sessions
 /// hang on.
 fn may_cut_off(name: &str) -> bool {
-    const NAMES: [&str; 21] = [
+    const NAMES: [&str; 30] = [
         "NetworkManager",
         "bluetooth",
         "connman",
@@ -206,18 +206,27 @@ fn may_cut_off(name: &str) -> bool {
         "dbus-broker",
         "dhcpcd",
         "display-manager",
+        "dropbear",
         "elogind",
         "gdm",
+        "ipsec",
+        "iscsid",
         "iwd",
         "lightdm",
         "network",
         "networking",
+        "openvswitch",
+        "ovsdb-server",
+        "pppd",
+        "rabbitmq",
+        "rabbitmq-server",
         "sddm",
         "ssh",
         "sshd",
         "systemd-logind",
         "systemd-networkd",
         "systemd-resolved",
+        "tincd",
         "wpa_supplicant",
         "xdm",
     ];
@@ -241,8 +250,15 @@ fn is_own(name: &str) -> bool {
 }
 
 /// Why a service is not restarted by itself although services are; nothing when it is.
-pub(super) fn left_alone(name: &str, also: &BTreeSet<String>) -> Option<&'static str> {
-    if is_own(name) {
+/// Whatever its name is, one that `asking` processes belong to would end this very work.
+pub(super) fn left_alone(
+    outdated: &Outdated,
+    name: &str,
+    asking: &BTreeSet<u32>,
+    also: &BTreeSet<String>,
+) -> Option<&'static str> {
+    let asks = |process: &Process| asking.contains(&process.pid);
+    if is_own(name) || outdated.processes.iter().any(asks) {
         Some("it is the one that works here")
     } else if may_cut_off(name) && !also.contains(name) {
         Some("a connection or a login may live on it (policy.restart_also)")
@@ -386,13 +402,34 @@ mod tests {
 
     #[test]
     fn what_a_connection_lives_on_is_left_alone_unless_it_is_named() {
+        let left_alone = |name: &str, also: &BTreeSet<String>| {
+            let outdated = Outdated {
+                owner: Owner::Service(name.to_owned()),
+                processes: vec![process(300, name, "", &[])],
+            };
+            super::left_alone(&outdated, name, &[99].into(), also)
+        };
         let none = BTreeSet::new();
         let also = BTreeSet::from(["sshd".to_owned(), "gentoo-updater-installer".to_owned()]);
         assert!(left_alone("sshd", &none).is_some());
         assert_eq!(left_alone("sshd", &also), None);
         assert!(left_alone("net.eth0", &also).is_some());
         assert_eq!(left_alone("nginx", &none), None);
+        for name in ["dropbear", "ipsec", "rabbitmq-server", "tincd"] {
+            assert!(left_alone(name, &none).is_some(), "{name}");
+        }
         // It would end itself, whatever is named.
         assert!(left_alone("gentoo-updater-installer", &also).is_some());
+    }
+
+    #[test]
+    fn a_service_that_asks_is_left_alone_whatever_its_name_is() {
+        let outdated = Outdated {
+            owner: Owner::Service("fleet".to_owned()),
+            processes: vec![process(98, "sh", "", &[]), process(99, "sh", "", &[])],
+        };
+        let also = BTreeSet::from(["fleet".to_owned()]);
+        assert!(left_alone(&outdated, "fleet", &[99].into(), &also).is_some());
+        assert_eq!(left_alone(&outdated, "fleet", &[97].into(), &also), None);
     }
 }

@@ -58,8 +58,10 @@ def watched_of_repository(location):
     if not (is_generated and revision(location)
             and has_more_packages(location, MOST_PACKAGES_TO_WALK)):
         return ["tree:" + location]
-    # Its time stamps lie in metadata. A mount point without its mount holds neither.
-    words = ["flat:" + location, "flat:" + os.path.join(location, "metadata")]
+    # Its time stamps lie in metadata. A mount point without its mount holds neither. A sync that is
+    # half done, or that was cut off, shows in the folders of packages.
+    words = ["flat:" + location, "flat:" + os.path.join(location, "metadata"),
+             "packages:" + location]
     return words + ["tree:" + path for path in git_files(location)]
 
 
