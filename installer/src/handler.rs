@@ -190,7 +190,11 @@ impl InstallHandler {
             also: &settings.policy.restart_also,
         };
         match aftermath::of(host, order, &restarts).await {
-            Err(failure) if failure.class != FailureClass::Transient => {
+            // What takes too long now will take too long the next time, and what is installed is
+            // installed: only a lost connection is worth another attempt.
+            Err(failure)
+                if failure.class != FailureClass::Transient || failure.cause == "TimedOut" =>
+            {
                 let kind = FindingKind::Other;
                 Ok(vec![Finding::new(kind, &failure.message)])
             }
