@@ -57,6 +57,8 @@ struct Core {
     state: RwLock<State>,
     beginning: Beginning,
     progress: News<Progress>,
+    /// That the follower ended, for who waits for nothing else: `progress` wakes at each event.
+    end: CancellationToken,
     /// Why the follower ended.
     error: Mutex<Option<BusError>>,
 }
@@ -146,7 +148,7 @@ impl FleetView {
     /// Ends when the history cannot be followed any further, and says why. It may be cancelled.
     pub async fn ended(&self) -> BusError {
         let core = &self.follower.core;
-        core.progress.until(|now| now.ended).await;
+        core.end.cancelled().await;
         core.error()
     }
 
@@ -267,6 +269,7 @@ fn start(bus: &Arc<dyn Bus>, begun: Begun) -> Arc<Follower> {
             applied,
             ..Default::default()
         }),
+        end: CancellationToken::new(),
         error: Mutex::new(None),
     });
     let task = AbortOnDropHandle::new(tokio::spawn(core.clone().follow(begun.history)));
@@ -300,6 +303,7 @@ impl Core {
         }
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         self.progress.change(|progress| progress.ended = true);
+        self.end.cancel();
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {

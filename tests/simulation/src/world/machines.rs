@@ -77,7 +77,7 @@ pub(super) fn guests(dice: &Dice) -> BTreeMap<GuestName, GuestMachine> {
         // One of them is well, so that there is always something to do.
         let fate = if number == 1 { GuestFate::Good } else { fate };
         let name = format!("g{number}").parse().expect("a name of a guest");
-        let insatiable = match dice.per_mille(150) {
+        let insatiable = match dice.per_mille(40) {
             true => usize::try_from(dice.between(1, 4)).unwrap_or(1),
             false => 0,
         };
