@@ -162,7 +162,7 @@ fn machine(root: &Path) -> Outcome<Vec<String>> {
         "tree:lib/config",
         "flat:repo",
         "flat:repo/metadata",
-        "packages:repo",
+        "packages:repo/metadata",
         "tree:repo/.git/HEAD",
         "tree:repo/.git/packed-refs",
         "tree:repo/.git/commondir",
