@@ -92,7 +92,13 @@ async fn resolve_hop(
     if settings.known_hosts_of_ssh {
         let lists = ["userknownhostsfile", "globalknownhostsfile"];
         let of_ssh = lists.iter().filter_map(|list| answer.get(list));
-        target.known_hosts.extend(of_ssh.flat_map(files));
+        let of_ssh: Vec<PathBuf> = of_ssh.flat_map(files).collect();
+        // A file that is not found would count as an empty one, and with it what it revokes.
+        if let Some(relative) = of_ssh.iter().find(|file| file.is_relative()) {
+            let cause = "names a known_hosts file by no absolute path; write / or ~ before it";
+            return Err(question.failed(format!("{}: {cause}", relative.display())));
+        }
+        target.known_hosts.extend(of_ssh);
     }
     target.agent = match answer.all("identityagent").next() {
         None | Some("SSH_AUTH_SOCK") => environment("SSH_AUTH_SOCK"),
@@ -174,6 +180,11 @@ fn refuse_unsupported(question: &Question<'_>, answer: &Answer) -> Result<(), Ho
     if answer.get("revokedhostkeys").is_some() {
         return Err(question.failed(
             "RevokedHostKeys is not supported; write the keys with @revoked into a known_hosts file",
+        ));
+    }
+    if answer.get("knownhostscommand").is_some() {
+        return Err(question.failed(
+            "KnownHostsCommand is not supported; write what it prints into a known_hosts file",
         ));
     }
     if answer.is_yes("proxyusefdpass") {

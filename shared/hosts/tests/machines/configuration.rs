@@ -224,6 +224,8 @@ async fn a_configuration_that_cannot_be_followed_is_an_error_that_says_why() {
         ("Host *\nNoSuchKeyword 1\n", "nosuchkeyword"),
         ("Host *\nProxyJump web1\n", "loop"),
         ("Host *\nRevokedHostKeys /krl\n", "@revoked"),
+        ("Host *\nKnownHostsCommand /bin/true\n", "KnownHostsCommand"),
+        ("Host *\nUserKnownHostsFile a b\n", "absolute path"),
         (
             "Host *\nHostName $(id)\n",
             "neither a name nor an IP address",
