@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) pending: Vec<PendingFile>,
+    /// Whether there are more such files than were looked at.
+    pub(super) more_pending: bool,
     /// The name of the first process.
     pub(super) first: String,
     /// What starts and stops services: `systemd`, `openrc`, or nothing that is known.
@@ -146,7 +148,11 @@ fn read_line(answer: &mut Answer, kind: &str, rest: &str) -> Option<()> {
             let parent = (pid.parse().ok()?, name.to_owned());
             answer.processes.last_mut()?.parents.push(parent);
         }
-        "more" => answer.more_processes = true,
+        "more" => match rest {
+            "config" => answer.more_pending = true,
+            "process" => answer.more_processes = true,
+            _ => return None,
+        },
         "asking" => {
             answer.asking.insert(rest.parse().ok()?);
         }
@@ -206,6 +212,14 @@ mod tests {
         assert!(process.files[0].ends_with("libalpha.so.1"), "{process:?}");
         assert_eq!(answer.news[0].title, "Lab news item");
         assert!(!answer.kernel.is_empty() && !answer.asking.is_empty());
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_said() {
+        let with = |line: &str| parse(&ANSWER.replacen("first\t", &format!("{line}\nfirst\t"), 1));
+        assert!(with("more\tconfig").unwrap().more_pending);
+        assert!(with("more\tprocess").unwrap().more_processes);
+        with("more\tothers").unwrap_err();
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gentoo_updater_fleet::message::{Failure, FailureClass, Finding, FindingKind};
+use gentoo_updater_fleet::message::{Finding, FindingKind};
 use gentoo_updater_fleet::words::counted;
 use gentoo_updater_portage::preserved_libs::{self, Preserved, PreservedLibsError};
 
@@ -19,13 +19,19 @@ const LINE: usize = 200;
 const NAMED: usize = 10;
 
 /// Everything but the services, which may be restarted first.
-pub(super) fn of(answer: &Answer) -> Result<Vec<Finding>, Failure> {
+pub(super) fn of(answer: &Answer) -> Vec<Finding> {
     let mut findings = configuration(&answer.pending);
-    let preserved = preserved(answer).map_err(|error| {
-        let text = error.to_string();
-        Failure::new(FailureClass::Permanent, "RegistryNotUnderstood", text)
-    })?;
-    findings.extend(preserved);
+    if answer.more_pending {
+        let text = "more configuration files wait for dispatch-conf or etc-update than are told";
+        findings.push(Finding::new(FindingKind::ConfigurationPending, text));
+    }
+    match preserved(answer) {
+        Ok(preserved) => findings.extend(preserved),
+        Err(error) => {
+            let text = format!("which libraries are preserved is not known: {error}");
+            findings.push(Finding::new(FindingKind::Other, &text));
+        }
+    }
     findings.extend(answer.news.iter().map(|item| {
         let text = match item.title.as_str() {
             "" => format!("unread news {}", item.name),
@@ -34,7 +40,7 @@ pub(super) fn of(answer: &Answer) -> Result<Vec<Finding>, Failure> {
         Finding::new(FindingKind::NewsUnread, &text).about(&item.name)
     }));
     findings.extend(kernel::finding(answer));
-    Ok(findings)
+    findings
 }
 
 fn configuration(pending: &[PendingFile]) -> Vec<Finding> {
@@ -227,6 +233,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_looked_at_or_not_understood_is_told_and_hides_nothing_else() {
+        let answer = Answer {
+            pending: vec![pending("/etc/._cfg0000_a", Content::Gone)],
+            more_pending: true,
+            registry: "{".to_owned(),
+            ..Answer::default()
+        };
+        let texts: Vec<String> = of(&answer).into_iter().map(|f| f.text).collect();
+        assert_eq!(texts.len(), 3, "{texts:?}");
+        assert!(texts[0].starts_with("/etc/._cfg0000_a waits"), "{texts:?}");
+        assert!(texts[1].starts_with("more configuration"), "{texts:?}");
+        assert!(texts[2].contains("is not known"), "{texts:?}");
+    }
+
+    #[test]
     fn a_difference_is_shown_and_that_of_a_file_that_others_may_not_read_is_not() {
         let shown = Content::Shown(vec!["-listen = 1".to_owned(), "+listen = 2".to_owned()]);
         let findings = configuration(&[
@@ -317,7 +338,7 @@ mod tests {
     fn everything_of_a_real_answer_is_told() {
         let text = include_str!("../../tests/fixtures/afterwards.txt");
         let answer = answer::parse(text).unwrap();
-        let findings = of(&answer).unwrap();
+        let findings = of(&answer);
         let kinds: BTreeSet<FindingKind> = findings.iter().map(|f| f.kind).collect();
         for kind in [
             FindingKind::ConfigurationPending,

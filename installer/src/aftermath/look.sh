@@ -35,11 +35,18 @@ pending() {
         elif [ -e "$place" ]; then
             find "${place%/*}/" -maxdepth 1 -type f -name "._cfg[0-9][0-9][0-9][0-9]_${place##*/}"
         fi
-    done | sort -u | head -n "$files"
+    done | sort -u | head -n $((files + 1))
     set +f
 }
 
-pending | while IFS= read -r new; do
+pending | {
+seen=0
+while IFS= read -r new; do
+    seen=$((seen + 1))
+    if [ "$seen" -gt "$files" ]; then
+        printf 'more\tconfig\n'
+        break
+    fi
     name=${new##*/}
     old=${new%/*}/${name#._cfg????_}
     if [ ! -e "$old" ]; then
@@ -53,6 +60,7 @@ pending | while IFS= read -r new; do
         diff -u -- "$old" "$new" | head -n "$lines" | cut -c 1-1000 | sed "s/^/diff$tab/"
     fi
 done
+}
 
 # The first process may be of another kind than the files of /run say: both count.
 read -r first </proc/1/comm || first=
@@ -87,7 +95,7 @@ grep -l ' (deleted)$' /proc/[0-9]*/maps 2>/dev/null | while IFS= read -r maps; d
     [ -n "$deleted" ] && read_process "$process" || continue
     count=$((count + 1))
     if [ "$count" -gt "$processes" ]; then
-        printf 'more\t\n'
+        printf 'more\tprocess\n'
         break
     fi
     printf 'process\t%s\t%s\t%s\t%s\n' "$process" "$session" "$terminal" "$(name_of "$process")"

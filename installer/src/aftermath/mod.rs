@@ -49,7 +49,7 @@ pub(crate) async fn of(
 ) -> Result<Vec<Finding>, Failure> {
     let places = Places::ask(host, order).await?;
     let mut answer = look(host, &places).await?;
-    let mut told = findings::of(&answer)?;
+    let mut told = findings::of(&answer);
     let manager = Manager::of(&answer);
     let mut restarted = Vec::new();
     if let Some(manager) = manager.filter(|_| restarts.wanted) {
