@@ -62,11 +62,7 @@ pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> 
             output::print(|output| output.write_all(text.as_bytes()))?;
             return Ok(crate::EXIT_DONE);
         }
-        report.guests.retain(|guest, _| guest == name);
-        report.afterwards.retain_mut(|afterwards| {
-            afterwards.guests.retain(|guest| guest == name);
-            !afterwards.guests.is_empty()
-        });
+        report.keep_only(name);
     }
     if options.json {
         output::print_json(&StatusDocument {

@@ -116,6 +116,19 @@ fn who_wants_more_gets_a_further_round_and_nobody_else() {
         [GuestOutcome::StillPending, GuestOutcome::Updated]
     );
     assert!(report.to_text().contains("A further round"));
+    let told = report.guest_to_text(&guest("g1")).unwrap();
+    assert!(
+        told.contains("more is wanted by now") && told.contains("A further round"),
+        "{told}"
+    );
+    let told = report.guest_to_text(&guest("g2")).unwrap();
+    assert!(!told.contains("A further round"), "{told}");
+    for (name, rounds) in [("g1", 2), ("g2", 1)] {
+        let mut only = report.clone();
+        assert!(only.keep_only(&guest(name)));
+        assert_eq!(only.rounds().count(), rounds, "{name}");
+        assert!(only.rounds().all(|round| round.guests.len() == 1));
+    }
 }
 
 #[test]

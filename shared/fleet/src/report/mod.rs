@@ -225,6 +225,21 @@ impl Report {
         }
     }
 
+    /// Leaves out all guests but one; false where the run has no such guest.
+    pub fn keep_only(&mut self, name: &GuestName) -> bool {
+        self.guests.retain(|guest, _| guest == name);
+        self.afterwards.retain_mut(|afterwards| {
+            afterwards.guests.retain(|guest| guest == name);
+            !afterwards.guests.is_empty()
+        });
+        if let Some(further) = &mut self.further
+            && !further.keep_only(name)
+        {
+            self.further = None;
+        }
+        !self.guests.is_empty()
+    }
+
     /// Whether nothing more comes, of further rounds neither.
     pub fn is_over(&self) -> bool {
         self.rounds().all(|round| round.outcome.is_some())

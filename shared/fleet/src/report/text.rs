@@ -10,6 +10,8 @@ use crate::name::{BuilderName, GuestName};
 use crate::words::counted;
 use gentoo_updater_portage::cpv::Cpv;
 
+const FURTHER: &str = "A further round, for what the update brought up";
+
 impl Report {
     /// The report as plain text, as the command line prints it.
     pub fn to_text(&self) -> String {
@@ -22,13 +24,22 @@ impl Report {
     /// What came of one guest, with all that its findings tell; nothing where the run has no such
     /// guest.
     pub fn guest_to_text(&self, name: &GuestName) -> Option<String> {
-        let guest = self.guests.get(name)?;
+        self.guests.get(name)?;
         let mut text = String::new();
-        let _ = write_guest(&mut text, name, guest, Findings::Whole);
-        for change in &guest.changes {
-            let version = |cpv: &Option<Cpv>| cpv.as_ref().map_or("-".to_owned(), Cpv::to_string);
-            let (before, after) = (version(&change.before), version(&change.after));
-            let _ = writeln!(text, "      {before} -> {after}");
+        for round in self.rounds() {
+            let Some(guest) = round.guests.get(name) else {
+                break;
+            };
+            if round.run != self.run {
+                let _ = writeln!(text, "\n{FURTHER}");
+            }
+            let _ = write_guest(&mut text, name, guest, Findings::Whole);
+            for change in &guest.changes {
+                let version =
+                    |cpv: &Option<Cpv>| cpv.as_ref().map_or("-".to_owned(), Cpv::to_string);
+                let (before, after) = (version(&change.before), version(&change.after));
+                let _ = writeln!(text, "      {before} -> {after}");
+            }
         }
         Some(harmless(&text))
     }
@@ -85,7 +96,7 @@ impl Report {
             }
         }
         if let Some(further) = &self.further {
-            writeln!(out, "\nA further round, for what the update brought up")?;
+            writeln!(out, "\n{FURTHER}")?;
             further.write(out)?;
         }
         Ok(())
