@@ -64,6 +64,8 @@ done_with 'documentation (rustdoc)'
 
 # Whatever is chosen, it is chosen from the whole workspace, so that all is compiled once and with
 # the same features.
+# Many of these wait more than they work.
+export RUST_TEST_THREADS=8
 counted 'unit and integration tests' --workspace \
   --exclude gentoo-updater-tests --exclude gentoo-updater-chaos --exclude gentoo-updater-simulation
 # On two idle cores; a machine that is busy with other things is no defect, several times is one.
