@@ -15,8 +15,9 @@ import sys
 # The libraries of the C library and of the compiler: what a toolchain puts into everything that it
 # builds. Versions of other libraries are the business of their packages' dependencies.
 RUNTIME = re.compile(r"^(lib(c|m|pthread|dl|rt|resolv|util|mvec)|ld-linux[\w-]*|libstdc\+\+|libgcc_s)\.so\.\d+$")
-# A version of which only the linker itself knows is none that a library must have defined.
-VERSION = re.compile(r"^(GLIBC|GLIBCXX|CXXABI|GCC)_[0-9]+(\.[0-9]+)*$")
+# GLIBC_PRIVATE is for the C library itself. GLIBC_ABI_DT_RELR is added by the linker (-z
+# pack-relative-relocs), so that no C library starts the program that cannot read it.
+VERSION = re.compile(r"^(GLIBC|GLIBCXX|CXXABI|GCC)_([0-9]+(\.[0-9]+)*|ABI_DT_RELR)$")
 NEEDS = re.compile(r"^\s+(?:0x)?[0-9a-f]+: Version: \d+  File: (\S+)  Cnt: \d+$")
 NAME = re.compile(r"^\s+(?:0x)?[0-9a-f]+:\s+Name: (\S+)  Flags: ")
 AT_ONCE = 100

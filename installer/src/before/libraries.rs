@@ -74,9 +74,14 @@ fn coming_libc(packages: &[InstallPackage]) -> Option<&Version> {
     libc.next().map(|cpv| &cpv.version)
 }
 
-/// glibc 2.40 defines every version of symbols up to `GLIBC_2.40`.
+/// glibc 2.40 defines every version of symbols up to `GLIBC_2.40`, and those of its name that tell
+/// what it can do besides, such as packed relocations (DT_RELR) since 2.36.
 fn comes(coming: Option<&Version>, version: &str) -> bool {
-    let needed = version.strip_prefix("GLIBC_").map(str::parse::<Version>);
+    let needed = version.strip_prefix("GLIBC_");
+    let needed = needed.map(|needed| match needed {
+        "ABI_DT_RELR" => "2.36".parse::<Version>(),
+        number => number.parse(),
+    });
     match (coming, needed) {
         (Some(coming), Some(Ok(needed))) => needed.vercmp_without_revision(coming).is_le(),
         _ => false,
@@ -181,6 +186,13 @@ mod tests {
         assert!(check(&[hello.clone(), glibc("2.40-r5")], &guest()).is_ok());
         assert!(check(&[hello.clone(), glibc("2.38")], &guest()).is_ok());
         assert!(check(&[hello, glibc("2.37-r2")], &guest()).is_err());
+        let packed = needing("app-misc/packed-1", "libc.so.6", &["GLIBC_ABI_DT_RELR"]);
+        assert!(check(&[packed.clone(), glibc("2.36")], &guest()).is_ok());
+        assert!(check(&[packed.clone(), glibc("2.35")], &guest()).is_err());
+        let failure = check(&[packed], &guest()).unwrap_err();
+        let words =
+            "needs GLIBC_ABI_DT_RELR of libc.so.6, and /lib64/libc.so.6 has at most GLIBC_2.36";
+        assert!(failure.message.contains(words), "{}", failure.message);
         let mongo = needing("dev-db/mongo-1", "libstdc++.so.6", &["GLIBCXX_3.4.32"]);
         let gcc = package("sys-devel/gcc-14.2", 1, &[]);
         assert!(

@@ -52,7 +52,7 @@ for soname; do
     [ -n "$file" ] && [ -r "$file" ] || continue
     printf 'library\t%s\t%s\n' "$soname" "$file"
     # The versions that it defines stand in it as texts; `readelf` is on few guests.
-    grep -a -o -E '(GLIBC|GLIBCXX|CXXABI|GCC)_[0-9]+(\.[0-9]+)*' "$file" | sort -u |
+    grep -a -o -E '(GLIBC|GLIBCXX|CXXABI|GCC)_([0-9]+(\.[0-9]+)*|ABI_DT_RELR)' "$file" | sort -u |
         sed 's/^/version	/'
 done
 printf 'end\t\n'
