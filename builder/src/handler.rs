@@ -68,7 +68,9 @@ impl BuildHandler {
             }
         }
         let timeout = self.context.settings.policy.scan_timeout;
-        ebuild::compare(&ebuild::ask(host.as_ref(), key, timeout).await?, key)?;
+        let answer = ebuild::ask(host.as_ref(), key, timeout).await?;
+        ebuild::compare(&answer, &command.job)?;
+        findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
         self.compile(&host, command, spec).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

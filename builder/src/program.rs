@@ -85,9 +85,9 @@ pub(crate) fn build(command: &BuildPackage, missing: &[ExactPackage], store: &Pa
         key.cpv.category_package.to_string(),
         key.cpv.pf(),
         use_line(key),
-        format!("={} **", key.cpv),
-        format!("={} *", key.cpv),
-        format!("={}", key.cpv),
+        accepted(&command.job, " **"),
+        accepted(&command.job, " *"),
+        accepted(&command.job, ""),
     ];
     Command::shell("build.sh", &text, parameters)
 }
@@ -115,6 +115,13 @@ pub(crate) fn publish(
         PUBLISH,
         parameters.into_iter().chain(fix.argv),
     )
+}
+
+/// A line with these words for the package and for each that is accepted for its build.
+fn accepted(job: &Job, words: &str) -> String {
+    let all = std::iter::once(&job.key.cpv).chain(&job.accepts);
+    let lines: Vec<String> = all.map(|cpv| format!("={cpv}{words}")).collect();
+    lines.join("\n")
 }
 
 /// What package.use must say so that exactly the flags of the key are on.

@@ -52,7 +52,7 @@ pub(crate) enum Subcommand {
     /// it stopped, and a second `run` follows the first. With a broker the run is handed to the
     /// planner and followed to its end.
     #[command(
-        after_help = "Examples:\n  gentoo-updater run\n  gentoo-updater run web mail\n  gentoo-updater run --json > report.json"
+        after_help = "Examples:\n  gentoo-updater run\n  gentoo-updater run web mail\n  gentoo-updater run --sync\n  gentoo-updater run --json > report.json"
     )]
     Run(RunOptions),
 
@@ -186,6 +186,14 @@ pub(crate) struct RunOptions {
     /// Ask guests anew on which nothing has changed since they last answered
     #[arg(long)]
     pub(crate) force: bool,
+
+    /// Bring the ebuild repositories of builders and guests up to date first
+    #[arg(long, overrides_with = "no_sync")]
+    pub(crate) sync: bool,
+
+    /// Leave them as they are, whatever policy.sync says
+    #[arg(long)]
+    pub(crate) no_sync: bool,
 
     /// Print the report as JSON
     #[arg(long)]

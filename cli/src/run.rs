@@ -8,7 +8,7 @@ use gentoo_updater_bus::embedded::{Embedded, OpenError};
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Bus, Speaker};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::message::{Event, RunKind, RunRequested};
+use gentoo_updater_fleet::message::{Event, RunKind, RunRequested, ToSync};
 use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::state::{Fleet, Run};
@@ -47,6 +47,7 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
         kind,
         guests,
         force: options.force,
+        sync: to_sync(&settings, &options, kind),
         show: !options.json,
     };
     let end = if settings.broker.is_some() {
@@ -67,6 +68,7 @@ struct Asked {
     guests: BTreeMap<GuestName, PlatformName>,
     /// Whether guests are asked anew on which nothing has changed.
     force: bool,
+    sync: ToSync,
     show: bool,
 }
 
@@ -75,6 +77,8 @@ impl Asked {
     fn is_covered_by(&self, run: &Run) -> bool {
         run.kind == self.kind
             && (run.force || !self.force)
+            && self.sync.guests.is_subset(&run.sync.guests)
+            && self.sync.builders.is_subset(&run.sync.builders)
             && self
                 .guests
                 .keys()
@@ -97,6 +101,27 @@ fn chosen(
         guests.insert(name.clone(), guest.platform.clone());
     }
     Ok(guests)
+}
+
+/// Whose repositories are brought up to date first. A scan shows what there is unless it is told to
+/// sync, and needs no builders.
+fn to_sync(settings: &Settings, options: &RunOptions, kind: RunKind) -> ToSync {
+    let is_update = kind == RunKind::Update;
+    let by_policy = settings.policy.sync && is_update;
+    if options.no_sync || !(options.sync || by_policy) {
+        return ToSync::default();
+    }
+    let builders = settings.builders.iter().filter(|(_, builder)| builder.sync);
+    let guests = settings.guests.iter().filter(|(name, guest)| {
+        guest.sync && (options.guests.is_empty() || options.guests.contains(name))
+    });
+    ToSync {
+        builders: builders
+            .filter(|_| is_update)
+            .map(|(name, _)| name.clone())
+            .collect(),
+        guests: guests.map(|(name, _)| name.clone()).collect(),
+    }
 }
 
 /// All roles in this process.
@@ -251,6 +276,7 @@ async fn drive(
         kind: asked.kind,
         guests: asked.guests.clone(),
         force: asked.force,
+        sync: asked.sync.clone(),
         more_rounds: MORE_ROUNDS,
         follows: None,
     });

@@ -1,28 +1,44 @@
-//! The order of steps of one cleaning.
+//! The order of steps before a run and after it.
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    BuilderCleaned, CleanBuilder, Command, Event, Failure, FailureClass, Role,
+    BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure, FailureClass, Role,
+    SyncBuilder,
 };
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::command;
 use gentoo_updater_portage::outcome;
-use gentoo_updater_runtime::{Context, emerge, jobs, vdb, wrong_command};
+use gentoo_updater_runtime::{Context, emerge, jobs, repositories, vdb, wrong_command};
 
 use crate::plan;
 
 /// Where builds work; all of a run's folder is the run's.
 const WORK: &str = "/var/tmp/gentoo-updater";
 
-/// Cleans builders.
-pub(crate) struct CleanHandler {
+/// Brings the ebuild repositories of builders up to date, and cleans builders.
+pub(crate) struct JanitorHandler {
     context: Context,
 }
 
-impl CleanHandler {
+impl JanitorHandler {
     pub(crate) fn new(context: Context) -> Self {
         Self { context }
+    }
+
+    async fn sync(&self, order: &SyncBuilder) -> Result<BuilderSynced, Failure> {
+        let builder = &order.builder;
+        let host = self.context.machines.builder(builder).await?;
+        let policy = &self.context.settings.policy;
+        let (machine, table) = (format!("builder {builder}"), format!("builders.{builder}"));
+        let limit = policy.sync_timeout;
+        repositories::sync(host.as_ref(), order.run, &machine, &table, limit).await?;
+        Ok(BuilderSynced {
+            run: order.run,
+            builder: builder.clone(),
+            attempt: order.attempt,
+            repositories: repositories::revisions(host.as_ref(), policy.scan_timeout).await?,
+        })
     }
 
     async fn clean(&self, order: &CleanBuilder) -> Result<BuilderCleaned, Failure> {
@@ -65,15 +81,14 @@ impl CleanHandler {
 }
 
 #[async_trait]
-impl Handler for CleanHandler {
+impl Handler for JanitorHandler {
     async fn handle(&self, command: &Command) -> Event {
-        let Command::CleanBuilder(order) = command else {
-            return self.failed(command, wrong_command(command));
+        let done = match command {
+            Command::SyncBuilder(order) => self.sync(order).await.map(Event::BuilderSynced),
+            Command::CleanBuilder(order) => self.clean(order).await.map(Event::BuilderCleaned),
+            _ => Err(wrong_command(command)),
         };
-        match self.clean(order).await {
-            Ok(cleaned) => Event::BuilderCleaned(cleaned),
-            Err(failure) => order.failed(failure),
-        }
+        done.unwrap_or_else(|failure| self.failed(command, failure))
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {

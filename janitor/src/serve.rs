@@ -8,7 +8,7 @@ use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_runtime::{Context, worker_id};
 
-use crate::handler::CleanHandler;
+use crate::handler::JanitorHandler;
 
 /// Cleans these builders until the context is stopped.
 ///
@@ -37,7 +37,7 @@ pub async fn serve(
         read_back: true,
         builder: None,
     };
-    let handler = Arc::new(CleanHandler::new(context.clone()));
+    let handler = Arc::new(JanitorHandler::new(context.clone()));
     worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
     Ok(())
 }

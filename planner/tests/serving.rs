@@ -185,6 +185,7 @@ impl Bench {
             follows: None,
             guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
             force: false,
+            sync: Default::default(),
         }))
         .await;
         WorkKey {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{RepositoryName, SlotAndSubslot, UseFlag};
+use gentoo_updater_runtime::repositories::Repository;
 use serde::Deserialize;
 
 /// The version of the document's form that this program reads.
@@ -54,20 +55,6 @@ pub struct Document {
     /// Why nobody can tell what this answer depends on.
     #[serde(default)]
     pub unwatched: Option<String>,
-}
-
-/// One ebuild repository.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Repository {
-    /// Its name; absent when the folder does not say.
-    pub name: Option<String>,
-    /// Its folder.
-    pub location: Option<String>,
-    /// A commit or time stamp.
-    #[serde(default)]
-    pub revision: Option<String>,
-    /// Whether the folder is there and holds a repository.
-    pub exists: bool,
 }
 
 /// One installed package.

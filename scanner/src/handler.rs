@@ -9,7 +9,7 @@ use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_portage::command::plan_world;
 use gentoo_updater_runtime::look::Look;
 use gentoo_updater_runtime::portage_api::{Question, Reply, ask_portage_unless_unchanged};
-use gentoo_updater_runtime::{Context, wrong_command};
+use gentoo_updater_runtime::{Context, repositories, wrong_command};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -39,7 +39,13 @@ impl ScanHandler {
             .get(guest)
             .is_some_and(|guest| guest.build_dependencies);
         let question = Question::Plan(plan_world(wants_build_dependencies));
-        let timeout = self.context.settings.policy.scan_timeout;
+        let policy = &self.context.settings.policy;
+        if scan.sync {
+            let (machine, table) = (format!("guest {guest}"), format!("guests.{guest}"));
+            let limit = policy.sync_timeout;
+            repositories::sync(host.as_ref(), scan.run, &machine, &table, limit).await?;
+        }
+        let timeout = policy.scan_timeout;
         let former = match scan.force {
             true => None,
             false => self.answers.read(guest).await,

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gentoo_updater_fleet::message::{
     Change, Failure, FailureClass, Finding, FindingKind, Identity, InstalledPackage, Purpose,
-    RepositoryRevision, SubslotBinding, Update,
+    SubslotBinding, Update,
 };
 use gentoo_updater_portage::atom::{Atom, Candidate, SlotDependency};
 use gentoo_updater_portage::build_key::{BuildKey, Platform, PlatformError};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{RepositoryName, SlotAndSubslot, UseFlag};
 use gentoo_updater_portage::plan::{self, Notice, NoticeKind, Row, RowKind};
+use gentoo_updater_runtime::repositories::Repository;
 use serde::Deserialize;
 
 use crate::document::{Document, FORMAT, Installed, Metadata};
@@ -150,13 +151,8 @@ fn check_platform(document: &Document) -> Result<(), Failure> {
 }
 
 fn identity(document: &Document) -> Identity {
-    let repositories = document.repositories.iter().filter_map(|repository| {
-        Some(RepositoryRevision {
-            name: repository.name.as_ref()?.parse().ok()?,
-            location: repository.location.clone().unwrap_or_default(),
-            revision: repository.revision.clone(),
-        })
-    });
+    let repositories = document.repositories.iter();
+    let repositories = repositories.filter_map(Repository::at_revision);
     Identity {
         portage_version: document.portage_version.clone(),
         profile: document.profile.clone().unwrap_or_default(),
@@ -327,6 +323,7 @@ fn updates(
             purpose: Purpose::Runtime,
             build_needs: needs.build,
             runtime_needs: needs.runtime,
+            accepts: needs.accepts,
         });
     }
     Ok(updates)

@@ -41,6 +41,8 @@ impl Present<'_> {
 pub(crate) struct Needs {
     /// Planned packages that must be there before it is compiled.
     pub(crate) build: BTreeSet<Cpv>,
+    /// Installed packages that its build may use.
+    pub(crate) accepts: BTreeSet<Cpv>,
     /// Planned packages that it needs to run.
     pub(crate) runtime: BTreeSet<Cpv>,
     /// The slot and subslot that each `:=` dependency will have.
@@ -77,12 +79,13 @@ pub(crate) fn needs_of(
                 .collect();
             // BDEPEND is bound to what the builder has, which is no business of the guest's.
             let is_bound = atom.is_bound() && variable != "BDEPEND";
-            let planned = matched
-                .iter()
-                .filter(|p| p.is_planned)
-                .map(|p| p.cpv.clone());
+            let (planned, stays): (Vec<&Present<'_>>, Vec<&Present<'_>>) =
+                matched.iter().copied().partition(|p| p.is_planned);
+            let planned = planned.into_iter().map(|p| p.cpv.clone());
             if for_build || is_bound {
                 needs.build.extend(planned.clone());
+                let stays = stays.into_iter().map(|p| p.cpv.clone());
+                needs.accepts.extend(stays);
             }
             if for_runtime {
                 needs.runtime.extend(planned);

@@ -158,7 +158,12 @@ fn kinds(user: &User) -> Vec<&'static str> {
         Role::Scanner => &["GuestScanned", "ScanFailed"],
         Role::Builder => &["PackageBuilt", "BuildFailed"],
         Role::Installer => &["GuestUpdated", "InstallFailed"],
-        Role::Janitor => &["BuilderCleaned", "CleanFailed"],
+        Role::Janitor => &[
+            "BuilderSynced",
+            "SyncFailed",
+            "BuilderCleaned",
+            "CleanFailed",
+        ],
     };
     [results, &of_workers].concat()
 }

@@ -35,6 +35,7 @@ pub(crate) fn run_requested(run: RunId) -> Envelope<Event> {
         follows: None,
         guests,
         force: false,
+        sync: Default::default(),
     }))
 }
 
@@ -44,6 +45,7 @@ pub(crate) fn scan_command(run: RunId, attempt: u32) -> Envelope<Command> {
         attempt,
         guest: guest(),
         force: false,
+        sync: false,
     });
     Envelope::new("planner@test".parse().unwrap(), Timestamp::now(), command)
 }

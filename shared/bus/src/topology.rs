@@ -71,7 +71,8 @@ pub fn install_queue(guest: &GuestName) -> String {
     format!("install.{guest}")
 }
 
-/// The queue of a builder's cleanings.
+/// The queue of what the janitor does on a builder: it brings its ebuild repositories up to date
+/// before a run, and cleans it afterwards.
 pub fn clean_queue(builder: &BuilderName) -> String {
     format!("clean.{builder}")
 }
@@ -83,7 +84,7 @@ pub fn queue_of(task: &Task, platform: Option<&PlatformName>) -> String {
         Task::Scan(_) => SCAN.to_owned(),
         Task::Build(_) => platform.map_or_else(|| "build".to_owned(), build_queue),
         Task::Install(guest) => install_queue(guest),
-        Task::Clean(builder) => clean_queue(builder),
+        Task::Sync(builder) | Task::Clean(builder) => clean_queue(builder),
     }
 }
 

@@ -71,7 +71,7 @@ impl User {
             Task::Scan(_) => self.is(Role::Scanner),
             Task::Build(_) => self.is(Role::Builder),
             Task::Install(guest) => self.installs_on(guest),
-            Task::Clean(_) => self.is(Role::Janitor),
+            Task::Sync(_) | Task::Clean(_) => self.is(Role::Janitor),
         }
     }
 
@@ -166,7 +166,10 @@ pub fn says_such(user: &User, event: &Event) -> bool {
         Event::GuestScanned(_) | Event::ScanFailed(_) => user.is(Role::Scanner),
         Event::PackageBuilt(_) | Event::BuildFailed(_) => user.is(Role::Builder),
         Event::GuestUpdated(_) | Event::InstallFailed(_) => user.role() == Role::Installer,
-        Event::BuilderCleaned(_) | Event::CleanFailed(_) => user.is(Role::Janitor),
+        Event::BuilderSynced(_)
+        | Event::SyncFailed(_)
+        | Event::BuilderCleaned(_)
+        | Event::CleanFailed(_) => user.is(Role::Janitor),
         Event::WorkerRegistered(_) => !user.is(Role::Operator),
         Event::WorkStarted(_) | Event::WorkerPaused(_) | Event::WorkerAlive(_) => {
             !user.is(Role::Operator) && !user.is(Role::Planner)
@@ -202,6 +205,8 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
         | Event::BatchPlanned(_)
         | Event::TaskAbandoned(_)
         | Event::RunFinished(_)
+        | Event::BuilderSynced(_)
+        | Event::SyncFailed(_)
         | Event::GuestScanned(_)
         | Event::ScanFailed(_)
         | Event::PackageBuilt(_)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gentoo_updater_portage::cpv::Cpv;
+use gentoo_updater_portage::name::RepositoryName;
 
 use crate::message::{Batch, GuestPlan, Job, Purpose, Update};
 use crate::name::{GuestName, JobId, PlatformName};
@@ -24,7 +25,10 @@ pub struct Answer<'a> {
 /// Where two guests agree on a key and would take its dependencies from different jobs (one has
 /// a library with documentation, say), the first guest's choice serves both: whatever differs in
 /// the result is part of the key.
-pub fn merge(answers: &[Answer<'_>]) -> Batch {
+///
+/// What any of the guests of a job accepts is accepted for its build. `revisions` are those that the
+/// run goes by.
+pub fn merge(answers: &[Answer<'_>], revisions: &BTreeMap<RepositoryName, String>) -> Batch {
     let mut jobs: BTreeMap<JobId, Job> = BTreeMap::new();
     let mut guests = BTreeMap::new();
     for answer in answers {
@@ -53,7 +57,10 @@ pub fn merge(answers: &[Answer<'_>]) -> Batch {
                 wanted_by: BTreeSet::new(),
                 build_needs: resolve(&update.build_needs, id),
                 runtime_needs: resolve(&update.runtime_needs, id),
+                accepts: BTreeSet::new(),
+                revision: revisions.get(&update.key.repository).cloned(),
             });
+            job.accepts.extend(update.accepts.iter().cloned());
             if update.purpose == Purpose::Runtime {
                 job.wanted_by.insert(answer.guest.clone());
                 wants.insert(update.key.cpv.clone(), id.clone());

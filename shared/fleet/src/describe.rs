@@ -12,8 +12,13 @@ pub fn describe(event: &Event) -> String {
                 RunKind::ScanOnly => "scan",
             };
             let anew = if e.force { ", all asked anew" } else { "" };
+            let synced = e.sync.builders.len() + e.sync.guests.len();
+            let synced = match synced {
+                0 => String::new(),
+                number => format!(", {} synced first", counted(number, "machine")),
+            };
             format!(
-                "run {}: {what} of {} requested{anew}{}",
+                "run {}: {what} of {} requested{anew}{synced}{}",
                 e.run.short(),
                 counted(e.guests.len(), "guest"),
                 e.follows
@@ -33,6 +38,11 @@ pub fn describe(event: &Event) -> String {
                 e.work.task, e.work.attempt, e.worker
             )
         }
+        Event::BuilderSynced(e) => {
+            let at: Vec<String> = e.repositories.iter().map(ToString::to_string).collect();
+            format!("{}: synced, {}", e.builder, at.join(", "))
+        }
+        Event::SyncFailed(e) => format!("{}: sync failed: {}", e.builder, e.failure.cause),
         Event::GuestScanned(e) => {
             let since = e.unchanged_since;
             let since = since.map(|at| format!(", unchanged since {at:.0}"));

@@ -31,4 +31,5 @@ pub mod order;
 pub mod report;
 pub mod snapshot;
 pub mod state;
+pub mod tree;
 pub mod words;

@@ -32,6 +32,7 @@ fn requested(run: RunId) -> Event {
         follows: None,
         guests: [(guest("g1"), platform()), (guest("g2"), platform())].into(),
         force: false,
+        sync: Default::default(),
     })
 }
 
@@ -59,7 +60,7 @@ static JOBS: LazyLock<Vec<Job>> = LazyLock::new(|| {
             updates,
         })
         .collect();
-    gentoo_updater_fleet::batch::merge(&answers).jobs
+    gentoo_updater_fleet::batch::merge(&answers, &Default::default()).jobs
 });
 
 /// One event of many kinds, made of small numbers so that many of them meet.
@@ -73,6 +74,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
         0 => Task::Scan(guest(name)),
         1 => Task::Build(job.id.clone()),
         2 => Task::Install(guest(name)),
+        _ if attempt.is_multiple_of(2) => Task::Sync(builder.clone()),
         _ => Task::Clean(builder.clone()),
     };
     let work = WorkKey {
@@ -89,7 +91,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
         0 => PauseTarget::Role(Role::Builder),
         _ => PauseTarget::Worker(by.clone()),
     };
-    match kind % 18 {
+    match kind % 20 {
         0 | 1 => requested(id),
         2 | 3 => finished(id),
         4 => Event::CommandIssued(CommandIssued {
@@ -154,6 +156,18 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             changes: Vec::new(),
             held: Vec::new(),
             findings: Vec::new(),
+        }),
+        18 => Event::BuilderSynced(BuilderSynced {
+            run: id,
+            builder,
+            attempt,
+            repositories: Vec::new(),
+        }),
+        19 => Event::SyncFailed(SyncFailed {
+            run: id,
+            builder,
+            attempt,
+            failure,
         }),
         12 => Event::BuilderCleaned(BuilderCleaned {
             run: id,

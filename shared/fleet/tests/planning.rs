@@ -21,7 +21,7 @@ fn merge_of(guests: &[(&str, Vec<Update>)]) -> Batch {
             updates,
         })
         .collect();
-    merge(&answers)
+    merge(&answers, &Default::default())
 }
 
 #[test]
@@ -29,6 +29,23 @@ fn guests_that_agree_share_one_job() {
     let batch = merge_of(&[("g1", vec![update("a/a-2")]), ("g2", vec![update("a/a-2")])]);
     assert_eq!(batch.jobs.len(), 1);
     assert_eq!(batch.jobs[0].wanted_by.len(), 2);
+}
+
+#[test]
+fn what_any_guest_of_a_job_accepts_is_accepted_for_its_build() {
+    let accepting = |names: &[&str]| Update {
+        accepts: names.iter().map(|name| cpv(name)).collect(),
+        ..update("a/a-2")
+    };
+    let batch = merge_of(&[
+        ("g1", vec![accepting(&["d/d-1", "d/e-1"])]),
+        ("g2", vec![accepting(&["d/d-2", "d/e-1"])]),
+    ]);
+    let [job] = &batch.jobs[..] else {
+        panic!("{batch:?}")
+    };
+    let accepted: Vec<String> = job.accepts.iter().map(ToString::to_string).collect();
+    assert_eq!(accepted, ["d/d-1", "d/d-2", "d/e-1"]);
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn requested(more_rounds: u32) -> History {
         run: run_id(),
         kind: RunKind::Update,
         force: false,
+        sync: Default::default(),
         more_rounds,
         follows: None,
         guests: guests.into(),

@@ -32,7 +32,9 @@ fn job() -> Job {
         platform: &platform(),
         updates: &[key()],
     };
-    gentoo_updater_fleet::batch::merge(&[answer]).jobs.remove(0)
+    gentoo_updater_fleet::batch::merge(&[answer], &Default::default())
+        .jobs
+        .remove(0)
 }
 
 fn work() -> WorkKey {
@@ -76,6 +78,7 @@ fn events() -> Vec<Event> {
             follows: None,
             guests: [(guest("g1"), platform())].into(),
             force: false,
+            sync: Default::default(),
         }),
         Event::CommandIssued(CommandIssued {
             command: CommandId(Uuid::nil()),
@@ -86,6 +89,22 @@ fn events() -> Vec<Event> {
             work: work(),
             worker: worker("builder@b1"),
             builder: Some(builder.clone()),
+        }),
+        Event::BuilderSynced(BuilderSynced {
+            run,
+            builder: builder.clone(),
+            attempt,
+            repositories: vec![RepositoryRevision {
+                name: "gentoo".parse().unwrap(),
+                location: "/var/db/repos/gentoo".to_owned(),
+                revision: Some("2026-01-05".to_owned()),
+            }],
+        }),
+        Event::SyncFailed(SyncFailed {
+            run,
+            builder: builder.clone(),
+            attempt,
+            failure: failure(),
         }),
         Event::GuestScanned(GuestScanned {
             findings: vec![finding()],
@@ -212,6 +231,7 @@ fn commands() -> Vec<Command> {
             attempt,
             guest: guest("g1"),
             force: false,
+            sync: false,
         }),
         Command::BuildPackage(BuildPackage {
             run,
@@ -230,6 +250,11 @@ fn commands() -> Vec<Command> {
                 binary: binary(&key().key, 2),
             }],
             held: vec![held()],
+        }),
+        Command::SyncBuilder(SyncBuilder {
+            run,
+            attempt,
+            builder: "b1".parse().unwrap(),
         }),
         Command::CleanBuilder(CleanBuilder {
             run,
@@ -295,12 +320,23 @@ fn every_command_is_written_as_its_golden_file_says() {
 }
 
 #[test]
-fn what_is_asked_anew_and_what_is_a_former_answer_is_written_as_the_golden_files_say() {
+fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
     let Event::RunRequested(run) = events().remove(0) else {
         panic!("the first event is a request")
     };
-    let forced = Event::RunRequested(RunRequested { force: true, ..run });
+    let forced = Event::RunRequested(RunRequested {
+        force: true,
+        ..run.clone()
+    });
     check("golden-options", "RunRequested.force", forced);
+    let synced = Event::RunRequested(RunRequested {
+        sync: ToSync {
+            builders: ["b1".parse().unwrap()].into(),
+            guests: [guest("g1")].into(),
+        },
+        ..run
+    });
+    check("golden-options", "RunRequested.sync", synced);
     let Command::ScanGuest(scan) = commands().remove(0) else {
         panic!("the first command is a scan")
     };
@@ -310,10 +346,24 @@ fn what_is_asked_anew_and_what_is_a_former_answer_is_written_as_the_golden_files
     });
     assert_ne!(
         forced.id().unwrap(),
-        Command::ScanGuest(scan).id().unwrap(),
+        Command::ScanGuest(scan.clone()).id().unwrap(),
         "who asks anew issues another command"
     );
     check("golden-options", "ScanGuest.force", forced);
+    let synced = Command::ScanGuest(ScanGuest { sync: true, ..scan });
+    check("golden-options", "ScanGuest.sync", synced);
+    let accepting = Job {
+        accepts: [cpv("dev-libs/libalpha-1.0")].into(),
+        revision: Some("2026-01-05".to_owned()),
+        ..job()
+    };
+    let accepting = Command::BuildPackage(BuildPackage {
+        run: run_id(),
+        attempt: 1,
+        job: accepting,
+        dependencies: Vec::new(),
+    });
+    check("golden-options", "BuildPackage.accepts", accepting);
     let former = Event::GuestScanned(GuestScanned {
         unchanged_since: Some(Timestamp::UNIX_EPOCH),
         ..scanned("g1", vec![], vec![])

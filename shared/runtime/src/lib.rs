@@ -12,6 +12,7 @@ pub mod look;
 mod machines;
 mod monitor;
 pub mod portage_api;
+pub mod repositories;
 mod settings;
 mod signals;
 pub mod space;

@@ -4,7 +4,8 @@ Runs on a guest as `python3 - REQUEST` and prints one JSON document between two 
 the request's marker; whatever the machine's shell prints around them is no part of the answer.
 REQUEST is JSON: {"marker": TEXT, "emerge": {"argv": [TEXT, ...], "environment": {NAME: VALUE}}}
 for a whole plan with the metadata of its rows, or
-{"marker": TEXT, "packages": [[CPV, REPOSITORY], ...]} for the metadata of these ebuilds alone.
+{"marker": TEXT, "packages": [[CPV, REPOSITORY], ...]} for the metadata of these ebuilds alone;
+both tell of the ebuild repositories.
 With "look" beside "emerge", the beginning of a call of look.sh, the document says, too, what the
 answer depends on ("watch") and what the machine's fingerprint of that was before anything was read.
 

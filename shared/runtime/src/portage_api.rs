@@ -29,6 +29,8 @@ pub enum Question {
     /// What the machine is and has, what this `emerge --pretend` says, and the metadata of every
     /// row of it.
     Plan(CommandLine),
+    /// Its ebuild repositories alone.
+    Repositories,
     /// The metadata of one ebuild.
     Ebuild(Cpv, RepositoryName),
 }
@@ -41,6 +43,7 @@ impl Question {
                 let emerge = json!({ "argv": line.argv, "environment": environment });
                 json!({ "marker": marker, "emerge": emerge })
             }
+            Self::Repositories => json!({ "marker": marker, "packages": [] }),
             Self::Ebuild(cpv, repository) => {
                 json!({ "marker": marker, "packages": [[cpv, repository]] })
             }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, BuilderCleaned, CleanBuilder, Command, Event, Failure, FailureClass,
-    GuestUpdated, InstallPackages, PackageBuilt, PackageChange,
+    Binary, BuildPackage, BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure,
+    FailureClass, GuestUpdated, InstallPackages, PackageBuilt, PackageChange,
 };
 use gentoo_updater_fleet::name::{BuilderName, JobId};
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
@@ -30,6 +30,12 @@ pub(crate) struct SceneHandler {
 impl Handler for SceneHandler {
     async fn handle(&self, command: &Command) -> Event {
         let done = match command {
+            Command::SyncBuilder(sync) => Ok(Event::BuilderSynced(BuilderSynced {
+                run: sync.run,
+                builder: sync.builder.clone(),
+                attempt: sync.attempt,
+                repositories: Vec::new(),
+            })),
             Command::ScanGuest(scan) => Ok(Event::GuestScanned(self.scene.answer(scan))),
             Command::BuildPackage(build) => self.build(build).await.map(Event::PackageBuilt),
             Command::InstallPackages(set) => self.install(set).await.map(Event::GuestUpdated),

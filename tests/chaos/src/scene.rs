@@ -156,6 +156,7 @@ impl Scene {
             purpose: Purpose::Runtime,
             build_needs: needs.clone(),
             runtime_needs: needs,
+            accepts: BTreeSet::new(),
         }
     }
 

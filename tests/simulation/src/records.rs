@@ -157,6 +157,7 @@ pub fn work_of(event: &Event) -> Option<WorkKey> {
         Event::GuestScanned(e) => (e.run, Task::Scan(e.guest.clone()), e.attempt),
         Event::PackageBuilt(e) => (e.run, Task::Build(e.job.clone()), e.attempt),
         Event::GuestUpdated(e) => (e.run, Task::Install(e.guest.clone()), e.attempt),
+        Event::BuilderSynced(e) => (e.run, Task::Sync(e.builder.clone()), e.attempt),
         Event::BuilderCleaned(e) => (e.run, Task::Clean(e.builder.clone()), e.attempt),
         failed => return failed_work(failed),
     };
@@ -166,6 +167,7 @@ pub fn work_of(event: &Event) -> Option<WorkKey> {
 /// The attempt that failed, if an event says so.
 pub fn failed_work(event: &Event) -> Option<WorkKey> {
     let (run, task, attempt) = match event {
+        Event::SyncFailed(e) => (e.run, Task::Sync(e.builder.clone()), e.attempt),
         Event::ScanFailed(e) => (e.run, Task::Scan(e.guest.clone()), e.attempt),
         Event::BuildFailed(e) => (e.run, Task::Build(e.job.clone()), e.attempt),
         Event::InstallFailed(e) => (e.run, Task::Install(e.guest.clone()), e.attempt),

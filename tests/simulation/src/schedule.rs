@@ -8,7 +8,7 @@ use gentoo_updater_bus::embedded::Embedded;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Clock, Inspect, Speaker};
 use gentoo_updater_fleet::describe::describe;
-use gentoo_updater_fleet::message::{Event, RunKind, RunRequested};
+use gentoo_updater_fleet::message::{Event, RunKind, RunRequested, ToSync};
 use gentoo_updater_fleet::name::{RunId, WorkerId};
 use gentoo_updater_fleet::state;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -181,6 +181,19 @@ impl Schedule {
         runs
     }
 
+    /// Some runs bring the repositories of all builders and of some guests up to date first.
+    fn to_sync(&self) -> ToSync {
+        let Fleet { dice, world, .. } = &self.fleet;
+        if !dice.per_mille(250) {
+            return ToSync::default();
+        }
+        let guests = world.guests.keys().filter(|_| dice.per_mille(700));
+        ToSync {
+            builders: world.builders.keys().cloned().collect(),
+            guests: guests.cloned().collect(),
+        }
+    }
+
     /// Asks for the runs, and then waits for ever.
     async fn ask(&self, runs: &[(Instant, RunId)]) {
         let operator: WorkerId = "operator@desk".parse().expect("a name");
@@ -196,6 +209,7 @@ impl Schedule {
                 follows: None,
                 guests: guests.map(|guest| (guest.clone(), platform())).collect(),
                 force: false,
+                sync: self.to_sync(),
             });
             let published = self.fleet.bus.publish(&speaker.say(event)).await;
             published.expect("the journal in memory takes an event");

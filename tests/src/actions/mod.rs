@@ -12,5 +12,5 @@ pub use guests::{
     want_only,
 };
 pub use history::History;
-pub use run::{Run, Running, run, run_guests, scan, scan_anew, start_run};
+pub use run::{Run, Running, run, run_guests, run_synced, scan, scan_anew, start_run};
 pub use workers::{Worker, Workers};

@@ -43,6 +43,11 @@ pub fn run_guests(scene: &Scene, guests: &[&str]) -> Run {
     call(scene, "run", guests)
 }
 
+/// Runs the whole fleet, and brings its ebuild repositories up to date first.
+pub fn run_synced(scene: &Scene) -> Run {
+    call(scene, "run", &["--sync"])
+}
+
 /// Shows what is pending.
 pub fn scan(scene: &Scene) -> Run {
     call(scene, "scan", &[])

@@ -248,7 +248,13 @@ fn check_builders(
         let table = format!("builders.{name}");
         let address = present(&table, builder.address.as_ref())?;
         let platform = choose(&table, builder.platform.as_ref(), platforms)?;
-        Ok((name.clone(), Builder { address, platform }))
+        let sync = builder.sync.unwrap_or(true);
+        let builder = Builder {
+            address,
+            platform,
+            sync,
+        };
+        Ok((name.clone(), builder))
     };
     fragment.builders.iter().map(check).collect()
 }
@@ -272,6 +278,7 @@ fn check_guests(
                 address,
                 platform,
                 build_dependencies,
+                sync: guest.sync.unwrap_or(true),
                 restart_services: restart_services.unwrap_or_default(),
             },
         ))
@@ -373,6 +380,8 @@ fn check_policy(fragment: &Fragment) -> Result<Policy, Invalid> {
         lease,
         heartbeat,
         unserved: seconds(policy.unserved_seconds, 900),
+        sync: policy.sync.unwrap_or(false),
+        sync_timeout: seconds(policy.sync_timeout_seconds, 3600),
         scan_timeout: seconds(policy.scan_timeout_seconds, 900),
         build_timeout: seconds(policy.build_timeout_seconds, 24 * 3600),
         install_timeout: seconds(policy.install_timeout_seconds, 6 * 3600),

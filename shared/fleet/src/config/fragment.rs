@@ -64,6 +64,7 @@ pub(super) struct PlatformFragment {
 pub(super) struct BuilderFragment {
     pub(super) address: Option<String>,
     pub(super) platform: Option<PlatformName>,
+    pub(super) sync: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -72,6 +73,7 @@ pub(super) struct GuestFragment {
     pub(super) address: Option<String>,
     pub(super) platform: Option<PlatformName>,
     pub(super) build_dependencies: Option<bool>,
+    pub(super) sync: Option<bool>,
     pub(super) restart_services: Option<RestartServices>,
 }
 
@@ -83,6 +85,8 @@ pub(super) struct PolicyFragment {
     pub(super) lease_seconds: Option<u64>,
     pub(super) heartbeat_seconds: Option<u64>,
     pub(super) unserved_seconds: Option<u64>,
+    pub(super) sync: Option<bool>,
+    pub(super) sync_timeout_seconds: Option<u64>,
     pub(super) scan_timeout_seconds: Option<u64>,
     pub(super) build_timeout_seconds: Option<u64>,
     pub(super) install_timeout_seconds: Option<u64>,

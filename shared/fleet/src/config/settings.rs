@@ -126,6 +126,9 @@ pub struct Builder {
     pub address: String,
     /// Whose binaries it builds.
     pub platform: PlatformName,
+    /// Whether a run that syncs brings its ebuild repositories up to date; they may be another
+    /// machine's.
+    pub sync: bool,
 }
 
 /// A machine to keep up to date.
@@ -137,6 +140,9 @@ pub struct Guest {
     pub platform: PlatformName,
     /// Whether it keeps the build dependencies of what it has installed up to date too.
     pub build_dependencies: bool,
+    /// Whether a run that syncs brings its ebuild repositories up to date; they may be another
+    /// machine's.
+    pub sync: bool,
     /// What becomes of its services that run on what an update replaced.
     pub restart_services: RestartServices,
 }
@@ -163,6 +169,10 @@ pub struct Policy {
     pub heartbeat: Duration,
     /// How long work waits without a living worker that could do it.
     pub unserved: Duration,
+    /// Whether a run brings the ebuild repositories of builders and guests up to date first.
+    pub sync: bool,
+    /// How long that may take on one machine.
+    pub sync_timeout: Duration,
     /// How long a scan may take.
     pub scan_timeout: Duration,
     /// How long one build may take.

@@ -19,12 +19,13 @@ use crate::closing;
 use crate::liveness::Liveness;
 use crate::message::{
     BatchPlanned, BuildPackage, CleanBuilder, Command, Event, Failure, InstallPackage,
-    InstallPackages, RunFinished, RunOutcome, ScanGuest, Task, TaskAbandoned, WorkKey,
+    InstallPackages, RunFinished, RunOutcome, ScanGuest, SyncBuilder, Task, TaskAbandoned, WorkKey,
 };
 use crate::name::{GuestName, JobId};
 use crate::order;
 use crate::report::{GuestOutcome, guest_outcome};
 use crate::state::{Fleet, Guest, JobProgress, Run};
+use crate::tree;
 
 pub use step::WORKERS_FELL_SILENT;
 pub use watch::{claimed, is_held, observe};
@@ -87,7 +88,7 @@ struct Decision<'a> {
 
 impl Decision<'_> {
     fn decide(mut self) {
-        if !self.scan() {
+        if !self.sync() || !self.scan() {
             return;
         }
         if self.run.is_scan_only() {
@@ -104,17 +105,38 @@ impl Decision<'_> {
         }
     }
 
+    /// The builders are at one state of the ebuild repositories, as far as they can be, before any
+    /// guest is asked: a guest may have its repositories from a builder. True when nobody is left;
+    /// a builder that cannot be synced holds nobody up, since no builder compiles other ebuilds
+    /// than the guests planned.
+    fn sync(&mut self) -> bool {
+        let mut all = true;
+        for builder in &self.run.sync.builders {
+            let run = self.run.id;
+            all &= self.ensure(Task::Sync(builder.clone()), |attempt| {
+                Command::SyncBuilder(SyncBuilder {
+                    run,
+                    attempt,
+                    builder: builder.clone(),
+                })
+            });
+        }
+        all
+    }
+
     /// Every guest is asked. True when all have answered or failed.
     fn scan(&mut self) -> bool {
         let mut all = true;
         for guest in self.run.guests.keys() {
             let (run, force) = (self.run.id, self.run.force);
+            let sync = self.run.sync.guests.contains(guest);
             all &= self.ensure(Task::Scan(guest.clone()), |attempt| {
                 Command::ScanGuest(ScanGuest {
                     run,
                     attempt,
                     guest: guest.clone(),
                     force,
+                    sync,
                 })
             });
         }
@@ -128,15 +150,14 @@ impl Decision<'_> {
             .guests
             .iter()
             .filter_map(|(name, guest)| {
-                let updates = &guest.scan.as_ref()?.updates;
                 Some(Answer {
                     guest: name,
                     platform: &guest.platform,
-                    updates,
+                    updates: &guest.scan.as_ref()?.updates,
                 })
             })
             .collect();
-        let batch = batch::merge(&answers);
+        let batch = batch::merge(&answers, &tree::revisions(self.run));
         self.orders
             .push(Order::Publish(Event::BatchPlanned(BatchPlanned {
                 run: self.run.id,

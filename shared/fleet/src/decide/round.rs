@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::message::{FindingKind, RunKind, RunRequested};
+use crate::message::{FindingKind, RunKind, RunRequested, ToSync};
 use crate::name::{GuestName, PlatformName};
 use crate::report::{GuestOutcome, guest_outcome};
 use crate::state::{Fleet, Run};
@@ -33,6 +33,8 @@ pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
         guests,
         // What was installed is a change, so they are asked anew all the same.
         force: false,
+        // All of one run is of one state of the repositories.
+        sync: ToSync::default(),
         more_rounds,
         follows,
     })

@@ -11,7 +11,7 @@ use crate::name::{GuestName, JobId, RunId};
 /// One attempt at a task, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TaskView {
-    /// `scan`, `build`, `install` or `clean`.
+    /// `sync`, `scan`, `build`, `install` or `clean`.
     pub kind: &'static str,
     /// The guest or the builder; for a build its package and version, where the job is known.
     pub subject: Option<String>,
@@ -35,6 +35,7 @@ impl TaskView {
         let (kind, subject, guests) = match &work.task {
             Task::Scan(guest) => ("scan", Some(guest.to_string()), vec![guest.clone()]),
             Task::Install(guest) => ("install", Some(guest.to_string()), vec![guest.clone()]),
+            Task::Sync(builder) => ("sync", Some(builder.to_string()), Vec::new()),
             Task::Clean(builder) => ("clean", Some(builder.to_string()), Vec::new()),
             Task::Build(_) => {
                 let guests = |job: &KnownJob| job.wanted_by.iter().cloned().collect();
@@ -63,6 +64,7 @@ impl fmt::Display for TaskView {
         match (self.kind, subject, job) {
             ("scan", Some(guest), _) => write!(f, "scan of {guest}")?,
             ("install", Some(guest), _) => write!(f, "install on {guest}")?,
+            ("sync", Some(builder), _) => write!(f, "sync of {builder}")?,
             ("clean", Some(builder), _) => write!(f, "cleaning of {builder}")?,
             (_, Some(package), _) => {
                 write!(f, "build {package}")?;

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::event::{BuildFailed, CleanFailed, Event, InstallFailed, ScanFailed};
+use super::event::Event;
 use super::failure::Failure;
 use super::package::{Binary, Change, HeldBack, Job, Task, WorkKey};
+use super::result::{BuildFailed, CleanFailed, InstallFailed, ScanFailed, SyncFailed};
 use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId};
 use gentoo_updater_portage::build_key::BuildKey;
 
@@ -14,6 +15,8 @@ use gentoo_updater_portage::build_key::BuildKey;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "body")]
 pub enum Command {
+    /// Bring the ebuild repositories of a builder up to date.
+    SyncBuilder(SyncBuilder),
     /// Ask a guest what it needs.
     ScanGuest(ScanGuest),
     /// Build one package.
@@ -22,6 +25,17 @@ pub enum Command {
     InstallPackages(InstallPackages),
     /// Remove what a run put on a builder.
     CleanBuilder(CleanBuilder),
+}
+
+/// Bring the ebuild repositories of a builder up to date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncBuilder {
+    /// The run.
+    pub run: RunId,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The builder.
+    pub builder: BuilderName,
 }
 
 /// Ask a guest what it needs.
@@ -37,6 +51,9 @@ pub struct ScanGuest {
     /// that a command has the same id as from a program that knows no such field.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
+    /// Whether its ebuild repositories are brought up to date before it is asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sync: bool,
 }
 
 /// Build one package.
@@ -89,6 +106,18 @@ pub struct CleanBuilder {
     pub attempt: u32,
     /// The builder.
     pub builder: BuilderName,
+}
+
+impl SyncBuilder {
+    /// That it could not be done.
+    pub fn failed(&self, failure: Failure) -> Event {
+        Event::SyncFailed(SyncFailed {
+            run: self.run,
+            builder: self.builder.clone(),
+            attempt: self.attempt,
+            failure,
+        })
+    }
 }
 
 impl ScanGuest {
@@ -151,6 +180,7 @@ impl Command {
     /// What is claimed by whoever takes this command.
     pub fn work(&self) -> WorkKey {
         let (run, attempt, task) = match self {
+            Self::SyncBuilder(c) => (c.run, c.attempt, Task::Sync(c.builder.clone())),
             Self::ScanGuest(c) => (c.run, c.attempt, Task::Scan(c.guest.clone())),
             Self::BuildPackage(c) => (c.run, c.attempt, Task::Build(c.job.id.clone())),
             Self::InstallPackages(c) => (c.run, c.attempt, Task::Install(c.guest.clone())),
@@ -162,6 +192,7 @@ impl Command {
     /// Its type as it is written on the wire.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::SyncBuilder(_) => "SyncBuilder",
             Self::ScanGuest(_) => "ScanGuest",
             Self::BuildPackage(_) => "BuildPackage",
             Self::InstallPackages(_) => "InstallPackages",
@@ -172,6 +203,7 @@ impl Command {
     /// That it could not be done; for a build, on this builder.
     pub fn failed(&self, builder: Option<&BuilderName>, failure: Failure) -> Event {
         match self {
+            Self::SyncBuilder(command) => command.failed(failure),
             Self::ScanGuest(command) => command.failed(failure),
             Self::BuildPackage(command) => command.failed(builder, failure),
             Self::InstallPackages(command) => command.failed(failure),

@@ -1,16 +1,17 @@
 //! Events: what happened. Past participles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::failure::{Failure, Finding};
-use super::package::{
-    Batch, Binary, HeldBack, Identity, InstalledPackage, PackageChange, PauseTarget, Role, Task,
-    Update, WorkKey,
+use super::failure::Failure;
+use super::package::{Batch, PauseTarget, Role, Task, WorkKey};
+use super::result::{
+    BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, GuestScanned, GuestUpdated,
+    InstallFailed, PackageBuilt, ScanFailed, SyncFailed,
 };
-use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
+use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId, WorkerId};
 
 /// Everything that can have happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,10 @@ pub enum Event {
     CommandIssued(CommandIssued),
     /// A worker claims an attempt; the first claim in the history wins.
     WorkStarted(WorkStarted),
+    /// The ebuild repositories of a builder are up to date.
+    BuilderSynced(BuilderSynced),
+    /// The ebuild repositories of a builder could not be brought up to date.
+    SyncFailed(SyncFailed),
     /// A guest said what it needs.
     GuestScanned(GuestScanned),
     /// A guest could not be asked, or its answer is not to be believed.
@@ -60,10 +65,12 @@ pub enum Event {
 
 impl Event {
     /// The types of the events that the history keeps, as they are written on the wire.
-    pub const KEPT_KINDS: [&str; 18] = [
+    pub const KEPT_KINDS: [&str; 20] = [
         "RunRequested",
         "CommandIssued",
         "WorkStarted",
+        "BuilderSynced",
+        "SyncFailed",
         "GuestScanned",
         "ScanFailed",
         "BatchPlanned",
@@ -87,6 +94,8 @@ impl Event {
             Self::RunRequested(e) => Some(e.run),
             Self::CommandIssued(e) => Some(e.work.run),
             Self::WorkStarted(e) => Some(e.work.run),
+            Self::BuilderSynced(e) => Some(e.run),
+            Self::SyncFailed(e) => Some(e.run),
             Self::GuestScanned(e) => Some(e.run),
             Self::ScanFailed(e) => Some(e.run),
             Self::BatchPlanned(e) => Some(e.run),
@@ -113,6 +122,8 @@ impl Event {
             Self::RunRequested(_) => "RunRequested",
             Self::CommandIssued(_) => "CommandIssued",
             Self::WorkStarted(_) => "WorkStarted",
+            Self::BuilderSynced(_) => "BuilderSynced",
+            Self::SyncFailed(_) => "SyncFailed",
             Self::GuestScanned(_) => "GuestScanned",
             Self::ScanFailed(_) => "ScanFailed",
             Self::BatchPlanned(_) => "BatchPlanned",
@@ -136,6 +147,7 @@ impl Event {
     /// Why something could not be done, if that is what it tells.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
+            Self::SyncFailed(e) => Some(&e.failure),
             Self::ScanFailed(e) => Some(&e.failure),
             Self::BuildFailed(e) => Some(&e.failure),
             Self::InstallFailed(e) => Some(&e.failure),
@@ -144,6 +156,7 @@ impl Event {
             Self::RunRequested(_)
             | Self::CommandIssued(_)
             | Self::WorkStarted(_)
+            | Self::BuilderSynced(_)
             | Self::GuestScanned(_)
             | Self::BatchPlanned(_)
             | Self::PackageBuilt(_)
@@ -186,6 +199,9 @@ pub struct RunRequested {
     /// Whether guests are asked anew on which nothing has changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
+    /// The machines whose ebuild repositories are brought up to date first.
+    #[serde(default, skip_serializing_if = "ToSync::is_empty")]
+    pub sync: ToSync,
     /// How many further rounds may follow for guests that want more when they have what they
     /// asked for.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -198,6 +214,26 @@ pub struct RunRequested {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// The machines whose ebuild repositories a run brings up to date: all builders before any guest,
+/// and each guest before it is asked. So a guest may as well mount the repositories of a builder;
+/// it is then not among these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToSync {
+    /// The builders.
+    #[serde(default)]
+    pub builders: BTreeSet<BuilderName>,
+    /// The guests.
+    #[serde(default)]
+    pub guests: BTreeSet<GuestName>,
+}
+
+impl ToSync {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.builders.is_empty() && self.guests.is_empty()
+    }
 }
 
 /// A command was accepted by its queue.
@@ -223,42 +259,6 @@ pub struct WorkStarted {
     pub builder: Option<BuilderName>,
 }
 
-/// A guest said what it needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GuestScanned {
-    /// The run.
-    pub run: RunId,
-    /// The guest.
-    pub guest: GuestName,
-    /// Which attempt found this.
-    pub attempt: u32,
-    /// What machine it is.
-    pub identity: Identity,
-    /// What it needs, in the order of Portage's plan.
-    pub updates: Vec<Update>,
-    /// What it has.
-    pub installed: Vec<InstalledPackage>,
-    /// What an administrator should know.
-    pub findings: Vec<Finding>,
-    /// When the guest gave this answer, by the scanner's clock, if that was in a former scan and
-    /// nothing has changed on it since; absent where it was asked anew.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unchanged_since: Option<Timestamp>,
-}
-
-/// A guest could not be asked, or its answer is not to be believed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScanFailed {
-    /// The run.
-    pub run: RunId,
-    /// The guest.
-    pub guest: GuestName,
-    /// Which attempt failed.
-    pub attempt: u32,
-    /// Why.
-    pub failure: Failure,
-}
-
 /// All answers were merged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchPlanned {
@@ -266,113 +266,6 @@ pub struct BatchPlanned {
     pub run: RunId,
     /// The jobs and who wants them.
     pub batch: Batch,
-}
-
-/// A binary that fits its key is in the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackageBuilt {
-    /// The run.
-    pub run: RunId,
-    /// The job.
-    pub job: JobId,
-    /// Which attempt built it.
-    pub attempt: u32,
-    /// On which builder.
-    pub builder: BuilderName,
-    /// The binary.
-    pub binary: Binary,
-    /// Whether the store held it already.
-    pub reused: bool,
-    /// How long the build took, in milliseconds; 0 when reused.
-    pub duration_ms: u64,
-    /// What an administrator should know.
-    #[serde(default)]
-    pub findings: Vec<Finding>,
-}
-
-/// A job could not be built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BuildFailed {
-    /// The run.
-    pub run: RunId,
-    /// The job.
-    pub job: JobId,
-    /// Which attempt failed.
-    pub attempt: u32,
-    /// On which builder; absent when it never came to one.
-    #[serde(default)]
-    pub builder: Option<BuilderName>,
-    /// Why.
-    pub failure: Failure,
-}
-
-/// A guest has its updates, and its new state was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GuestUpdated {
-    /// The run.
-    pub run: RunId,
-    /// The guest.
-    pub guest: GuestName,
-    /// Which attempt did it.
-    pub attempt: u32,
-    /// What changed.
-    pub changes: Vec<PackageChange>,
-    /// What was left out on purpose.
-    pub held: Vec<HeldBack>,
-    /// What an administrator should know.
-    pub findings: Vec<Finding>,
-}
-
-/// A guest did not get all of its updates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstallFailed {
-    /// The run.
-    pub run: RunId,
-    /// The guest.
-    pub guest: GuestName,
-    /// Which attempt failed.
-    pub attempt: u32,
-    /// Why.
-    pub failure: Failure,
-    /// Whether the installation had begun, so that the guest may have changed.
-    #[serde(default)]
-    pub begun: bool,
-    /// What changed all the same; empty when nothing was touched.
-    pub changes: Vec<PackageChange>,
-    /// What was left out on purpose.
-    pub held: Vec<HeldBack>,
-    /// What an administrator should know.
-    pub findings: Vec<Finding>,
-}
-
-/// What a run put on a builder was removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BuilderCleaned {
-    /// The run.
-    pub run: RunId,
-    /// The builder.
-    pub builder: BuilderName,
-    /// Which attempt did it.
-    pub attempt: u32,
-    /// What was removed.
-    pub removed: Vec<PackageChange>,
-    /// What was put there and is needed by now, with the reason.
-    pub kept: Vec<Finding>,
-    /// What the builder had before and has in another version now.
-    pub updated: Vec<PackageChange>,
-}
-
-/// A builder could not be cleaned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CleanFailed {
-    /// The run.
-    pub run: RunId,
-    /// The builder.
-    pub builder: BuilderName,
-    /// Which attempt failed.
-    pub attempt: u32,
-    /// Why.
-    pub failure: Failure,
 }
 
 /// The planner gives a task up.

@@ -143,6 +143,9 @@ pub enum FindingKind {
     /// A library of a package that is gone was kept because something needs it. The subject is its
     /// path.
     LibraryPreserved,
+    /// An ebuild repository is at another revision than that which the run goes by. The subject is
+    /// its name.
+    RepositoryDiffers,
     /// A newer kernel is installed than the one that runs. The subject is `kernel`.
     RebootNeeded,
     /// Anything else that Portage said.

@@ -9,20 +9,24 @@ mod envelope;
 mod event;
 mod failure;
 mod package;
+mod result;
 
 pub use command::{
-    BuildPackage, CleanBuilder, Command, InstallPackage, InstallPackages, ScanGuest,
+    BuildPackage, CleanBuilder, Command, InstallPackage, InstallPackages, ScanGuest, SyncBuilder,
 };
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
-    BatchPlanned, BuildFailed, BuilderCleaned, CleanFailed, CommandIssued, Event, GuestScanned,
-    GuestUpdated, InstallFailed, Ongoing, PackageBuilt, PauseRequested, PlannerAlive,
-    ResumeRequested, RunFinished, RunKind, RunOutcome, RunRequested, ScanFailed, TaskAbandoned,
-    WorkStarted, WorkerAlive, WorkerPaused, WorkerRegistered,
+    BatchPlanned, CommandIssued, Event, Ongoing, PauseRequested, PlannerAlive, ResumeRequested,
+    RunFinished, RunKind, RunOutcome, RunRequested, TaskAbandoned, ToSync, WorkStarted,
+    WorkerAlive, WorkerPaused, WorkerRegistered,
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
 pub use package::{
     Batch, Binary, Change, Contents, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage,
     Job, PackageChange, PauseTarget, Purpose, RepositoryRevision, Role, SubslotBinding, Task,
     Update, WorkKey,
+};
+pub use result::{
+    BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, GuestScanned, GuestUpdated,
+    InstallFailed, PackageBuilt, ScanFailed, SyncFailed,
 };

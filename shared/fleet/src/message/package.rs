@@ -64,6 +64,8 @@ impl fmt::Display for PauseTarget {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "subject", rename_all = "lowercase")]
 pub enum Task {
+    /// Bring the ebuild repositories of a builder up to date.
+    Sync(BuilderName),
     /// Ask a guest what it needs.
     Scan(GuestName),
     /// Build one job.
@@ -77,6 +79,7 @@ pub enum Task {
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Sync(builder) => write!(f, "sync of {builder}"),
             Self::Scan(guest) => write!(f, "scan of {guest}"),
             Self::Build(job) => write!(f, "build {}", job.short()),
             Self::Install(guest) => write!(f, "install on {guest}"),
@@ -153,6 +156,10 @@ pub struct Update {
     /// Rows of the same plan that this one needs when it runs.
     #[serde(default)]
     pub runtime_needs: BTreeSet<Cpv>,
+    /// What its build may use and the guest has installed: the guest accepts it, whatever the
+    /// keywords, the licence and the masks are that its builder goes by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub accepts: BTreeSet<Cpv>,
 }
 
 /// That an installed package was built against one subslot of another.
@@ -191,6 +198,13 @@ pub struct RepositoryRevision {
     pub location: String,
     /// A commit or a time stamp that names its content, where there is one.
     pub revision: Option<String>,
+}
+
+impl fmt::Display for RepositoryRevision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let revision = self.revision.as_deref().unwrap_or("an unknown revision");
+        write!(f, "{} at {revision}", self.name)
+    }
 }
 
 /// What a machine is.
@@ -270,6 +284,13 @@ pub struct Job {
     pub build_needs: BTreeSet<JobId>,
     /// Jobs whose binaries this one needs when it runs.
     pub runtime_needs: BTreeSet<JobId>,
+    /// Packages that are accepted for its build, because its guests have them installed, whatever
+    /// the builder's own configuration says of their keywords, licences and masks.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub accepts: BTreeSet<Cpv>,
+    /// The revision of its ebuild repository that the run goes by, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 /// What one guest wants of a batch.

@@ -2,11 +2,14 @@
 
 mod afterwards;
 mod text;
+mod work;
 
 pub use afterwards::Afterwards;
+pub use work::{BuilderReport, JobReport};
 
 use std::collections::BTreeMap;
 
+use gentoo_updater_portage::name::RepositoryName;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -16,6 +19,7 @@ use crate::message::{
 };
 use crate::name::{BuilderName, GuestName, RunId, WorkerId};
 use crate::state::{Fleet, JobProgress, Run};
+use crate::tree;
 
 /// How a guest stands in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -104,6 +108,10 @@ pub struct Report {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// Whether ebuild repositories were brought up to date first.
+    pub synced: bool,
+    /// The revision of each ebuild repository that it goes by.
+    pub repositories: BTreeMap<RepositoryName, String>,
     /// The guests.
     pub guests: BTreeMap<GuestName, GuestReport>,
     /// What is to be done on the guests afterwards, summed.
@@ -155,42 +163,6 @@ pub struct GuestReport {
     pub findings: Vec<Finding>,
 }
 
-/// What came of one job.
-#[derive(Debug, Clone, Serialize)]
-pub struct JobReport {
-    /// Package and version.
-    pub cpv: String,
-    /// The first digits of its id.
-    pub job: String,
-    /// `built`, `reused`, `failed`, `held back`, `building` or `waiting`.
-    pub state: &'static str,
-    /// Where it was built.
-    pub builder: Option<BuilderName>,
-    /// How long it took, in milliseconds.
-    pub duration_ms: Option<u64>,
-    /// The guests that wanted it.
-    pub wanted_by: Vec<GuestName>,
-    /// The package whose failure holds it back.
-    pub held_by: Option<String>,
-    /// Why it failed.
-    pub failure: Option<Failure>,
-    /// What an administrator should know.
-    pub findings: Vec<Finding>,
-}
-
-/// What came of one builder.
-#[derive(Debug, Clone, Serialize)]
-pub struct BuilderReport {
-    /// What was removed again.
-    pub removed: Vec<PackageChange>,
-    /// What stays because something needs it by now.
-    pub kept: Vec<Finding>,
-    /// What it has in another version now.
-    pub updated: Vec<PackageChange>,
-    /// Why it could not be cleaned.
-    pub failure: Option<Failure>,
-}
-
 impl Report {
     /// The report of a run with its further rounds, which may still go on.
     pub fn of(fleet: &Fleet, run: &Run) -> Self {
@@ -199,26 +171,18 @@ impl Report {
             .keys()
             .map(|name| (name.clone(), guest_report(run, name)))
             .collect();
-        let builders = run.builders().into_iter().map(|name| {
-            let cleaning = run.cleaned.get(name);
-            let report = BuilderReport {
-                removed: cleaning.map(|c| c.removed.clone()).unwrap_or_default(),
-                kept: cleaning.map(|c| c.kept.clone()).unwrap_or_default(),
-                updated: cleaning.map(|c| c.updated.clone()).unwrap_or_default(),
-                failure: run.failure(&Task::Clean(name.clone())).cloned(),
-            };
-            (name.clone(), report)
-        });
         Self {
             run: run.id,
             kind: run.kind,
             outcome: run.finished.map(|f| f.outcome),
             started_at: run.requested_at,
             finished_at: run.finished.map(|f| f.at),
+            synced: !run.sync.is_empty(),
+            repositories: tree::revisions(run),
             afterwards: afterwards::sum(&guests),
             guests,
-            jobs: job_reports(run),
-            builders: builders.collect(),
+            jobs: work::job_reports(run),
+            builders: work::builder_reports(run),
             unusable: unusable(fleet),
             paused: paused(fleet),
             further: further(fleet, run),
@@ -301,7 +265,8 @@ fn guest_report(run: &Run, name: &GuestName) -> GuestReport {
         .iter()
         .flat_map(|s| &s.updates)
         .filter(|u| u.purpose == Purpose::Runtime);
-    let mut findings = scan.map(|s| s.findings.clone()).unwrap_or_default();
+    let mut findings = tree::differences(run, name);
+    findings.extend(scan.iter().flat_map(|s| s.findings.iter().cloned()));
     for finding in installation.iter().flat_map(|i| &i.findings) {
         if !findings.contains(finding) {
             findings.push(finding.clone());
@@ -341,50 +306,4 @@ fn all_held(run: &Run, name: &GuestName) -> Vec<HeldBack> {
     };
     let progress = run.progress();
     crate::closing::close(scan, |cpv| run.missing(plan, &progress, cpv)).held
-}
-
-fn job_reports(run: &Run) -> Vec<JobReport> {
-    let Some(jobs) = &run.jobs else {
-        return Vec::new();
-    };
-    let progress = run.progress();
-    let mut reports: Vec<JobReport> = jobs
-        .values()
-        .map(|job| {
-            let built = run.built.get(&job.id);
-            let task = Task::Build(job.id.clone());
-            let claim = run.tasks.get(&task).and_then(|state| {
-                state
-                    .attempts
-                    .values()
-                    .rev()
-                    .find_map(|attempt| attempt.claim.as_ref())
-            });
-            let (state, held_by) = match progress.get(&job.id) {
-                Some(JobProgress::Built) if built.is_some_and(|b| b.reused) => ("reused", None),
-                Some(JobProgress::Built) => ("built", None),
-                Some(JobProgress::Failed) => ("failed", None),
-                Some(JobProgress::HeldBack(by)) => {
-                    ("held back", jobs.get(by).map(|job| job.key.cpv.to_string()))
-                }
-                Some(JobProgress::Ready) if claim.is_some() => ("building", None),
-                Some(JobProgress::Ready | JobProgress::Waiting) | None => ("waiting", None),
-            };
-            JobReport {
-                cpv: job.key.cpv.to_string(),
-                job: job.id.short().to_owned(),
-                state,
-                builder: built
-                    .map(|b| b.builder.clone())
-                    .or_else(|| claim.and_then(|c| c.builder.clone())),
-                duration_ms: built.filter(|b| !b.reused).map(|b| b.duration_ms),
-                wanted_by: job.wanted_by.iter().cloned().collect(),
-                held_by,
-                failure: run.failure(&task).cloned(),
-                findings: built.map(|b| b.findings.clone()).unwrap_or_default(),
-            }
-        })
-        .collect();
-    reports.sort_by(|a, b| (&a.cpv, &a.job).cmp(&(&b.cpv, &b.job)));
-    reports
 }

@@ -72,6 +72,11 @@ impl Report {
                 None => writeln!(out)?,
             }
         }
+        if self.synced {
+            for (name, revision) in &self.repositories {
+                writeln!(out, "Ebuild repository {name}: {revision}")?;
+            }
+        }
         writeln!(out, "\nGuests")?;
         for (name, guest) in &self.guests {
             write_guest(out, name, guest, Findings::Short)?;
@@ -248,8 +253,11 @@ fn write_builder(
     for kept in &builder.kept {
         writeln!(out, "      kept: {}", kept.text)?;
     }
-    if let Some(failure) = &builder.failure {
+    for failure in builder.sync_failure.iter().chain(&builder.failure) {
         write_failure(out, failure)?;
+    }
+    for finding in &builder.findings {
+        writeln!(out, "      ! {}", finding.text)?;
     }
     Ok(())
 }

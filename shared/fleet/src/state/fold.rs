@@ -36,6 +36,17 @@ impl Fleet {
                     });
                 }
             }
+            Event::BuilderSynced(event) => {
+                let task = Task::Sync(event.builder.clone());
+                self.done(event.run, task, event.attempt, at, |run| {
+                    let builder = event.builder.clone();
+                    run.synced.insert(builder, event.repositories.clone());
+                });
+            }
+            Event::SyncFailed(event) => {
+                let task = Task::Sync(event.builder.clone());
+                self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
+            }
             Event::GuestScanned(event) => {
                 let task = Task::Scan(event.guest.clone());
                 self.done(event.run, task, event.attempt, at, |run| {
@@ -207,10 +218,12 @@ impl Fleet {
             id: event.run,
             kind: event.kind,
             force: event.force,
+            sync: event.sync.clone(),
             requested_at: at,
             more_rounds: event.more_rounds,
             follows: event.follows,
             guests: guests.collect(),
+            synced: Default::default(),
             jobs: None,
             built: Default::default(),
             cleaned: Default::default(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::pairs;
 use crate::message::{
     Batch, Failure, Finding, GuestPlan, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
-    RunKind, RunOutcome, Task,
+    RepositoryRevision, RunKind, RunOutcome, Task, ToSync,
 };
 use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
 
@@ -21,6 +21,8 @@ pub struct Run {
     pub kind: RunKind,
     /// Whether guests are asked anew on which nothing has changed.
     pub force: bool,
+    /// The machines whose ebuild repositories are brought up to date first.
+    pub sync: ToSync,
     /// When it was requested.
     pub requested_at: Timestamp,
     /// How many further rounds may follow.
@@ -29,6 +31,8 @@ pub struct Run {
     pub follows: Option<RunId>,
     /// Its guests.
     pub guests: BTreeMap<GuestName, Guest>,
+    /// The ebuild repositories of the builders that were brought up to date.
+    pub synced: BTreeMap<BuilderName, Vec<RepositoryRevision>>,
     /// Its jobs; absent until all answers were merged.
     pub jobs: Option<BTreeMap<JobId, Job>>,
     /// The binaries that are in the store.

@@ -49,6 +49,7 @@ pub fn update(name: &str) -> Update {
         purpose: Purpose::Runtime,
         build_needs: Default::default(),
         runtime_needs: Default::default(),
+        accepts: Default::default(),
     }
 }
 
@@ -183,6 +184,7 @@ impl History {
                 .map(|name| (guest(name), platform()))
                 .collect(),
             force: false,
+            sync: Default::default(),
         }));
         history
     }

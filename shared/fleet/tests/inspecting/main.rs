@@ -21,7 +21,7 @@ pub(crate) fn planned() -> History {
     let curl = update("net-misc/curl-8.0");
     let (first, second) = (vec![openssl, curl.clone()], vec![curl]);
     let (g1, g2, platform) = (guest("g1"), guest("g2"), platform());
-    let batch = merge(&[
+    let answers = [
         Answer {
             guest: &g1,
             platform: &platform,
@@ -32,7 +32,8 @@ pub(crate) fn planned() -> History {
             platform: &platform,
             updates: &second,
         },
-    ]);
+    ];
+    let batch = merge(&answers, &Default::default());
     for (name, updates) in [("g1", first), ("g2", second)] {
         history.say(Event::GuestScanned(scanned(name, updates, Vec::new())));
     }

@@ -62,6 +62,15 @@ pub fn apply_package_moves() -> CommandLine {
     emerge(&[&["--list-sets"]], &[NO_NEWS]).variable(name, value)
 }
 
+/// Brings the ebuild repositories up to date that the configuration syncs of itself (repos.conf,
+/// `auto-sync`), and applies their package moves to what is installed. Exit code 1 where one of
+/// them could not be.
+#[must_use]
+pub fn sync() -> CommandLine {
+    let (name, value) = NO_PKGDIR;
+    emerge(&[&["--sync"]], &[NO_NEWS]).variable(name, value)
+}
+
 /// What a guest needs to be up to date: the plan for its world, from ebuilds.
 ///
 /// Nothing is installed or removed, and no binary package is looked at or touched. New package

@@ -23,7 +23,7 @@
 //! | `FEATURES=-pkgdir-index-trusted` | on where the store is read: without it every call reads every file of the store, and writes its index anew |
 //! | `FEATURES=keepwork`, `keeptemp`, `noclean` | off where something is compiled: what a former build with other USE left would be packed again, or folders would pile up |
 //! | `FEATURES=news` | off, except in plans, whose reader reports news |
-//! | package moves (`profiles/updates`) | applied by [`apply_package_moves`] and [`plan_world`] only, with PKGDIR out of reach: any other call of emerge, with `--pretend` too, renames and rewrites binaries in the store |
+//! | package moves (`profiles/updates`) | applied by [`apply_package_moves`], [`sync`] and [`plan_world`] only, with PKGDIR out of reach: any other call of emerge, with `--pretend` too, renames and rewrites binaries in the store |
 //! | `CLEAN_DELAY` | 0: nobody is there to press Ctrl-C |
 //! | `EMERGE_WARNING_DELAY` | left: it only delays a masked ebuild that is given by its path |
 //! | `LC_ALL`, `LANG`, `LANGUAGE` | `C.UTF-8`: not only emerge is translated, compilers are, too |
@@ -47,7 +47,7 @@ mod query;
 
 pub use emerge::{
     apply_package_moves, build_binary, depclean, install_binaries, merge_without_dependencies,
-    only_dependencies, plan_binaries, plan_world,
+    only_dependencies, plan_binaries, plan_world, sync,
 };
 pub use query::{
     fix_index, portageq_envvars, portageq_match, portageq_metadata_installed, portageq_repositories,

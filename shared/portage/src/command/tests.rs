@@ -55,6 +55,7 @@ fn every_step_of_emerge_has_its_exact_call() {
         " -news",
         " PKGDIR=/dev/null",
     );
+    check_emerge(&sync(), "--sync", " -news", " PKGDIR=/dev/null");
     let store = format!("--oneshot --package-moves=n --usepkgonly --binpkg-respect-use=y {atoms}");
     check_emerge(
         &plan_binaries(&packages()),

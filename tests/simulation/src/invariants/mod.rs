@@ -6,6 +6,7 @@ mod letters;
 mod order;
 mod rounds;
 mod snapshots;
+mod syncing;
 
 use gentoo_updater_bus::DeadLetter;
 use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task};
@@ -55,6 +56,7 @@ pub fn broken(end: &End<'_>) -> Vec<String> {
     broken.extend(claims::needless_attempts(end));
     broken.extend(claims::needless_compilations(end));
     broken.extend(order::early_compilations(end));
+    broken.extend(syncing::early_scans(end));
     broken.extend(doubled_results(end));
     broken.extend(letters::needless_letters(end));
     broken.extend(letters::lost_letters(end));

@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuilderCleaned, Command, Event, Failure, FailureClass, Finding, FindingKind,
-    GuestScanned, GuestUpdated, InstallPackages, PackageChange, ScanGuest, WorkKey,
+    Binary, BuilderCleaned, BuilderSynced, Command, Event, Failure, FailureClass, Finding,
+    FindingKind, GuestScanned, GuestUpdated, InstallPackages, PackageChange, ScanGuest,
+    SyncBuilder, WorkKey,
 };
 use gentoo_updater_fleet::name::{BuilderName, GuestName, WorkerId};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -69,6 +70,21 @@ impl Hands {
     pub(super) async fn takes(&self, from: u64, to: u64) {
         sleep(self.dice.millis(from, to)).await;
         self.trouble.step().await;
+    }
+
+    /// Repositories are far away, and now and then nobody answers there.
+    async fn sync(&self, sync: &SyncBuilder) -> Result<BuilderSynced, Failure> {
+        self.takes(50, 2_000).await;
+        if sync.attempt == 1 && self.dice.per_mille(200) {
+            self.trouble.weather.count(Fault::Transient);
+            return Err(failure(FailureClass::Transient, "SyncFailed"));
+        }
+        Ok(BuilderSynced {
+            run: sync.run,
+            builder: sync.builder.clone(),
+            attempt: sync.attempt,
+            repositories: Vec::new(),
+        })
     }
 
     async fn scan(&self, scan: &ScanGuest) -> Result<GuestScanned, Failure> {
@@ -191,6 +207,10 @@ impl Handler for Hands {
             Command::InstallPackages(order) => match self.install(order).await {
                 Ok(updated) => Event::GuestUpdated(updated),
                 Err(failure) => order.failed(failure),
+            },
+            Command::SyncBuilder(sync) => match self.sync(sync).await {
+                Ok(synced) => Event::BuilderSynced(synced),
+                Err(failure) => sync.failed(failure),
             },
             Command::CleanBuilder(clean) => {
                 self.takes(50, 2_000).await;

@@ -100,6 +100,7 @@ async fn every_role_does_its_work_under_its_own_user() {
         follows: None,
         guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
         force: false,
+        sync: Default::default(),
     });
     let requested = said("operator@desk", requested);
     within(operator.publish(&requested)).await.unwrap();

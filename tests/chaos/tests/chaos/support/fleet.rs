@@ -229,6 +229,7 @@ impl Fleet {
                 .map(|guest| (guest.clone(), Clone::clone(&platform)))
                 .collect(),
             force: false,
+            sync: Default::default(),
         });
         let sender = "operator@test".parse().expect("a worker id");
         let envelope = Envelope::new(sender, Timestamp::now(), requested);

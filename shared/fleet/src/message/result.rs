@@ -1,0 +1,179 @@
+//! What came of a command: the bodies of the events that say so.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::failure::{Failure, Finding};
+use super::package::{
+    Binary, HeldBack, Identity, InstalledPackage, PackageChange, RepositoryRevision, Update,
+};
+use crate::name::{BuilderName, GuestName, JobId, RunId};
+
+/// The ebuild repositories of a builder are up to date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuilderSynced {
+    /// The run.
+    pub run: RunId,
+    /// The builder.
+    pub builder: BuilderName,
+    /// Which attempt did it.
+    pub attempt: u32,
+    /// What it has now.
+    pub repositories: Vec<RepositoryRevision>,
+}
+
+/// The ebuild repositories of a builder could not be brought up to date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncFailed {
+    /// The run.
+    pub run: RunId,
+    /// The builder.
+    pub builder: BuilderName,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// A guest said what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestScanned {
+    /// The run.
+    pub run: RunId,
+    /// The guest.
+    pub guest: GuestName,
+    /// Which attempt found this.
+    pub attempt: u32,
+    /// What machine it is.
+    pub identity: Identity,
+    /// What it needs, in the order of Portage's plan.
+    pub updates: Vec<Update>,
+    /// What it has.
+    pub installed: Vec<InstalledPackage>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+    /// When the guest gave this answer, by the scanner's clock, if that was in a former scan and
+    /// nothing has changed on it since; absent where it was asked anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchanged_since: Option<Timestamp>,
+}
+
+/// A guest could not be asked, or its answer is not to be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanFailed {
+    /// The run.
+    pub run: RunId,
+    /// The guest.
+    pub guest: GuestName,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// A binary that fits its key is in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageBuilt {
+    /// The run.
+    pub run: RunId,
+    /// The job.
+    pub job: JobId,
+    /// Which attempt built it.
+    pub attempt: u32,
+    /// On which builder.
+    pub builder: BuilderName,
+    /// The binary.
+    pub binary: Binary,
+    /// Whether the store held it already.
+    pub reused: bool,
+    /// How long the build took, in milliseconds; 0 when reused.
+    pub duration_ms: u64,
+    /// What an administrator should know.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+}
+
+/// A job could not be built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildFailed {
+    /// The run.
+    pub run: RunId,
+    /// The job.
+    pub job: JobId,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// On which builder; absent when it never came to one.
+    #[serde(default)]
+    pub builder: Option<BuilderName>,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// A guest has its updates, and its new state was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestUpdated {
+    /// The run.
+    pub run: RunId,
+    /// The guest.
+    pub guest: GuestName,
+    /// Which attempt did it.
+    pub attempt: u32,
+    /// What changed.
+    pub changes: Vec<PackageChange>,
+    /// What was left out on purpose.
+    pub held: Vec<HeldBack>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+}
+
+/// A guest did not get all of its updates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallFailed {
+    /// The run.
+    pub run: RunId,
+    /// The guest.
+    pub guest: GuestName,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+    /// Whether the installation had begun, so that the guest may have changed.
+    #[serde(default)]
+    pub begun: bool,
+    /// What changed all the same; empty when nothing was touched.
+    pub changes: Vec<PackageChange>,
+    /// What was left out on purpose.
+    pub held: Vec<HeldBack>,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+}
+
+/// What a run put on a builder was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuilderCleaned {
+    /// The run.
+    pub run: RunId,
+    /// The builder.
+    pub builder: BuilderName,
+    /// Which attempt did it.
+    pub attempt: u32,
+    /// What was removed.
+    pub removed: Vec<PackageChange>,
+    /// What was put there and is needed by now, with the reason.
+    pub kept: Vec<Finding>,
+    /// What the builder had before and has in another version now.
+    pub updated: Vec<PackageChange>,
+}
+
+/// A builder could not be cleaned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanFailed {
+    /// The run.
+    pub run: RunId,
+    /// The builder.
+    pub builder: BuilderName,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+}
