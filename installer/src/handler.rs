@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
-use gentoo_updater_fleet::config::RestartServices;
+use gentoo_updater_fleet::config::{Depclean, RestartServices};
 use gentoo_updater_fleet::message::{
     Command, Event, Failure, FailureClass, Finding, FindingKind, GuestUpdated, InstallFailed,
     InstallPackages, PackageChange, Role,
@@ -20,6 +20,7 @@ use gentoo_updater_portage::plan::Plan;
 use gentoo_updater_runtime::{Context, emerge, jobs, vdb, wrong_command};
 
 use crate::aftermath::{self, Restarts};
+use crate::unneeded::{self, Limits};
 use crate::{before, explain, proof, store, verify};
 
 /// Installs on guests.
@@ -106,7 +107,9 @@ impl InstallHandler {
         } else {
             None
         };
+        let (unneeded, after) = self.unneeded(host, order, after, failure.is_none()).await?;
         let mut findings = self.afterwards(host, order, failure.is_none()).await?;
+        findings.extend(unneeded);
         findings.extend(self.look_again(host, order).await?);
         jobs::sweep(host, order.run, &[]).await?;
         Ok(Installed {
@@ -189,17 +192,39 @@ impl InstallHandler {
             wanted: is_policy && is_complete,
             also: &settings.policy.restart_also,
         };
-        match aftermath::of(host, order, &restarts).await {
-            // What takes too long now will take too long the next time, and what is installed is
-            // installed: only a lost connection is worth another attempt.
-            Err(failure)
-                if failure.class != FailureClass::Transient || failure.cause == "TimedOut" =>
-            {
-                let kind = FindingKind::Other;
-                Ok(vec![Finding::new(kind, &failure.message)])
+        told_anyway(aftermath::of(host, order, &restarts).await)
+    }
+
+    /// What nothing on the guest needs any more, and what is installed once the policy has had its
+    /// way with it. On a half-updated guest nothing is removed.
+    async fn unneeded(
+        &self,
+        host: &dyn Host,
+        order: &InstallPackages,
+        installed: vdb::Installed,
+        is_complete: bool,
+    ) -> Result<(Vec<Finding>, vdb::Installed), Failure> {
+        let settings = &self.context.settings;
+        let limits = Limits {
+            question: settings.policy.scan_timeout,
+            removal: settings.policy.install_timeout,
+        };
+        let guest = settings.guests.get(&order.guest);
+        let is_policy = guest.is_some_and(|guest| guest.depclean == Depclean::Remove);
+        let told = async {
+            let mut packages = unneeded::packages(host, &limits).await?;
+            if is_policy && is_complete {
+                unneeded::remove(host, order, &packages, &limits).await?;
+                packages = unneeded::packages(host, &limits).await?;
             }
-            told => told,
-        }
+            Ok(unneeded::finding(&packages).into_iter().collect())
+        };
+        let findings = told_anyway(told.await)?;
+        let installed = match is_policy && is_complete {
+            true => vdb::installed(host).await?,
+            false => installed,
+        };
+        Ok((findings, installed))
     }
 
     /// What the guest's own plan asks for now. What was done is done, and is not less true because
@@ -240,6 +265,18 @@ impl InstallHandler {
         let timeout = self.context.settings.policy.scan_timeout;
         let command = emerge::in_own_environment(line, variables).timeout(timeout);
         emerge::ask_for_plan(host, &command).await
+    }
+}
+
+/// What is installed is installed, whatever cannot be told of the guest afterwards; and what takes
+/// too long now will take too long the next time. Only a lost connection is worth another attempt.
+fn told_anyway(told: Result<Vec<Finding>, Failure>) -> Result<Vec<Finding>, Failure> {
+    match told {
+        Err(failure) if failure.class != FailureClass::Transient || failure.cause == "TimedOut" => {
+            let kind = FindingKind::Other;
+            Ok(vec![Finding::new(kind, &failure.message)])
+        }
+        told => told,
     }
 }
 

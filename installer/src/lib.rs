@@ -9,6 +9,7 @@ mod handler;
 mod proof;
 mod serve;
 mod store;
+mod unneeded;
 mod verify;
 
 pub use arguments::{Arguments, Served};

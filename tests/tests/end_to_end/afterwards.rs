@@ -1,7 +1,7 @@
 //! What an administrator is told after an update, and what is restarted by policy.
 
 use gentoo_updater_tests::actions;
-use gentoo_updater_tests::assertions::{self, finding_texts};
+use gentoo_updater_tests::assertions::{self, finding_texts, installed};
 use gentoo_updater_tests::fixtures::{Lab, Scene, wait_until};
 use serde_json::Value;
 use std::time::Duration;
@@ -9,6 +9,9 @@ use std::time::Duration;
 /// The smallest world in which a library gets a new subslot, and a configuration file a new
 /// version.
 const WORLD: [&str; 3] = ["app-misc/hello", "app-misc/greeter", "www-servers/tinyd"];
+
+/// What is installed, and not of this world.
+const UNNEEDED: &str = "app-misc/slowpoke-1.0";
 
 /// A service whose process runs on a library: on the newest that is installed when it starts.
 const SERVICE: &str = r#"
@@ -29,6 +32,7 @@ grep -q libalpha "/proc/$(cat /run/alphad.pid)/maps"
 fn an_administrator_is_told_what_is_left_to_do_and_services_are_restarted_by_policy() {
     let mut scene = Scene::embedded(2, 1);
     scene.configuration.restart_services = Some("restart");
+    scene.configuration.depclean = Some("remove");
     let lab = &scene.lab;
     actions::prepare_for_v2(lab);
     for guest in lab.guests() {
@@ -94,6 +98,7 @@ fn an_administrator_is_told_what_is_left_to_do_and_services_are_restarted_by_pol
         );
     }
     both_reports_tell_it(&scene, &run.report);
+    what_nothing_needs_is_gone(lab, g1);
 }
 
 #[test]
@@ -138,8 +143,29 @@ fn without_a_policy_nothing_is_restarted_and_the_plan_is_told() {
         outdated["details"].to_string().contains(&before),
         "{outdated:#}"
     );
+    let unneeded = finding(g1, "Unneeded", "depclean");
+    let unneeded = unneeded.unwrap_or_else(|| panic!("what nothing needs is named: {g1:#}"));
+    assert!(
+        unneeded["details"].to_string().contains(UNNEEDED),
+        "{unneeded:#}"
+    );
+    assert!(installed(lab, "g1").contains_key(UNNEEDED));
     let kept = finding(g1, "LibraryPreserved", "/usr/lib64/libgamma.so.0");
     assert!(kept.is_some(), "a preserved library is named: {g1:#}");
+}
+
+/// And nothing else is: a kernel may be the one that runs.
+fn what_nothing_needs_is_gone(lab: &Lab, guest: &Value) {
+    let left = installed(lab, "g1");
+    assert!(!left.contains_key(UNNEEDED), "{left:?}");
+    let removed = &guest["changes"];
+    assert!(removed.to_string().contains(UNNEEDED), "{removed:#}");
+    let unneeded = finding(guest, "Unneeded", "depclean");
+    let unneeded = unneeded.unwrap_or_else(|| panic!("the kernel is named: {guest:#}"));
+    assert_eq!(
+        unneeded["details"],
+        serde_json::json!(["sys-kernel/gentoo-kernel-99.1.0"])
+    );
 }
 
 /// A file with a change of the administrator's own, and one that not everybody may read.

@@ -272,6 +272,7 @@ fn check_guests(
         let platform = choose(&table, guest.platform.as_ref(), platforms)?;
         let build_dependencies = guest.build_dependencies.unwrap_or(false);
         let restart_services = guest.restart_services.or(fragment.policy.restart_services);
+        let depclean = guest.depclean.or(fragment.policy.depclean);
         Ok((
             name.clone(),
             Guest {
@@ -280,6 +281,7 @@ fn check_guests(
                 build_dependencies,
                 sync: guest.sync.unwrap_or(true),
                 restart_services: restart_services.unwrap_or_default(),
+                depclean: depclean.unwrap_or_default(),
             },
         ))
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::settings::{Access, RestartServices};
+use super::settings::{Access, Depclean, RestartServices};
 use crate::name::{BuilderName, GuestName, PlatformName};
 
 /// The whole file.
@@ -75,6 +75,7 @@ pub(super) struct GuestFragment {
     pub(super) build_dependencies: Option<bool>,
     pub(super) sync: Option<bool>,
     pub(super) restart_services: Option<RestartServices>,
+    pub(super) depclean: Option<Depclean>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -96,5 +97,6 @@ pub(super) struct PolicyFragment {
     pub(super) parallel_installs: Option<u16>,
     pub(super) min_free_megabytes: Option<u64>,
     pub(super) restart_services: Option<RestartServices>,
+    pub(super) depclean: Option<Depclean>,
     pub(super) restart_also: Option<BTreeSet<String>>,
 }

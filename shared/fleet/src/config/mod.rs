@@ -18,8 +18,8 @@ pub use check::Invalid;
 pub use fragment::Fragment;
 pub use named::NotNamed;
 pub use settings::{
-    Access, Broker, Builder, Guest, History, Platform, Policy, RestartServices, Settings, Ssh,
-    SshConfig,
+    Access, Broker, Builder, Depclean, Guest, History, Platform, Policy, RestartServices, Settings,
+    Ssh, SshConfig,
 };
 
 /// The prefix of environment variables that override the file.

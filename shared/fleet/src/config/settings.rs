@@ -145,6 +145,8 @@ pub struct Guest {
     pub sync: bool,
     /// What becomes of its services that run on what an update replaced.
     pub restart_services: RestartServices,
+    /// What becomes of packages that nothing on it needs any more.
+    pub depclean: Depclean,
 }
 
 /// What becomes of services that run on programs or libraries that an update replaced.
@@ -156,6 +158,17 @@ pub enum RestartServices {
     Report,
     /// They are restarted, but for those that a connection or a login may live on.
     Restart,
+}
+
+/// What becomes of packages that nothing on a guest needs any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Depclean {
+    /// They are named.
+    #[default]
+    Report,
+    /// They are removed after an update that went well, but for kernels and compilers.
+    Remove,
 }
 
 /// Times and numbers.

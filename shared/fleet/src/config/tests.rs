@@ -128,14 +128,18 @@ fn the_configuration_of_ssh_is_followed_unless_something_else_is_said() {
 }
 
 #[test]
-fn what_becomes_of_services_is_said_for_all_guests_or_for_one() {
-    let policy = "[policy]\nrestart_services = \"restart\"\nrestart_also = [\"sshd\"]\n";
-    let one = "[guests.g2]\naddress = \"ssh://g2\"\nrestart_services = \"report\"\n";
+fn what_becomes_of_services_and_of_what_nothing_needs_is_said_for_all_guests_or_for_one() {
+    let policy = "[policy]\nrestart_services = \"restart\"\nrestart_also = [\"sshd\"]\n\
+                  depclean = \"remove\"\n";
+    let one = "[guests.g2]\naddress = \"ssh://g2\"\nrestart_services = \"report\"\n\
+               depclean = \"report\"\n";
     let settings = parse_text(&format!("{SMALL}{one}{policy}")).unwrap();
     let of = |guest: &str| settings.guests[&guest.parse().unwrap()].restart_services;
     assert_eq!(of("g1"), RestartServices::Restart);
     assert_eq!(of("g2"), RestartServices::Report);
     assert!(settings.policy.restart_also.contains("sshd"));
+    let of = |guest: &str| settings.guests[&guest.parse().unwrap()].depclean;
+    assert_eq!((of("g1"), of("g2")), (Depclean::Remove, Depclean::Report));
     let settings = parse_text(SMALL).unwrap();
     let guest = &settings.guests[&"g1".parse().unwrap()];
     assert_eq!(guest.restart_services, RestartServices::Report);

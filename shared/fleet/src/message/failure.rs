@@ -143,6 +143,9 @@ pub enum FindingKind {
     /// A library of a package that is gone was kept because something needs it. The subject is its
     /// path.
     LibraryPreserved,
+    /// Nothing needs some packages any more. The details are their names; the subject is
+    /// `depclean`.
+    Unneeded,
     /// An ebuild repository is at another revision than that which the run goes by. The subject is
     /// its name.
     RepositoryDiffers,

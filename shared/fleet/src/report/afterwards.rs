@@ -64,7 +64,9 @@ fn rank(kind: FindingKind) -> Option<u8> {
         FindingKind::ProcessOutdated => 3,
         FindingKind::ConfigurationPending => 4,
         FindingKind::LibraryPreserved => 5,
-        FindingKind::NewsUnread => 6,
+        FindingKind::RepositoryDiffers => 6,
+        FindingKind::Unneeded => 7,
+        FindingKind::NewsUnread => 8,
         _ => return None,
     })
 }
@@ -79,6 +81,10 @@ impl fmt::Display for Afterwards {
             FindingKind::ProcessOutdated => write!(f, "{subject} to be ended and begun anew")?,
             FindingKind::ConfigurationPending => write!(f, "{subject} to be merged")?,
             FindingKind::LibraryPreserved => write!(f, "{subject} preserved, and still used")?,
+            FindingKind::RepositoryDiffers => {
+                write!(f, "ebuild repository {subject} to be synced")?
+            }
+            FindingKind::Unneeded => write!(f, "packages that nothing needs")?,
             _ => write!(f, "{subject} to be read")?,
         }
         let names: Vec<&str> = self.guests.iter().map(GuestName::as_str).collect();

@@ -173,3 +173,22 @@ pub fn depclean(packages: &[Cpv]) -> CommandLine {
     ];
     emerge(&[&options], &[NO_NEWS]).atoms(packages.iter().map(Atom::exact))
 }
+
+/// Shows which packages nothing needs any more: neither the world and system sets nor an installed
+/// package, to run or to be built again. [`crate::depclean::parse`] reads it.
+#[must_use]
+pub fn plan_unneeded() -> CommandLine {
+    unneeded(&PRETEND)
+}
+
+/// Removes those of these packages that nothing needs, as [`plan_unneeded`] counts it.
+#[must_use]
+pub fn remove_unneeded(packages: &[Cpv]) -> CommandLine {
+    let line = unneeded(&["--deselect=n", "--verbose"]);
+    line.atoms(packages.iter().map(Atom::exact))
+}
+
+fn unneeded(options: &[&str]) -> CommandLine {
+    let all = ["--depclean", "--with-bdeps=y", NO_MOVES];
+    emerge(&[options, &all], &[NO_NEWS])
+}

@@ -89,6 +89,18 @@ fn every_step_of_emerge_has_its_exact_call() {
         "",
     );
     check_emerge(
+        &plan_unneeded(),
+        "--pretend --verbose --depclean --with-bdeps=y --package-moves=n",
+        " -news",
+        "",
+    );
+    check_emerge(
+        &remove_unneeded(&[cpv()]),
+        "--deselect=n --verbose --depclean --with-bdeps=y --package-moves=n =app-misc/hello-2.0",
+        " -news",
+        "",
+    );
+    check_emerge(
         &depclean(&[cpv()]),
         "--depclean --deselect=n --with-bdeps=n --ignore-built-slot-operator-deps=y --verbose \
          --package-moves=n =app-misc/hello-2.0",
