@@ -74,7 +74,7 @@ async fn look(
                 "BinaryCorrupt",
                 format!(
                     "{} in {} has {size} bytes and SHA-256 {sha256}; it was stored with {} bytes \
-                     and {}. The next run builds it again",
+                     and {}. A further round, or the next run, builds it again",
                     binary.path,
                     store.display(),
                     binary.size,
