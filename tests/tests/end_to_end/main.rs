@@ -16,5 +16,6 @@ mod odd_builders;
 mod restarts;
 mod scanning;
 mod signals;
+mod spoiled_binaries;
 mod trust;
 mod two_builders;
