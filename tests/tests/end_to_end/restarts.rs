@@ -122,6 +122,10 @@ fn a_connection_that_is_dropped_in_silence_costs_a_scan_another_try_and_nothing_
 
     let run = running.to_the_end();
     nothing_was_done_twice(&scene, &run);
+    for (machine, losses) in [("b1", 1), ("g1", 2)] {
+        let connections = lab.console(machine).matches("Accepted ").count();
+        assert_eq!(connections, 1 + losses, "connections to {machine}");
+    }
     let history = History::read(&scene);
     let tries = |of: fn(&Task) -> bool| {
         let started = history.started().filter(|started| of(&started.work.task));
