@@ -91,7 +91,8 @@ pub fn shadow_store(lab: &Lab, guest: &str) {
     );
 }
 
-/// Gives a binary of the store other content of the same size: only a checksum tells.
+/// Gives a binary of the store other content of the same size and age, as a disk does that rots: only
+/// a checksum tells.
 pub fn spoil(lab: &Lab, path: &str) {
     let path = lab.store().join(path);
     let mut bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -99,7 +100,11 @@ pub fn spoil(lab: &Lab, path: &str) {
     bytes[middle..middle + 64]
         .iter_mut()
         .for_each(|byte| *byte = !*byte);
+    let age = fs::metadata(&path).and_then(|file| file.modified());
     fs::write(&path, bytes).expect("a binary is overwritten");
+    let file = fs::File::options().write(true).open(&path);
+    file.and_then(|file| file.set_modified(age?))
+        .expect("a binary keeps its age");
 }
 
 /// Cuts a file of a guest's shadowed store in half.
