@@ -28,8 +28,7 @@ const FOR_GUEST: [&str; 2] = ["app-misc/rebuildme-1.0", "app-misc/slowpoke-2.0"]
 
 #[test]
 fn a_spoiled_binary_is_found_before_emerge_meets_it_and_built_again_and_a_late_duplicate_is_left() {
-    let mut scene = Scene::embedded(2, 1);
-    scene.configuration.policy.insert("attempts", 1);
+    let scene = Scene::embedded(2, 1);
     let lab = &scene.lab;
     actions::prepare_for_v2(lab);
     actions::slow_down(lab, "b1", 0);
