@@ -13,13 +13,13 @@ use gentoo_updater_fleet::message::{
 use gentoo_updater_fleet::name::{BuilderName, StorePath};
 use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
-use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_portage::outcome::{self, FailureKind};
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 
 use crate::check::fitting;
 use crate::contents;
+use crate::dependencies;
 use crate::ebuild;
 use crate::program::{self, status};
 use crate::ready::{self, Needs, Toolchain};
@@ -61,8 +61,9 @@ impl BuildHandler {
                 );
                 findings.push(Finding::new(FindingKind::CorruptBinary, &text));
             }
-            Held::Corrupt { path, what } => {
+            Held::Corrupt { path, wrong } => {
                 store.discard(key, Some(&path)).await?;
+                let what = wrong.words();
                 let text = format!("{path} in the store was discarded and is built again: {what}");
                 findings.push(Finding::new(FindingKind::CorruptBinary, &text));
             }
@@ -72,7 +73,7 @@ impl BuildHandler {
         ebuild::compare(&answer, &command.job)?;
         findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
-        self.compile(&host, command, spec).await?;
+        self.compile(&host, &store, command, spec).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let work = program::work_folder(command.run, &command.job);
         let mut binary = examine(&store, &work, command).await?;
@@ -87,10 +88,16 @@ impl BuildHandler {
     async fn compile(
         &self,
         host: &Arc<dyn Host>,
+        store: &Store,
         command: &BuildPackage,
         spec: jobs::Description,
     ) -> Result<(), Failure> {
-        let missing = self.missing(host.as_ref(), &command.dependencies).await?;
+        let missing = dependencies::missing(host.as_ref(), &command.dependencies).await?;
+        // What runs already is attached to, and then says itself how it went.
+        if !missing.is_empty() && !jobs::is_known(host.as_ref(), &spec).await? {
+            dependencies::check(store, &missing, &command.job.key.cpv).await?;
+        }
+        let missing = dependencies::exact(&missing);
         let program = program::build(command, &missing, &self.store)
             .timeout(self.context.settings.policy.build_timeout);
         let ended = jobs::run(host.as_ref(), &spec, program).await?;
@@ -101,27 +108,6 @@ impl BuildHandler {
         // It is reported from here on; another attempt shall not attach to it.
         jobs::forget(host.as_ref(), &spec).await?;
         Err(failure)
-    }
-
-    /// The dependencies that the machine does not have as exactly these binaries.
-    async fn missing(
-        &self,
-        host: &dyn Host,
-        dependencies: &[Binary],
-    ) -> Result<Vec<ExactPackage>, Failure> {
-        let installed = vdb::installed(host).await?;
-        let is_missing = |binary: &&Binary| {
-            let build = installed.get(&binary.cpv);
-            !build.is_some_and(|build| build.is(binary))
-        };
-        Ok(dependencies
-            .iter()
-            .filter(is_missing)
-            .map(|binary| ExactPackage {
-                cpv: binary.cpv.clone(),
-                build_id: Some(binary.build_id),
-            })
-            .collect())
     }
 
     fn spec(&self, command: &BuildPackage) -> jobs::Description {

@@ -8,6 +8,7 @@
 mod arguments;
 mod check;
 mod contents;
+mod dependencies;
 mod ebuild;
 mod handler;
 mod program;

@@ -41,8 +41,34 @@ pub(crate) enum Held {
         /// Where it lies, below the store.
         path: StorePath,
         /// What is wrong with it.
-        what: &'static str,
+        wrong: Wrong,
     },
+}
+
+/// Why a binary is not what it was stored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    Gone,
+    Size,
+    Content,
+}
+
+impl Wrong {
+    /// The cause of a failure that comes of it.
+    pub(crate) fn cause(self) -> &'static str {
+        match self {
+            Self::Gone => "StoreLacksBinary",
+            Self::Size | Self::Content => "BinaryCorrupt",
+        }
+    }
+
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Gone => "its file is gone",
+            Self::Size => "its file has another size than when it was stored",
+            Self::Content => "its file has other content than when it was stored",
+        }
+    }
 }
 
 /// Size and SHA-256 of a file.
@@ -77,21 +103,27 @@ impl Store {
         let Some(record) = Record::read(text, key) else {
             return Ok(Held::Unreadable);
         };
-        let path = record.binary.path.clone();
-        Ok(match self.measure(&path.below(&self.path)).await? {
-            None => Held::Corrupt {
-                path,
-                what: "its file is gone",
+        let binary = record.binary;
+        Ok(match self.what_is_wrong_with(&binary).await? {
+            Some(wrong) => Held::Corrupt {
+                path: binary.path,
+                wrong,
             },
-            Some(measure) if measure.size != record.binary.size => Held::Corrupt {
-                path,
-                what: "its file has another size than when it was stored",
-            },
-            Some(measure) if measure.sha256 != record.binary.sha256 => Held::Corrupt {
-                path,
-                what: "its file has other content than when it was stored",
-            },
-            Some(_) => Held::Binary(record.binary),
+            None => Held::Binary(binary),
+        })
+    }
+
+    /// Reads the file of a binary, and compares it with what was stored.
+    pub(crate) async fn what_is_wrong_with(
+        &self,
+        binary: &Binary,
+    ) -> Result<Option<Wrong>, Failure> {
+        let measure = self.measure(&binary.path.below(&self.path)).await?;
+        Ok(match measure {
+            None => Some(Wrong::Gone),
+            Some(measure) if measure.size != binary.size => Some(Wrong::Size),
+            Some(measure) if measure.sha256 != binary.sha256 => Some(Wrong::Content),
+            Some(_) => None,
         })
     }
 

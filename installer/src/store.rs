@@ -26,6 +26,9 @@ done
 /// show new files only after a while.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The cause of a failure for a binary whose file has other content than it was stored with.
+const CORRUPT: &str = "BinaryCorrupt";
+
 /// Waits, within bounds, until the guest's view of the store shows every expected binary with
 /// the expected content, and an index that names them all. Gives the index.
 ///
@@ -40,11 +43,19 @@ pub(crate) async fn wait_until_complete(
 ) -> Result<PackagesIndex, Failure> {
     let deadline = Instant::now() + patience;
     loop {
-        let failure = match look(host, store, order).await {
+        let mut failure = match look(host, store, order).await {
             Ok(index) => return Ok(index),
             Err(failure) => failure,
         };
-        if failure.class == FailureClass::Permanent || Instant::now() >= deadline {
+        if failure.class == FailureClass::Permanent {
+            return Err(failure);
+        }
+        if Instant::now() >= deadline {
+            // What is missing may come yet. What is there with other content stays so, and another
+            // attempt would only put off the further round in which it is built again.
+            if failure.cause == CORRUPT {
+                failure.class = FailureClass::Permanent;
+            }
             return Err(failure);
         }
         sleep(PAUSE).await;
@@ -71,10 +82,10 @@ async fn look(
         };
         if *size != binary.size || sha256 != binary.sha256.as_str() {
             return Err(incomplete(
-                "BinaryCorrupt",
+                CORRUPT,
                 format!(
                     "{} in {} has {size} bytes and SHA-256 {sha256}; it was stored with {} bytes \
-                     and {}. The next run builds it again",
+                     and {}. A further round, or the next run, builds it again",
                     binary.path,
                     store.display(),
                     binary.size,
@@ -160,4 +171,36 @@ async fn read_index(host: &dyn Host, store: &Path) -> Result<PackagesIndex, Fail
         );
         incomplete("StoreIndexBroken", message)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use gentoo_updater_hosts::{HostAddress, SshSettings, connect};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::proof::tests::{order, package};
+
+    #[tokio::test]
+    async fn other_content_is_final_when_the_time_is_over_and_a_missing_file_may_come_yet() {
+        let folder = TempDir::new().unwrap();
+        let address = HostAddress::Local;
+        let host = connect(&address, &SshSettings::default()).await.unwrap();
+        let order = order(vec![package("app-misc/hello-2.0", 3, &[])]);
+        let path = order.packages[0].binary.path.below(folder.path());
+        let look = || wait_until_complete(host.as_ref(), folder.path(), &order, Duration::ZERO);
+
+        let failure = look().await.unwrap_err();
+        assert_eq!(failure.cause, "StoreLacksBinary");
+        assert_eq!(failure.class, FailureClass::Machine);
+
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "spoiled").unwrap();
+        let failure = look().await.unwrap_err();
+        assert_eq!(failure.cause, CORRUPT);
+        assert_eq!(failure.class, FailureClass::Permanent);
+        assert!(failure.is_of_stored_binary(), "{failure:?}");
+    }
 }

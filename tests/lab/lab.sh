@@ -14,6 +14,9 @@
 #   lab.sh portage G VERSION...  copy other versions of Portage into guest G: /opt/portage-VERSION
 #   lab.sh openrc G              put the real OpenRC into guest G, until it is switched off
 #   lab.sh rekey G               new host keys for guest G; known_hosts keeps the old ones
+#   lab.sh silence G             every packet between guest G and the controller vanishes, and G
+#                                forgets its connections: nobody is told
+#   lab.sh hear G                packets pass again
 #   lab.sh env                   KEY=VALUE lines: paths, names, addresses
 #   lab.sh list                  guests, kinds, addresses, pids
 #   lab.sh check                 fail if anything of this lab is alive, mounted or named
@@ -114,6 +117,8 @@ main() {
     start) need_guest "${1-}"; locked start_guest "$1" ;;
     reset) need_guest "${1-}"; locked reset_guest "$1" ;;
     rekey) need_guest "${1-}"; locked rekey_guest "$1" ;;
+    silence) need_guest "${1-}"; locked silence_guest "$1" ;;
+    hear) need_guest "${1-}"; locked hear_guest "$1" ;;
     exec) need_guest "${1-}"; exec_in_guest "$@" ;;
     ssh) need_guest "${1-}"; exec ip netns exec "$CTL" ssh -F "$LAB_RUN/ssh_config" "$@" ;;
     ctl) exec ip netns exec "$CTL" "$@" ;;

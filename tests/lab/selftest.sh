@@ -82,6 +82,10 @@ fails "and is off" ssh_to g2 -o ConnectTimeout=2 true
 holds "and on again, with its disk" ./lab.sh start g2
 holds "reachable at once" ssh_to g2 true
 ssh_to g2 touch /root/mark
+./lab.sh silence g2
+fails "a silenced guest does not answer" ./lab.sh ctl ssh -F "${lab[LAB_SSH_CONFIG]}" -o ConnectTimeout=2 g2 true
+./lab.sh hear g2
+holds "and answers when it is heard again" ssh_to g2 true
 ./lab.sh rekey g2
 fails "after rekey the known key is wrong" ssh_to g2 true
 holds "reset makes a fresh disk with known keys" ./lab.sh reset g2

@@ -45,7 +45,17 @@ fn requested(more_rounds: u32) -> History {
 
 /// A run of which every guest gets what it asks for, and then wants these.
 fn play(history: &mut History, run: RunId, wants: &[(&str, &[&str])]) -> Vec<&'static str> {
-    for (name, _) in wants {
+    let ends = wants.iter().map(|(name, wanted)| {
+        let wanted = wanted.iter();
+        let findings = wanted.map(|text| Finding::new(FindingKind::StillPending, text));
+        (*name, updated(run, name, vec![], findings.collect()))
+    });
+    play_to(history, run, ends.collect())
+}
+
+/// A run in which everything is built, and the installations end like this.
+fn play_to(history: &mut History, run: RunId, ends: Vec<(&str, Event)>) -> Vec<&'static str> {
+    for (name, _) in &ends {
         history.say(Event::GuestScanned(GuestScanned {
             run,
             ..scanned(name, vec![update("a/a-2")], vec![])
@@ -59,19 +69,24 @@ fn play(history: &mut History, run: RunId, wants: &[(&str, &[&str])]) -> Vec<&'s
         };
         history.say(Event::PackageBuilt(PackageBuilt { run, ..event }));
     }
-    for (name, wanted) in wants {
-        let findings = wanted
-            .iter()
-            .map(|text| Finding::new(FindingKind::StillPending, text));
-        history.say(Event::GuestUpdated(GuestUpdated {
-            run,
-            guest: guest(name),
-            attempt: 1,
-            changes: vec![],
-            held: vec![],
-            findings: findings.collect(),
-        }));
+    for (_, end) in ends {
+        history.say(end);
     }
+    clean(history, run)
+}
+
+fn updated(run: RunId, name: &str, held: Vec<HeldBack>, findings: Vec<Finding>) -> Event {
+    Event::GuestUpdated(GuestUpdated {
+        run,
+        guest: guest(name),
+        attempt: 1,
+        changes: vec![],
+        held,
+        findings,
+    })
+}
+
+fn clean(history: &mut History, run: RunId) -> Vec<&'static str> {
     history.say(Event::BuilderCleaned(BuilderCleaned {
         run,
         builder: "b1".parse().unwrap(),
@@ -157,6 +172,97 @@ fn who_wants_the_same_as_before_the_round_is_not_asked_a_third_time() {
         outcome(&history.fleet.runs[&second]),
         RunOutcome::WithFailures
     );
+}
+
+/// A run of which the installation on g1 ends with this failure; others get what they ask for.
+fn play_with_failure(history: &mut History, run: RunId, names: &[&'static str], failure: Failure) {
+    let failed = Event::InstallFailed(InstallFailed {
+        run,
+        guest: guest("g1"),
+        attempt: 1,
+        failure,
+        begun: false,
+        changes: vec![],
+        held: vec![],
+        findings: vec![],
+    });
+    let ends = names.iter().map(|name| match *name {
+        "g1" => ("g1", failed.clone()),
+        name => (name, updated(run, name, vec![], vec![])),
+    });
+    play_to(history, run, ends.collect());
+}
+
+#[test]
+fn who_lacked_a_binary_that_was_spoiled_in_the_store_is_asked_again_once() {
+    let (first, second) = (run_id(), run_id().following());
+    for cause in ["BinaryCorrupt", "StoreLacksBinary"] {
+        let mut history = requested(2);
+        play_with_failure(&mut history, first, &["g1", "g2"], permanent(cause));
+        let round = &history.fleet.runs[&second];
+        assert_eq!(round.guests.keys().collect::<Vec<_>>(), [&guest("g1")]);
+        assert_eq!(outcome(&history.fleet.runs[&first]), RunOutcome::Complete);
+        let mut mended = requested(2);
+        play_with_failure(&mut mended, first, &["g1", "g2"], permanent(cause));
+        play(&mut mended, second, &[("g1", &[])]);
+        assert!(Report::of(&mended.fleet, mended.run()).is_complete());
+        // Its own view of the store is to blame.
+        play_with_failure(&mut history, second, &["g1"], permanent(cause));
+        assert!(!history.fleet.runs.contains_key(&second.following()));
+        let report = Report::of(&history.fleet, history.run());
+        assert!(report.is_over() && !report.is_complete());
+    }
+}
+
+#[test]
+fn who_failed_for_another_reason_or_may_have_no_further_round_is_not_asked_again() {
+    for (more_rounds, cause) in [(2, "ProofFailed"), (0, "BinaryCorrupt")] {
+        let mut history = requested(more_rounds);
+        play_with_failure(&mut history, run_id(), &["g1", "g2"], permanent(cause));
+        assert!(!history.fleet.runs.contains_key(&run_id().following()));
+        assert_eq!(outcome(history.run()), RunOutcome::WithFailures);
+    }
+}
+
+#[test]
+fn whose_package_could_not_be_built_because_a_binary_was_spoiled_is_asked_again() {
+    for (cause, is_asked) in [("BinaryCorrupt", true), ("BuildFailure", false)] {
+        let mut history = requested(2);
+        let run = run_id();
+        let needy = update("b/b-2").needs_to_build("a/a-2");
+        let neediest = update("c/c-2").needs_to_build("b/b-2");
+        for (name, updates) in [
+            ("g1", vec![update("a/a-2"), needy.clone(), neediest]),
+            ("g2", vec![update("a/a-2")]),
+        ] {
+            history.say(Event::GuestScanned(scanned(name, updates, vec![])));
+        }
+        publish_decisions(&mut history);
+        history.say(built(&history.job("a/a-2")));
+        history.say(Event::BuildFailed(BuildFailed {
+            run,
+            job: history.job("b/b-2").id,
+            attempt: 1,
+            builder: Some("b1".parse().unwrap()),
+            failure: permanent(cause),
+        }));
+        for (name, held) in [("g1", vec!["b/b-2", "c/c-2"]), ("g2", vec![])] {
+            let held = held.into_iter().map(|name| HeldBack {
+                cpv: cpv(name),
+                reason: HoldReason::BuildFailed,
+            });
+            history.say(updated(run, name, held.collect(), vec![]));
+        }
+        clean(&mut history, run);
+        let round = history.fleet.runs.get(&run.following());
+        let asked = round.map(|round| round.guests.keys().cloned().collect());
+        assert_eq!(asked, is_asked.then(|| vec![guest("g1")]), "{cause}");
+        let expected = match is_asked {
+            true => RunOutcome::Complete,
+            false => RunOutcome::WithFailures,
+        };
+        assert_eq!(outcome(history.run()), expected, "{cause}");
+    }
 }
 
 #[test]

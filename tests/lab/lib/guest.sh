@@ -216,6 +216,23 @@ rekey_guest() {
   ((was_on == 0)) || start_guest "$1"
 }
 
+# As when a cable is cut somewhere in the middle, or a firewall forgets what it let through: each side
+# sends to a machine address that nobody has, so no error comes back. What the guest had open is
+# gone there, and the controller learns it when packets pass again and it says something.
+silence_guest() {
+  local ip netns=$LAB_NAME-$1
+  ip=$(guest_file "$1" ip)
+  ip -n "$CTL" neigh replace "$ip" lladdr 02:fb:00:00:00:fe nud permanent dev br0
+  ip -n "$netns" neigh replace "$LAB_NET.1" lladdr 02:fb:00:00:00:fe nud permanent dev eth0
+  ip netns exec "$netns" ss --kill --tcp state established '( sport = :22 )' >/dev/null
+  [[ -z $(ip netns exec "$netns" ss --no-header --tcp state established '( sport = :22 )') ]] ||
+    die "guest $1 keeps its connections: the kernel lacks CONFIG_INET_DIAG_DESTROY"
+}
+hear_guest() {
+  ip -n "$CTL" neigh del "$(guest_file "$1" ip)" dev br0
+  ip -n "$LAB_NAME-$1" neigh del "$LAB_NET.1" dev eth0
+}
+
 exec_in_guest() {
   local pid name=$1
   shift

@@ -1,5 +1,7 @@
 //! What administrators and accidents do to machines before a run.
 
+use std::fs;
+
 use crate::fixtures::Lab;
 
 /// The whole fleet goes from v1 to v2: the store holds the binaries of v1.
@@ -62,7 +64,7 @@ pub fn make_chatty(lab: &Lab, guest: &str) {
     );
 }
 
-fn append(lab: &Lab, machine: &str, path: &str, text: &str) {
+pub(super) fn append(lab: &Lab, machine: &str, path: &str, text: &str) {
     let said = lab.exec(
         machine,
         &[
@@ -87,6 +89,22 @@ pub fn shadow_store(lab: &Lab, guest: &str) {
              -o lowerdir=/var/cache/binpkgs,upperdir=/run/shadow/upper,workdir=/run/shadow/work \
              /var/cache/binpkgs",
     );
+}
+
+/// Gives a binary of the store other content of the same size and age, as a disk does that rots: only
+/// a checksum tells.
+pub fn spoil(lab: &Lab, path: &str) {
+    let path = lab.store().join(path);
+    let mut bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 64]
+        .iter_mut()
+        .for_each(|byte| *byte = !*byte);
+    let age = fs::metadata(&path).and_then(|file| file.modified());
+    fs::write(&path, bytes).expect("a binary is overwritten");
+    let file = fs::File::options().write(true).open(&path);
+    file.and_then(|file| file.set_modified(age?))
+        .expect("a binary keeps its age");
 }
 
 /// Cuts a file of a guest's shadowed store in half.

@@ -1,14 +1,16 @@
 //! What an operator or an accident does.
 
 mod dead_letters;
+mod gate;
 mod guests;
 mod history;
 mod run;
 mod workers;
 
 pub use dead_letters::{DeadLetter, dead_letters, publish_raw};
+pub use gate::Gate;
 pub use guests::{
-    make_chatty, prefer_other_flags, prepare_for_v2, shadow_store, slow_down, truncate_in,
+    make_chatty, prefer_other_flags, prepare_for_v2, shadow_store, slow_down, spoil, truncate_in,
     want_only,
 };
 pub use history::History;

@@ -31,7 +31,7 @@ fn wrong_answers_that_look_right_are_named_and_nothing_is_silently_shorter() {
     let slowpoke = "app-misc/slowpoke/slowpoke-2.0-1.gpkg.tar";
     actions::truncate_in(lab, "g6", slowpoke);
     let labbase = "sys-apps/labbase/labbase-1.0-r1-1.gpkg.tar";
-    overwrite_the_middle(lab, labbase);
+    actions::spoil(lab, labbase);
     let before = ["g2", "g3", "g4", "g5", "g6"].map(|guest| (guest, installed(lab, guest)));
 
     let run = actions::run(&scene);
@@ -77,12 +77,19 @@ fn wrong_answers_that_look_right_are_named_and_nothing_is_silently_shorter() {
 }
 
 #[test]
-fn a_guest_that_is_off_or_has_a_wrong_host_key_is_named_and_gets_nothing() {
-    let mut scene = Scene::embedded(4, 1);
+fn five_guests_in_trouble_are_named_each_with_its_cause_and_the_other_eight_are_updated() {
+    let mut scene = Scene::embedded(13, 1);
     scene.configuration.policy.insert("attempts", 2);
     let lab = &scene.lab;
     prepare(lab);
-    actions::make_chatty(lab, "g4");
+    freeze_store(lab, "g4");
+    lab.sh(
+        "g5",
+        "mount -t tmpfs -o size=64k tmpfs /var/tmp/portage
+         head -c 64k /dev/zero > /var/tmp/portage/full || :",
+    );
+    actions::make_chatty(lab, "g6");
+    let before = ["g4", "g5"].map(|guest| (guest, installed(lab, guest)));
     lab.must(&["stop", "g1"]);
     lab.must(&["rekey", "g2"]);
     let known = fs::read_to_string(&scene.configuration.known_hosts).expect("known_hosts");
@@ -103,11 +110,46 @@ fn a_guest_that_is_off_or_has_a_wrong_host_key_is_named_and_gets_nothing() {
     failed_because(report, "g1", &["Unreachable"], lab.ip("g1"));
     failed_because(report, "g2", &["HostKeyChanged"], lab.ip("g2"));
     failed_because(report, "g3", &["HostKeyUnknown"], lab.ip("g3"));
+    let unseen = "the guest does not see ";
+    failed_because(report, "g4", &["StoreLacksBinary"], unseen);
+    failed_because(
+        report,
+        "g5",
+        &["DiskTooFull"],
+        "/var/tmp/portage has 0.0 MB free",
+    );
     for guest in ["g2", "g3"] {
         assertions::was_never_logged_in_to(lab, guest);
     }
-    assertions::outcome_is(report, "g4", "Updated");
-    assertions::plans_nothing(lab, "g4");
+    for (guest, packages) in before {
+        assert_eq!(
+            installed(lab, guest),
+            packages,
+            "{guest} was touched (left)"
+        );
+    }
+    for guest in (6..=13).map(|number| format!("g{number}")) {
+        assertions::outcome_is(report, &guest, "Updated");
+    }
+    assertions::plans_nothing(lab, "g6");
+    // The store has what g4 does not see: it was asked for once more, and that is enough.
+    let further = &report["further"];
+    failed_because(further, "g4", &["StoreLacksBinary"], unseen);
+    let asked = further["guests"]
+        .as_object()
+        .map_or(0, |guests| guests.len());
+    assert_eq!((asked, &further["further"]), (1, &Value::Null));
+    let built = assertions::jobs_in_state(further, "built");
+    assert!(built.is_empty(), "built again for g4: {built:?}");
+}
+
+/// From now on the guest sees the store as it is now, as on a share that was mounted too early.
+fn freeze_store(lab: &Lab, guest: &str) {
+    lab.sh(
+        guest,
+        "cp -a /var/cache/binpkgs /run/frozen
+         mount --bind /run/frozen /var/cache/binpkgs",
+    );
 }
 
 fn prepare(lab: &Lab) {
@@ -125,13 +167,4 @@ fn failed_because(report: &Value, guest: &str, causes: &[&str], words: &str) {
         causes.contains(&cause) && message.contains(words),
         "{guest} failed with {cause}: {message}\nexpected one of {causes:?}, naming {words:?}"
     );
-}
-
-/// Other content of the same size: only a checksum tells.
-fn overwrite_the_middle(lab: &Lab, path: &str) {
-    let path = lab.store().join(path);
-    let mut bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 64].fill(0);
-    fs::write(&path, bytes).expect("a binary is overwritten");
 }

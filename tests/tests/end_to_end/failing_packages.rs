@@ -1,14 +1,17 @@
-//! State v2b: one package does not compile, one fails after it was merged.
+//! State v2b: one package does not compile, one fails after it was merged. On this builder one more
+//! does not compile, which is bound to a library that gets a new subslot.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gentoo_updater_tests::actions;
-use gentoo_updater_tests::assertions::{self, Binaries, failure_of, installed, job};
-use gentoo_updater_tests::fixtures::Scene;
+use gentoo_updater_tests::assertions::{self, Binaries, Installed, failure_of, installed, job};
+use gentoo_updater_tests::fixtures::{Lab, Scene};
 use serde_json::Value;
-use std::time::Duration;
 
 #[test]
 fn a_package_that_fails_is_reported_with_its_log_and_everything_else_reaches_every_guest() {
-    let scene = Scene::embedded(3, 1);
+    let scene = Scene::embedded(5, 1);
     let lab = &scene.lab;
     lab.must(&["fill", "v1"]);
     lab.must(&["publish", "v2b"]);
@@ -18,12 +21,18 @@ fn a_package_that_fails_is_reported_with_its_log_and_everything_else_reaches_eve
     actions::want_only(lab, "g1", &[&common[..], &["app-misc/postfail"]].concat());
     actions::want_only(lab, "g2", &[&common[..], &leaning].concat());
     actions::want_only(lab, "g3", &common);
+    break_hello(lab, "b1");
+    let bound = ["app-misc/greeter", "app-misc/hello"];
+    actions::want_only(lab, "g4", &[&common[..], &bound].concat());
+    actions::want_only(lab, "g5", &[&common[..], &bound[..1]].concat());
+    lab.sh("g5", "emerge --quiet --unmerge app-misc/hello");
+    let before = installed(lab, "g4");
 
     let run = actions::run(&scene);
 
     assertions::exit_code_is(&run, 1);
     let report = &run.report;
-    for guest in ["g1", "g2", "g3"] {
+    for guest in ["g1", "g2", "g3", "g4", "g5"] {
         let packages = installed(lab, guest);
         for cpv in [
             "app-misc/slowpoke-2.0",
@@ -36,6 +45,8 @@ fn a_package_that_fails_is_reported_with_its_log_and_everything_else_reaches_eve
     failer_is_reported_with_its_log(&scene, report);
     leaner_is_held_back(&scene, report);
     postfail_is_reported(report);
+    library_stays_where_hello_needs_it(&scene, report, &before);
+    library_comes_where_nobody_needs_hello(lab, report);
     assertions::outcome_is(report, "g3", "Updated");
     assertions::plans_nothing(lab, "g3");
     let recorded = Binaries::of(lab).recorded();
@@ -91,6 +102,71 @@ fn leaner_is_held_back(scene: &Scene, report: &Value) {
     for cpv in ["app-misc/failer-1.0", "app-misc/leaner-1.0"] {
         assert!(packages.contains_key(cpv), "g2 lost {cpv}");
     }
+}
+
+fn break_hello(lab: &Lab, builder: &str) {
+    lab.sh(
+        builder,
+        r#"cat > /etc/portage/bashrc <<'END'
+if [[ ${EBUILD_PHASE} == compile && ${PN} == hello ]]; then
+    die "hello does not compile on this machine"
+fi
+END"#,
+    );
+}
+
+/// All that is bound to libalpha, with whatever is bound to that.
+const BOUND: [&str; 4] = [
+    "dev-libs/libalpha-1.0",
+    "dev-libs/libbeta-1.0",
+    "app-misc/hello-1.0",
+    "app-misc/greeter-1.0",
+];
+
+fn library_stays_where_hello_needs_it(
+    scene: &Scene,
+    report: &Value,
+    before: &BTreeMap<String, Installed>,
+) {
+    let hello = job(report, "app-misc/hello-2.0");
+    assert!(
+        hello.len() == 1 && hello[0]["state"] == "failed",
+        "jobs of hello-2.0: {hello:#?}"
+    );
+    assertions::outcome_is(report, "g4", "HeldBack");
+    let after = installed(&scene.lab, "g4");
+    for cpv in BOUND {
+        assert_eq!(
+            after.get(cpv),
+            before.get(cpv),
+            "{cpv} on g4 after the run (left) and before it (right)"
+        );
+    }
+    let held = report["guests"]["g4"]["held"].as_array().expect("held");
+    let named: Vec<&str> = held.iter().filter_map(|h| h["cpv"].as_str()).collect();
+    for cpv in [
+        "dev-libs/libalpha-2.0",
+        "dev-libs/libbeta-1.0",
+        "app-misc/hello-2.0",
+        "app-misc/greeter-2.0",
+    ] {
+        assert!(named.contains(&cpv), "{cpv} is not among {named:?}");
+    }
+    // The programs still find their libraries.
+    scene.lab.sh("g4", "hello && greeter");
+}
+
+fn library_comes_where_nobody_needs_hello(lab: &Lab, report: &Value) {
+    assertions::outcome_is(report, "g5", "Updated");
+    assertions::plans_nothing(lab, "g5");
+    let packages = installed(lab, "g5");
+    let libbeta = &packages["dev-libs/libbeta-1.0"];
+    assert!(
+        libbeta.rdepend.contains("dev-libs/libalpha:0/2="),
+        "libbeta on g5 is bound to {}",
+        libbeta.rdepend
+    );
+    lab.sh("g5", "greeter");
 }
 
 fn postfail_is_reported(report: &Value) {

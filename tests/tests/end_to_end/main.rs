@@ -16,6 +16,7 @@ mod odd_builders;
 mod restarts;
 mod scanning;
 mod signals;
+mod spoiled_binaries;
 mod syncing;
 mod trust;
 mod two_builders;

@@ -1,10 +1,10 @@
-//! Workers and broker that die in the middle of their work: the run ends, and no build runs
-//! twice.
+//! Workers, broker, controller and connections that die in the middle of the work: the run ends, and
+//! no build runs twice.
 
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Event, Role, Task};
-use gentoo_updater_tests::actions::{self, History, Run, Worker, Workers};
+use gentoo_updater_tests::actions::{self, Gate, History, Run, Worker, Workers};
 use gentoo_updater_tests::assertions::{self, Binaries, compilations, transactions};
 use gentoo_updater_tests::fixtures::{Lab, Scene, wait_until};
 
@@ -39,12 +39,7 @@ fn each_worker_is_killed_in_the_middle_of_its_work_and_goes_on_after_its_start()
 
     let run = running.to_the_end();
     nothing_was_done_twice(&scene, &run);
-    let attempts = History::read(&scene);
-    let again: Vec<_> = attempts.started().filter(|s| s.work.attempt > 1).collect();
-    assert!(
-        again.is_empty(),
-        "a worker that came back within the lease goes on with its attempt: {again:#?}"
-    );
+    nothing_was_tried_again(&scene);
     workers.all_still_run();
 }
 
@@ -66,34 +61,105 @@ fn a_broker_that_dies_in_the_middle_of_a_build_costs_no_work() {
     workers.all_still_run();
 }
 
+/// What was begun on a machine ends while nobody lives who could hear of it.
 #[test]
-fn an_embedded_run_that_is_killed_goes_on_where_it_stopped() {
+fn an_embedded_run_that_is_killed_in_each_of_its_steps_goes_on_where_it_stopped() {
     let scene = Scene::embedded(1, 1);
-    prepare(&scene.lab, 8);
-    let running = actions::start_run(&scene, "killed");
-    let first = History::follow(&scene)
-        .wait_for("a batch is planned", SOON, |event| {
-            matches!(event, Event::BatchPlanned(_))
-        })
-        .message
-        .run();
-    until_it_compiles(&scene.lab);
+    let lab = &scene.lab;
+    prepare(lab, 0);
+    let [scan, build, install] = gates(lab);
+
+    let running = actions::start_run(&scene, "killed-in-scan");
+    scan.wait_until_reached();
     running.kill();
+    scan.open();
+    for (name, gate, machine) in [("build", &build, "b1"), ("install", &install, "g1")] {
+        let running = actions::start_run(&scene, &format!("killed-in-{name}"));
+        gate.wait_until_reached();
+        running.kill();
+        gate.open();
+        until_it_has_ended(lab, machine, name);
+    }
 
     let run = actions::run(&scene);
 
-    let id = first.map(|run| run.to_string()).unwrap_or_default();
-    assert_eq!(
-        run.report["run"],
-        id.as_str(),
-        "the run that was interrupted went on"
-    );
+    let history = History::read(&scene);
+    let requested = history.events.iter().filter(|event| {
+        let event = &event.message;
+        matches!(event, Event::RunRequested(_))
+    });
+    assert_eq!(requested.count(), 1, "the run that was interrupted went on");
     assert!(
         run.stderr.contains("goes on"),
         "the command says that it goes on: {}",
         run.stderr
     );
     nothing_was_done_twice(&scene, &run);
+    nothing_was_tried_again(&scene);
+}
+
+/// Each time the machine forgets its connections while all packets vanish, so the controller learns
+/// nothing until it asks the server whether it is there.
+#[test]
+fn a_connection_that_is_dropped_in_silence_costs_a_scan_another_try_and_nothing_else() {
+    let scene = Scene::embedded(1, 1);
+    let lab = &scene.lab;
+    prepare(lab, 0);
+    let [scan, build, install] = gates(lab);
+    let running = actions::start_run(&scene, "run");
+
+    scan.wait_until_reached();
+    lab.must(&["silence", "g1"]);
+    lab.must(&["hear", "g1"]);
+    scan.open();
+    for (name, gate, machine) in [("build", &build, "b1"), ("install", &install, "g1")] {
+        gate.wait_until_reached();
+        lab.must(&["silence", machine]);
+        gate.open();
+        until_it_has_ended(lab, machine, name);
+        lab.must(&["hear", machine]);
+    }
+
+    let run = running.to_the_end();
+    nothing_was_done_twice(&scene, &run);
+    for (machine, losses) in [("b1", 1), ("g1", 2)] {
+        let connections = lab.console(machine).matches("Accepted ").count();
+        assert_eq!(connections, 1 + losses, "connections to {machine}");
+    }
+    let history = History::read(&scene);
+    let tries = |of: fn(&Task) -> bool| {
+        let started = history.started().filter(|started| of(&started.work.task));
+        started.count()
+    };
+    assert_eq!(tries(|task| matches!(task, Task::Scan(_))), 2, "scans");
+    // labbase comes with slowpoke.
+    assert_eq!(tries(|task| matches!(task, Task::Build(_))), 2, "builds");
+    assert_eq!(
+        tries(|task| matches!(task, Task::Install(_))),
+        1,
+        "installs"
+    );
+}
+
+/// The gates of scan, build and installation.
+fn gates(lab: &Lab) -> [Gate<'_>; 3] {
+    [
+        Gate::before_emerge(lab, "g1"),
+        Gate::before_phase(lab, "b1", "compile", "slowpoke"),
+        Gate::before_phase(lab, "g1", "postinst", "slowpoke"),
+    ]
+}
+
+/// Waits until every detached program of this kind has ended on its machine.
+fn until_it_has_ended(lab: &Lab, machine: &str, kind: &str) {
+    wait_until(&format!("the {kind} has ended"), SOON, || {
+        lab.holds(
+            machine,
+            &format!(
+                "for job in /var/lib/gentoo-updater/jobs/{kind}-*; do test -s $job/status; done"
+            ),
+        )
+    });
 }
 
 fn prepare(lab: &Lab, seconds: u32) {
@@ -125,6 +191,13 @@ fn until_it_compiles(lab: &Lab) {
             "grep -qs 'slow 2/' /var/log/gentoo-updater/*/slowpoke-2.0-*.log",
         )
     });
+}
+
+/// Whoever came back within the lease goes on with its attempt.
+fn nothing_was_tried_again(scene: &Scene) {
+    let history = History::read(scene);
+    let again: Vec<_> = history.started().filter(|s| s.work.attempt > 1).collect();
+    assert!(again.is_empty(), "tried again: {again:#?}");
 }
 
 fn nothing_was_done_twice(scene: &Scene, run: &Run) {

@@ -283,15 +283,13 @@ impl Decision<'_> {
         };
         let is_well = |name: &GuestName| match guest_outcome(self.run, name) {
             GuestOutcome::UpToDate | GuestOutcome::Updated => true,
-            GuestOutcome::StillPending => goes_on(name),
-            _ => false,
+            _ => goes_on(name),
         };
         let guests_are_well = self.run.guests.keys().all(is_well);
-        let tasks_are_well = self
-            .run
-            .tasks
-            .keys()
-            .all(|task| self.run.failure(task).is_none());
+        // Who lacked a binary goes on, or is not well.
+        let is_mended = |failure: &Failure| further.is_some() && failure.is_of_stored_binary();
+        let mut failures = self.run.tasks.keys().filter_map(|t| self.run.failure(t));
+        let tasks_are_well = failures.all(is_mended);
         let pending = self.run.is_scan_only();
         let outcome = if tasks_are_well && (guests_are_well || pending) {
             RunOutcome::Complete

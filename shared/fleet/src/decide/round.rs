@@ -3,22 +3,33 @@
 //! An update can bring up another one: a dependency that only now is visible, a package that only
 //! now can be rebuilt. The guests that say so after their installation are asked again by a run of
 //! its own, so that everything holds for it that holds for a run.
+//!
+//! So are those whose binaries were spoiled in the store behind the back of the run: the builder
+//! that looks them up for the further round finds that out, and builds them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::message::{FindingKind, RunKind, RunRequested, ToSync};
-use crate::name::{GuestName, PlatformName};
+use crate::message::{Failure, FindingKind, RunKind, RunRequested, Task, ToSync};
+use crate::name::{GuestName, JobId, PlatformName};
 use crate::report::{GuestOutcome, guest_outcome};
-use crate::state::{Fleet, Run};
+use crate::state::{Fleet, JobProgress, Run};
 
 /// The run that is to follow up on one that is about to end; none where no guest wants more, where
 /// it would be one too many, or where a guest still wants what it wanted before its last round.
 pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
     let more_rounds = run.more_rounds.checked_sub(1)?;
     let before = run.follows.and_then(|before| fleet.runs.get(&before));
-    let wants_more = |name: &GuestName| {
-        guest_outcome(run, name) == GuestOutcome::StillPending
-            && before.is_none_or(|before| wanted(before, name) != wanted(run, name))
+    let wants_more = |name: &GuestName| match guest_outcome(run, name) {
+        GuestOutcome::StillPending => {
+            before.is_none_or(|before| wanted(before, name) != wanted(run, name))
+        }
+        // What was built anew and is not seen again does not get better by a third try: the
+        // guest's view of the store is to blame.
+        GuestOutcome::Failed | GuestOutcome::HeldBack => {
+            lacked_a_binary(run, name)
+                && !before.is_some_and(|before| lacked_a_binary(before, name))
+        }
+        _ => false,
     };
     let guests: BTreeMap<GuestName, PlatformName> = run
         .guests
@@ -38,6 +49,26 @@ pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
         more_rounds,
         follows,
     })
+}
+
+/// Whether a guest did not get what it wants because a binary in the store was not what it had been
+/// stored as: when it was to be installed on the guest, or on a builder for something that the
+/// guest wants.
+fn lacked_a_binary(run: &Run, name: &GuestName) -> bool {
+    let is_of_binary = |task| run.failure(&task).is_some_and(Failure::is_of_stored_binary);
+    if guest_outcome(run, name) == GuestOutcome::Failed {
+        return is_of_binary(Task::Install(name.clone()));
+    }
+    let plan = run.guests.get(name).and_then(|guest| guest.plan.as_ref());
+    let progress = run.progress();
+    let failed = |job: &JobId| match progress.get(job) {
+        Some(JobProgress::Failed) => Some(job.clone()),
+        Some(JobProgress::HeldBack(by)) => Some(by.clone()),
+        _ => None,
+    };
+    let wanted = plan.into_iter().flat_map(|plan| plan.wants.values());
+    let mut failed = wanted.filter_map(failed);
+    failed.any(|job| is_of_binary(Task::Build(job)))
 }
 
 /// What a guest wanted after its installation, in its own words.

@@ -54,6 +54,12 @@ impl Failure {
             )
     }
 
+    /// Whether a binary of the store was gone, or had other content than when it was stored. The
+    /// builder that looks it up the next time sees that, and builds it again.
+    pub fn is_of_stored_binary(&self) -> bool {
+        matches!(self.cause.as_str(), "BinaryCorrupt" | "StoreLacksBinary")
+    }
+
     /// The same failure with the end of its log.
     #[must_use]
     pub fn with_log(mut self, tail: Vec<String>, path: impl Into<String>) -> Self {

@@ -10,7 +10,7 @@ use crate::name::{BuilderName, GuestName};
 use crate::words::counted;
 use gentoo_updater_portage::cpv::Cpv;
 
-const FURTHER: &str = "A further round, for what the update brought up";
+const FURTHER: &str = "A further round, for what was left open";
 
 impl Report {
     /// The report as plain text, as the command line prints it.
