@@ -1,7 +1,7 @@
 //! End-to-end tests: real Portage guests, a real RabbitMQ, the binaries of the workspace.
 //!
-//! They need root and `cargo build --workspace`, and run one after the other:
-//! `cargo test -p gentoo-updater-tests -- --test-threads=1`.
+//! They need root and `cargo build --workspace`. Each has a lab of its own, so that a few of them run
+//! side by side: `cargo test -p gentoo-updater-tests -- --test-threads=3`.
 
 mod afterwards;
 mod bad_guests;
