@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
@@ -45,6 +46,7 @@ impl InstallHandler {
         begun: &AtomicBool,
     ) -> Result<Installed, Failure> {
         let policy = &self.context.settings.policy;
+        let mut watch = StopWatch::start();
         let host = self.context.machines.guest(&order.guest).await?;
         let host = host.as_ref();
         let set: Vec<ExactPackage> = order
@@ -70,6 +72,7 @@ impl InstallHandler {
             before::check(host, order).await?;
             self.prove(host, order, &set, &store, &index).await?;
         }
+        let proof_ms = watch.lap_ms();
         let ordered: Vec<Cpv> = set.iter().map(|package| package.cpv.clone()).collect();
         vdb::note_ordered(host, order.run, &ordered).await?;
         let line = command::install_binaries(&set);
@@ -77,6 +80,7 @@ impl InstallHandler {
             emerge::in_own_environment(line, &[("PKGDIR", &store)]).timeout(policy.install_timeout);
         begun.store(true, Ordering::Relaxed);
         let ended = jobs::run(host, &description, program).await?;
+        let transaction_ms = watch.lap_ms();
         if matches!(ended.outcome, JobOutcome::Killed(_) | JobOutcome::Vanished) {
             // The next attempt proves what is left of the set, and installs it.
             jobs::forget(host, &description).await?;
@@ -109,6 +113,15 @@ impl InstallHandler {
         let mut findings = self.afterwards(host, order, failure.is_none()).await?;
         findings.extend(self.look_again(host, order).await?);
         jobs::sweep(host, order.run, &[]).await?;
+        tracing::info!(
+            run.id = %order.run,
+            guest.name = %order.guest,
+            packages = set.len(),
+            proof_ms,
+            transaction_ms,
+            verification_ms = watch.lap_ms(),
+            "the installation was carried out and looked at"
+        );
         Ok(Installed {
             changes: vdb::changes(&before, &after),
             findings,
@@ -240,6 +253,22 @@ impl InstallHandler {
         let timeout = self.context.settings.policy.scan_timeout;
         let command = emerge::in_own_environment(line, variables).timeout(timeout);
         emerge::ask_for_plan(host, &command).await
+    }
+}
+
+/// Tells how long the parts of an installation take.
+struct StopWatch(Instant);
+
+impl StopWatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Milliseconds since the start or the last lap.
+    fn lap_ms(&mut self) -> u64 {
+        let lap = self.0.elapsed();
+        self.0 += lap;
+        lap.as_millis().try_into().unwrap_or(u64::MAX)
     }
 }
 
