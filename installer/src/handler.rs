@@ -20,6 +20,7 @@ use gentoo_updater_portage::plan::Plan;
 use gentoo_updater_runtime::{Context, emerge, jobs, vdb, wrong_command};
 
 use crate::aftermath::{self, Restarts};
+use crate::stop_watch::StopWatch;
 use crate::unneeded::{self, Limits};
 use crate::{before, explain, proof, store, verify};
 
@@ -46,6 +47,7 @@ impl InstallHandler {
         begun: &AtomicBool,
     ) -> Result<Installed, Failure> {
         let policy = &self.context.settings.policy;
+        let mut watch = StopWatch::start();
         let host = self.context.machines.guest(&order.guest).await?;
         let host = host.as_ref();
         let set: Vec<ExactPackage> = order
@@ -71,6 +73,7 @@ impl InstallHandler {
             before::check(host, order).await?;
             self.prove(host, order, &set, &store, &index).await?;
         }
+        let proof_ms = watch.lap_ms();
         let ordered: Vec<Cpv> = set.iter().map(|package| package.cpv.clone()).collect();
         vdb::note_ordered(host, order.run, &ordered).await?;
         let line = command::install_binaries(&set);
@@ -78,6 +81,7 @@ impl InstallHandler {
             emerge::in_own_environment(line, &[("PKGDIR", &store)]).timeout(policy.install_timeout);
         begun.store(true, Ordering::Relaxed);
         let ended = jobs::run(host, &description, program).await?;
+        let transaction_ms = watch.lap_ms();
         if matches!(ended.outcome, JobOutcome::Killed(_) | JobOutcome::Vanished) {
             // The next attempt proves what is left of the set, and installs it.
             jobs::forget(host, &description).await?;
@@ -112,6 +116,15 @@ impl InstallHandler {
         findings.extend(unneeded);
         findings.extend(self.look_again(host, order).await?);
         jobs::sweep(host, order.run, &[]).await?;
+        tracing::info!(
+            run.id = %order.run,
+            guest.name = %order.guest,
+            packages = set.len(),
+            proof_ms,
+            transaction_ms,
+            verification_ms = watch.lap_ms(),
+            "the installation was carried out and looked at"
+        );
         Ok(Installed {
             changes: vdb::changes(&before, &after),
             findings,

@@ -8,6 +8,7 @@ mod explain;
 mod handler;
 mod proof;
 mod serve;
+mod stop_watch;
 mod store;
 mod unneeded;
 mod verify;

@@ -7,7 +7,9 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::SystemTime;
 
+use super::uniform::{self, Call, Known};
 use crate::address::{DEFAULT_USER, HostAddress, SshAddress};
 use crate::error::HostError;
 use crate::host::{SshConfiguration, SshSettings};
@@ -16,7 +18,7 @@ use crate::host::{SshConfiguration, SshSettings};
 const SYSTEM: &str = "/etc/ssh/ssh_config";
 
 /// The lines of `ssh -G`: a keyword in lower case and its value.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Answer(Vec<(String, String)>);
 
 impl Answer {
@@ -41,6 +43,21 @@ impl Answer {
         value
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.eq_ignore_ascii_case("none"))
+    }
+
+    /// The same of another machine, where only the name is another one.
+    pub(super) fn about(&self, host: &str, other: &str) -> Self {
+        let lines = self.0.iter().map(|(keyword, value)| {
+            let is_name = matches!(&**keyword, "host" | "hostname") && value == host;
+            let value = if is_name { other } else { value };
+            (keyword.clone(), value.to_owned())
+        });
+        Self(lines.collect())
+    }
+
+    /// Whether a value holds this text.
+    pub(super) fn contains(&self, text: &str) -> bool {
+        self.0.iter().any(|(_, value)| value.contains(text))
     }
 
     pub(super) fn is_yes(&self, keyword: &str) -> bool {
@@ -124,7 +141,9 @@ impl<'a> Question<'a> {
             Ok(file)
         });
         let wrapper = written.map_err(|error| self.failed(error))?;
-        let answer = self.run(Some(wrapper.path()), &[]).await?;
+        // A file of its own each time: nothing to remember.
+        let call = self.call(Some(wrapper.path()), &[]);
+        let (answer, _) = self.ask_ssh(&call).await?;
         Ok(answer.get("user").unwrap_or(DEFAULT_USER).to_owned())
     }
 
@@ -160,22 +179,51 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// Asks, unless it is known what the answer will be.
     async fn run(&self, file: Option<&Path>, more: &[&str]) -> Result<Answer, HostError> {
+        let call = self.call(file, more);
+        let host = self.address.host();
+        let Some(kept) = uniform::kept(&call, host) else {
+            return Ok(self.ask_ssh(&call).await?.0);
+        };
+        let mut kept = kept.lock().await;
+        match kept.as_ref().filter(|known| known.holds()) {
+            Some(known) => {
+                if let Some(answer) = known.of(host) {
+                    return Ok(answer);
+                }
+                // Each for itself, and side by side.
+                drop(kept);
+                Ok(self.ask_ssh(&call).await?.0)
+            }
+            None => {
+                *kept = None;
+                let asked_at = SystemTime::now();
+                let (answer, said) = self.ask_ssh(&call).await?;
+                *kept = Known::from(host, &answer, &said, asked_at);
+                Ok(answer)
+            }
+        }
+    }
+
+    pub(super) fn call(&self, file: Option<&Path>, more: &[&str]) -> Call {
+        let mut call = vec!["-v".to_owned(), "-G".to_owned()];
+        call.extend(more.iter().map(|&word| word.to_owned()));
+        let mut option = |name: &str, value: Option<String>| {
+            call.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        };
+        option("-F", file.map(|file| file.display().to_string()));
+        option("-l", self.address.user().map(str::to_owned));
+        option("-p", self.address.port().map(|port| port.to_string()));
+        option("-J", self.jump.map(str::to_owned));
+        call
+    }
+
+    /// The answer, and what `ssh` said of how it came about.
+    pub(super) async fn ask_ssh(&self, call: &Call) -> Result<(Answer, String), HostError> {
         let mut command = tokio::process::Command::new("ssh");
-        command.arg("-G").args(more);
-        if let Some(file) = file {
-            command.arg("-F").arg(file);
-        }
-        if let Some(user) = self.address.user() {
-            command.args(["-l", user]);
-        }
-        if let Some(port) = self.address.port() {
-            command.args(["-p", &port.to_string()]);
-        }
-        if let Some(jump) = self.jump {
-            command.args(["-J", jump]);
-        }
         command
+            .args(call)
             .args(["--", self.address.host()])
             .stdin(Stdio::null())
             .kill_on_drop(true);
@@ -191,10 +239,14 @@ impl<'a> Question<'a> {
             Ok(Err(error)) => return Err(self.failed(error)),
             Err(_) => return Err(self.failed(format!("ssh -G did not end within {limit:?}"))),
         };
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if !output.status.success() {
-            return Err(self.failed(String::from_utf8_lossy(&output.stderr).trim()));
+            let is_cause =
+                |line: &&str| !line.starts_with("debug1: ") && !line.starts_with("OpenSSH_");
+            let cause: Vec<&str> = said.lines().map(str::trim).filter(is_cause).collect();
+            return Err(self.failed(cause.join("\n")));
         }
-        Ok(Answer::read(&String::from_utf8_lossy(&output.stdout)))
+        Ok((Answer::read(&String::from_utf8_lossy(&output.stdout)), said))
     }
 
     pub(super) fn failed(&self, cause: impl ToString) -> HostError {

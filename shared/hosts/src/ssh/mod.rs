@@ -16,6 +16,7 @@ mod link;
 mod pattern;
 pub(crate) mod scan;
 pub mod target;
+mod uniform;
 
 use std::sync::Arc;
 use std::time::Duration;
