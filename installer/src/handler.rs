@@ -22,11 +22,13 @@ use gentoo_updater_runtime::{Context, emerge, jobs, vdb, wrong_command};
 use crate::aftermath::{self, Restarts};
 use crate::stop_watch::StopWatch;
 use crate::unneeded::{self, Limits};
-use crate::{before, explain, proof, store, verify};
+use crate::{before, explain, proof, store, verify, wanted};
 
 /// Installs on guests.
 pub(crate) struct InstallHandler {
     context: Context,
+    /// Whether nothing is installed but what the guest's own plan asks for by now.
+    only_what_is_wanted: bool,
 }
 
 /// What came of an installation that was begun.
@@ -37,8 +39,11 @@ struct Installed {
 }
 
 impl InstallHandler {
-    pub(crate) fn new(context: Context) -> Self {
-        Self { context }
+    pub(crate) fn new(context: Context, only_what_is_wanted: bool) -> Self {
+        Self {
+            context,
+            only_what_is_wanted,
+        }
     }
 
     async fn install(
@@ -144,7 +149,7 @@ impl InstallHandler {
         let line = command::plan_binaries(set);
         let (failure, plan) = match self.plan(host, line, &[("PKGDIR", store)]).await {
             Ok((plan, status)) => match proof::prove(order, &plan, status) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return self.must_be_wanted(host, order).await,
                 Err(failure) => (failure, Some(plan)),
             },
             // So it answers a binary whose flags are not those that the guest wants.
@@ -156,6 +161,19 @@ impl InstallHandler {
         Err(self
             .explained(host, order, failure, plan.as_ref(), index)
             .await)
+    }
+
+    /// An agent takes its guest's word for what is wanted, and not that of whoever orders.
+    async fn must_be_wanted(
+        &self,
+        host: &dyn Host,
+        order: &InstallPackages,
+    ) -> Result<(), Failure> {
+        if !self.only_what_is_wanted {
+            return Ok(());
+        }
+        let (plan, _) = self.plan(host, self.world(order), &[]).await?;
+        wanted::all_wanted(order, &plan)
     }
 
     /// A failed proof with the reasons that the guest's own plan tells. Where that cannot be had the

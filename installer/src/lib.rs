@@ -12,6 +12,7 @@ mod stop_watch;
 mod store;
 mod unneeded;
 mod verify;
+mod wanted;
 
 pub use arguments::{Arguments, Served};
 pub use serve::{serve, serve_agent};

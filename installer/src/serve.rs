@@ -20,11 +20,12 @@ pub async fn serve(
     instance: &str,
     guests: Vec<GuestName>,
 ) -> anyhow::Result<()> {
-    serve_as(context, instance, guests, true).await
+    serve_as(context, instance, guests, Reader::OfHistory).await
 }
 
 /// Installs on one guest, as its own agent: under the user of the guest, which reads its own
-/// queue and nothing else. Nobody else may serve that queue: without the history an agent takes
+/// queue and nothing else. It installs only what the guest's own plan asks for at that moment,
+/// whoever ordered it. Nobody else may serve that queue: without the history an agent takes
 /// every command for its own.
 ///
 /// # Errors
@@ -32,14 +33,23 @@ pub async fn serve(
 pub async fn serve_agent(context: &Context, guest: GuestName) -> anyhow::Result<()> {
     // The one id that readers believe of this guest's user.
     let instance = agent_instance(&guest);
-    serve_as(context, &instance, vec![guest], false).await
+    serve_as(context, &instance, vec![guest], Reader::OfItsQueue).await
+}
+
+/// What an installer reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// The history, as all workers of the fleet.
+    OfHistory,
+    /// The queue of its guest, as the guest's own agent. It trusts nobody beyond that.
+    OfItsQueue,
 }
 
 async fn serve_as(
     context: &Context,
     instance: &str,
     guests: Vec<GuestName>,
-    read_back: bool,
+    reader: Reader,
 ) -> anyhow::Result<()> {
     for guest in &guests {
         context.settings.guest(guest)?;
@@ -55,10 +65,11 @@ async fn serve_as(
         slots: policy.parallel_installs,
         heartbeat: policy.heartbeat,
         grace: policy.grace,
-        read_back,
+        read_back: reader == Reader::OfHistory,
         builder: None,
     };
-    let handler = Arc::new(InstallHandler::new(context.clone()));
+    let handler = InstallHandler::new(context.clone(), reader == Reader::OfItsQueue);
+    let handler = Arc::new(handler);
     worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
     Ok(())
 }

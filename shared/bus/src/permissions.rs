@@ -206,7 +206,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(seen, 18, "a kind has no golden file");
+        assert_eq!(seen, 20, "a kind has no golden file");
     }
 
     #[test]

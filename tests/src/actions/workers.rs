@@ -17,6 +17,8 @@ pub enum Worker {
     Builder(String),
     /// The installer of all guests.
     Installer,
+    /// The agent of this guest, in place of an installer.
+    Agent(String),
     /// The janitor of all builders.
     Janitor,
 }
@@ -34,6 +36,7 @@ impl Worker {
             Self::Planner => "planner".to_owned(),
             Self::Builder(name) => format!("builder-{name}"),
             Self::Installer => "installer".to_owned(),
+            Self::Agent(guest) => format!("agent-{guest}"),
             Self::Janitor => "janitor".to_owned(),
         }
     }
@@ -44,6 +47,10 @@ impl Worker {
             Self::Planner => (Program::Planner, vec![]),
             Self::Builder(name) => (Program::Builder, vec!["--builder", name.as_str()]),
             Self::Installer => (Program::Installer, vec![]),
+            Self::Agent(guest) => {
+                let args = vec!["--guest", guest.as_str(), "--agent"];
+                (Program::Installer, args)
+            }
             Self::Janitor => (Program::Janitor, vec![]),
         };
         scene.start(&self.name(), program, args)
@@ -59,16 +66,22 @@ pub struct Workers<'a> {
 impl<'a> Workers<'a> {
     /// Starts one worker of each role; a builder for each builder machine.
     pub fn start(scene: &'a Scene) -> Self {
+        Self::start_with(scene, vec![Worker::Installer])
+    }
+
+    /// Starts one worker of each role, and in place of an installer an agent of each guest.
+    pub fn start_with_agents(scene: &'a Scene) -> Self {
+        let agents = scene.lab.guests().into_iter().map(Worker::Agent);
+        Self::start_with(scene, agents.collect())
+    }
+
+    fn start_with(scene: &'a Scene, installers: Vec<Worker>) -> Self {
         let mut workers = Self {
             scene,
             running: BTreeMap::new(),
         };
-        for worker in [
-            Worker::Scanner,
-            Worker::Planner,
-            Worker::Installer,
-            Worker::Janitor,
-        ] {
+        let others = [Worker::Scanner, Worker::Planner, Worker::Janitor];
+        for worker in others.into_iter().chain(installers) {
             workers.start_one(worker);
         }
         for name in scene.lab.builders() {

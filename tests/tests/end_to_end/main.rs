@@ -4,6 +4,7 @@
 //! side by side: `cargo test -p gentoo-updater-tests -- --test-threads=3`.
 
 mod afterwards;
+mod agents;
 mod bad_guests;
 mod beforehand;
 mod chatty_guest;
