@@ -44,6 +44,9 @@ counted() {
 step 'Set-up'
 ((EUID == 0)) || { echo 'all.sh: must be root: the tests make namespaces and mounts' >&2; exit 1; }
 command -v cargo >/dev/null || { echo 'all.sh: there is no cargo; install Rust from https://rustup.rs' >&2; exit 1; }
+# Programs take 4 GB of it, and the lab one. A linker that finds no room does not say so.
+free=$(df --output=avail -B 1G . | tail -n 1)
+((free >= 6)) || { echo "all.sh: only $((free)) GB are free on the disk of $PWD; the tests need 6" >&2; exit 1; }
 tests/setup.sh
 for component in rustfmt clippy; do
   cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup component add "$component"
