@@ -5,9 +5,11 @@ use gentoo_updater_tests::assertions::{self, finding_texts, installed};
 use gentoo_updater_tests::fixtures::{Lab, Scene};
 use serde_json::Value;
 
-/// A repository of its own, as it was at v1, that is synced from `FROM`.
+/// A repository of its own, as it was at v1, that is synced from `FROM`. The states of the lab may be
+/// made within one second, and rsync goes by size and time.
 const OWN_REPOSITORY: &str = "
 cp -a /var/db/repos/gentoo-v1 /var/db/own
+find /var/db/own -type f -exec touch -d 2026-01-01 {} +
 ln -sfn /var/db/own/profiles/default/linux/amd64/23.0 /etc/portage/make.profile
 cat > /etc/portage/repos.conf/gentoo.conf <<END
 [DEFAULT]
