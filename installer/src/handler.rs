@@ -243,10 +243,10 @@ impl InstallHandler {
         let guest = settings.guests.get(&order.guest);
         let is_policy = guest.is_some_and(|guest| guest.depclean == Depclean::Remove);
         let told = async {
-            let mut packages = unneeded::packages(host, &limits).await?;
+            let mut packages = unneeded::packages(host, order.run, &limits).await?;
             if is_policy && is_complete {
                 unneeded::remove(host, order, &packages, &limits).await?;
-                packages = unneeded::packages(host, &limits).await?;
+                packages = unneeded::packages(host, order.run, &limits).await?;
             }
             Ok(unneeded::finding(&packages).into_iter().collect())
         };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Failure, FailureClass, Finding, FindingKind, InstallPackages};
+use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_hosts::{ExitStatus, Host};
 use gentoo_updater_portage::command;
@@ -10,7 +11,7 @@ use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::depclean::{self, Verbosity};
 use gentoo_updater_portage::outcome;
 use gentoo_updater_runtime::emerge::in_own_environment;
-use gentoo_updater_runtime::{ask, jobs};
+use gentoo_updater_runtime::{ask, jobs, vdb};
 
 /// How many packages a finding names in its one line.
 const NAMED: usize = 8;
@@ -21,11 +22,16 @@ pub(crate) struct Limits {
     pub(crate) removal: Duration,
 }
 
-/// The packages that nothing on the guest needs, by its own Portage.
+/// The packages that nothing on the guest needs, by its own Portage, but for those that a build on
+/// this machine needs: where the guest is a builder too, the janitor removes them in the end.
 ///
 /// # Errors
 /// When the guest cannot be asked, or its answer is not understood.
-pub(crate) async fn packages(host: &dyn Host, limits: &Limits) -> Result<Vec<Cpv>, Failure> {
+pub(crate) async fn packages(
+    host: &dyn Host,
+    run: RunId,
+    limits: &Limits,
+) -> Result<Vec<Cpv>, Failure> {
     let question = in_own_environment(command::plan_unneeded(), &[]).timeout(limits.question);
     let output = ask(host, &question).await?;
     let status = match output.status {
@@ -38,7 +44,9 @@ pub(crate) async fn packages(host: &dyn Host, limits: &Limits) -> Result<Vec<Cpv
         let message = format!("which packages nothing needs any more is not known: {error}");
         Failure::new(FailureClass::Permanent, "DepcleanNotUnderstood", message)
     })?;
-    Ok(plan.removed)
+    let of_builds = vdb::brought_by_builds(host, run).await?;
+    let unneeded = plan.removed.into_iter();
+    Ok(unneeded.filter(|cpv| !of_builds.contains(cpv)).collect())
 }
 
 /// Removes what may be removed of these, detached. What is removed shows in what is installed.
@@ -95,8 +103,7 @@ pub(crate) fn finding(packages: &[Cpv]) -> Option<Finding> {
         number => format!(" and {number} more"),
     };
     let text = format!(
-        "nothing needs {}{more} any more: emerge --depclean removes them, emerge --noreplace keeps \
-         one",
+        "needed by nothing any more: {}{more}; emerge --depclean removes, emerge --noreplace keeps",
         named.join(" ")
     );
     let finding = || Finding::new(FindingKind::Unneeded, &text).about("depclean");
@@ -123,7 +130,7 @@ mod tests {
         let packages: Vec<Cpv> = names.collect();
         let told = finding(&packages).unwrap();
         assert!(
-            told.text.contains("a/a-7 and 2 more any more"),
+            told.text.contains("a/a-7 and 2 more; emerge"),
             "{}",
             told.text
         );

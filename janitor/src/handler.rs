@@ -47,7 +47,7 @@ impl JanitorHandler {
         let before = vdb::installed_before(host, order.run, Role::Builder).await?;
         let ordered = vdb::ordered(host, order.run).await?;
         let now = vdb::installed(host).await?;
-        let to_remove = plan::to_remove(&before, &now, &ordered);
+        let to_remove = vdb::brought(&before, &now, &ordered);
         if !to_remove.is_empty() {
             let description = jobs::Description {
                 id: format!("clean-{}-{}", order.run, order.attempt),
@@ -73,7 +73,7 @@ impl JanitorHandler {
             run: order.run,
             builder: order.builder.clone(),
             attempt: order.attempt,
-            removed: plan::removed(&plan::to_remove(&before, &now, &ordered), &after),
+            removed: plan::removed(&vdb::brought(&before, &now, &ordered), &after),
             kept: plan::kept(&to_remove, &after),
             updated: plan::updated(&before, &after),
         })

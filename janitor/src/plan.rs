@@ -1,22 +1,8 @@
 //! What a run put on a builder, and what came of removing it. Pure.
 
-use std::collections::BTreeSet;
-
 use gentoo_updater_fleet::message::{Finding, FindingKind, PackageChange};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_runtime::vdb::{self, Installed};
-
-/// The packages that are there now and were not there before the run, in any version: what the
-/// run put there. Not among them are a new version of what was there before, and what the machine
-/// ordered as a guest.
-pub(crate) fn to_remove(before: &Installed, now: &Installed, ordered: &BTreeSet<Cpv>) -> Vec<Cpv> {
-    vdb::changes(before, now)
-        .into_iter()
-        .filter(|change| change.before.is_none())
-        .filter_map(|change| change.after)
-        .filter(|cpv| !ordered.contains(cpv))
-        .collect()
-}
 
 /// What was there before and has another version, or another binary of the same version, now.
 pub(crate) fn updated(before: &Installed, now: &Installed) -> Vec<PackageChange> {
@@ -62,32 +48,10 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_run_put_there_is_removed() {
-        let before = installed(&["a/library-1", "a/slotted-1", "a/admins-1"]);
-        let now = installed(&[
-            "a/library-2",
-            "a/slotted-1",
-            "a/slotted-2",
-            "a/admins-1",
-            "a/dep-1",
-        ]);
-        let names: Vec<String> = to_remove(&before, &now, &BTreeSet::new())
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(names, ["a/dep-1", "a/slotted-2"]);
+    fn what_has_another_version_now_is_named_and_what_came_new_is_not() {
+        let before = installed(&["a/library-1", "a/slotted-1"]);
+        let now = installed(&["a/library-2", "a/slotted-1", "a/slotted-2"]);
         assert_eq!(updated(&before, &now).len(), 1);
-    }
-
-    #[test]
-    fn what_the_machine_ordered_as_a_guest_stays() {
-        let before = installed(&["a/slotted-1"]);
-        let now = installed(&["a/slotted-1", "a/slotted-2", "a/dep-1"]);
-        let ordered = BTreeSet::from(["a/slotted-2".parse().unwrap()]);
-        assert_eq!(
-            to_remove(&before, &now, &ordered),
-            ["a/dep-1".parse().unwrap()]
-        );
     }
 
     #[test]

@@ -26,6 +26,16 @@ fn a_builder_that_is_off_takes_no_work_and_one_that_is_a_guest_keeps_what_it_ord
         assertions::outcome_is(&run.report, guest, "Updated");
         assertions::plans_nothing(lab, guest);
     }
+    // What lies there for builds is the janitor's business, and no finding of the guest.
+    let findings = run.report["guests"]["b1"]["findings"].as_array().unwrap();
+    let unneeded = findings
+        .iter()
+        .find(|finding| finding["kind"] == "Unneeded");
+    let unneeded = unneeded.expect("b1 has more than its world")["details"].to_string();
+    assert!(
+        unneeded.contains("app-misc/slowpoke") && !unneeded.contains("labgen"),
+        "{unneeded}"
+    );
     let packages = installed(lab, "b1");
     for cpv in [
         "dev-libs/slotted-1.0",
