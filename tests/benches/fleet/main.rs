@@ -14,11 +14,10 @@ mod table;
 mod askers;
 mod usage;
 
-use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 use askers::{Asker, Fleet};
-use gentoo_updater_tests::fixtures::outlive_interrupts;
+use gentoo_updater_tests::fixtures::run_bench;
 use table::{Limit, Table};
 use usage::Usage;
 
@@ -27,13 +26,7 @@ const GUESTS: usize = 50;
 const ROUNDS: usize = 3;
 
 fn main() -> ExitCode {
-    outlive_interrupts();
-    match catch_unwind(measure) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        // The panic has told its story.
-        Err(_) => ExitCode::from(2),
-    }
+    run_bench(measure)
 }
 
 /// Whether every limit is kept.

@@ -11,7 +11,6 @@
 #[allow(dead_code)]
 mod table;
 
-use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_runtime::emerge::in_own_environment;
 use gentoo_updater_tests::actions::prepare_for_v2;
 use gentoo_updater_tests::assertions::installed;
-use gentoo_updater_tests::fixtures::{Scene, outlive_interrupts, stop_if_interrupted};
+use gentoo_updater_tests::fixtures::{Scene, run_bench, stop_if_interrupted};
 use serde_json::Value;
 use table::{Limit, Table};
 
@@ -40,13 +39,7 @@ echo "$? $begin $EPOCHREALTIME"
 "#;
 
 fn main() -> ExitCode {
-    outlive_interrupts();
-    match catch_unwind(measure) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        // The panic has told its story.
-        Err(_) => ExitCode::from(2),
-    }
+    run_bench(measure)
 }
 
 /// The parts of one installation, in seconds.
