@@ -73,7 +73,8 @@ impl Connection {
         shown: Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
         // Read anew for each connection, so that `trust` works on a running process.
-        let known = KnownHosts::load(&target.known_hosts).map_err(Failure::Final)?;
+        let known = KnownHosts::load_for(&target.names, &target.known_hosts);
+        let known = known.map_err(Failure::Final)?;
         let certificates = known.certificate_algorithms(&target.names);
         let config = client::Config {
             preferred: algorithms::preferring(

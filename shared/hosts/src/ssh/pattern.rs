@@ -19,7 +19,7 @@ pub(super) fn names(field: &str, name: &str) -> bool {
             Some(pattern) => (true, pattern),
             None => (false, pattern),
         };
-        if matches(pattern.to_ascii_lowercase().as_bytes(), name.as_bytes()) {
+        if matches(pattern.as_bytes(), name.as_bytes()) {
             // A negated match ends the search, whatever else the list holds.
             if negated {
                 return false;
@@ -40,7 +40,7 @@ fn is_hash_of(field: &str, name: &str) -> Option<bool> {
     Some(mac.verify_slice(&hash).is_ok())
 }
 
-/// `*` stands for any characters, `?` for one.
+/// `*` stands for any characters, `?` for one, and a letter for its small one.
 ///
 /// Linear in memory and quadratic in time at worst: on a mismatch only the last `*` is widened.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
@@ -52,7 +52,7 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
                 last_star = Some((at, position));
                 at += 1;
             }
-            Some(&byte) if byte == b'?' || Some(&byte) == text.get(position) => {
+            Some(&byte) if byte == b'?' || byte.to_ascii_lowercase() == text[position] => {
                 at += 1;
                 position += 1;
             }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use gentoo_updater_hosts::ssh::known_hosts::KnownHosts;
+use gentoo_updater_hosts::ssh::known_hosts::{HostNames, KnownHosts};
 use proptest::prelude::*;
 
 use crate::seed::for_each;
@@ -28,7 +28,11 @@ fn found_by_ssh_keygen(file: &Path, name: &str) -> Vec<usize> {
 fn found_by_us(file: &Path, name: &str) -> Vec<usize> {
     let mut known = KnownHosts::default();
     known.add(file, &fs::read(file).unwrap());
-    known.entries_for(name).map(|entry| entry.line).collect()
+    let found: Vec<usize> = known.entries_for(name).map(|entry| entry.line).collect();
+    let of_one = KnownHosts::load_for(&HostNames::alias(name), &[file.to_owned()]).unwrap();
+    let read: Vec<usize> = of_one.entries().iter().map(|entry| entry.line).collect();
+    assert_eq!(read, found, "{name}, where its lines alone are read");
+    found
 }
 
 /// Hashes the names in a file. `ssh-keygen` refuses files with lines that it cannot read, and leaves

@@ -39,7 +39,17 @@ pub struct Entry {
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-pub(super) fn parse(line: &str) -> Result<Option<(Marker, &str, HostKey)>, &'static str> {
+/// A line whose key is not read yet.
+pub(super) struct Line<'a> {
+    pub(super) marker: Marker,
+    /// Which machines it names.
+    pub(super) hosts: &'a str,
+    /// What [`key`] reads.
+    pub(super) key: &'a str,
+}
+
+/// Reads a line, but for its key, which takes the longest. `None`: it says nothing.
+pub(super) fn parse(line: &str) -> Result<Option<Line<'_>>, &'static str> {
     let line = line.trim_start_matches(BLANKS);
     if line.is_empty() || line == "\r" || line.starts_with('#') {
         return Ok(None);
@@ -63,8 +73,8 @@ pub(super) fn parse(line: &str) -> Result<Option<(Marker, &str, HostKey)>, &'sta
     if line.starts_with('@') {
         return Err("there are two markers");
     }
-    let (hosts, rest) = line.split_once(BLANKS).ok_or("there is no key")?;
-    Ok(Some((marker, hosts, key(rest)?)))
+    let (hosts, key) = line.split_once(BLANKS).ok_or("there is no key")?;
+    Ok(Some(Line { marker, hosts, key }))
 }
 
 /// Reads a key as it ends a line: algorithm, base64, and a comment. A `.pub` file is such a line.

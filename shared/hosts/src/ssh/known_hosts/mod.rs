@@ -58,6 +58,12 @@ impl HostNames {
         }
     }
 
+    /// Whether patterns of a known_hosts file name the machine, for its own port or for any.
+    fn are_named_by(&self, patterns: &str) -> bool {
+        let mut names = [Some(self.name.as_str()), self.without_port.as_deref()].into_iter();
+        names.any(|name| name.is_some_and(|name| pattern::names(patterns, name)))
+    }
+
     /// What a new line of a known_hosts file names.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -81,23 +87,25 @@ pub enum Verdict<'a> {
     CertificateRefused(&'a Entry, CertificateProblem),
 }
 
-/// All lines of all known_hosts files.
+/// The lines of all known_hosts files, or those that name one machine.
 #[derive(Debug, Clone, Default)]
 pub struct KnownHosts {
     entries: Vec<Entry>,
 }
 
 impl KnownHosts {
-    /// Reads the files. One that is not there is an empty one, as for OpenSSH.
+    /// Reads what the files say of one machine: in a fleet with a file of all its keys, all other
+    /// lines would be read for each machine in vain. A file that is not there is an empty one, as
+    /// for OpenSSH.
     ///
     /// # Errors
     /// [`HostError::KnownHostsUnreadable`] when a file is there and cannot be read: it might revoke
     /// a key.
-    pub fn load(files: &[PathBuf]) -> Result<Self, HostError> {
-        let mut all = Self::default();
+    pub fn load_for(names: &HostNames, files: &[PathBuf]) -> Result<Self, HostError> {
+        let mut found = Self::default();
         for file in files {
             match std::fs::read(file) {
-                Ok(text) => all.add(file, &text),
+                Ok(text) => found.add_where(file, &text, |hosts| names.are_named_by(hosts)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(cause) => {
                     return Err(HostError::KnownHostsUnreadable {
@@ -107,25 +115,34 @@ impl KnownHosts {
                 }
             }
         }
-        Ok(all)
+        Ok(found)
     }
 
     /// Adds the text of one file.
     pub fn add(&mut self, file: &Path, text: &[u8]) {
+        self.add_where(file, text, |_| true);
+    }
+
+    fn add_where(&mut self, file: &Path, text: &[u8], is_wanted: impl Fn(&str) -> bool) {
         let file: Arc<Path> = Arc::from(file);
         for (index, bytes) in text.split(|&byte| byte == b'\n').enumerate() {
             // Names and keys are ASCII; only a comment may hold something else.
             let text = String::from_utf8_lossy(bytes);
             let number = index + 1;
-            match line::parse(&text) {
-                Ok(None) => {}
-                Ok(Some((marker, hosts, key))) => self.entries.push(Entry {
+            let read = line::parse(&text).and_then(|line| {
+                let Some(line) = line.filter(|line| is_wanted(line.hosts)) else {
+                    return Ok(None);
+                };
+                Ok(Some(Entry {
                     file: Arc::clone(&file),
                     line: number,
-                    marker,
-                    key,
-                    hosts: hosts.to_owned(),
-                }),
+                    marker: line.marker,
+                    key: line::key(line.key)?,
+                    hosts: line.hosts.to_owned(),
+                }))
+            });
+            match read {
+                Ok(entry) => self.entries.extend(entry),
                 Err(cause) => tracing::debug!(
                     file = %file.display(), line = number, cause,
                     "a line of a known_hosts file is passed over"
