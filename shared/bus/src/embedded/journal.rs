@@ -29,6 +29,11 @@ pub(super) struct Journal {
     retention: config::History,
 }
 
+/// The setting that says what is waited for (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+const SYNCHRONOUS: &str = "synchronous";
+/// An event that was confirmed is on the disk, as a confirm of RabbitMQ means.
+const CONFIRMED: &str = "full";
+
 impl Journal {
     /// Opens the file to write, and creates it with its folder where it is not there. An older
     /// version becomes this one.
@@ -37,8 +42,7 @@ impl Journal {
             let mut connection = Connection::open(path)?;
             connection.busy_timeout(Duration::from_secs(10))?;
             connection.pragma_update(None, "journal_mode", "wal")?;
-            // An event that was confirmed is on the disk, as a confirm of RabbitMQ means.
-            connection.pragma_update(None, "synchronous", "full")?;
+            connection.pragma_update(None, SYNCHRONOUS, CONFIRMED)?;
             connection.pragma_update(None, "foreign_keys", "on")?;
             let transaction = connection.transaction()?;
             migrate(&transaction)?;
@@ -238,13 +242,14 @@ impl Journal {
         .await
     }
 
-    /// Takes commands off their queues.
+    /// Takes commands off their queues. Those that a loss of power brings back are delivered
+    /// again, as everything may be.
     pub(super) async fn delete_commands(&self, numbers: Vec<i64>) -> Result<(), BusError> {
         self.delete_all("DELETE FROM commands WHERE number = ?1", numbers)
             .await
     }
 
-    /// Takes wake-ups off their queue. The events stay in the history.
+    /// Takes wake-ups off their queue, as commands are taken. The events stay in the history.
     pub(super) async fn delete_wakeups(&self, offsets: Vec<i64>) -> Result<(), BusError> {
         self.delete_all("DELETE FROM wakeups WHERE offset = ?1", offsets)
             .await
@@ -252,11 +257,10 @@ impl Journal {
 
     async fn delete_all(&self, statement: &'static str, numbers: Vec<i64>) -> Result<(), BusError> {
         self.call(move |connection| {
-            let transaction = connection.transaction()?;
-            for number in numbers {
-                transaction.execute(statement, [number])?;
-            }
-            transaction.commit()
+            connection.pragma_update(None, SYNCHRONOUS, "normal")?;
+            let deleted = delete(connection, statement, &numbers);
+            connection.pragma_update(None, SYNCHRONOUS, CONFIRMED)?;
+            deleted
         })
         .await
     }
@@ -281,6 +285,18 @@ impl Journal {
         })
         .await
     }
+}
+
+fn delete(
+    connection: &mut Connection,
+    statement: &'static str,
+    numbers: &[i64],
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for number in numbers {
+        transaction.execute(statement, [number])?;
+    }
+    transaction.commit()
 }
 
 fn unusable(path: &Path, detail: impl ToString) -> BusError {

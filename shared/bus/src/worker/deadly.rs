@@ -47,8 +47,12 @@ impl Worker {
     }
 
     /// Notes on the disk that work begins: only an end in good order takes that back.
-    pub(super) async fn note_begun(&self, id: CommandId) -> Result<(), WorkerError> {
-        self.store.note_begun(id).await?;
+    pub(super) async fn note_begun(
+        &self,
+        id: CommandId,
+        command: &Command,
+    ) -> Result<(), WorkerError> {
+        self.store.note_begun(id, command).await?;
         self.begun
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -86,14 +86,14 @@ impl Worker {
             }
             Standing::Theirs(_) | Standing::Over => {
                 tracing::debug!(task = %work.task, attempt = work.attempt, ?claimed, "dropped");
-                self.store.remove_claim(id).await?;
+                self.store.remove_claim(id, &command.message).await?;
                 settle.ack().await?;
                 Ok(Verdict::Silent)
             }
             Standing::UnknownRun => {
                 let cause = format!("the history does not know run {}", work.run);
                 tracing::warn!(task = %work.task, cause, "a command becomes a dead letter");
-                self.store.remove_claim(id).await?;
+                self.store.remove_claim(id, &command.message).await?;
                 settle.reject(cause).await?;
                 Ok(Verdict::Silent)
             }
@@ -136,7 +136,7 @@ impl Worker {
             }
             Standing::Theirs(_) | Standing::Over | Standing::UnknownRun => {
                 tracing::info!(run.id = %work.run, task = %work.task, ?claimed, "a claim is void");
-                self.store.remove_claim(id).await?;
+                self.store.remove_claim(id, &command.message).await?;
                 Ok(Verdict::Silent)
             }
         }
@@ -192,7 +192,7 @@ impl Worker {
         work: &WorkKey,
     ) -> Result<Verdict, WorkerError> {
         let _working = Working::begin(&self.working_on, work, self.spec.clock.now());
-        self.note_begun(id).await?;
+        self.note_begun(id, &command.message).await?;
         tracing::info!(run.id = %work.run, task = %work.task, attempt = work.attempt, "begun");
         let result = self.say(self.handle(&command.message).await?);
         if let Err(error) = self.store.write_result(id, &result).await {
@@ -287,7 +287,7 @@ pub(super) async fn publish_result(
         }
         published => published?,
     }
-    store.remove(id).await
+    store.remove(id, &result.message).await
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> &str {

@@ -3,13 +3,16 @@
 //! `claims/<command id>.json` is written before the claim is published, and
 //! `results/<command id>.json` before the result is. `begun/<command id>` counts how often its
 //! work was begun and did not end in good order. All go when the result is confirmed.
+//!
+//! What was written is there after a loss of power, too, but for a question: asked once more it
+//! does no harm, and the questions to a whole fleet would do nothing but wait for the disk.
 
 use gentoo_updater_fleet::message::{Command, Envelope, Event};
 use gentoo_updater_fleet::name::CommandId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::directory::{Content, Directory};
+use super::directory::{Content, Directory, Durability};
 use super::{WorkerError, WorkerSpec};
 use crate::seam::BusError;
 
@@ -41,7 +44,8 @@ impl Store {
         id: CommandId,
         command: &Envelope<Command>,
     ) -> Result<(), WorkerError> {
-        self.write(CLAIMS, id, command).await
+        self.write(CLAIMS, id, command, of_command(&command.message))
+            .await
     }
 
     pub(super) async fn write_result(
@@ -49,13 +53,22 @@ impl Store {
         id: CommandId,
         result: &Envelope<Event>,
     ) -> Result<(), WorkerError> {
-        self.write(RESULTS, id, result).await
+        self.write(RESULTS, id, result, of_result(&result.message))
+            .await
     }
 
     /// Forgets a claim that was lost.
-    pub(super) async fn remove_claim(&self, id: CommandId) -> Result<(), WorkerError> {
-        self.0.remove(CLAIMS, &file_of(id)).await?;
-        self.0.remove(BEGUN, &id.to_string()).await
+    pub(super) async fn remove_claim(
+        &self,
+        id: CommandId,
+        command: &Command,
+    ) -> Result<(), WorkerError> {
+        self.forget(id, of_command(command)).await
+    }
+
+    async fn forget(&self, id: CommandId, durability: Durability) -> Result<(), WorkerError> {
+        self.0.remove(CLAIMS, &file_of(id), durability).await?;
+        self.0.remove(BEGUN, &id.to_string(), durability).await
     }
 
     /// How often the work of a claim was begun without an end in good order.
@@ -70,27 +83,37 @@ impl Store {
     }
 
     /// Counts one more.
-    pub(super) async fn note_begun(&self, id: CommandId) -> Result<(), WorkerError> {
+    pub(super) async fn note_begun(
+        &self,
+        id: CommandId,
+        command: &Command,
+    ) -> Result<(), WorkerError> {
         let times = self.times_begun(id).await?.saturating_add(1);
-        self.write_begun(id, times).await
+        self.write_begun(id, times, of_command(command)).await
     }
 
     /// Counts one less: the worker ended in good order.
     pub(super) async fn take_back_begun(&self, id: CommandId) -> Result<(), WorkerError> {
         let times = self.times_begun(id).await?.saturating_sub(1);
-        self.write_begun(id, times).await
+        self.write_begun(id, times, Durability::Power).await
     }
 
-    async fn write_begun(&self, id: CommandId, times: u32) -> Result<(), WorkerError> {
-        let body = times.to_string().into_bytes();
-        self.0.write(BEGUN, &id.to_string(), body).await
+    async fn write_begun(
+        &self,
+        id: CommandId,
+        times: u32,
+        durability: Durability,
+    ) -> Result<(), WorkerError> {
+        let (name, body) = (id.to_string(), times.to_string().into_bytes());
+        self.0.write(BEGUN, &name, body, durability).await
     }
 
     /// Forgets work whose result is published. The claim goes first: a result without a claim is
     /// published once more, which is harmless; a claim without its result would be worked on.
-    pub(super) async fn remove(&self, id: CommandId) -> Result<(), WorkerError> {
-        self.remove_claim(id).await?;
-        self.0.remove(RESULTS, &file_of(id)).await
+    pub(super) async fn remove(&self, id: CommandId, result: &Event) -> Result<(), WorkerError> {
+        let durability = of_result(result);
+        self.forget(id, durability).await?;
+        self.0.remove(RESULTS, &file_of(id), durability).await
     }
 
     pub(super) async fn claims(&self) -> Result<Vec<Found<Command>>, WorkerError> {
@@ -106,12 +129,13 @@ impl Store {
         folder: &'static str,
         id: CommandId,
         message: &Envelope<T>,
+        durability: Durability,
     ) -> Result<(), WorkerError>
     where
         T: Serialize + DeserializeOwned,
     {
         let body = message.encode().map_err(BusError::from)?;
-        self.0.write(folder, &file_of(id), body).await
+        self.0.write(folder, &file_of(id), body, durability).await
     }
 
     async fn read_all<T>(&self, folder: &'static str) -> Result<Vec<Found<T>>, WorkerError>
@@ -131,6 +155,20 @@ impl Store {
             }
         }
         Ok(found)
+    }
+}
+
+fn of_command(command: &Command) -> Durability {
+    match command {
+        Command::ScanGuest(_) => Durability::Process,
+        _ => Durability::Power,
+    }
+}
+
+fn of_result(result: &Event) -> Durability {
+    match result {
+        Event::GuestScanned(_) | Event::ScanFailed(_) => Durability::Process,
+        _ => Durability::Power,
     }
 }
 

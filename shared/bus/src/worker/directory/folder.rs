@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gentoo_updater_fleet::name::WorkerId;
 
-use super::Content;
+use super::{Content, Durability};
 use crate::seam::BusError;
 use crate::worker::WorkerError;
 
@@ -56,6 +56,7 @@ impl Folder {
         folder: &str,
         name: &str,
         body: Vec<u8>,
+        durability: Durability,
     ) -> Result<(), WorkerError> {
         let path = self.file(folder, name);
         blocking(move || {
@@ -64,9 +65,11 @@ impl Folder {
             let temporary = PathBuf::from(temporary);
             let written = File::create(&temporary).and_then(|mut file| {
                 file.write_all(&body)?;
-                file.sync_all()?;
+                if durability == Durability::Power {
+                    file.sync_all()?;
+                }
                 fs::rename(&temporary, &path)?;
-                sync_folder(&path)
+                sync_folder(&path, durability)
             });
             written.map_err(at(&path))
         })
@@ -87,10 +90,15 @@ impl Folder {
         .await
     }
 
-    pub(super) async fn remove(&self, folder: &str, name: &str) -> Result<(), WorkerError> {
+    pub(super) async fn remove(
+        &self,
+        folder: &str,
+        name: &str,
+        durability: Durability,
+    ) -> Result<(), WorkerError> {
         let path = self.file(folder, name);
         blocking(move || match fs::remove_file(&path) {
-            Ok(()) => sync_folder(&path).map_err(at(&path)),
+            Ok(()) => sync_folder(&path, durability).map_err(at(&path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(at(&path)(error)),
         })
@@ -128,9 +136,11 @@ impl Folder {
 }
 
 /// A rename or removal is safe when its folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+fn sync_folder(path: &Path, durability: Durability) -> io::Result<()> {
+    match (durability, path.parent()) {
+        (Durability::Power, Some(folder)) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> WorkerError {

@@ -27,14 +27,22 @@ impl From<PathBuf> for StateDirectory {
     }
 }
 
+/// What a file that was written or removed outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// An end of the process, whatever its cause.
+    Process,
+    /// A loss of power, too: the disk is waited for.
+    Power,
+}
+
 /// A file.
 pub(super) struct Content {
     pub(super) name: String,
     pub(super) body: Vec<u8>,
 }
 
-/// A state directory, locked for as long as this lives. A file that was written or removed is so
-/// after a loss of power, too.
+/// A state directory, locked for as long as this lives.
 #[derive(Clone)]
 pub(super) enum Directory {
     Folder(Folder),
@@ -63,9 +71,10 @@ impl Directory {
         folder: &'static str,
         name: &str,
         body: Vec<u8>,
+        durability: Durability,
     ) -> Result<(), WorkerError> {
         match self {
-            Self::Folder(files) => files.write(folder, name, body).await,
+            Self::Folder(files) => files.write(folder, name, body, durability).await,
             Self::Memory(memory) => {
                 memory.write(folder, name, body);
                 Ok(())
@@ -86,9 +95,14 @@ impl Directory {
     }
 
     /// Removes a file if it is there.
-    pub(super) async fn remove(&self, folder: &'static str, name: &str) -> Result<(), WorkerError> {
+    pub(super) async fn remove(
+        &self,
+        folder: &'static str,
+        name: &str,
+        durability: Durability,
+    ) -> Result<(), WorkerError> {
         match self {
-            Self::Folder(files) => files.remove(folder, name).await,
+            Self::Folder(files) => files.remove(folder, name, durability).await,
             Self::Memory(memory) => {
                 memory.remove(folder, name);
                 Ok(())
