@@ -100,10 +100,8 @@ async fn look(
     let notices = Notices::of(&health, planner_heard, dead, &view.left_out());
     let mut fleet = view.read(Fleet::clone);
     // The state forgets runs that ended long ago; the history tells of them for longer.
-    if let Some(RunName::Id(run)) = asked
-        && !fleet.runs.contains_key(run)
-    {
-        let mut old = one_run(opened.bus.as_ref(), *run).await?;
+    if let Some(run) = asked.and_then(|name| name.forgotten(&fleet)) {
+        let mut old = one_run(opened.bus.as_ref(), run).await?;
         fleet.runs.append(&mut old.runs);
     }
     Ok((fleet, notices))

@@ -4,7 +4,7 @@
 //! The fold from a snapshot on gives the same state as the fold from the beginning. On the wire a
 //! snapshot is JSON, compressed by DEFLATE with a zlib header (RFC 1950).
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, IntoInnerError, Read};
 
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
@@ -17,10 +17,13 @@ use crate::state::Fleet;
 
 /// The version of the state and of the fold. Whoever changes what an event does to the state, or
 /// the form of the state, raises it: an older snapshot is then passed over and the history read.
-pub const STATE_VERSION: u32 = 4;
+pub const STATE_VERSION: u32 = 5;
 
 /// How large a snapshot may be when it is unpacked: what says that it is larger is damaged.
 const MOST_BYTES: u64 = 1 << 30;
+
+/// How many bytes of text are packed at once.
+const TEXT_AT_ONCE: usize = 64 * 1024;
 
 /// The state as it was at one offset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,8 +76,11 @@ impl Snapshot {
     /// # Errors
     /// When the state cannot be serialised, which no state does.
     pub fn encode(&self) -> Result<Vec<u8>, SnapshotError> {
-        let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
-        packed.write_all(&serde_json::to_vec(self)?)?;
+        // Ten times as large as text, which nobody needs as a whole.
+        let packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+        let mut text = BufWriter::with_capacity(TEXT_AT_ONCE, packed);
+        serde_json::to_writer(&mut text, self)?;
+        let packed = text.into_inner().map_err(IntoInnerError::into_error)?;
         Ok(packed.finish()?)
     }
 

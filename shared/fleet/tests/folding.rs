@@ -297,6 +297,33 @@ fn runs_that_ended_long_ago_are_forgotten_and_still_known_to_be_over() {
 }
 
 #[test]
+fn a_run_is_kept_with_all_its_rounds_or_not_at_all() {
+    let mut history = many_runs(5);
+    let (first, mut rounds) = (run_number(5), Vec::new());
+    let mut follows = None;
+    for _ in 0..3 {
+        let run: RunId = follows.map_or(first, |before: RunId| before.following());
+        let mut request = requested(run);
+        if let Event::RunRequested(request) = &mut request {
+            request.follows = follows;
+        }
+        history.say(request);
+        history.say(finished(run));
+        rounds.push(run);
+        follows = Some(run);
+    }
+    let is_kept = |history: &History, run: &RunId| history.fleet.runs.contains_key(run);
+    assert!(rounds.iter().all(|run| is_kept(&history, run)));
+    assert!(is_kept(&history, &run_number(4)));
+    assert!(!is_kept(&history, &run_number(3)));
+    for number in 10..10 + KEPT_RUNS as u128 {
+        history.say(requested(run_number(number)));
+        history.say(finished(run_number(number)));
+    }
+    assert!(!rounds.iter().any(|run| is_kept(&history, run)));
+}
+
+#[test]
 fn a_run_that_ends_late_is_kept_although_it_was_requested_first() {
     let mut history = History::default();
     history.say(requested(run_number(0)));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::name::RunId;
 use crate::state::{Fleet, Run};
@@ -37,7 +38,20 @@ impl RunName {
 
     /// The run of this name, if it is known; the newest, should two end alike.
     pub fn find<'a>(&self, fleet: &'a Fleet) -> Option<&'a Run> {
-        fleet.runs.values().rev().find(|run| self.is(run.id))
+        let mut newest_first = fleet.runs.values().rev().map(Arc::as_ref);
+        newest_first.find(|run| self.is(run.id))
+    }
+
+    /// The run of this name of which the state knows no more than that it is over, if that much:
+    /// the history may tell the rest.
+    pub fn forgotten(&self, fleet: &Fleet) -> Option<RunId> {
+        match self.find(fleet) {
+            Some(_) => None,
+            None => match self {
+                Self::Id(id) => Some(*id),
+                Self::Short(_) => fleet.over.iter().rev().copied().find(|run| self.is(*run)),
+            },
+        }
     }
 }
 

@@ -1,13 +1,18 @@
 //! What the state forgets, so that it does not grow with the history.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{Fleet, Registration, Run};
 use crate::message::{Purpose, Role, WorkerRegistered};
 use crate::name::{RunId, WorkerId};
 
-/// How many runs that are over are kept whole, for reports. Of an older one the history tells.
-pub const KEPT_RUNS: usize = 20;
+/// How many runs that are over are kept, each with all its rounds, for reports: the newest, and the
+/// one that ended before it and may just be reported. Of an older one the history tells; what runs
+/// have said is most of what a process knows of a fleet.
+pub const KEPT_RUNS: usize = 2;
 /// Of how many runs it is known that they are over, so that a command or a result that comes very
 /// late is dropped without a word.
 pub const KNOWN_RUNS: usize = 1000;
@@ -20,16 +25,50 @@ impl Fleet {
     /// Notes that a run is over, and forgets those that ended long before it.
     pub(super) fn forget_old_runs(&mut self, ended: RunId) {
         if let Some(run) = self.runs.get_mut(&ended) {
-            run.forget_what_no_report_needs();
+            Arc::make_mut(run).forget_what_no_report_needs();
         }
         self.over.push_back(ended);
-        let forgotten = self.over.len().checked_sub(KEPT_RUNS + 1);
-        if let Some(run) = forgotten.and_then(|index| self.over.get(index)) {
-            self.runs.remove(run);
+        let kept = self.kept();
+        let all: Vec<RunId> = self.runs.keys().copied().collect();
+        let forgotten = all
+            .iter()
+            .filter(|run| !kept.contains(&self.first_round(**run)));
+        for run in forgotten.copied().collect::<Vec<_>>() {
+            self.runs.remove(&run);
         }
         if self.over.len() > KNOWN_RUNS {
             self.over.pop_front();
         }
+    }
+
+    /// The first rounds of the runs that are kept: those that go on, and the newest that do not.
+    fn kept(&self) -> BTreeSet<RunId> {
+        let mut kept: BTreeSet<RunId> = self
+            .unfinished()
+            .map(|run| self.first_round(run.id))
+            .collect();
+        let most = kept.len() + KEPT_RUNS;
+        for run in self
+            .over
+            .iter()
+            .rev()
+            .filter(|run| self.runs.contains_key(run))
+        {
+            if kept.len() < most {
+                kept.insert(self.first_round(*run));
+            }
+        }
+        kept
+    }
+
+    /// The round that a run has begun with, as far as it is known.
+    fn first_round(&self, mut run: RunId) -> RunId {
+        while let Some(before) = self.runs.get(&run).and_then(|run| run.follows)
+            && self.runs.contains_key(&before)
+        {
+            run = before;
+        }
+        run
     }
 
     /// Notes who has come up, and forgets those that did so long before.

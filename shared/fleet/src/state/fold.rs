@@ -1,5 +1,7 @@
 //! How each event changes the state.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::run::{Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome};
@@ -214,7 +216,7 @@ impl Fleet {
                 },
             )
         });
-        self.runs.entry(event.run).or_insert_with(|| Run {
+        let run = || Run {
             id: event.run,
             kind: event.kind,
             force: event.force,
@@ -229,12 +231,16 @@ impl Fleet {
             cleaned: Default::default(),
             tasks: Default::default(),
             finished: None,
-        });
+        };
+        self.runs
+            .entry(event.run)
+            .or_insert_with(|| Arc::new(run()));
     }
 
     /// The run, unless it is unknown or over.
     fn open(&mut self, run: RunId) -> Option<&mut Run> {
-        self.runs.get_mut(&run).filter(|run| run.finished.is_none())
+        let run = self.runs.get_mut(&run);
+        run.filter(|run| run.finished.is_none()).map(Arc::make_mut)
     }
 
     /// True when it is the first result of the task, and stands.

@@ -10,6 +10,7 @@ mod progress;
 mod run;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gentoo_updater_portage::name::CategoryPackage;
@@ -36,7 +37,8 @@ pub struct Fleet {
     /// How many events could not be understood and are not part of this state.
     pub left_out: u64,
     /// The runs that go on and the newest of those that are over, by the time of their request.
-    pub runs: BTreeMap<RunId, Run>,
+    /// Copies of the state share each until one of them changes it.
+    pub runs: BTreeMap<RunId, Arc<Run>>,
     /// The newest runs that are over, in the order in which they ended.
     pub over: VecDeque<RunId>,
     /// How long the newest build of a package took, in milliseconds.
@@ -114,7 +116,8 @@ impl Fleet {
 
     /// The runs that are not over.
     pub fn unfinished(&self) -> impl Iterator<Item = &Run> {
-        self.runs.values().filter(|run| run.finished.is_none())
+        let runs = self.runs.values().map(Arc::as_ref);
+        runs.filter(|run| run.finished.is_none())
     }
 
     /// Why an operator wants this worker to take no work, if one does: its own pause comes before
@@ -127,6 +130,7 @@ impl Fleet {
     /// The newest run that is no further round of another one that is known.
     pub fn newest(&self) -> Option<&Run> {
         let is_further = |run: &Run| run.follows.is_some_and(|id| self.runs.contains_key(&id));
-        self.runs.values().rev().find(|run| !is_further(run))
+        let mut newest_first = self.runs.values().rev().map(Arc::as_ref);
+        newest_first.find(|run| !is_further(run))
     }
 }

@@ -186,7 +186,7 @@ fn replaying_gives_the_same(events: &[(u64, Envelope<Event>)], run: &Run) {
     for (offset, event) in events {
         fleet.apply(*offset, event);
     }
-    assert_eq!(&fleet.runs[&run.id], run);
+    assert_eq!(&*fleet.runs[&run.id], run);
 }
 
 fn took(run: &Run) -> f64 {

@@ -20,7 +20,7 @@ impl Fleet {
     pub(crate) async fn until(&self, what: &str, run: RunId, wanted: impl Fn(&Run) -> bool) {
         let reached = self
             .view
-            .wait_until(|fleet| fleet.runs.get(&run).is_some_and(&wanted));
+            .wait_until(|fleet| fleet.runs.get(&run).is_some_and(|run| wanted(run)));
         within(what, RUN_SECONDS, reached)
             .await
             .expect("a history that can be followed");
