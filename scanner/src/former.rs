@@ -3,8 +3,8 @@
 //! A file a guest, `GUEST.json`, replaced as a whole. What is lost or damaged costs a question and
 //! nothing else, so nothing here is an error of a scan.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gentoo_updater_fleet::name::GuestName;
@@ -77,21 +77,30 @@ impl FormerAnswers {
         blocking("written", path, move || replace(&written, &former)).await;
     }
 
+    /// Forgets the last good answer of a guest.
+    pub(crate) async fn forget(&self, guest: &GuestName) {
+        let path = self.path(guest);
+        let removed = path.clone();
+        blocking("removed", path, move || match fs::remove_file(&removed) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+        .await;
+    }
+
     fn path(&self, guest: &GuestName) -> PathBuf {
         self.folder.join(format!("{guest}.json"))
     }
 }
 
-/// A loss of power leaves the former file or the new one, and no half one.
+/// A reader finds the former file or the new one, and no half one, unless the power was lost: what
+/// is damaged then is found when it is read, and not worth waiting for the disk.
 fn replace(path: &Path, former: &Former) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(&serde_json::to_vec(former)?)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(folder)?.sync_all()
+    fs::write(&new, serde_json::to_vec(former)?)?;
+    fs::rename(&new, path)
 }
 
 async fn blocking<T: Send + 'static>(
@@ -164,6 +173,19 @@ mod tests {
         assert_eq!(answers.read(&guest("g1")).await, None);
         answers.keep(&guest("g1"), former(2)).await;
         assert_eq!(answers.read(&guest("g1")).await, Some(former(2)));
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_answer_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let answers = FormerAnswers::new(folder.path().to_owned());
+        for name in ["g1", "g2"] {
+            answers.keep(&guest(name), former(1)).await;
+        }
+        answers.forget(&guest("g1")).await;
+        answers.forget(&guest("g1")).await;
+        assert_eq!(answers.read(&guest("g1")).await, None);
+        assert_eq!(answers.read(&guest("g2")).await, Some(former(1)));
     }
 
     #[tokio::test]

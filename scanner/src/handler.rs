@@ -8,7 +8,7 @@ use gentoo_updater_fleet::message::{
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_portage::command::plan_world;
 use gentoo_updater_runtime::look::Look;
-use gentoo_updater_runtime::portage_api::{Question, Reply, ask_portage_unless_unchanged};
+use gentoo_updater_runtime::portage_api::{self, Question, Reply, ask_portage_unless_unchanged};
 use gentoo_updater_runtime::{Context, repositories, wrong_command};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -46,19 +46,20 @@ impl ScanHandler {
             repositories::sync(host.as_ref(), scan.run, &machine, &table, limit).await?;
         }
         let timeout = policy.scan_timeout;
-        let former = match scan.force {
-            true => None,
-            false => self.answers.read(guest).await,
-        };
+        let former = self.answers.read(guest).await;
         // What a former version of this program understood, this one may not.
         let former = former.and_then(|former| {
             let document = read(&former.document).ok()?;
             let answer = interpret(&document, wants_build_dependencies).ok()?;
             Some((former, answer))
         });
-        let look = former.as_ref().map(|(former, _)| &former.look);
+        let known = match &former {
+            None => portage_api::Former::None,
+            Some((former, _)) if scan.force => portage_api::Former::Outdated(&former.look),
+            Some((former, _)) => portage_api::Former::Holds(&former.look),
+        };
         let asked_at = self.context.clock.now();
-        let reply = ask_portage_unless_unchanged(host.as_ref(), question, look, timeout).await?;
+        let reply = ask_portage_unless_unchanged(host.as_ref(), question, known, timeout).await?;
         match (reply, former) {
             (Reply::Unchanged, Some((former, answer))) => Ok((answer, Some(former.at))),
             // The guest was not told of any.
@@ -93,6 +94,8 @@ impl ScanHandler {
                 self.answers.keep(guest, former).await;
             }
             Err(cause) => {
+                // Its places are no more what an answer depends on.
+                self.answers.forget(guest).await;
                 tracing::info!(guest.name = %guest, %cause, "the guest will be asked again next time");
             }
         }

@@ -86,7 +86,7 @@ async fn run() -> Outcome<bool> {
 async fn look_at(host: &dyn Host, watch: &[String]) -> Outcome<f64> {
     let question = HexDigest::sha256(b"bench");
     let former = Look::new(settled(&question, watch)?, watch.to_vec())?;
-    let argv = look::unless_unchanged(MARKER, Some(&former), &question, &["false".to_owned()]);
+    let argv = look::unless_unchanged(MARKER, &former, &question, &["false".to_owned()]);
     let environment = neutral_environment();
     let command = in_own_environment(CommandLine { environment, argv }, &[]);
     let mut best = f64::MAX;

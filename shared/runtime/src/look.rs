@@ -63,6 +63,11 @@ impl Look {
     pub fn fingerprint(&self) -> &HexDigest {
         &self.fingerprint
     }
+
+    /// What is looked at.
+    pub(crate) fn words(&self) -> Vec<String> {
+        self.watch.iter().map(|word| word.0.clone()).collect()
+    }
 }
 
 /// The script's text, as a part of what a question is.
@@ -72,29 +77,38 @@ pub(crate) fn script() -> &'static str {
 
 /// The beginning of a call that takes the fingerprint of what is named behind it.
 pub fn take(question: &HexDigest) -> Vec<String> {
-    call("-", None, question)
+    call("-", "-", question)
 }
 
 /// A call that says between two lines with this marker that nothing has changed, or else runs the
-/// command in its place. Without a former look it runs the command.
+/// command in its place, with the fingerprint as its last argument.
 pub fn unless_unchanged(
     marker: &str,
-    former: Option<&Look>,
+    former: &Look,
     question: &HexDigest,
     command: &[String],
 ) -> Vec<String> {
-    let watch = former
-        .into_iter()
-        .flat_map(|look| look.watch.iter().cloned());
-    let mut argv = call(marker, former, question);
-    argv.extend(watch.map(String::from));
+    with_command(
+        call(marker, former.fingerprint.as_str(), question),
+        former,
+        command,
+    )
+}
+
+/// A call that runs the command in any case, with the fingerprint of what a former look looked at
+/// as its last argument.
+pub fn beforehand(former: &Look, question: &HexDigest, command: &[String]) -> Vec<String> {
+    with_command(call("-", "-", question), former, command)
+}
+
+fn with_command(mut argv: Vec<String>, former: &Look, command: &[String]) -> Vec<String> {
+    argv.extend(former.words());
     argv.push("--".to_owned());
     argv.extend_from_slice(command);
     argv
 }
 
-fn call(marker: &str, former: Option<&Look>, question: &HexDigest) -> Vec<String> {
-    let former = former.map_or("-", |look| look.fingerprint.as_str());
+fn call(marker: &str, former: &str, question: &HexDigest) -> Vec<String> {
     Command::shell("look", SCRIPT, [marker, former, question.as_str()]).argv
 }
 

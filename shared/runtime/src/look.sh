@@ -2,7 +2,8 @@
 #
 # The fingerprint is a SHA-256 over QUESTION and what is found. Without a COMMAND it is printed, or
 # `-` where something could not be looked at. With one, {"unchanged":FINGERPRINT} is printed between
-# two lines that hold MARKER where the fingerprint is FORMER; else COMMAND takes this shell's place.
+# two lines that hold MARKER where the fingerprint is FORMER; else COMMAND takes this shell's place,
+# with the fingerprint as its last argument.
 #
 #   tree:PATH      all below PATH, links followed: folders by name, the rest with size and times
 #   flat:PATH      the same of what lies in the folder PATH itself
@@ -70,7 +71,7 @@ take() {
     if [ "${#fingerprint}" -ne 64 ]; then fingerprint=-; fi
 }
 
-# Where there is nothing to compare with, and somebody to ask, the look is the command's business.
+# Where nothing is named, and somebody is there to ask, the look is the command's business.
 command=
 for word; do
     case $command$word in
@@ -79,7 +80,7 @@ for word; do
     esac
 done
 fingerprint=-
-if [ "$former" != - ] || [ "$command" = none ]; then take "$@"; fi
+if [ "$1" != -- ] || [ "$command" = none ]; then take "$@"; fi
 if [ "$command" = none ]; then
     printf '%s\n' "$fingerprint"
     exit 0
@@ -90,4 +91,4 @@ if [ "$fingerprint" != - ] && [ "$fingerprint" = "$former" ]; then
 fi
 while [ "$#" -gt 0 ] && [ "$1" != -- ]; do shift; done
 if [ "$#" -gt 0 ]; then shift; fi
-exec "$@"
+exec "$@" "$fingerprint"

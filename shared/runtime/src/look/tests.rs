@@ -310,7 +310,7 @@ fn a_look_that_fails_half_way_is_no_fingerprint_and_the_question_is_asked() {
     ];
     let former = Look::new(all.parse().unwrap(), words.clone()).unwrap();
     let asked = ["/bin/echo".to_owned(), "asked".to_owned()];
-    let argv = unless_unchanged("MARKER", Some(&former), &question(), &asked);
+    let argv = unless_unchanged("MARKER", &former, &question(), &asked);
     for place in &places {
         assert_eq!(
             fingerprint_by("/bin/sh", &words, Some(place)),
@@ -318,7 +318,7 @@ fn a_look_that_fails_half_way_is_no_fingerprint_and_the_question_is_asked() {
             "{}",
             place.display()
         );
-        assert_eq!(call("/bin/sh", &argv, Some(place)), "asked");
+        assert_eq!(call("/bin/sh", &argv, Some(place)), "asked -");
     }
     let unchanged = format!("MARKER\n{{\"unchanged\":\"{all}\"}}\nMARKER");
     assert_eq!(call("/bin/sh", &argv, None).trim_start(), unchanged);
@@ -360,11 +360,24 @@ fn a_clock_that_jumps_back_hides_no_change() {
 }
 
 #[test]
-fn without_a_former_answer_the_question_is_asked_at_once() {
+fn the_question_is_asked_with_the_fingerprint_of_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = machine(folder.path());
+    let all = settled(&words);
+    let former = Look::new(all.parse().unwrap(), words.clone()).unwrap();
     let asked = ["/bin/echo".to_owned(), "asked".to_owned(), "--".to_owned()];
-    let argv = unless_unchanged("MARKER", None, &question(), &asked);
-    let nowhere = Path::new("/nonexistent");
-    assert_eq!(call("/bin/sh", &argv, Some(nowhere)), "asked --");
+    let argv = beforehand(&former, &question(), &asked);
+    assert_eq!(call("/bin/sh", &argv, None), format!("asked -- {all}"));
+    edit_and_hide(&folder.path().join("etc/make.conf"), "USE=b\n");
+    let changed = settled(&words);
+    assert_ne!(changed, all);
+    for argv in [
+        unless_unchanged("MARKER", &former, &question(), &asked),
+        beforehand(&former, &question(), &asked),
+    ] {
+        let said = call("/bin/sh", &argv, None);
+        assert_eq!(said, format!("asked -- {changed}"));
+    }
 }
 
 #[test]
