@@ -73,7 +73,7 @@ fn no_run_yet(json: bool) -> anyhow::Result<u8> {
     Ok(EXIT_DONE)
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Arguments = gentoo_updater_runtime::parse_arguments();
     ExitCode::from(dispatch(arguments).await)
