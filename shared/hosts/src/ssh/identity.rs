@@ -6,15 +6,17 @@ use std::sync::Arc;
 use russh::client::{AuthResult, Handle, Handler};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use tokio::net::UnixStream;
 
 use super::key_file::KeyFile;
 use super::target::Target;
+use super::user_certificate::{self, UserCertificate};
 use crate::error::HostError;
 
 /// Offers the keys until the server takes one: first the files in their order, through the agent
-/// where they are encrypted, then the other keys of the agent, unless only the files are wanted.
+/// where they are encrypted, then the other keys of the agent, unless only the files are wanted. A
+/// certificate of a key is offered before the key itself.
 pub(super) async fn log_in<H: Handler>(
     handle: &mut Handle<H>,
     target: &Target,
@@ -25,14 +27,23 @@ pub(super) async fn log_in<H: Handler>(
         notes: Vec::new(),
         refused: false,
     };
+    let certificates = user_certificate::read_all(target, &mut login.notes).await;
     let mut agent = Agent::open(target, &mut login.notes).await;
     let mut missing = Vec::new();
     for file in &target.identity_files {
         let name = file.display().to_string();
         let is_in = match KeyFile::read(file).await {
-            KeyFile::Private(key) => login.offer(&name, *key).await?,
+            KeyFile::Private(key) => {
+                let key = Arc::new(*key);
+                login.offer_certified(&certificates, &key).await? || login.offer(&name, key).await?
+            }
             KeyFile::Public(key, why) => match agent.as_mut().and_then(|agent| agent.take(&key)) {
-                Some(agent) => login.offer_held(&name, *key, agent).await?,
+                Some(agent) => {
+                    login
+                        .offer_certified_held(&certificates, &key, agent)
+                        .await?
+                        || login.offer_held(&name, *key, agent).await?
+                }
                 None => {
                     let remedy =
                         "and no agent holds it (ssh-add, and SSH_AUTH_SOCK or IdentityAgent)";
@@ -56,9 +67,17 @@ pub(super) async fn log_in<H: Handler>(
     if let Some(mut agent) = agent.filter(|_| !target.identities_only) {
         for (key, comment) in std::mem::take(&mut agent.keys) {
             let name = format!("the key {comment:?} of the agent");
-            if login.offer_held(&name, key, &mut agent).await? {
+            if login
+                .offer_certified_held(&certificates, &key, &mut agent)
+                .await?
+                || login.offer_held(&name, key, &mut agent).await?
+            {
                 return Ok(());
             }
+        }
+        let held = agent.take_certificates(None);
+        if login.offer_certificates(held, &mut agent).await? {
+            return Ok(());
         }
     }
     if !missing.is_empty() {
@@ -78,17 +97,93 @@ struct Login<'a, H: Handler> {
 }
 
 impl<H: Handler> Login<'_, H> {
-    async fn offer(&mut self, name: &str, key: PrivateKey) -> Result<bool, HostError> {
+    async fn offer(&mut self, name: &str, key: Arc<PrivateKey>) -> Result<bool, HostError> {
         let Ok(hash) = self.hash_for(name, key.public_key()).await? else {
             return Ok(false);
         };
-        let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
+        let key = PrivateKeyWithHashAlg::new(key, hash);
         let answer = self
             .handle
             .authenticate_publickey(&self.target.user, key)
             .await
             .map_err(|error| self.cut(&error))?;
         Ok(self.note(name, &answer))
+    }
+
+    /// Offers the certificates of a key.
+    async fn offer_certified(
+        &mut self,
+        certificates: &[UserCertificate],
+        key: &Arc<PrivateKey>,
+    ) -> Result<bool, HostError> {
+        let of_key = certificates
+            .iter()
+            .filter(|one| one.is_of(key.public_key()));
+        for UserCertificate { name, certificate } in of_key {
+            // russh would sign with SHA-1.
+            if key.algorithm().is_rsa() {
+                self.notes.push(format!(
+                    "{name} is of an RSA key, which is used through an agent only (ssh-add)"
+                ));
+                continue;
+            }
+            let (key, certificate) = (Arc::clone(key), certificate.clone());
+            let answer = self
+                .handle
+                .authenticate_openssh_cert(&self.target.user, key, certificate)
+                .await
+                .map_err(|error| self.cut(&error))?;
+            if self.note(name, &answer) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Offers the certificates of a key that an agent holds. It signs for those only that it holds
+    /// itself.
+    async fn offer_certified_held(
+        &mut self,
+        certificates: &[UserCertificate],
+        key: &PublicKey,
+        agent: &mut Agent,
+    ) -> Result<bool, HostError> {
+        let held = agent.take_certificates(Some(key));
+        let is_held = |one: &UserCertificate| held.iter().any(|(held, _)| *held == one.certificate);
+        for one in certificates
+            .iter()
+            .filter(|one| one.is_of(key) && !is_held(one))
+        {
+            let name = &one.name;
+            self.notes.push(format!(
+                "the agent does not hold {name} (ssh-add takes what is named KEY-cert.pub beside KEY)"
+            ));
+        }
+        self.offer_certificates(held, agent).await
+    }
+
+    /// Offers certificates that an agent holds.
+    async fn offer_certificates(
+        &mut self,
+        held: Vec<(Certificate, String)>,
+        agent: &mut Agent,
+    ) -> Result<bool, HostError> {
+        for (certificate, comment) in held {
+            let name = format!("the certificate {comment:?} of the agent");
+            let key = PublicKey::from(certificate.public_key().clone());
+            let Ok(hash) = self.hash_for(&name, &key).await? else {
+                continue;
+            };
+            let client = &mut agent.client;
+            let answer = self
+                .handle
+                .authenticate_certificate_with(&self.target.user, certificate, hash, client)
+                .await;
+            if self.is_taken(&name, answer)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn offer_held(
@@ -105,11 +200,20 @@ impl<H: Handler> Login<'_, H> {
             .handle
             .authenticate_publickey_with(&self.target.user, key, hash, client)
             .await;
+        self.is_taken(name, answer)
+    }
+
+    fn is_taken(
+        &mut self,
+        name: &str,
+        answer: Result<AuthResult, impl ToString>,
+    ) -> Result<bool, HostError> {
         match answer {
             Ok(answer) => Ok(self.note(name, &answer)),
             Err(error) if self.handle.is_closed() => Err(self.cut(&error)),
-            // It may want a confirmation that nobody gave.
+            // An agent may want a confirmation that nobody gave.
             Err(error) => {
+                let error = error.to_string();
                 self.notes
                     .push(format!("{name}: the agent does not sign with it: {error}"));
                 Ok(false)
@@ -184,10 +288,11 @@ impl<H: Handler> Login<'_, H> {
     }
 }
 
-/// An agent, with the keys of it that were not offered yet.
+/// An agent, with what it holds and was not offered yet.
 struct Agent {
     client: AgentClient<UnixStream>,
     keys: Vec<(PublicKey, String)>,
+    certificates: Vec<(Certificate, String)>,
 }
 
 impl Agent {
@@ -205,15 +310,32 @@ impl Agent {
 
     async fn ask(socket: &PathBuf) -> Result<Self, russh::keys::Error> {
         let mut client = AgentClient::connect_uds(socket).await?;
-        let held = client.request_identities().await?;
-        let keys = held.into_iter().filter_map(|identity| match identity {
-            AgentIdentity::PublicKey { key, comment } => Some((key, comment)),
-            AgentIdentity::Certificate { .. } => None,
-        });
+        let (mut keys, mut certificates) = (Vec::new(), Vec::new());
+        for held in client.request_identities().await? {
+            match held {
+                AgentIdentity::PublicKey { key, comment } => keys.push((key, comment)),
+                AgentIdentity::Certificate {
+                    certificate,
+                    comment,
+                } => certificates.push((certificate, comment)),
+            }
+        }
         Ok(Self {
-            keys: keys.collect(),
             client,
+            keys,
+            certificates,
         })
+    }
+
+    /// Takes the certificates of a key, or all, out of those that are still to be offered.
+    fn take_certificates(&mut self, of: Option<&PublicKey>) -> Vec<(Certificate, String)> {
+        let all = std::mem::take(&mut self.certificates).into_iter();
+        let is_wanted = |certificate: &Certificate| {
+            of.is_none_or(|key| certificate.public_key() == key.key_data())
+        };
+        let (taken, left) = all.partition(|(certificate, _)| is_wanted(certificate));
+        self.certificates = left;
+        taken
     }
 
     /// Takes a key out of those that are still to be offered; `None` where the agent does not hold

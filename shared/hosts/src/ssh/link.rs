@@ -1,15 +1,16 @@
 //! The stream below a connection: TCP, a channel of the connection to a jump host, or a command.
 
-use std::net::Shutdown;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
 use std::process::Stdio;
 use std::sync::Arc;
 
 use russh::client::{self, Handle};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::process::Child;
 
 use super::connection::{Connection, Failure};
-use super::target::{Target, Way};
+use super::target::{Family, Target, Way};
 
 /// What carries a connection, and ends when this is dropped. russh leaves its task running when the
 /// caller gives up in the middle of a handshake; that would keep the connection open.
@@ -87,7 +88,7 @@ where
             Ok((handle, link))
         }
         (Way::Direct, _) => {
-            let stream = TcpStream::connect((&*target.host, target.port))
+            let stream = connect(target)
                 .await
                 .map_err(|error| Failure::Final(target.unreachable(error)))?;
             let stream = stream.into_std().map_err(Failure::cut)?;
@@ -104,4 +105,55 @@ where
             Ok((handle, link))
         }
     }
+}
+
+/// Tries the addresses of the machine one after the other.
+async fn connect(target: &Target) -> io::Result<TcpStream> {
+    let Target {
+        host, port, family, ..
+    } = target;
+    let is_wanted = |address: &SocketAddr| match family {
+        None => true,
+        Some(Family::Inet) => address.is_ipv4(),
+        Some(Family::Inet6) => address.is_ipv6(),
+    };
+    let mut last = None;
+    for address in lookup_host((&**host, *port)).await?.filter(is_wanted) {
+        match connect_to(address, target.bind.as_deref()).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| {
+        let family = match family {
+            None => "",
+            Some(Family::Inet) => "IPv4 ",
+            Some(Family::Inet6) => "IPv6 ",
+        };
+        io::Error::other(format!("{host} has no {family}address"))
+    }))
+}
+
+async fn connect_to(address: SocketAddr, from: Option<&str>) -> io::Result<TcpStream> {
+    let Some(from) = from else {
+        return TcpStream::connect(address).await;
+    };
+    let own = lookup_host((from, 0)).await?;
+    let own = own
+        .into_iter()
+        .find(|own| own.is_ipv4() == address.is_ipv4());
+    let own = own.ok_or_else(|| {
+        io::Error::other(format!(
+            "{from} (BindAddress) cannot be used to reach {}",
+            address.ip()
+        ))
+    })?;
+    let socket = match own {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket
+        .bind(own)
+        .map_err(|error| io::Error::new(error.kind(), format!("{from} (BindAddress): {error}")))?;
+    socket.connect(address).await
 }

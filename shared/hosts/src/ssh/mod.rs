@@ -17,6 +17,7 @@ mod pattern;
 pub(crate) mod scan;
 pub mod target;
 mod uniform;
+mod user_certificate;
 
 use std::sync::Arc;
 use std::time::Duration;

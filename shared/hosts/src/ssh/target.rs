@@ -28,12 +28,28 @@ pub struct Target {
     pub known_hosts: Vec<PathBuf>,
     /// The private keys to log in with, in this order.
     pub identity_files: Vec<PathBuf>,
+    /// The certificates to log in with, each with the key that it is about (ssh_config(5),
+    /// CertificateFile). One that lies beside a private key is found without being named.
+    pub certificate_files: Vec<PathBuf>,
     /// The socket of the agent.
     pub agent: Option<PathBuf>,
     /// Whether the agent is asked for the keys of the files only.
     pub identities_only: bool,
+    /// The only family of addresses to connect to (ssh_config(5), AddressFamily).
+    pub family: Option<Family>,
+    /// The address of this machine to connect from (ssh_config(5), BindAddress).
+    pub bind: Option<String>,
     /// How to get there.
     pub way: Way,
+}
+
+/// A family of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    Inet,
+    /// IPv6.
+    Inet6,
 }
 
 /// How to get to a server.
@@ -106,7 +122,18 @@ async fn resolve_hop(
         Some(variable) if variable.starts_with('$') => environment(&variable[1..]),
         Some(path) => question.expand(&[path]).await?.pop(),
     };
+    target.family = match answer.get("addressfamily") {
+        Some("inet") => Some(Family::Inet),
+        Some("inet6") => Some(Family::Inet6),
+        _ => None,
+    };
+    target.bind = answer.get("bindaddress").map(str::to_owned);
     if settings.identity_files.is_none() {
+        let written: Vec<&str> = answer.all("certificatefile").collect();
+        let written = written
+            .into_iter()
+            .filter(|file| !file.eq_ignore_ascii_case("none"));
+        target.certificate_files = question.expand(&written.collect::<Vec<_>>()).await?;
         let written: Vec<&str> = answer
             .all("identityfile")
             .filter(|file| !file.eq_ignore_ascii_case("none"))
@@ -170,6 +197,9 @@ fn unconfigured(address: &SshAddress, settings: &SshSettings) -> Target {
         agent: environment("SSH_AUTH_SOCK"),
         // Who names the keys wants these and no others.
         identities_only: settings.identity_files.is_some(),
+        certificate_files: Vec::new(),
+        family: None,
+        bind: None,
         way: Way::Direct,
         address: address.clone(),
     }
@@ -185,6 +215,11 @@ fn refuse_unsupported(question: &Question<'_>, answer: &Answer) -> Result<(), Ho
     if answer.get("knownhostscommand").is_some() {
         return Err(question.failed(
             "KnownHostsCommand is not supported; write what it prints into a known_hosts file",
+        ));
+    }
+    if answer.get("bindinterface").is_some() {
+        return Err(question.failed(
+            "BindInterface is not supported; name an address of the interface with BindAddress",
         ));
     }
     if answer.is_yes("proxyusefdpass") {

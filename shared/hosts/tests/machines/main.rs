@@ -11,5 +11,6 @@ mod machine;
 mod seed;
 mod server;
 mod ssh;
+mod user_certificates;
 mod verdicts;
 mod ways;

@@ -14,13 +14,13 @@ use gentoo_updater_hosts::{
 use crate::server::{Server, tool};
 
 /// An agent of our own, which ends with its guard.
-struct Agent {
+pub(crate) struct Agent {
     child: Child,
-    socket: PathBuf,
+    pub(crate) socket: PathBuf,
 }
 
 impl Agent {
-    async fn start(socket: PathBuf) -> Self {
+    pub(crate) async fn start(socket: PathBuf) -> Self {
         let child = Command::new("ssh-agent")
             .args(["-D", "-a"])
             .arg(&socket)
@@ -33,7 +33,7 @@ impl Agent {
         Self { child, socket }
     }
 
-    fn add(&self, key: &std::path::Path) {
+    pub(crate) fn add(&self, key: &std::path::Path) {
         let output = Command::new("ssh-add")
             .arg("-q")
             .arg(key)
@@ -53,7 +53,7 @@ impl Drop for Agent {
 }
 
 /// A machine called `guest` in a configuration of ssh, which this is.
-fn configured(server: &Server, text: &str) -> SshSettings {
+pub(crate) fn configured(server: &Server, text: &str) -> SshSettings {
     let file = server.path("config");
     let port = server.port;
     let user = tool("id", &["-un"]);
@@ -65,17 +65,42 @@ fn configured(server: &Server, text: &str) -> SshSettings {
     }
 }
 
-async fn connect_to_guest(settings: &SshSettings) -> Result<Arc<dyn Host>, HostError> {
+pub(crate) async fn connect_to_guest(settings: &SshSettings) -> Result<Arc<dyn Host>, HostError> {
     connect(&"ssh://guest".parse().unwrap(), settings).await
 }
 
-fn encrypt(server: &Server) {
+pub(crate) fn encrypt(server: &Server) {
     let identity = server.path("identity");
     let identity = identity.to_str().unwrap();
     tool(
         "ssh-keygen",
         &["-q", "-p", "-P", "", "-N", "secret", "-f", identity],
     );
+}
+
+#[tokio::test]
+async fn the_family_of_addresses_and_the_own_address_are_those_of_the_configuration() {
+    let server = Server::start();
+    for text in ["AddressFamily inet\n", "BindAddress 127.0.0.9\n"] {
+        let settings = configured(&server, text);
+        let host = connect_to_guest(&settings).await.unwrap();
+        let from = host
+            .run(&Remote::new("sh").args(["-c", "echo $SSH_CLIENT"]))
+            .await;
+        let from = String::from_utf8(from.unwrap().stdout).unwrap();
+        let is_bound = text.starts_with("Bind");
+        assert_eq!(from.starts_with("127.0.0.9 "), is_bound, "{from}");
+    }
+    for (text, cause) in [
+        ("AddressFamily inet6\n", "127.0.0.1 has no IPv6 address"),
+        ("BindAddress ::1\n", "::1 (BindAddress) cannot be used"),
+        ("BindAddress 192.0.2.1\n", "192.0.2.1 (BindAddress)"),
+        ("BindInterface lo\n", "BindInterface is not supported"),
+    ] {
+        let settings = configured(&server, text);
+        let error = connect_to_guest(&settings).await.err().unwrap().to_string();
+        assert!(error.contains(cause), "{error}");
+    }
 }
 
 #[tokio::test]
