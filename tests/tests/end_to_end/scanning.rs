@@ -20,7 +20,7 @@ fn an_unchanged_guest_is_answered_without_emerge_and_python_until_it_is_asked_an
     count_python(&scene.lab, "g1");
     let first = settle(&scene);
     let answer = first.report["guests"]["g1"].clone();
-    assert!(python_calls(&scene.lab) >= 2, "the wrapper counts nothing");
+    assert!(python_calls(&scene.lab) > 0, "the wrapper counts nothing");
 
     reset_python_calls(&scene.lab);
     let former = actions::scan(&scene);
@@ -38,7 +38,7 @@ fn an_unchanged_guest_is_answered_without_emerge_and_python_until_it_is_asked_an
     let anew = actions::scan_anew(&scene);
     assert!(!is_former(&anew, "g1"), "{:#}", anew.report);
     assert_eq!(anew.report["guests"]["g1"]["updates"], answer["updates"]);
-    assert!(python_calls(&scene.lab) >= 2, "--force asks Portage");
+    assert_eq!(python_calls(&scene.lab), 1, "--force starts Python once");
     assert!(
         is_former(&actions::scan(&scene), "g1"),
         "kept after --force"
