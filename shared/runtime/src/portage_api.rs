@@ -214,6 +214,8 @@ fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Failure> {
 }
 
 #[cfg(test)]
+mod program_tests;
+#[cfg(test)]
 mod tests {
     use gentoo_updater_hosts::{SshSettings, connect};
     use gentoo_updater_portage::command::plan_world;
