@@ -77,3 +77,60 @@ exit "$status"
         .stdin(PROGRAM)
         .timeout(LIMIT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the program takes these files for, the first of them for its own machine's.
+    fn machines(files: &[&[u8]]) -> Vec<Option<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = files.iter().enumerate().map(|(number, content)| {
+            let path = folder.path().join(number.to_string());
+            std::fs::write(&path, content).unwrap();
+            path
+        });
+        let paths: Vec<_> = paths.collect();
+        let begun = PROGRAM.trim_end().strip_suffix("main()").unwrap();
+        let script = format!(
+            "{begun}\nfound = [machine_of(path) for path in sys.argv[1:]]\n\
+             assert found[0] == machine_of('/proc/self/exe')\n\
+             print(json.dumps([machine and machine.hex() for machine in found]))"
+        );
+        let output = std::process::Command::new("python3")
+            .args(["-I", "-c", &script])
+            .args(&paths)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    #[test]
+    fn programs_for_another_machine_in_one_package_are_told_apart() {
+        let own = std::fs::read("/proc/self/exe").unwrap();
+        let with = |place: usize, byte: u8| {
+            let mut other = own[..20].to_vec();
+            other[place] = byte;
+            other
+        };
+        // elf(5): EI_CLASS, EI_DATA and the low byte of e_machine.
+        let of_32_bits = with(4, if own[4] == 1 { 2 } else { 1 });
+        let (of_other_order, of_other_machine) = (with(5, 3 - own[5]), with(18, own[18] ^ 0x40));
+        let found = machines(&[
+            &own[..20],
+            &of_32_bits,
+            &of_other_order,
+            &of_other_machine,
+            &own[..64],
+            b"#!/bin/sh\n",
+            b"\x7fEL",
+            b"",
+        ]);
+        let (mine, others) = (&found[0], &found[1..4]);
+        assert!(mine.is_some() && others.iter().all(Option::is_some));
+        assert!(others.iter().all(|other| other != mine), "{found:?}");
+        assert_eq!(&found[4], mine);
+        assert_eq!(found[5..], [None, None, None]);
+    }
+}
