@@ -298,8 +298,8 @@ fn runs_that_ended_long_ago_are_forgotten_and_still_known_to_be_over() {
 
 #[test]
 fn a_run_is_kept_with_all_its_rounds_or_not_at_all() {
-    let mut history = many_runs(5);
-    let (first, mut rounds) = (run_number(5), Vec::new());
+    let mut history = many_runs(10);
+    let (first, mut rounds) = (run_number(10), Vec::new());
     let mut follows = None;
     for _ in 0..3 {
         let run: RunId = follows.map_or(first, |before: RunId| before.following());
@@ -314,13 +314,31 @@ fn a_run_is_kept_with_all_its_rounds_or_not_at_all() {
     }
     let is_kept = |history: &History, run: &RunId| history.fleet.runs.contains_key(run);
     assert!(rounds.iter().all(|run| is_kept(&history, run)));
-    assert!(is_kept(&history, &run_number(4)));
-    assert!(!is_kept(&history, &run_number(3)));
-    for number in 10..10 + KEPT_RUNS as u128 {
+    let oldest = 11 - KEPT_RUNS as u128;
+    assert!(is_kept(&history, &run_number(oldest)));
+    assert!(!is_kept(&history, &run_number(oldest - 1)));
+    for number in 20..20 + KEPT_RUNS as u128 {
         history.say(requested(run_number(number)));
         history.say(finished(run_number(number)));
     }
     assert!(!rounds.iter().any(|run| is_kept(&history, run)));
+}
+
+#[test]
+fn runs_that_claim_to_follow_each_other_hold_nobody_up() {
+    let mut history = History::default();
+    let [one, other] = [run_number(1), run_number(2)];
+    for (run, follows) in [(one, other), (other, one), (run_number(3), run_number(3))] {
+        let mut request = requested(run);
+        if let Event::RunRequested(request) = &mut request {
+            request.follows = Some(follows);
+        }
+        history.say(request);
+    }
+    for number in 1..4 {
+        history.say(finished(run_number(number)));
+    }
+    assert_eq!(history.fleet.over.len(), 3);
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 
-use gentoo_updater_fleet::name::EventId;
+use gentoo_updater_fleet::name::{EventId, RunId};
 use gentoo_updater_fleet::state::Fleet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -112,6 +112,15 @@ impl FleetView {
     /// What the state was begun from.
     pub fn beginning(&self) -> &Beginning {
         &self.follower.core.beginning
+    }
+
+    /// What the history says of one run with its further rounds ([`one_run`]).
+    ///
+    /// # Errors
+    /// As [`one_run`].
+    pub async fn one_run(&self, run: RunId) -> Result<Fleet, BusError> {
+        let bus = self.follower.bus.upgrade().ok_or(BusError::Closed)?;
+        self.until_stopped(one_run(bus.as_ref(), run)).await
     }
 
     /// What of the history is not part of the state.

@@ -9,8 +9,9 @@ use crate::seam::{Bus, BusError, Position};
 /// By how much the clock of whoever asked for a run may be ahead of the broker's.
 const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_hours(24);
 
-/// Folds the events of one run, and no others: the state as a fleet would know it that never had
-/// another run. Without that run when the history does not know it, or not any more.
+/// Folds the events of one run with its further rounds, and no others: the state as a fleet would
+/// know it that never had another run. Without that run when the history does not know it, or not
+/// any more.
 ///
 /// # Errors
 /// When the history cannot be read.
@@ -20,14 +21,23 @@ pub async fn one_run(bus: &dyn Bus, run: RunId) -> Result<Fleet, BusError> {
         return Ok(fleet);
     };
     let mut history = bus.history(requested_about(run)).await?;
+    let mut rounds = vec![run];
     loop {
         let item = history.next().await?;
         match item.event {
-            Ok(event) if event.message.run() == Some(run) => fleet.apply(item.offset, &event),
-            Ok(_) => {}
+            Ok(event) => {
+                let of = event.message.run();
+                let newest = rounds.last().map(RunId::following);
+                rounds.extend(of.filter(|of| newest == Some(*of)));
+                if of.is_some_and(|of| rounds.contains(&of)) {
+                    fleet.apply(item.offset, &event);
+                }
+            }
             Err(_) => fleet.leave_out(item.offset),
         }
-        if item.offset >= end || fleet.is_over(run) {
+        // A further round is asked for before its predecessor is said to be over.
+        let is_over = rounds.iter().all(|round| fleet.is_over(*round));
+        if item.offset >= end || is_over {
             return Ok(fleet);
         }
     }

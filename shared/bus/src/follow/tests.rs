@@ -331,18 +331,30 @@ async fn a_run_that_the_state_has_forgotten_is_told_by_the_history() {
     let directory = TempDir::new().unwrap();
     let bus = bus(&directory).await;
     let old = RunId::generate();
-    for number in 0..=KEPT_RUNS {
-        let run = if number == 0 { old } else { RunId::generate() };
-        bus.publish(&run_requested(run)).await.unwrap();
+    let finished = |run| {
         let outcome = RunOutcome::Complete;
-        let finished = Event::RunFinished(RunFinished { run, outcome });
-        bus.publish(&said(finished)).await.unwrap();
+        said(Event::RunFinished(RunFinished { run, outcome }))
+    };
+    bus.publish(&run_requested(old)).await.unwrap();
+    // Its further round is asked for before it ends.
+    let mut further = run_requested(old.following());
+    if let Event::RunRequested(further) = &mut further.message {
+        further.follows = Some(old);
+    }
+    bus.publish(&further).await.unwrap();
+    bus.publish(&finished(old)).await.unwrap();
+    bus.publish(&finished(old.following())).await.unwrap();
+    for _ in 0..KEPT_RUNS {
+        let run = RunId::generate();
+        bus.publish(&run_requested(run)).await.unwrap();
+        bus.publish(&finished(run)).await.unwrap();
     }
     let view = follow(&bus).await;
     assert!(view.read(|fleet| !fleet.runs.contains_key(&old) && fleet.is_over(old)));
-    let told = within(one_run(bus.as_ref(), old)).await.unwrap();
+    let told = within(view.one_run(old)).await.unwrap();
     assert!(told.runs[&old].finished.is_some());
-    assert_eq!(told.runs.len(), 1);
+    assert!(told.runs[&old.following()].finished.is_some());
+    assert_eq!(told.runs.len(), 2);
     let unknown = within(one_run(bus.as_ref(), RunId::generate()))
         .await
         .unwrap();

@@ -9,10 +9,10 @@ use super::{Fleet, Registration, Run};
 use crate::message::{Purpose, Role, WorkerRegistered};
 use crate::name::{RunId, WorkerId};
 
-/// How many runs that are over are kept, each with all its rounds, for reports: the newest, and the
-/// one that ended before it and may just be reported. Of an older one the history tells; what runs
-/// have said is most of what a process knows of a fleet.
-pub const KEPT_RUNS: usize = 2;
+/// How many runs that are over are kept, each with all its rounds, for reports: some that may run at
+/// once, or end one after the other while somebody looks. Of an older one the history tells; what
+/// runs have said is most of what a process knows of a fleet.
+pub const KEPT_RUNS: usize = 4;
 /// Of how many runs it is known that they are over, so that a command or a result that comes very
 /// late is dropped without a word.
 pub const KNOWN_RUNS: usize = 1000;
@@ -63,7 +63,10 @@ impl Fleet {
 
     /// The round that a run has begun with, as far as it is known.
     fn first_round(&self, mut run: RunId) -> RunId {
+        // A further round sorts behind the one that it follows: what claims to be one of its own, or
+        // of a later one, is none.
         while let Some(before) = self.runs.get(&run).and_then(|run| run.follows)
+            && before < run
             && self.runs.contains_key(&before)
         {
             run = before;
