@@ -21,6 +21,7 @@ import json
 import os
 import re
 import runpy
+import selectors
 import shutil
 import signal
 import sys
@@ -33,6 +34,8 @@ SETTINGS = (
     "CHOST", "CPPFLAGS", "CXXFLAGS", "ELIBC", "EPREFIX", "FCFLAGS", "FEATURES", "FFLAGS", "KERNEL",
     "LDFLAGS", "PKGDIR", "ROOT", "RUSTFLAGS", "USE",
 )
+# python-exec(1): the versions of Python that emerge is started with.
+PYTHON_EXEC_CHOICE = "/etc/python-exec/emerge.conf"
 DEPENDENCIES = ("DEPEND", "BDEPEND", "RDEPEND", "PDEPEND", "IDEPEND")
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -50,20 +53,37 @@ def pretend(request):
     argv = request["argv"]
     if argv[0] != "emerge" or not ({"--pretend", "-p"} & set(argv)):
         raise Refused("only `emerge --pretend` is run here")
-    # In memory, however full the disk is, and however much is printed to either.
-    printed = [os.memfd_create(name) for name in ("stdout", "stderr")]
+    pipes = [os.pipe(), os.pipe()]
     child = os.fork()
     if child == 0:
+        for read_end, _ in pipes:
+            os.close(read_end)
         # Past all that handles errors of the answer, up to where this process may end as emerge.
-        raise Become(argv, request["environment"], printed)
+        raise Become(argv, request["environment"], [write_end for _, write_end in pipes])
+    for _, write_end in pipes:
+        os.close(write_end)
+    stdout, stderr = (text.decode("utf-8", "replace") for text in read_all(
+        [read_end for read_end, _ in pipes]))
     ended = os.waitpid(child, 0)[1]
-    texts = []
-    for file in printed:
-        os.lseek(file, 0, os.SEEK_SET)
-        with os.fdopen(file, "rb") as opened:
-            texts.append(opened.read().decode("utf-8", "replace"))
     status = os.WEXITSTATUS(ended) if os.WIFEXITED(ended) else -os.WTERMSIG(ended)
-    return {"stdout": texts[0], "stderr": texts[1], "status": status}
+    return {"stdout": stdout, "stderr": stderr, "status": status}
+
+
+def read_all(pipes):
+    """What comes out of each of these, read as it comes: whoever writes to one waits for nobody who
+    reads another."""
+    found = {pipe: [] for pipe in pipes}
+    with selectors.DefaultSelector() as selector:
+        for pipe in pipes:
+            selector.register(pipe, selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select():
+                part = os.read(key.fd, 1 << 16)
+                found[key.fd].append(part)
+                if not part:
+                    selector.unregister(key.fd)
+                    os.close(key.fd)
+    return [b"".join(found[pipe]) for pipe in pipes]
 
 
 class Become(BaseException):
@@ -110,16 +130,24 @@ def end_now(status):
 
 
 def emerge_script():
-    """The Python text that `emerge` is for this very Python, or None: python-exec(1) starts the one
-    in a folder named after the Python's version."""
+    """The Python text that `emerge` is for this very Python and this very Portage, or None.
+
+    python-exec(1) starts the one in a folder named after the Python's version, unless its
+    configuration names another version for emerge. One that runs in a checkout of Portage brings
+    modules of its own.
+    """
     found = shutil.which("emerge")
     if found is None:
         return None
     version = "python{}.{}".format(*sys.version_info)
     prefix = os.path.dirname(os.path.dirname(found))
-    for path in (os.path.join(prefix, "lib", "python-exec", version, "emerge"), found):
+    of_version = os.path.join(prefix, "lib", "python-exec", version, "emerge")
+    is_chosen = not os.path.exists(PYTHON_EXEC_CHOICE)
+    for path in [of_version] * is_chosen + [found]:
         if os.path.isfile(path) and re.match(rb"#!.*python", read_bytes(path)[:100]):
-            return path
+            home = os.path.dirname(os.path.dirname(os.path.realpath(path)))
+            is_installed = not os.path.exists(os.path.join(home, ".portage_not_installed"))
+            return path if is_installed else None
     return None
 
 

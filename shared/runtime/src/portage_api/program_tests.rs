@@ -102,6 +102,32 @@ fn behind_python_exec_it_is_the_program_of_this_pythons_version() {
 }
 
 #[test]
+fn a_checkout_of_portage_and_a_version_that_was_chosen_for_emerge_start_by_themselves() {
+    let root = tempfile::tempdir().unwrap();
+    let script = format!(
+        "{}print(sys.modules.get('portage'))\n",
+        emerge_of_python("")
+    );
+    program(&root.path().join("bin/emerge"), &script);
+    let is_in_a_fork = |said: &Value| said["stdout"].as_str().unwrap().contains("<module");
+    assert!(is_in_a_fork(&pretend(root.path())));
+    fs::write(root.path().join(".portage_not_installed"), "").unwrap();
+    // Its `env` finds no python3 on this PATH, so that it cannot have been started here.
+    assert_eq!(pretend(root.path())["status"], 127);
+}
+
+#[test]
+fn as_much_as_emerge_prints_to_both_ends_arrives_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let ending = "for _ in range(2000):\n    print('o' * 99)\n    print('e' * 99, file=sys.stderr)\n\
+                  sys.stderr.flush(); open('/dev/stderr', 'w').write('last\\n')";
+    program(&root.path().join("bin/emerge"), &emerge_of_python(ending));
+    let said = pretend(root.path());
+    let lines = |stream: &str| said[stream].as_str().unwrap().lines().count();
+    assert_eq!((lines("stdout"), lines("stderr")), (2001, 2002));
+}
+
+#[test]
 fn another_program_takes_the_place_of_the_fork() {
     let root = tempfile::tempdir().unwrap();
     let text = "#!/bin/sh\necho \"$X $3\"\necho note >&2\nexit 5\n";
