@@ -35,19 +35,24 @@ pub(super) async fn log_in<H: Handler>(
         let is_in = match KeyFile::read(file).await {
             KeyFile::Private(key) => {
                 let key = Arc::new(*key);
-                login.offer_certified(&certificates, &key).await? || login.offer(&name, key).await?
+                let held_by = agent.as_mut();
+                login.offer_certified(&certificates, &key, held_by).await?
+                    || login.offer(&name, key).await?
             }
-            KeyFile::Public(key, why) => match agent.as_mut().and_then(|agent| agent.take(&key)) {
+            KeyFile::Public(key, why) => match agent.as_mut() {
                 Some(agent) => {
-                    login
+                    let mut is_in = login
                         .offer_certified_held(&certificates, &key, agent)
-                        .await?
-                        || login.offer_held(&name, *key, agent).await?
+                        .await?;
+                    if !is_in && agent.take(&key) {
+                        is_in = login.offer_held(&name, *key, agent).await?;
+                    } else if !is_in {
+                        login.note_unheld(&name, why);
+                    }
+                    is_in
                 }
                 None => {
-                    let remedy =
-                        "and no agent holds it (ssh-add, and SSH_AUTH_SOCK or IdentityAgent)";
-                    login.notes.push(format!("{name} {why}, {remedy}"));
+                    login.note_unheld(&name, why);
                     false
                 }
             },
@@ -110,17 +115,24 @@ impl<H: Handler> Login<'_, H> {
         Ok(self.note(name, &answer))
     }
 
-    /// Offers the certificates of a key.
+    /// Offers the certificates of a key. An agent signs for those of an RSA key, if it holds them:
+    /// russh itself would do that with SHA-1.
     async fn offer_certified(
         &mut self,
         certificates: &[UserCertificate],
         key: &Arc<PrivateKey>,
+        agent: Option<&mut Agent>,
     ) -> Result<bool, HostError> {
+        if key.algorithm().is_rsa()
+            && let Some(agent) = agent
+        {
+            let key = key.public_key();
+            return self.offer_certified_held(certificates, key, agent).await;
+        }
         let of_key = certificates
             .iter()
             .filter(|one| one.is_of(key.public_key()));
         for UserCertificate { name, certificate } in of_key {
-            // russh would sign with SHA-1.
             if key.algorithm().is_rsa() {
                 self.notes.push(format!(
                     "{name} is of an RSA key, which is used through an agent only (ssh-add)"
@@ -219,6 +231,12 @@ impl<H: Handler> Login<'_, H> {
                 Ok(false)
             }
         }
+    }
+
+    /// Notes that a key is needed which nobody here holds.
+    fn note_unheld(&mut self, name: &str, why: &str) {
+        let remedy = "and no agent holds it (ssh-add, and SSH_AUTH_SOCK or IdentityAgent)";
+        self.notes.push(format!("{name} {why}, {remedy}"));
     }
 
     /// The hash to sign with, which only RSA has. The inner error: the server takes none of ours.
@@ -338,12 +356,11 @@ impl Agent {
         taken
     }
 
-    /// Takes a key out of those that are still to be offered; `None` where the agent does not hold
-    /// it.
-    fn take(&mut self, wanted: &PublicKey) -> Option<&mut Self> {
-        let is_wanted = |(key, _): &(PublicKey, String)| key.key_data() == wanted.key_data();
-        let place = self.keys.iter().position(is_wanted)?;
-        self.keys.remove(place);
-        Some(self)
+    /// Takes a key out of those that are still to be offered. Whether the agent holds it.
+    fn take(&mut self, wanted: &PublicKey) -> bool {
+        let before = self.keys.len();
+        self.keys
+            .retain(|(key, _)| key.key_data() != wanted.key_data());
+        self.keys.len() < before
     }
 }

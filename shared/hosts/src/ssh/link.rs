@@ -109,51 +109,52 @@ where
 
 /// Tries the addresses of the machine one after the other.
 async fn connect(target: &Target) -> io::Result<TcpStream> {
-    let Target {
-        host, port, family, ..
-    } = target;
-    let is_wanted = |address: &SocketAddr| match family {
+    let Target { host, port, .. } = target;
+    let own: Vec<SocketAddr> = match &target.bind {
+        None => Vec::new(),
+        Some(own) => lookup_host((&**own, 0)).await?.collect(),
+    };
+    // The address to connect from has a family, too.
+    let own_for = |address: &SocketAddr| own.iter().find(|own| own.is_ipv4() == address.is_ipv4());
+    let is_wanted = |address: &SocketAddr| match target.family {
         None => true,
         Some(Family::Inet) => address.is_ipv4(),
         Some(Family::Inet6) => address.is_ipv6(),
     };
+    let is_reached = |address: &SocketAddr| own.is_empty() || own_for(address).is_some();
     let mut last = None;
-    for address in lookup_host((&**host, *port)).await?.filter(is_wanted) {
-        match connect_to(address, target.bind.as_deref()).await {
+    let addresses = lookup_host((&**host, *port)).await?;
+    for address in addresses.filter(|address| is_wanted(address) && is_reached(address)) {
+        let connected = match own_for(&address) {
+            None => TcpStream::connect(address).await,
+            Some(own) => connect_from(*own, address).await,
+        };
+        match connected {
             Ok(stream) => return Ok(stream),
             Err(error) => last = Some(error),
         }
     }
     Err(last.unwrap_or_else(|| {
-        let family = match family {
-            None => "",
-            Some(Family::Inet) => "IPv4 ",
-            Some(Family::Inet6) => "IPv6 ",
-        };
-        io::Error::other(format!("{host} has no {family}address"))
+        let asked = [
+            target.family.map(|family| match family {
+                Family::Inet => "AddressFamily inet".to_owned(),
+                Family::Inet6 => "AddressFamily inet6".to_owned(),
+            }),
+            target.bind.as_ref().map(|own| format!("BindAddress {own}")),
+        ];
+        let asked: Vec<String> = asked.into_iter().flatten().collect();
+        let asked = asked.join(" and ");
+        io::Error::other(format!("{host} has no address for ssh's {asked}"))
     }))
 }
 
-async fn connect_to(address: SocketAddr, from: Option<&str>) -> io::Result<TcpStream> {
-    let Some(from) = from else {
-        return TcpStream::connect(address).await;
-    };
-    let own = lookup_host((from, 0)).await?;
-    let own = own
-        .into_iter()
-        .find(|own| own.is_ipv4() == address.is_ipv4());
-    let own = own.ok_or_else(|| {
-        io::Error::other(format!(
-            "{from} (BindAddress) cannot be used to reach {}",
-            address.ip()
-        ))
-    })?;
+async fn connect_from(own: SocketAddr, address: SocketAddr) -> io::Result<TcpStream> {
     let socket = match own {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    socket
-        .bind(own)
-        .map_err(|error| io::Error::new(error.kind(), format!("{from} (BindAddress): {error}")))?;
+    socket.bind(own).map_err(|error| {
+        io::Error::new(error.kind(), format!("BindAddress {}: {error}", own.ip()))
+    })?;
     socket.connect(address).await
 }

@@ -157,6 +157,10 @@ async fn resolve_hop(
     } else if let Some(command) = answer.get("proxycommand") {
         let command = expand_command(command, &target).map_err(|cause| question.failed(cause))?;
         target.way = Way::Command(command);
+    } else if answer.get("bindinterface").is_some() && target.bind.is_none() {
+        return Err(question.failed(
+            "BindInterface is not supported; name an address of the interface with BindAddress",
+        ));
     }
     Ok(target)
 }
@@ -215,11 +219,6 @@ fn refuse_unsupported(question: &Question<'_>, answer: &Answer) -> Result<(), Ho
     if answer.get("knownhostscommand").is_some() {
         return Err(question.failed(
             "KnownHostsCommand is not supported; write what it prints into a known_hosts file",
-        ));
-    }
-    if answer.get("bindinterface").is_some() {
-        return Err(question.failed(
-            "BindInterface is not supported; name an address of the interface with BindAddress",
         ));
     }
     if answer.is_yes("proxyusefdpass") {

@@ -1,5 +1,5 @@
-//! Certificates that a user logs in with: those that `CertificateFile` names, and for each identity
-//! file `FILE` the one in `FILE-cert.pub` (ssh_config(5), CertificateFile).
+//! Certificates that a user logs in with: those that `CertificateFile` names, and where it names none
+//! for each identity file `FILE` the one in `FILE-cert.pub` (ssh_config(5), CertificateFile).
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,11 @@ pub(super) async fn read_all(target: &Target, notes: &mut Vec<String>) -> Vec<Us
             Err(note) => notes.push(note),
         }
     }
-    for file in &target.identity_files {
+    let beside_identities = match target.certificate_files.is_empty() {
+        true => target.identity_files.as_slice(),
+        false => &[],
+    };
+    for file in beside_identities {
         match read(&beside(file)).await {
             Ok(certificate) => found.extend(certificate),
             Err(note) => notes.push(note),
@@ -54,7 +58,12 @@ async fn read(file: &Path) -> Result<Option<UserCertificate>, String> {
         Err(error) => return Err(format!("{name} cannot be read: {error}")),
     };
     match Certificate::from_openssh(text.trim()) {
-        Ok(certificate) => Ok(Some(UserCertificate { name, certificate })),
+        Ok(certificate) if certificate.cert_type().is_user() => {
+            Ok(Some(UserCertificate { name, certificate }))
+        }
+        Ok(_) => Err(format!(
+            "{name} is a certificate of a machine, and of no user"
+        )),
         Err(error) => Err(format!("{name} is no certificate: {error}")),
     }
 }

@@ -57,6 +57,15 @@ async fn a_certificate_beside_its_key_logs_in_and_one_for_another_user_does_not(
         refused.contains("identity-cert.pub is not accepted"),
         "{refused}"
     );
+    let (authority, public) = (server.path("user_ca"), server.path("identity.pub"));
+    let (authority, public) = (authority.to_str().unwrap(), public.to_str().unwrap());
+    let of_a_machine = ["-q", "-h", "-s", authority, "-I", "x", "-n", "x", public];
+    tool("ssh-keygen", &of_a_machine);
+    let refused = refusal(&server).await;
+    assert!(
+        refused.contains("identity-cert.pub is a certificate of a machine"),
+        "{refused}"
+    );
     fs::write(server.path("identity-cert.pub"), "no certificate").unwrap();
     let refused = refusal(&server).await;
     assert!(
@@ -101,9 +110,12 @@ async fn an_agent_signs_for_the_certificates_that_it_holds_and_others_are_named(
         certify(&server, &held, &user());
         agent.add(&held);
         let socket = format!("IdentityAgent {}\n", agent.socket.display());
-        // Of a key that is a file with its public half alone, and of none.
-        fs::remove_file(&held).unwrap();
-        for identity_files in [Some(vec![held.clone()]), None] {
+        // Of a key in a file, of one that is a file with its public half alone, and of none.
+        let identities = [Some(vec![held.clone()]), Some(vec![held.clone()]), None];
+        for (number, identity_files) in identities.into_iter().enumerate() {
+            if number == 1 {
+                fs::remove_file(&held).unwrap();
+            }
             let text = format!("{socket}IdentityFile {}\n", server.path("none").display());
             let settings = SshSettings {
                 identity_files,

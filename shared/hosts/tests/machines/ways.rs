@@ -92,9 +92,15 @@ async fn the_family_of_addresses_and_the_own_address_are_those_of_the_configurat
         assert_eq!(from.starts_with("127.0.0.9 "), is_bound, "{from}");
     }
     for (text, cause) in [
-        ("AddressFamily inet6\n", "127.0.0.1 has no IPv6 address"),
-        ("BindAddress ::1\n", "::1 (BindAddress) cannot be used"),
-        ("BindAddress 192.0.2.1\n", "192.0.2.1 (BindAddress)"),
+        (
+            "AddressFamily inet6\n",
+            "127.0.0.1 has no address for ssh's AddressFamily inet6",
+        ),
+        (
+            "BindAddress ::1\n",
+            "127.0.0.1 has no address for ssh's BindAddress ::1",
+        ),
+        ("BindAddress 192.0.2.1\n", "BindAddress 192.0.2.1: "),
         ("BindInterface lo\n", "BindInterface is not supported"),
     ] {
         let settings = configured(&server, text);
