@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use super::schema::{OLDEST_VERSION, SCHEMA_VERSION, migrate, version};
 use super::snapshots::trim;
 use super::storage::Kept;
+use crate::blocking::is_of_one_thread;
 use crate::seam::BusError;
 
 /// A message by its number in the journal.
@@ -96,8 +97,25 @@ impl Journal {
         self.retention
     }
 
-    /// Runs one piece of work on the file. It runs to its end even when nobody waits for it.
+    /// Reads from the file, or changes what may come back after a loss of power.
     pub(super) async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, BusError> {
+        if is_of_one_thread() {
+            // Whoever calls this in a loop lets the others have their turn.
+            tokio::task::consume_budget().await;
+            if let Ok(mut connection) = self.connection.try_lock() {
+                return work(&mut connection).map_err(|error| unusable(&self.path, error));
+            }
+        }
+        // Somebody waits for the disk.
+        self.write(work).await
+    }
+
+    /// Runs one piece of work on the file that waits for the disk, to its end even when nobody waits
+    /// for it.
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, BusError> {
@@ -120,7 +138,7 @@ impl Journal {
         body: Vec<u8>,
         then: impl FnOnce(i64) + Send + 'static,
     ) -> Result<(), BusError> {
-        self.call(move |connection| {
+        self.write(move |connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
                 "INSERT INTO history (id, stored_at, body) VALUES (?1, ?2, ?3)",
@@ -143,7 +161,7 @@ impl Journal {
         body: Vec<u8>,
         then: impl FnOnce(i64) + Send + 'static,
     ) -> Result<(), BusError> {
-        self.call(move |connection| {
+        self.write(move |connection| {
             connection.execute(
                 "INSERT INTO commands (queue, id, body) VALUES (?1, ?2, ?3)",
                 params![queue, id, body],
@@ -267,7 +285,7 @@ impl Journal {
 
     /// Deletes all dead letters, and says how many there were.
     pub(super) async fn purge_dead(&self) -> Result<u64, BusError> {
-        self.call(|connection| Ok(connection.execute("DELETE FROM dead", [])? as u64))
+        self.write(|connection| Ok(connection.execute("DELETE FROM dead", [])? as u64))
             .await
     }
 

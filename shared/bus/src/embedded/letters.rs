@@ -28,7 +28,7 @@ pub(super) struct Settled {
 impl Journal {
     /// Moves a command to the dead letters.
     pub(super) async fn bury_command(&self, number: i64, cause: String) -> Result<(), BusError> {
-        self.call(move |connection| {
+        self.write(move |connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
                 "INSERT INTO dead (queue, cause, stored_at, body, id)
@@ -43,7 +43,7 @@ impl Journal {
 
     /// Moves a wake-up to the dead letters.
     pub(super) async fn bury_wakeup(&self, offset: i64, cause: String) -> Result<(), BusError> {
-        self.call(move |connection| {
+        self.write(move |connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
                 "INSERT INTO dead (queue, cause, stored_at, body, id, offset)
@@ -64,7 +64,7 @@ impl Journal {
         cause: String,
         body: Vec<u8>,
     ) -> Result<(), BusError> {
-        self.call(move |connection| {
+        self.write(move |connection| {
             let stored_at = Timestamp::now().as_second();
             let statement = "INSERT INTO dead (queue, cause, stored_at, body, id)
                  VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -115,7 +115,7 @@ impl Journal {
         + Send
         + 'static,
     ) -> Result<Settled, BusError> {
-        self.call(move |connection| {
+        self.write(move |connection| {
             let transaction = connection.transaction()?;
             let mut settled = Settled::default();
             for (number, letter) in letters(&transaction, i64::MAX)? {

@@ -18,7 +18,7 @@ impl Journal {
         let offset = snapshot.fleet.offset.unwrap_or(0);
         let offset = i64::try_from(offset).map_err(refused)?;
         let (version, retention) = (snapshot.state_version, self.retention());
-        self.call(move |connection| {
+        self.write(move |connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
                 "INSERT INTO snapshots (offset, state_version, body) VALUES (?1, ?2, ?3)",

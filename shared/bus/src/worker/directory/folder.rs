@@ -24,7 +24,7 @@ impl Folder {
         id: WorkerId,
         folders: &'static [&'static str],
     ) -> Result<Self, WorkerError> {
-        blocking(move || {
+        blocking(Durability::Process, move || {
             for folder in folders {
                 let folder = directory.join(folder);
                 fs::create_dir_all(&folder).map_err(at(&folder))?;
@@ -59,7 +59,7 @@ impl Folder {
         durability: Durability,
     ) -> Result<(), WorkerError> {
         let path = self.file(folder, name);
-        blocking(move || {
+        blocking(durability, move || {
             let mut temporary = path.clone().into_os_string();
             temporary.push(".tmp");
             let temporary = PathBuf::from(temporary);
@@ -82,7 +82,7 @@ impl Folder {
         name: &str,
     ) -> Result<Option<Vec<u8>>, WorkerError> {
         let path = self.file(folder, name);
-        blocking(move || match fs::read(&path) {
+        blocking(Durability::Process, move || match fs::read(&path) {
             Ok(body) => Ok(Some(body)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(at(&path)(error)),
@@ -97,7 +97,7 @@ impl Folder {
         durability: Durability,
     ) -> Result<(), WorkerError> {
         let path = self.file(folder, name);
-        blocking(move || match fs::remove_file(&path) {
+        blocking(durability, move || match fs::remove_file(&path) {
             Ok(()) => sync_folder(&path, durability).map_err(at(&path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(at(&path)(error)),
@@ -111,7 +111,7 @@ impl Folder {
         suffix: &'static str,
     ) -> Result<Vec<Content>, WorkerError> {
         let folder = self.path.join(folder);
-        blocking(move || {
+        blocking(Durability::Process, move || {
             let mut found = Vec::new();
             for entry in fs::read_dir(&folder).map_err(at(&folder))? {
                 let path = entry.map_err(at(&folder))?.path();
@@ -130,8 +130,10 @@ impl Folder {
 
     pub(super) async fn set_aside(&self, folder: &str, name: &str) -> Result<(), WorkerError> {
         let path = self.file(folder, name);
-        blocking(move || fs::rename(&path, path.with_extension("unreadable")).map_err(at(&path)))
-            .await
+        blocking(Durability::Process, move || {
+            fs::rename(&path, path.with_extension("unreadable")).map_err(at(&path))
+        })
+        .await
     }
 }
 
@@ -149,9 +151,12 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> WorkerError {
 }
 
 async fn blocking<T: Send + 'static>(
+    durability: Durability,
     work: impl FnOnce() -> Result<T, WorkerError> + Send + 'static,
 ) -> Result<T, WorkerError> {
-    crate::blocking::blocking(work)
-        .await
-        .unwrap_or(Err(WorkerError::Bus(BusError::Closed)))
+    let done = match durability {
+        Durability::Power => crate::blocking::blocking(work).await,
+        Durability::Process => crate::blocking::quick(work).await,
+    };
+    done.unwrap_or(Err(WorkerError::Bus(BusError::Closed)))
 }
