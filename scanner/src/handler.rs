@@ -47,6 +47,10 @@ impl ScanHandler {
         }
         let timeout = policy.scan_timeout;
         let former = self.answers.read(guest).await;
+        if scan.force {
+            // Whoever asks so does not trust it, also if this scan fails.
+            self.answers.forget(guest).await;
+        }
         // What a former version of this program understood, this one may not.
         let former = former.and_then(|former| {
             let document = read(&former.document).ok()?;
@@ -82,23 +86,25 @@ impl ScanHandler {
 
     /// Keeps a good answer for the next scan, where the guest can tell what it depends on.
     async fn keep(&self, guest: &GuestName, at: Timestamp, answer: Document, document: Value) {
-        let look = match answer.fingerprint {
-            Some(fingerprint) => Look::new(fingerprint, answer.watch).map_err(|e| e.to_string()),
-            None => Err(answer.unwatched.unwrap_or_else(|| {
-                "what its answer depends on changed meanwhile, or cannot be read".to_owned()
-            })),
+        let look = match (answer.fingerprint, answer.unwatched) {
+            (Some(fingerprint), _) => Look::new(fingerprint, answer.watch),
+            // Something changed meanwhile, or the places did. The next scan looks there beforehand.
+            (None, None) => Look::of_places(answer.watch),
+            (None, Some(cause)) => return self.ask_again(guest, &cause).await,
         };
         match look {
             Ok(look) => {
                 let former = Former { at, look, document };
                 self.answers.keep(guest, former).await;
             }
-            Err(cause) => {
-                // Its places are no more what an answer depends on.
-                self.answers.forget(guest).await;
-                tracing::info!(guest.name = %guest, %cause, "the guest will be asked again next time");
-            }
+            Err(cause) => self.ask_again(guest, &cause.to_string()).await,
         }
+    }
+
+    /// The guest cannot say what its answer depends on.
+    async fn ask_again(&self, guest: &GuestName, cause: &str) {
+        self.answers.forget(guest).await;
+        tracing::info!(guest.name = %guest, cause, "the guest will be asked again next time");
     }
 }
 

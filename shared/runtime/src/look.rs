@@ -32,7 +32,7 @@ impl TryFrom<String> for Watched {
         if is_good {
             Ok(Self(word))
         } else {
-            Err(WatchError(word))
+            Err(WatchError::Word(word))
         }
     }
 }
@@ -43,20 +43,41 @@ impl From<Watched> for String {
     }
 }
 
-/// A machine named something to look at that is no such thing.
+/// How long the list of what to look at may be, in bytes: it becomes a part of a command.
+const LONGEST_WATCH: usize = 16 * 1024;
+
+/// A machine named something to look at that nobody can.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no kind and absolute path to look at")]
-pub struct WatchError(String);
+pub enum WatchError {
+    /// A word of another form.
+    #[error("{0:?} is no kind and absolute path to look at")]
+    Word(String),
+    /// More than fits into a command.
+    #[error("it names {0} bytes of places to look at, more than {LONGEST_WATCH}")]
+    TooMuch(usize),
+}
 
 impl Look {
     /// A look as a machine tells of it.
     ///
     /// # Errors
-    /// When a word is not `KIND:/PATH`, or holds control characters.
+    /// When a word is not `KIND:/PATH`, or holds control characters, or when there are too many.
     pub fn new(fingerprint: HexDigest, watch: Vec<String>) -> Result<Self, WatchError> {
+        let bytes = watch.iter().map(|word| word.len() + 1).sum();
+        if bytes > LONGEST_WATCH {
+            return Err(WatchError::TooMuch(bytes));
+        }
         let watch = watch.into_iter().map(Watched::try_from);
         let watch = watch.collect::<Result<_, _>>()?;
         Ok(Self { fingerprint, watch })
+    }
+
+    /// The places alone: nothing ever looks as they did.
+    ///
+    /// # Errors
+    /// As [`Look::new`].
+    pub fn of_places(watch: Vec<String>) -> Result<Self, WatchError> {
+        Self::new(HexDigest::sha256(b"no look"), watch)
     }
 
     /// What it looked like.

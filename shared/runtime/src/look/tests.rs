@@ -395,4 +395,6 @@ fn a_machine_names_absolute_paths_of_known_kinds_and_nothing_else() {
     ] {
         assert!(look(word).is_err(), "{word:?}");
     }
+    let many = |count: usize| Look::of_places(vec!["tree:/a/b/c/d/e/f".to_owned(); count]);
+    assert!(many(900).is_ok() && many(1000).is_err());
 }
