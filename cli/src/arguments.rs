@@ -237,4 +237,11 @@ pub(crate) struct TrustOptions {
     /// Do not ask; only where the way to the machine cannot be tampered with
     #[arg(long)]
     pub(crate) yes: bool,
+
+    /// The machine was set up anew: remove its other keys
+    ///
+    /// Without it a machine that offers other keys than are known is an occasion to ask, and with
+    /// --yes an error.
+    #[arg(long, conflicts_with = "ca")]
+    pub(crate) replace: bool,
 }

@@ -22,7 +22,7 @@ pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow:
         anyhow::bail!("ssh.known_hosts is empty, so there is no file to write to");
     };
     match (&options.host, &options.ca) {
-        (Some(host), _) => trust_machine(settings, host, file, options.yes).await,
+        (Some(host), _) => trust_machine(settings, host, file, &options).await,
         (None, Some(ca)) => trust_authority(ca, &options.hosts, file, options.yes),
         // clap asks for one of them.
         (None, None) => Err(WrongUsage("name a host or an authority".to_owned()).into()),
@@ -33,7 +33,7 @@ async fn trust_machine(
     settings: &Settings,
     host: &str,
     file: &Path,
-    yes: bool,
+    options: &TrustOptions,
 ) -> anyhow::Result<u8> {
     let address = address_of(settings, host)?;
     let HostAddress::Ssh(server) = &address else {
@@ -45,18 +45,49 @@ async fn trust_machine(
     for key in &offered.keys {
         println!("  {} {}", key.algorithm(), key.fingerprint());
     }
+    let former = trust::not_among(&offered.keys, &offered.names, &settings.ssh.known_hosts)?;
+    if !former.is_empty() {
+        println!(
+            "OTHER KEYS ARE KNOWN of this machine. Unless it was set up anew, somebody may stand in \
+             between:"
+        );
+        for entry in &former {
+            let (key, file) = (&entry.key, entry.file.display());
+            let (algorithm, fingerprint) = (key.algorithm(), key.fingerprint());
+            println!("  {algorithm} {fingerprint} ({file}:{})", entry.line);
+        }
+    }
     println!(
         "Compare them with what this prints on the machine itself:\n  \
          for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf \"$key\"; done"
     );
-    let question = format!("Trust them, in {}?", file.display());
-    if !agreed(&question, yes, REMEDY)? {
+    if !former.is_empty() && options.yes && !options.replace {
+        let message = "other keys are known; use --replace if the machine was set up anew";
+        return Err(WrongUsage(message.to_owned()).into());
+    }
+    let question = match former.is_empty() {
+        true => format!("Trust them, in {}?", file.display()),
+        false => format!(
+            "Trust the new keys and remove the other ones, in {}?",
+            file.display()
+        ),
+    };
+    if !agreed(&question, options.yes, REMEDY)? {
         println!("Nothing was written.");
         return Ok(crate::EXIT_WITH_FAILURES);
     }
-    trust::append(file, &offered.names, &offered.keys)?;
-    let keys = counted(offered.keys.len(), "key");
-    println!("{keys} written to {}.", file.display());
+    let (written, removed) = trust::replace(file, &offered.names, &offered.keys)?;
+    println!("{} written to {}.", counted(written, "key"), file.display());
+    if removed > 0 {
+        println!("{} removed from it.", counted(removed, "former key"));
+    }
+    for entry in trust::not_among(&offered.keys, &offered.names, &settings.ssh.known_hosts)? {
+        println!(
+            "{}:{} has another key, and more machines or another owner; it was left as it is.",
+            entry.file.display(),
+            entry.line
+        );
+    }
     Ok(crate::EXIT_ALL_UPDATED)
 }
 

@@ -10,8 +10,8 @@ use crate::ssh::certificate::CertificateProblem;
 #[derive(Debug, thiserror::Error)]
 #[error(
     "THE HOST KEY OF {address} CHANGED: known is {known} ({}:{line}), offered is {algorithm} \
-     {offered}; somebody may stand in between. If the machine was set up anew, remove that line \
-     and run: gentoo-updater trust {address}", file.display()
+     {offered}; somebody may stand in between. If the machine was set up anew, run: \
+     gentoo-updater trust {address}", file.display()
 )]
 pub struct ChangedHostKey {
     /// The machine.

@@ -5,7 +5,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -14,6 +14,7 @@ pub use crate::host_key::HostKey;
 use crate::address::{HostAddress, SshAddress};
 use crate::error::HostError;
 use crate::host::SshSettings;
+pub use crate::ssh::known_hosts::Entry;
 use crate::ssh::known_hosts::{HostNames, KnownHosts, Marker, line};
 use crate::ssh::scan;
 use crate::ssh::target::resolve;
@@ -145,6 +146,77 @@ pub fn append(path: &Path, names: &HostNames, keys: &[HostKey]) -> Result<usize,
     })
 }
 
+/// The keys that are known for this machine, in any of these files, and that are none of these.
+///
+/// # Errors
+/// As [`KnownHosts::load_for`].
+pub fn not_among(
+    keys: &[HostKey],
+    names: &HostNames,
+    files: &[PathBuf],
+) -> Result<Vec<Entry>, HostError> {
+    let known = KnownHosts::load_for(names, files)?;
+    let former = known
+        .entries_for(names.name())
+        .filter(|entry| is_former(entry, keys));
+    Ok(former.cloned().collect())
+}
+
+fn is_former(entry: &Entry, keys: &[HostKey]) -> bool {
+    entry.marker == Marker::None && !keys.contains(&entry.key)
+}
+
+/// Whether a line names one machine, and not several or a pattern.
+fn is_of_one(entry: &Entry, names: &HostNames) -> bool {
+    entry.hosts.eq_ignore_ascii_case(names.name()) || entry.hosts.starts_with('|')
+}
+
+/// Makes these the keys of a machine in a known_hosts file: appends those that it lacks, as
+/// [`append`] does, and removes the lines of this machine alone with other keys. Lines that name
+/// more than this machine are never touched. It gives how many lines were written, and how many
+/// removed.
+///
+/// # Errors
+/// [`HostError::Io`] when the file cannot be written.
+pub fn replace(
+    path: &Path,
+    names: &HostNames,
+    keys: &[HostKey],
+) -> Result<(usize, usize), HostError> {
+    let written = append(path, names, keys)?;
+    let removed = remove_former(path, names, keys).map_err(|cause| HostError::Io {
+        address: HostAddress::Local,
+        what: "write the known_hosts file",
+        cause,
+    })?;
+    Ok((written, removed))
+}
+
+fn remove_former(path: &Path, names: &HostNames, keys: &[HostKey]) -> std::io::Result<usize> {
+    // Whoever waits for it finds the new file.
+    let (_locked, present) = open_locked(path)?;
+    let mut known = KnownHosts::default();
+    known.add(path, &present);
+    let former = known.entries_for(names.name());
+    let former = former.filter(|entry| is_former(entry, keys) && is_of_one(entry, names));
+    let former: Vec<usize> = former.map(|entry| entry.line).collect();
+    if former.is_empty() {
+        return Ok(0);
+    }
+    let lines = present.split_inclusive(|&byte| byte == b'\n').enumerate();
+    let kept = lines.filter(|(index, _)| !former.contains(&(index + 1)));
+    let kept: Vec<u8> = kept.flat_map(|(_, line)| line).copied().collect();
+    let folder = folder_of(path).unwrap_or(Path::new("."));
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(&kept)?;
+    let mode = std::fs::metadata(path)?.permissions();
+    new.as_file().set_permissions(mode)?;
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    File::open(folder)?.sync_all()?;
+    Ok(former.len())
+}
+
 /// Appends the line by which an authority may vouch for machines, unless the file has it. All else
 /// is as with [`append`].
 ///
@@ -181,26 +253,14 @@ fn write_lines(
     path: &Path,
     new_lines: impl FnOnce(&KnownHosts) -> Vec<String>,
 ) -> std::io::Result<usize> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder_of(path);
     if let Some(folder) = folder {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)?;
     }
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
-    // Two at once must not both find the last line without its end, nor write a key twice.
-    file.lock()?;
-    let mut present = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.read_to_end(&mut present)?;
+    let (mut file, present) = open_locked(path)?;
     let mut known = KnownHosts::default();
     known.add(path, &present);
 
@@ -217,6 +277,40 @@ fn write_lines(
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(lines.len())
+}
+
+fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// Opens the file, or makes it, and reads it. Two at once must not both find the last line without
+/// its end, nor write a key twice.
+fn open_locked(path: &Path) -> std::io::Result<(File, Vec<u8>)> {
+    loop {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
+        file.lock()?;
+        // Another file may have taken its place meanwhile.
+        let is_there = match std::fs::metadata(path) {
+            Ok(there) => {
+                (there.dev(), there.ino()) == (file.metadata()?.dev(), file.metadata()?.ino())
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        if !is_there {
+            continue;
+        }
+        let mut present = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.read_to_end(&mut present)?;
+        return Ok((file, present));
+    }
 }
 
 #[cfg(test)]
@@ -246,6 +340,29 @@ mod tests {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
+    }
+
+    #[test]
+    fn former_keys_of_a_machine_go_and_lines_of_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("known_hosts");
+        let names = HostNames::of("web1", 22);
+        append(&path, &names, &[key(1), key(2)]).unwrap();
+        append(&path, &HostNames::of("web2", 22), &[key(1)]).unwrap();
+        let more = format!("# mine\nweb1,web3 {}\n@revoked web1 {}\n", key(3), key(4));
+        let before = std::fs::read_to_string(&path).unwrap() + &more;
+        std::fs::write(&path, &before).unwrap();
+        let offered = [key(2), key(5)];
+        let former = not_among(&offered, &names, std::slice::from_ref(&path)).unwrap();
+        let lines: Vec<usize> = former.iter().map(|entry| entry.line).collect();
+        assert_eq!(lines, [1, 5]);
+        assert_eq!(replace(&path, &names, &offered).unwrap(), (1, 1));
+        let (_, rest) = before.split_once('\n').unwrap();
+        let expected = format!("{rest}web1 {}\n", key(5));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+        assert_eq!(replace(&path, &names, &offered).unwrap(), (0, 0));
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

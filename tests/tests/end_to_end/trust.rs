@@ -58,6 +58,42 @@ fn trust_shows_the_fingerprints_of_the_guest_and_writes_what_openssh_accepts() {
     }
 }
 
+#[test]
+fn keys_that_differ_from_known_ones_are_said_and_take_their_place_only_when_that_is_meant() {
+    let mut scene = Scene::embedded(1, 1);
+    let known_hosts = scene.file("known_hosts");
+    scene.configuration.known_hosts = known_hosts.clone();
+    let trusted = scene.command("trust", &["trust", "g1", "--yes"], SOON);
+    assert!(trusted.status.success(), "{trusted:?}");
+    let before = fingerprints(&trusted.stdout);
+    let written = std::fs::read_to_string(&known_hosts).expect("it was written");
+    scene.lab.must(&["rekey", "g1"]);
+
+    let refused = scene.command("trust", &["trust", "g1", "--yes"], SOON);
+    assert_eq!(refused.status.code(), Some(64), "{refused:?}");
+    assert!(refused.stderr.contains("--replace"), "{refused:?}");
+    assert!(
+        refused.stdout.contains("OTHER KEYS ARE KNOWN"),
+        "{refused:?}"
+    );
+    assert!(
+        before.is_subset(&fingerprints(&refused.stdout)),
+        "{refused:?}"
+    );
+    let unchanged = std::fs::read_to_string(&known_hosts).expect("it is there");
+    assert_eq!(unchanged, written, "nothing is written");
+
+    let arguments = ["trust", "g1", "--yes", "--replace"];
+    let replaced = scene.command("trust", &arguments, SOON);
+    assert!(replaced.status.success(), "{replaced:?}");
+    let now = std::fs::read_to_string(&known_hosts).expect("it is there");
+    assert_eq!(now.lines().count(), written.lines().count());
+    assert!(written.lines().all(|line| !now.contains(line)), "{now}");
+    let again = scene.command("trust", &["trust", "g1", "--yes"], SOON);
+    assert!(again.status.success(), "{again:?}");
+    assert!(!again.stdout.contains("OTHER KEYS"), "{again:?}");
+}
+
 fn fingerprints(text: &str) -> BTreeSet<String> {
     text.split_whitespace()
         .filter(|word| word.starts_with("SHA256:"))
