@@ -146,6 +146,13 @@ async fn embedded(
             (Err(error), _) => Err(error),
         },
     };
+    if matches!(end, Ok(End::Interrupted)) {
+        let grace = context.settings.policy.grace.as_secs();
+        eprintln!(
+            "Stopping. What goes on gets up to {grace} s to end; a second signal leaves it at once to \
+             the next start."
+        );
+    }
     context.stop.cancel();
     let joined = roles.join().await;
     bus.close().await;

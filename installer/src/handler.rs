@@ -243,12 +243,14 @@ impl InstallHandler {
         let guest = settings.guests.get(&order.guest);
         let is_policy = guest.is_some_and(|guest| guest.depclean == Depclean::Remove);
         let told = async {
-            let mut packages = unneeded::packages(host, order.run, &limits).await?;
-            if is_policy && is_complete {
-                unneeded::remove(host, order, &packages, &limits).await?;
-                packages = unneeded::packages(host, order.run, &limits).await?;
+            let before = unneeded::packages(host, order.run, &limits).await?;
+            if !(is_policy && is_complete) {
+                return Ok(unneeded::finding(&before).into_iter().collect());
             }
-            Ok(unneeded::finding(&packages).into_iter().collect())
+            unneeded::remove(host, order, &before, &limits).await?;
+            let left = unneeded::packages(host, order.run, &limits).await?;
+            let findings = [unneeded::removed(&before, &left), unneeded::finding(&left)];
+            Ok(findings.into_iter().flatten().collect())
         };
         let findings = told_anyway(told.await)?;
         let installed = match is_policy && is_complete {

@@ -74,7 +74,7 @@ async fn look(
             return Err(incomplete(
                 "StoreLacksBinary",
                 format!(
-                    "the guest does not see {} in {}",
+                    "the guest does not see {} in {} (PKGDIR); is the store mounted there?",
                     binary.path,
                     store.display()
                 ),

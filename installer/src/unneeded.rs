@@ -94,17 +94,31 @@ fn is_removable(cpv: &Cpv) -> bool {
         && !matches!(name.as_str(), "sys-devel/gcc" | "llvm-core/clang")
 }
 
-/// These packages in one finding, if there are any.
-pub(crate) fn finding(packages: &[Cpv]) -> Option<Finding> {
-    let names: Vec<String> = packages.iter().map(Cpv::to_string).collect();
+/// What was removed, in one finding: of what nothing needed before, what is no longer there.
+pub(crate) fn removed(before: &[Cpv], left: &[Cpv]) -> Option<Finding> {
+    let gone = before.iter().filter(|cpv| !left.contains(cpv));
+    let names: Vec<String> = gone.map(Cpv::to_string).collect();
+    let text = format!("removed, for nothing needed them: {}", some_of(&names));
+    let finding = || Finding::new(FindingKind::Unneeded, &text);
+    (!names.is_empty()).then(|| finding().with_details(names.clone()))
+}
+
+/// The first names of a list, and how many more there are.
+fn some_of(names: &[String]) -> String {
     let (named, others) = names.split_at(names.len().min(NAMED));
     let more = match others.len() {
         0 => String::new(),
         number => format!(" and {number} more"),
     };
+    format!("{}{more}", named.join(" "))
+}
+
+/// These packages in one finding, if there are any.
+pub(crate) fn finding(packages: &[Cpv]) -> Option<Finding> {
+    let names: Vec<String> = packages.iter().map(Cpv::to_string).collect();
     let text = format!(
-        "needed by nothing any more: {}{more}; emerge --depclean removes, emerge --noreplace keeps",
-        named.join(" ")
+        "needed by nothing any more: {}; emerge --depclean removes, emerge --noreplace keeps",
+        some_of(&names)
     );
     let finding = || Finding::new(FindingKind::Unneeded, &text).about("depclean");
     (!names.is_empty()).then(|| finding().with_details(names.clone()))
@@ -121,6 +135,19 @@ mod tests {
         for name in ["sys-kernel/gentoo-kernel-6.6.1", "sys-devel/gcc-13.2.0"] {
             assert!(!is(name), "{name}");
         }
+    }
+
+    #[test]
+    fn what_was_removed_is_what_is_no_longer_left() {
+        let cpvs = |names: &[&str]| -> Vec<Cpv> {
+            names.iter().map(|name| name.parse().unwrap()).collect()
+        };
+        let before = cpvs(&["a/a-1", "a/b-1", "sys-kernel/k-1"]);
+        let told = removed(&before, &cpvs(&["sys-kernel/k-1"])).unwrap();
+        assert_eq!(told.text, "removed, for nothing needed them: a/a-1 a/b-1");
+        assert_eq!(told.details, ["a/a-1", "a/b-1"]);
+        assert_eq!(told.subject, None, "there is nothing to be done");
+        assert_eq!(removed(&before, &before), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ import configparser
 import hashlib
 import json
 import os
+import pwd
 import re
 import runpy
 import selectors
@@ -415,6 +416,9 @@ def describe(document, request):
 
     document["portage_version"] = portage.VERSION
     if "emerge" in request:
+        if os.geteuid() != 0:
+            raise Refused("the login is as user {}, and only root can install; name root in the "
+                          "address".format(pwd.getpwuid(os.geteuid()).pw_name))
         # It applies package moves to what is installed: nothing of that may be read before.
         document["plan"] = pretend(request["emerge"])
     settings, problems = portage.settings, document["problems"]

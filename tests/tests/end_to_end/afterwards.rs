@@ -160,6 +160,11 @@ fn what_nothing_needs_is_gone(lab: &Lab, guest: &Value) {
     assert!(!left.contains_key(UNNEEDED), "{left:?}");
     let removed = &guest["changes"];
     assert!(removed.to_string().contains(UNNEEDED), "{removed:#}");
+    let findings = guest["findings"].to_string();
+    assert!(
+        findings.contains("removed, for nothing needed them"),
+        "{findings}"
+    );
     let unneeded = finding(guest, "Unneeded", "depclean");
     let unneeded = unneeded.unwrap_or_else(|| panic!("the kernel is named: {guest:#}"));
     assert_eq!(

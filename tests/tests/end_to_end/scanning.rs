@@ -326,6 +326,19 @@ fn a_guest_whose_answer_depends_on_more_than_files_is_asked_every_time() {
     settle(&scene);
 }
 
+#[test]
+fn a_guest_that_is_reached_as_another_user_than_root_is_refused_before_anything_is_built_for_it() {
+    let mut scene = Scene::embedded(1, 1);
+    actions::prepare_for_v2(&scene.lab);
+    let address = format!("ssh://fleet@{}", scene.lab.ip("g1"));
+    scene.configuration.guests.insert("g1".to_owned(), address);
+    let scan = actions::scan(&scene);
+    assertions::exit_code_is(&scan, 1);
+    let (cause, message) = failure_of(&scan.report, "g1");
+    assert_eq!(cause, "PortageBroken", "{message}");
+    assert!(message.contains("the login is as user fleet"), "{message}");
+}
+
 /// Scans until every guest is answered from a former scan.
 fn settle(scene: &Scene) -> Run {
     let mut last = None;

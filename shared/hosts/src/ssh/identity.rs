@@ -299,6 +299,11 @@ impl<H: Handler> Login<'_, H> {
         } else {
             self.notes.join("; ")
         };
+        let remedy = "; ssh.identity_files names the keys";
+        let cause = match self.refused {
+            true => cause,
+            false => format!("no key was offered: {cause}{remedy}"),
+        };
         HostError::AuthenticationRefused {
             address: self.target.host_address(),
             cause,
