@@ -45,7 +45,13 @@ pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> 
     }
     let run = match &options.run {
         Some(name) => name.find(&fleet),
-        None => fleet.newest(),
+        None => {
+            let of_guest = options
+                .guest
+                .as_ref()
+                .and_then(|name| fleet.newest_of(name));
+            of_guest.or_else(|| fleet.newest())
+        }
     };
     let Some(run) = run else {
         return no_run(&options);

@@ -325,6 +325,23 @@ fn a_run_is_kept_with_all_its_rounds_or_not_at_all() {
 }
 
 #[test]
+fn the_newest_run_of_a_guest_is_the_newest_that_it_was_part_of() {
+    let mut history = History::default();
+    for (number, of) in [(1, "g1"), (2, "g1"), (3, "g2")] {
+        let mut request = requested(run_number(number));
+        if let Event::RunRequested(request) = &mut request {
+            request.guests.retain(|name, _| *name == guest(of));
+            request.guests.entry(guest(of)).or_insert_with(platform);
+        }
+        history.say(request);
+    }
+    let newest = |of: &str| history.fleet.newest_of(&guest(of)).map(|run| run.id);
+    assert_eq!(newest("g1"), Some(run_number(2)));
+    assert_eq!(newest("g2"), Some(run_number(3)));
+    assert_eq!(newest("g3"), None);
+}
+
+#[test]
 fn runs_that_claim_to_follow_each_other_hold_nobody_up() {
     let mut history = History::default();
     let [one, other] = [run_number(1), run_number(2)];

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Failure, PauseTarget, Role, WorkKey};
-use crate::name::{BuilderName, EventId, RunId, WorkerId};
+use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 
 pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::JobProgress;
@@ -129,8 +129,17 @@ impl Fleet {
 
     /// The newest run that is no further round of another one that is known.
     pub fn newest(&self) -> Option<&Run> {
+        self.newest_where(|_| true)
+    }
+
+    /// The same of those that have this guest.
+    pub fn newest_of(&self, guest: &GuestName) -> Option<&Run> {
+        self.newest_where(|run| run.guests.contains_key(guest))
+    }
+
+    fn newest_where(&self, is_wanted: impl Fn(&Run) -> bool) -> Option<&Run> {
         let is_further = |run: &Run| run.follows.is_some_and(|id| self.runs.contains_key(&id));
         let mut newest_first = self.runs.values().rev().map(Arc::as_ref);
-        newest_first.find(|run| !is_further(run))
+        newest_first.find(|run| !is_further(run) && is_wanted(run))
     }
 }
