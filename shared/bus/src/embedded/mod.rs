@@ -133,6 +133,15 @@ impl Embedded {
         }
     }
 
+    /// Lets the next process have the journal. The lock belongs to all copies of its file, and a child
+    /// of this process has one until its program begins: to close this one would not be enough.
+    fn release(&self) {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = lock.take().map(|file| file.unlock()) {
+            tracing::warn!(%error, "the journal cannot be unlocked before this process ends");
+        }
+    }
+
     /// The queues that hold commands which are not settled, and how many.
     ///
     /// # Errors
@@ -166,6 +175,7 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         self.closed.cancel();
+        self.release();
     }
 }
 
@@ -284,9 +294,6 @@ impl Bus for Embedded {
     async fn close(&self) {
         self.closed.cancel();
         // Whoever still holds this bus can do nothing with it, so the next process may begin.
-        self.lock
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.release();
     }
 }
