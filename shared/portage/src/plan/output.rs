@@ -160,7 +160,13 @@ impl<'a> Sections<'a> {
     /// Reads a line between the beginning and the first row. Where emerge makes no plan, what it
     /// says follows at once, and nothing else comes; warnings may stand there, too.
     fn read_between(&mut self, number: usize, line: &'a str, status: i32) -> Result<(), String> {
-        if line.starts_with(CALCULATING) || line.starts_with("Dependency resolution took ") {
+        // Its end stands on a line of its own where something was said meanwhile, as by another emerge
+        // that holds a lock.
+        let is_end = line.trim_start() == "done!";
+        if is_end
+            || line.starts_with(CALCULATING)
+            || line.starts_with("Dependency resolution took ")
+        {
             return Ok(());
         }
         self.speaking |= notice::begins(line);

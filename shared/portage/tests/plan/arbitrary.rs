@@ -100,3 +100,12 @@ proptest! {
         let _ = parse(&format!("Calculating dependencies\n{stdout}"), &stderr, 1);
     }
 }
+
+#[test]
+fn the_end_of_the_calculation_may_stand_on_a_line_of_its_own() {
+    let total = "Total: 0 packages, Size of downloads: 0 KiB\n";
+    for end in [" done!", "done!"] {
+        let stdout = format!("Calculating dependencies\n\n{end}\n\n{total}");
+        assert!(parse(&stdout, "", 0).is_ok(), "{:?}", parse(&stdout, "", 0));
+    }
+}
