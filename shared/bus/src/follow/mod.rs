@@ -114,10 +114,10 @@ impl FleetView {
         &self.follower.core.beginning
     }
 
-    /// What the history says of one run with its further rounds ([`one_run`]).
+    /// What the history says of one run with its further rounds ([`one_run()`]).
     ///
     /// # Errors
-    /// As [`one_run`].
+    /// As [`one_run()`].
     pub async fn one_run(&self, run: RunId) -> Result<Fleet, BusError> {
         let bus = self.follower.bus.upgrade().ok_or(BusError::Closed)?;
         self.until_stopped(one_run(bus.as_ref(), run)).await
