@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, unreachable_pub)]
 
+pub mod runs;
+
 use std::collections::BTreeMap;
 
 use gentoo_updater_fleet::message::*;
