@@ -8,7 +8,7 @@ use crate::WrongUsage;
 ///
 /// # Errors
 /// Wrong usage where there is no terminal to ask on; `remedy` says what to do then.
-pub(crate) fn agreed(question: &str, yes: bool, remedy: &str) -> anyhow::Result<bool> {
+pub(crate) async fn agreed(question: &str, yes: bool, remedy: &str) -> anyhow::Result<bool> {
     if yes {
         return Ok(true);
     }
@@ -18,7 +18,12 @@ pub(crate) fn agreed(question: &str, yes: bool, remedy: &str) -> anyhow::Result<
     }
     eprint!("{question} [yes/no] ");
     std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+    // Somebody may think for long, and a connection to the broker has to be kept alive meanwhile.
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer)?;
+        Ok::<_, std::io::Error>(answer)
+    });
+    let answer = read.await??;
     Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }

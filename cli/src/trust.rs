@@ -23,7 +23,7 @@ pub(crate) async fn trust(settings: &Settings, options: TrustOptions) -> anyhow:
     };
     match (&options.host, &options.ca) {
         (Some(host), _) => trust_machine(settings, host, file, &options).await,
-        (None, Some(ca)) => trust_authority(ca, &options.hosts, file, options.yes),
+        (None, Some(ca)) => trust_authority(ca, &options.hosts, file, options.yes).await,
         // clap asks for one of them.
         (None, None) => Err(WrongUsage("name a host or an authority".to_owned()).into()),
     }
@@ -45,7 +45,7 @@ async fn trust_machine(
     for key in &offered.keys {
         println!("  {} {}", key.algorithm(), key.fingerprint());
     }
-    let former = trust::not_among(&offered.keys, &offered.names, &settings.ssh.known_hosts)?;
+    let former = trust::not_among(&offered.keys, &offered.names, &offered.known_hosts)?;
     if !former.is_empty() {
         println!(
             "OTHER KEYS ARE KNOWN of this machine. Unless it was set up anew, somebody may stand in \
@@ -72,7 +72,7 @@ async fn trust_machine(
             file.display()
         ),
     };
-    if !agreed(&question, options.yes, REMEDY)? {
+    if !agreed(&question, options.yes, REMEDY).await? {
         println!("Nothing was written.");
         return Ok(crate::EXIT_WITH_FAILURES);
     }
@@ -81,7 +81,7 @@ async fn trust_machine(
     if removed > 0 {
         println!("{} removed from it.", counted(removed, "former key"));
     }
-    for entry in trust::not_among(&offered.keys, &offered.names, &settings.ssh.known_hosts)? {
+    for entry in trust::not_among(&offered.keys, &offered.names, &offered.known_hosts)? {
         println!(
             "{}:{} has another key, and more machines or another owner; it was left as it is.",
             entry.file.display(),
@@ -91,7 +91,7 @@ async fn trust_machine(
     Ok(crate::EXIT_ALL_UPDATED)
 }
 
-fn trust_authority(ca: &Path, hosts: &str, file: &Path, yes: bool) -> anyhow::Result<u8> {
+async fn trust_authority(ca: &Path, hosts: &str, file: &Path, yes: bool) -> anyhow::Result<u8> {
     let hosts_text = hosts;
     let hosts = hosts
         .parse()
@@ -104,7 +104,7 @@ fn trust_authority(ca: &Path, hosts: &str, file: &Path, yes: bool) -> anyhow::Re
          Compare its fingerprint with what its keeper names."
     );
     let question = format!("Trust it, in {}?", file.display());
-    if !agreed(&question, yes, REMEDY)? {
+    if !agreed(&question, yes, REMEDY).await? {
         println!("Nothing was written.");
         return Ok(crate::EXIT_WITH_FAILURES);
     }

@@ -113,7 +113,7 @@ pub(super) async fn change_opened(
                 eprint!("{}", text(&views(&chosen), now));
                 let letters = counted(ids.len(), "dead letter");
                 let question = format!("Delete {letters} for good?");
-                if !agreed(&question, yes, "use --yes if it is meant")? {
+                if !agreed(&question, yes, "use --yes if it is meant").await? {
                     return Ok(None);
                 }
                 Retried {

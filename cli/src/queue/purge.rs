@@ -87,7 +87,7 @@ pub(super) async fn purge_opened(
         )
     );
     let question = format!("Purge {name}?");
-    if !agreed(&question, options.yes, "use --yes if it is meant")? {
+    if !agreed(&question, options.yes, "use --yes if it is meant").await? {
         return Ok(None);
     }
     Ok(Some(opened.inspect.purge(name).await?))

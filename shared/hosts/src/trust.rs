@@ -26,6 +26,8 @@ pub struct OfferedKeys {
     pub names: HostNames,
     /// The keys.
     pub keys: Vec<HostKey>,
+    /// The files that say which keys are known, those of ssh among them.
+    pub known_hosts: Vec<PathBuf>,
 }
 
 /// The host keys that a server offers: ed25519, ecdsa and rsa, each where it has one. It takes one
@@ -43,6 +45,7 @@ pub async fn scan_host_keys(
     Ok(OfferedKeys {
         names: target.names,
         keys,
+        known_hosts: target.known_hosts,
     })
 }
 
