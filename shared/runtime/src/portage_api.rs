@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::sync::LazyLock;
 use std::time::Duration;
 use uuid::Uuid;
@@ -31,11 +31,10 @@ const PROGRAM: &str = concat!(
 /// whom in vain: compressed, it takes a third of the time and room in each connection.
 const LOADER: &str = "import sys, zlib; exec(zlib.decompress(sys.stdin.buffer.read()))";
 
-static COMPRESSED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+static COMPRESSED: LazyLock<io::Result<Vec<u8>>> = LazyLock::new(|| {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    // Nothing that is written to memory fails.
-    let written = encoder.write_all(PROGRAM.as_bytes());
-    written.and_then(|()| encoder.finish()).unwrap_or_default()
+    encoder.write_all(PROGRAM.as_bytes())?;
+    encoder.finish()
 });
 
 /// What to ask.
@@ -172,11 +171,15 @@ async fn run(
     marker: &str,
     timeout: Duration,
 ) -> Result<String, Failure> {
+    let program = COMPRESSED.as_ref().map_err(|error| {
+        let message = format!("the program for the machine cannot be packed: {error}");
+        Failure::new(FailureClass::Permanent, "ProgramNotPacked", message)
+    })?;
     // Portage's API reads USE and its like from the environment as emerge does, and tells what
     // FEATURES and PKGDIR are on the machine: those that a command line sets are for emerge alone.
     let environment = neutral_environment();
     let command = in_own_environment(CommandLine { environment, argv }, &[])
-        .stdin(COMPRESSED.as_slice())
+        .stdin(program.as_slice())
         .timeout(timeout);
     let output = ask(host, &command).await?;
     between(&output, marker)

@@ -33,6 +33,7 @@ fn program(path: &Path, text: &str) {
 /// What comes of `emerge --pretend one "two words"` with `X=1` in its environment, where `emerge` is
 /// looked for in `bin` of this folder.
 fn pretend(root: &Path) -> Value {
+    let choice = root.join("emerge.conf");
     let lines = r#"
 import types
 sys.modules["portage"] = portage = types.ModuleType("portage")
@@ -44,7 +45,8 @@ try:
 except Become as emerge:
     emerge.run()
 "#;
-    python(&root.join("bin"), lines)
+    let choice = format!("PYTHON_EXEC_CHOICE = {choice:?}\n");
+    python(&root.join("bin"), &(choice + lines))
 }
 
 fn emerge_of_python(ending: &str) -> String {
@@ -99,10 +101,16 @@ fn behind_python_exec_it_is_the_program_of_this_pythons_version() {
     let script = root.path().join(folder).join("emerge");
     program(&script, &emerge_of_python("sys.exit(4)"));
     assert_eq!(pretend(root.path())["status"], 4);
+    fs::write(root.path().join("emerge.conf"), "python9.9\n").unwrap();
+    assert_eq!(
+        pretend(root.path())["status"],
+        70,
+        "another version was chosen"
+    );
 }
 
 #[test]
-fn a_checkout_of_portage_and_a_version_that_was_chosen_for_emerge_start_by_themselves() {
+fn an_emerge_in_a_checkout_of_portage_starts_by_itself() {
     let root = tempfile::tempdir().unwrap();
     let script = format!(
         "{}print(sys.modules.get('portage'))\n",
