@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gentoo_updater_hosts::trust::{append, scan_host_keys};
+use gentoo_updater_hosts::trust::{append, not_among, scan_host_keys};
 use gentoo_updater_hosts::{
     Command as Remote, Host, HostAddress, HostError, SshConfiguration, SshSettings, connect,
 };
@@ -75,6 +75,30 @@ pub(crate) fn encrypt(server: &Server) {
     tool(
         "ssh-keygen",
         &["-q", "-p", "-P", "", "-N", "secret", "-f", identity],
+    );
+}
+
+#[tokio::test]
+async fn a_former_key_is_found_in_the_files_that_only_sshs_configuration_names() {
+    let server = Server::start();
+    let of_ssh = server.path("known_to_ssh");
+    fs::rename(server.path("known_hosts"), &of_ssh).unwrap();
+    let text = format!("UserKnownHostsFile {}\n", of_ssh.display());
+    let settings = SshSettings {
+        known_hosts_of_ssh: true,
+        ..configured(&server, &text)
+    };
+    let HostAddress::Ssh(guest) = "ssh://guest".parse().unwrap() else {
+        panic!("not ssh")
+    };
+    let offered = scan_host_keys(&guest, &settings).await.unwrap();
+    let former = |keys| not_among(keys, &offered.names, &offered.known_hosts).unwrap();
+    assert_eq!(former(&offered.keys[..]).len(), 0);
+    let others = former(&offered.keys[1..]);
+    assert_eq!(others.len(), 1);
+    assert_eq!(
+        (&*others[0].file, &others[0].key),
+        (&*of_ssh, &offered.keys[0])
     );
 }
 
