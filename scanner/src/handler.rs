@@ -1,5 +1,7 @@
 //! The order of steps of one scan.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
@@ -120,8 +122,8 @@ impl Handler for ScanHandler {
                 guest: scan.guest.clone(),
                 attempt: scan.attempt,
                 identity: answer.identity,
-                updates: answer.updates,
-                installed: answer.installed,
+                updates: answer.updates.into_iter().map(Arc::new).collect(),
+                installed: answer.installed.into_iter().map(Arc::new).collect(),
                 findings: answer.findings,
                 unchanged_since,
             }),

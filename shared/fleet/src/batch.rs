@@ -1,7 +1,10 @@
 //! Merging the plans of all guests into one batch: every build key once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::RepositoryName;
 
@@ -16,7 +19,7 @@ pub struct Answer<'a> {
     /// Its platform: binaries are shared within one platform only.
     pub platform: &'a PlatformName,
     /// What it needs.
-    pub updates: &'a [Update],
+    pub updates: &'a [Arc<Update>],
 }
 
 /// Merges the answers. Two updates are one job exactly when their build keys are equal and their
@@ -29,47 +32,97 @@ pub struct Answer<'a> {
 /// What any of the guests of a job accepts is accepted for its build. `revisions` are those that the
 /// run goes by.
 pub fn merge(answers: &[Answer<'_>], revisions: &BTreeMap<RepositoryName, String>) -> Batch {
-    let mut jobs: BTreeMap<JobId, Job> = BTreeMap::new();
+    let mut merging = Merging::default();
     let mut guests = BTreeMap::new();
     for answer in answers {
-        let ids: BTreeMap<&Cpv, JobId> = answer
+        let begun = merging.jobs.len();
+        let numbers: Vec<usize> = answer
             .updates
             .iter()
-            .map(|update| (&update.key.cpv, JobId::of(answer.platform, &update.key)))
+            .map(|update| merging.number(answer.platform, update, revisions))
             .collect();
-        let resolve = |needs: &BTreeSet<Cpv>, own: &JobId| -> BTreeSet<JobId> {
-            needs
-                .iter()
-                .filter_map(|cpv| ids.get(cpv))
-                .filter(|id| *id != own)
-                .cloned()
-                .collect()
-        };
-        let mut wants = BTreeMap::new();
-        for update in answer.updates {
-            let Some(id) = ids.get(&update.key.cpv) else {
+        if merging.jobs.len() > begun {
+            merging.resolve_needs(answer, &numbers, begun);
+        }
+        let mut wants = Vec::new();
+        for (update, number) in answer.updates.iter().zip(numbers) {
+            let Some(job) = merging.jobs.get_mut(number) else {
                 continue;
             };
-            let job = jobs.entry(id.clone()).or_insert_with(|| Job {
-                id: id.clone(),
-                platform: answer.platform.clone(),
-                key: update.key.clone(),
-                wanted_by: BTreeSet::new(),
-                build_needs: resolve(&update.build_needs, id),
-                runtime_needs: resolve(&update.runtime_needs, id),
-                accepts: BTreeSet::new(),
-                revision: revisions.get(&update.key.repository).cloned(),
-            });
-            job.accepts.extend(update.accepts.iter().cloned());
+            let is_new = |cpv: &&Cpv| !job.accepts.contains(*cpv);
+            let more: Vec<Cpv> = update.accepts.iter().filter(is_new).cloned().collect();
+            job.accepts.extend(more);
             if update.purpose == Purpose::Runtime {
                 job.wanted_by.insert(answer.guest.clone());
-                wants.insert(update.key.cpv.clone(), id.clone());
+                wants.push((update.key.cpv.clone(), job.id.clone()));
             }
         }
+        let wants = wants.into_iter().collect();
         guests.insert(answer.guest.clone(), GuestPlan { wants });
     }
-    Batch {
-        jobs: jobs.into_values().collect(),
-        guests,
+    let mut jobs = merging.jobs;
+    jobs.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    Batch { jobs, guests }
+}
+
+/// The jobs so far, and where each is. A digest is made once for each key, and not for each guest:
+/// a thousand guests of one kind say the same a thousand times.
+#[derive(Default)]
+struct Merging<'a> {
+    jobs: Vec<Job>,
+    by_key: HashMap<(&'a PlatformName, &'a BuildKey), usize>,
+    /// Rows that guests share need not even be compared.
+    by_row: HashMap<(&'a PlatformName, *const Update), usize>,
+}
+
+impl<'a> Merging<'a> {
+    /// The place of the job for an update. Its needs are those of its first guest, and found when
+    /// all updates of that guest have a job.
+    fn number(
+        &mut self,
+        platform: &'a PlatformName,
+        update: &'a Arc<Update>,
+        revisions: &BTreeMap<RepositoryName, String>,
+    ) -> usize {
+        let row = match self.by_row.entry((platform, Arc::as_ptr(update))) {
+            Entry::Occupied(known) => return *known.get(),
+            Entry::Vacant(row) => row,
+        };
+        let key = &update.key;
+        let number = *self.by_key.entry((platform, key)).or_insert_with(|| {
+            self.jobs.push(Job {
+                id: JobId::of(platform, key),
+                platform: platform.clone(),
+                key: key.clone(),
+                wanted_by: BTreeSet::new(),
+                build_needs: BTreeSet::new(),
+                runtime_needs: BTreeSet::new(),
+                accepts: BTreeSet::new(),
+                revision: revisions.get(&key.repository).cloned(),
+            });
+            self.jobs.len() - 1
+        });
+        *row.insert(number)
+    }
+
+    /// Gives the jobs from `begun` on the needs that they have on this guest.
+    fn resolve_needs(&mut self, answer: &Answer<'_>, numbers: &[usize], begun: usize) {
+        let rows = || answer.updates.iter().zip(numbers);
+        let by_package: HashMap<&Cpv, JobId> = rows()
+            .filter_map(|(update, number)| {
+                Some((&update.key.cpv, self.jobs.get(*number)?.id.clone()))
+            })
+            .collect();
+        for (update, number) in rows().filter(|(_, number)| **number >= begun) {
+            let Some(job) = self.jobs.get_mut(*number) else {
+                continue;
+            };
+            let resolve = |needs: &BTreeSet<Cpv>| -> BTreeSet<JobId> {
+                let jobs = needs.iter().filter_map(|cpv| by_package.get(cpv));
+                jobs.filter(|id| **id != job.id).cloned().collect()
+            };
+            (job.build_needs, job.runtime_needs) =
+                (resolve(&update.build_needs), resolve(&update.runtime_needs));
+        }
     }
 }

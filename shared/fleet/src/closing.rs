@@ -27,7 +27,8 @@ pub fn close<'a>(
     let wanted: Vec<&Update> = scan
         .updates
         .iter()
-        .filter(|update| update.purpose == Purpose::Runtime)
+        .map(AsRef::as_ref)
+        .filter(|update: &&Update| update.purpose == Purpose::Runtime)
         .collect();
     let mut held: BTreeMap<&Cpv, HoldReason> = BTreeMap::new();
     for update in &wanted {

@@ -24,7 +24,7 @@ fn updates(number: u8) -> Vec<Update> {
 
 /// Two guests with two packages each, as a scan of them is merged.
 static JOBS: LazyLock<Vec<Job>> = LazyLock::new(|| {
-    let answers = [("g1", 1), ("g2", 2)].map(|(name, number)| (guest(name), updates(number)));
+    let answers = [("g1", 1), ("g2", 2)].map(|(name, number)| (guest(name), rows(updates(number))));
     let platform = platform();
     let answers: Vec<_> = answers
         .iter()

@@ -12,10 +12,11 @@ use gentoo_updater_fleet::message::{Batch, HoldReason, Update};
 fn merge_of(guests: &[(&str, Vec<Update>)]) -> Batch {
     let names: Vec<_> = guests.iter().map(|(name, _)| guest(name)).collect();
     let platform = platform();
-    let answers: Vec<Answer<'_>> = guests
+    let plans: Vec<_> = guests.iter().map(|(_, plan)| rows(plan.clone())).collect();
+    let answers: Vec<Answer<'_>> = plans
         .iter()
         .zip(&names)
-        .map(|((_, updates), guest)| Answer {
+        .map(|(updates, guest)| Answer {
             guest,
             platform: &platform,
             updates,

@@ -30,7 +30,7 @@ fn job() -> Job {
     let answer = gentoo_updater_fleet::batch::Answer {
         guest: &guest("g1"),
         platform: &platform(),
-        updates: &[key()],
+        updates: &rows([key()]),
     };
     gentoo_updater_fleet::batch::merge(&[answer], &Default::default())
         .jobs

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -131,7 +132,9 @@ impl Scene {
             guest: scan.guest.clone(),
             attempt: scan.attempt,
             identity: Identity::default(),
-            updates: wanted.map(|package| self.update(scan, package)).collect(),
+            updates: wanted
+                .map(|package| Arc::new(self.update(scan, package)))
+                .collect(),
             installed: Vec::new(),
             findings: Vec::new(),
             unchanged_since: None,

@@ -100,7 +100,7 @@ pub struct WorkKey {
 }
 
 /// What happens to a package on a guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Change {
     /// It was not there in any version.
     New,
@@ -130,7 +130,7 @@ impl fmt::Display for Change {
 }
 
 /// Whether a guest wants a package for itself, or only so that something can be compiled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Purpose {
     /// The guest will have it installed.
     Runtime,
@@ -139,7 +139,7 @@ pub enum Purpose {
 }
 
 /// One row of a guest's plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Update {
     /// Package, version, slot, repository, USE and bindings.
     pub key: BuildKey,
@@ -163,7 +163,7 @@ pub struct Update {
 }
 
 /// That an installed package was built against one subslot of another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SubslotBinding {
     /// The library.
     pub package: CategoryPackage,
@@ -172,7 +172,7 @@ pub struct SubslotBinding {
 }
 
 /// One package that a guest has installed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InstalledPackage {
     /// Package and version.
     pub cpv: Cpv,

@@ -1,5 +1,7 @@
 //! What came of a command: the bodies of the events that say so.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -46,10 +48,10 @@ pub struct GuestScanned {
     pub attempt: u32,
     /// What machine it is.
     pub identity: Identity,
-    /// What it needs, in the order of Portage's plan.
-    pub updates: Vec<Update>,
+    /// What it needs, in the order of Portage's plan. What many guests say alike can be shared.
+    pub updates: Vec<Arc<Update>>,
     /// What it has.
-    pub installed: Vec<InstalledPackage>,
+    pub installed: Vec<Arc<InstalledPackage>>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
     /// When the guest gave this answer, by the scanner's clock, if that was in a former scan and

@@ -109,12 +109,14 @@ impl Run {
     fn forget_what_no_report_needs(&mut self) {
         let is_scan_only = self.is_scan_only();
         for guest in self.guests.values_mut() {
-            let Some(scan) = &mut guest.scan else {
+            let Some(scan) = &guest.scan else {
                 continue;
             };
             let wants = scan.updates.iter().any(|u| u.purpose == Purpose::Runtime);
             if is_scan_only || guest.installation.is_some() || !wants {
-                scan.installed = Vec::new();
+                let scan = guest.scan.as_mut().map(Arc::make_mut);
+                scan.into_iter()
+                    .for_each(|scan| scan.installed = Vec::new());
             }
         }
     }

@@ -52,9 +52,7 @@ impl Fleet {
             Event::GuestScanned(event) => {
                 let task = Task::Scan(event.guest.clone());
                 self.done(event.run, task, event.attempt, at, |run| {
-                    if let Some(guest) = run.guests.get_mut(&event.guest) {
-                        guest.scan = Some(event.clone());
-                    }
+                    run.keep_answer(event);
                 });
             }
             Event::ScanFailed(event) => {
@@ -186,6 +184,7 @@ impl Fleet {
             outcome: event.outcome,
             at,
         });
+        run.told = Default::default();
         self.forget_old_runs(event.run);
     }
 
@@ -231,6 +230,7 @@ impl Fleet {
             cleaned: Default::default(),
             tasks: Default::default(),
             finished: None,
+            told: Default::default(),
         };
         self.runs
             .entry(event.run)

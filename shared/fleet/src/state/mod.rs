@@ -8,6 +8,7 @@ mod fold;
 mod pairs;
 mod progress;
 mod run;
+mod sharing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -37,7 +37,7 @@ impl Run {
             return BTreeMap::new();
         };
         let mut progress = BTreeMap::new();
-        for (id, job) in jobs {
+        for (id, job) in jobs.iter() {
             let state = if self.built.contains_key(id) {
                 JobProgress::Built
             } else if self.failure(&Task::Build(id.clone())).is_some() {

@@ -1,11 +1,13 @@
 //! What is known of one run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::pairs;
+use super::sharing::{self, Told};
 use crate::message::{
     Batch, Failure, Finding, GuestPlan, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
     RepositoryRevision, RunKind, RunOutcome, Task, ToSync,
@@ -30,11 +32,12 @@ pub struct Run {
     /// The run that this one is a further round of.
     pub follows: Option<RunId>,
     /// Its guests.
+    #[serde(with = "sharing")]
     pub guests: BTreeMap<GuestName, Guest>,
     /// The ebuild repositories of the builders that were brought up to date.
     pub synced: BTreeMap<BuilderName, Vec<RepositoryRevision>>,
     /// Its jobs; absent until all answers were merged.
-    pub jobs: Option<BTreeMap<JobId, Job>>,
+    pub jobs: Option<Arc<BTreeMap<JobId, Job>>>,
     /// The binaries that are in the store.
     pub built: BTreeMap<JobId, PackageBuilt>,
     /// What was cleaned.
@@ -44,6 +47,9 @@ pub struct Run {
     pub tasks: BTreeMap<Task, TaskState>,
     /// How it ended; absent while it goes on.
     pub finished: Option<Finished>,
+    /// The rows that its guests have told so far.
+    #[serde(skip)]
+    pub(super) told: Told,
 }
 
 /// One guest in a run.
@@ -52,9 +58,9 @@ pub struct Guest {
     /// Its platform.
     pub platform: PlatformName,
     /// What it said; absent until it was asked, or when that failed.
-    pub scan: Option<GuestScanned>,
+    pub scan: Option<Arc<GuestScanned>>,
     /// What it wants of the batch.
-    pub plan: Option<GuestPlan>,
+    pub plan: Option<Arc<GuestPlan>>,
     /// How the installation ended.
     pub installation: Option<Installation>,
 }
@@ -192,15 +198,10 @@ impl Run {
         }
         for (guest, plan) in batch.guests {
             if let Some(guest) = self.guests.get_mut(&guest) {
-                guest.plan = Some(plan);
+                guest.plan = Some(Arc::new(plan));
             }
         }
-        self.jobs = Some(
-            batch
-                .jobs
-                .into_iter()
-                .map(|job| (job.id.clone(), job))
-                .collect(),
-        );
+        let jobs = batch.jobs.into_iter().map(|job| (job.id.clone(), job));
+        self.jobs = Some(Arc::new(jobs.collect()));
     }
 }

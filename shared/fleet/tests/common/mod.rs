@@ -5,6 +5,7 @@
 pub mod runs;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::*;
@@ -110,14 +111,19 @@ pub fn installed(name: &str, slot: &str, bindings: &[(&str, &str)]) -> Installed
     }
 }
 
+/// As a message carries them.
+pub fn rows<T>(rows: impl IntoIterator<Item = T>) -> Vec<Arc<T>> {
+    rows.into_iter().map(Arc::new).collect()
+}
+
 pub fn scanned(name: &str, updates: Vec<Update>, installed: Vec<InstalledPackage>) -> GuestScanned {
     GuestScanned {
         run: run_id(),
         guest: guest(name),
         attempt: 1,
         identity: Identity::default(),
-        updates,
-        installed,
+        updates: rows(updates),
+        installed: rows(installed),
         findings: Vec::new(),
         unchanged_since: None,
     }

@@ -25,12 +25,12 @@ pub(crate) fn planned() -> History {
         Answer {
             guest: &g1,
             platform: &platform,
-            updates: &first,
+            updates: &rows(first.clone()),
         },
         Answer {
             guest: &g2,
             platform: &platform,
-            updates: &second,
+            updates: &rows(second.clone()),
         },
     ];
     let batch = merge(&answers, &Default::default());

@@ -1,6 +1,7 @@
 //! What there is to update: packages that need each other in chains, diamonds and rings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use gentoo_updater_fleet::message::{
     Change, GuestScanned, Identity, InstalledPackage, Purpose, ScanGuest, SubslotBinding, Update,
@@ -15,7 +16,7 @@ use crate::random::Dice;
 /// What each guest needs, and what becomes of each job.
 #[derive(Debug)]
 pub struct Packages {
-    plans: BTreeMap<GuestName, Vec<Update>>,
+    plans: BTreeMap<GuestName, Vec<Arc<Update>>>,
     fates: BTreeMap<JobId, JobFate>,
 }
 
@@ -48,6 +49,7 @@ impl Packages {
                 let job = JobId::of(&platform, &update.key);
                 fates.entry(job).or_insert_with(|| fate(dice));
             }
+            let plan: Vec<_> = plan.into_iter().map(Arc::new).collect();
             plans.insert(guest.clone(), plan);
         }
         Self { plans, fates }
@@ -66,7 +68,8 @@ impl Packages {
     /// What a guest answers.
     pub(super) fn answer(&self, scan: &ScanGuest) -> GuestScanned {
         let updates = self.plans.get(&scan.guest).cloned().unwrap_or_default();
-        let installed = updates.iter().map(installed).collect();
+        let installed = updates.iter().map(|update| Arc::new(installed(update)));
+        let installed = installed.collect();
         GuestScanned {
             run: scan.run,
             guest: scan.guest.clone(),

@@ -1,6 +1,5 @@
 //! What must hold when a run is over, whatever happened meanwhile.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gentoo_updater_bus::Position;
@@ -67,7 +66,7 @@ impl Fleet {
     }
 
     fn every_task_has_its_outcome(&self, run: &Run) {
-        let jobs = run.jobs.as_ref().map_or(0, BTreeMap::len);
+        let jobs = run.jobs.as_ref().map_or(0, |jobs| jobs.len());
         assert_eq!(jobs, self.scene.jobs().len(), "every key is one job");
         assert_eq!(run.built.len(), jobs, "every job is built");
         for (task, state) in &run.tasks {

@@ -1,0 +1,164 @@
+//! What many guests say alike is kept once.
+//!
+//! Guests of one kind want the same updates and have the same packages installed. In memory each
+//! such row is shared between all guests of a run that told it, and a snapshot writes it once.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::ser::{Serialize, Serializer};
+
+use super::run::{Guest, Run};
+use crate::message::{GuestScanned, InstalledPackage, Update};
+use crate::name::GuestName;
+
+/// The rows that the guests of a run have told. It says nothing that the run does not say, and is
+/// no part of a snapshot.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told {
+    updates: HashSet<Arc<Update>>,
+    installed: HashSet<Arc<InstalledPackage>>,
+}
+
+/// Two runs are equal whatever they remember for the sake of memory.
+impl PartialEq for Told {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Told {
+    /// Replaces each row of an answer that was told before by the one that is kept.
+    fn share(&mut self, answer: &mut GuestScanned) {
+        share(&mut self.updates, &mut answer.updates);
+        share(&mut self.installed, &mut answer.installed);
+    }
+}
+
+fn share<T: Eq + Hash>(told: &mut HashSet<Arc<T>>, rows: &mut Vec<Arc<T>>) {
+    for row in rows.iter_mut() {
+        match told.get(row) {
+            Some(before) => *row = before.clone(),
+            None => {
+                told.insert(row.clone());
+            }
+        }
+    }
+    rows.shrink_to_fit();
+}
+
+impl Run {
+    /// Keeps what a guest has said.
+    pub(super) fn keep_answer(&mut self, answer: &GuestScanned) {
+        if self.told.updates.is_empty() && self.told.installed.is_empty() {
+            // This run came from a snapshot, perhaps, whose rows are shared and not known here.
+            for scan in self.guests.values().filter_map(|guest| guest.scan.as_ref()) {
+                self.told.updates.extend(scan.updates.iter().cloned());
+                self.told.installed.extend(scan.installed.iter().cloned());
+            }
+        }
+        if let Some(guest) = self.guests.get_mut(&answer.guest) {
+            let mut answer = answer.clone();
+            self.told.share(&mut answer);
+            guest.scan = Some(Arc::new(answer));
+        }
+    }
+}
+
+/// The guests of a run as a snapshot writes them.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Written {
+    /// Every row once, in the order in which the guests, by their names, tell it first.
+    updates: Vec<Arc<Update>>,
+    installed: Vec<Arc<InstalledPackage>>,
+    guests: BTreeMap<GuestName, WrittenGuest>,
+}
+
+/// A guest whose answer has its rows elsewhere.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct WrittenGuest {
+    guest: Guest,
+    /// Places in [`Written::updates`].
+    updates: Vec<usize>,
+    /// Places in [`Written::installed`].
+    installed: Vec<usize>,
+}
+
+/// Gives each row its place.
+struct Places<T>(HashMap<Arc<T>, usize>);
+
+impl<T: Eq + Hash> Places<T> {
+    fn of(&mut self, rows: &[Arc<T>], all: &mut Vec<Arc<T>>) -> Vec<usize> {
+        let place = |row: &Arc<T>| {
+            *self.0.entry(row.clone()).or_insert_with(|| {
+                all.push(row.clone());
+                all.len() - 1
+            })
+        };
+        rows.iter().map(place).collect()
+    }
+}
+
+/// Writes the guests of a run, each row once.
+pub(super) fn serialize<S: Serializer>(
+    guests: &BTreeMap<GuestName, Guest>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut written = Written {
+        updates: Vec::new(),
+        installed: Vec::new(),
+        guests: BTreeMap::new(),
+    };
+    let (mut updates, mut installed) = (Places(HashMap::new()), Places(HashMap::new()));
+    for (name, guest) in guests {
+        let mut kept = WrittenGuest {
+            guest: guest.clone(),
+            updates: Vec::new(),
+            installed: Vec::new(),
+        };
+        if let Some(scan) = &guest.scan {
+            kept.updates = updates.of(&scan.updates, &mut written.updates);
+            kept.installed = installed.of(&scan.installed, &mut written.installed);
+            kept.guest.scan = Some(Arc::new(GuestScanned {
+                run: scan.run,
+                guest: scan.guest.clone(),
+                attempt: scan.attempt,
+                identity: scan.identity.clone(),
+                updates: Vec::new(),
+                installed: Vec::new(),
+                findings: scan.findings.clone(),
+                unchanged_since: scan.unchanged_since,
+            }));
+        }
+        written.guests.insert(name.clone(), kept);
+    }
+    written.serialize(serializer)
+}
+
+/// Reads what [`serialize`] wrote.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<GuestName, Guest>, D::Error> {
+    fn rows<T, E: serde::de::Error>(places: &[usize], all: &[Arc<T>]) -> Result<Vec<Arc<T>>, E> {
+        let row = |place: &usize| {
+            let row = all.get(*place).cloned();
+            row.ok_or_else(|| E::custom(format!("there is no row {place}")))
+        };
+        places.iter().map(row).collect()
+    }
+    let written = Written::deserialize(deserializer)?;
+    let mut guests = BTreeMap::new();
+    for (name, kept) in written.guests {
+        let mut guest = kept.guest;
+        if let Some(scan) = guest.scan.as_mut().map(Arc::make_mut) {
+            scan.updates = rows(&kept.updates, &written.updates)?;
+            scan.installed = rows(&kept.installed, &written.installed)?;
+        } else if !kept.updates.is_empty() || !kept.installed.is_empty() {
+            return Err(D::Error::custom(format!("{name} has rows and no answer")));
+        }
+        guests.insert(name, guest);
+    }
+    Ok(guests)
+}

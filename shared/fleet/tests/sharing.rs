@@ -1,0 +1,70 @@
+//! What many guests say alike is in memory once, also behind a snapshot.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::*;
+use gentoo_updater_fleet::message::Event;
+use gentoo_updater_fleet::snapshot::Snapshot;
+use gentoo_updater_fleet::state::Fleet;
+
+fn says(history: &mut History, name: &str, flag: bool) {
+    let updates = vec![update("a/a-2"), update("b/b-2").flag("doc", flag)];
+    let has = vec![installed("a/a-1", "0", &[])];
+    history.say(Event::GuestScanned(scanned(name, updates, has)));
+}
+
+/// Whether two guests share their rows: `a/a`, `b/b`, and what they have installed.
+fn shared(fleet: &Fleet, one: &str, other: &str) -> [bool; 3] {
+    let scan = |name| {
+        let guest = &fleet.runs[&run_id()].guests[&guest(name)];
+        guest.scan.clone().unwrap()
+    };
+    let (one, other) = (scan(one), scan(other));
+    [
+        Arc::ptr_eq(&one.updates[0], &other.updates[0]),
+        Arc::ptr_eq(&one.updates[1], &other.updates[1]),
+        Arc::ptr_eq(&one.installed[0], &other.installed[0]),
+    ]
+}
+
+#[test]
+fn guests_share_the_rows_that_they_tell_alike_and_no_others() {
+    let mut history = History::requested(&["g1", "g2", "g3"]);
+    says(&mut history, "g1", true);
+    says(&mut history, "g2", true);
+    says(&mut history, "g3", false);
+    assert_eq!(shared(&history.fleet, "g1", "g2"), [true; 3]);
+    assert_eq!(shared(&history.fleet, "g1", "g3"), [true, false, true]);
+}
+
+#[test]
+fn a_snapshot_writes_each_row_once_and_gives_shared_rows_back() {
+    let mut history = History::requested(&["g1", "g2", "g3"]);
+    says(&mut history, "g1", true);
+    says(&mut history, "g2", false);
+    let text = serde_json::to_string(&history.fleet).unwrap();
+    assert_eq!(text.matches("a/a-2").count(), 1, "{text}");
+    let packed = Snapshot::take(history.fleet.clone(), worker("planner@x"), history.now());
+    let packed = packed.encode().unwrap();
+    let read = Snapshot::decode(&packed).unwrap().fleet;
+    assert_eq!(read, history.fleet);
+    assert_eq!(shared(&read, "g1", "g2"), [true, false, true]);
+    // What is told after it is shared with what was told before.
+    history.fleet = read;
+    says(&mut history, "g3", false);
+    assert_eq!(shared(&history.fleet, "g2", "g3"), [true; 3]);
+}
+
+#[test]
+fn a_snapshot_whose_rows_are_not_there_is_refused() {
+    let mut history = History::requested(&["g1"]);
+    says(&mut history, "g1", true);
+    let text = serde_json::to_string(&history.fleet).unwrap();
+    let damaged = text.replacen("\"updates\":[0,1]", "\"updates\":[0,7]", 1);
+    assert_ne!(text, damaged);
+    let error = serde_json::from_str::<Fleet>(&damaged).unwrap_err();
+    assert!(error.to_string().contains("no row 7"), "{error}");
+}
