@@ -36,6 +36,7 @@ pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> 
         grace: policy.grace,
         read_back: true,
         builder: Some(name.clone()),
+        platform: Some(builder.platform.clone()),
     };
     let handler = BuildHandler::new(context.clone(), name.clone(), platform.store.clone());
     worker::serve(

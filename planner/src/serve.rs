@@ -90,6 +90,8 @@ impl Planner<'_> {
             worker: self.id.clone(),
             role: Role::Planner,
             queues: vec![topology::PLAN.to_owned()],
+            slots: Some(1),
+            platform: None,
         });
         self.publish(event).await?;
         Ok(())

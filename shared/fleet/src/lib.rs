@@ -6,7 +6,7 @@
 //! | [`message`] | events and commands, and their form on the wire |
 //! | [`state`] | the fold over the history |
 //! | [`snapshot`] | the state as it was at one offset, to begin the fold from |
-//! | [`batch`], [`order`], [`closing`], [`liveness`] | the pure parts of a decision |
+//! | [`batch`], [`graph`], [`order`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`decide`] | what to do next |
 //! | [`authority`] | which user of the broker may say what |
 //! | [`report`] | what came of a run |
@@ -23,6 +23,7 @@ pub mod closing;
 pub mod config;
 pub mod decide;
 pub mod describe;
+pub mod graph;
 pub mod inspect;
 pub mod liveness;
 pub mod message;

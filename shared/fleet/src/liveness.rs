@@ -108,6 +108,15 @@ impl Liveness {
             .is_some_and(|seen| self.now.saturating_sub(*seen) <= self.lease)
     }
 
+    /// Whether a worker may live: it has given a sign of life within the lease, or this planner has
+    /// not been there for long enough to tell.
+    pub fn may_be_alive(&self, worker: &WorkerId) -> bool {
+        match self.workers.contains_key(worker) {
+            true => self.is_alive(worker),
+            false => self.now <= self.lease,
+        }
+    }
+
     /// Starts the clock of work that waits without anybody who could do it, and stops it for all
     /// other work.
     pub fn watch_unserved(&mut self, unserved: &BTreeSet<WorkKey>) {

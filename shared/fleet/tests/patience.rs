@@ -52,6 +52,8 @@ impl Fleet {
             worker: worker(id),
             role,
             queues: vec![queue.to_owned()],
+            slots: None,
+            platform: None,
         }));
         self.alive.insert(id);
     }

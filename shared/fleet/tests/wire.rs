@@ -192,6 +192,8 @@ fn events() -> Vec<Event> {
             worker: worker("builder@b1"),
             role: Role::Builder,
             queues: vec!["build.default".to_owned()],
+            slots: None,
+            platform: None,
         }),
         Event::WorkerPaused(WorkerPaused {
             worker: worker("builder@b1"),

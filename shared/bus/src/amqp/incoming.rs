@@ -209,6 +209,8 @@ mod tests {
             worker: worker.clone(),
             role: Role::Installer,
             queues: vec![queue.to_owned()],
+            slots: None,
+            platform: None,
         });
         Envelope::new(worker, jiff::Timestamp::UNIX_EPOCH, event)
     }

@@ -138,6 +138,8 @@ mod tests {
                 worker: worker.parse().unwrap(),
                 role: Role::Builder,
                 queues: vec![SCAN.to_owned()],
+                slots: None,
+                platform: None,
             }));
         }
 

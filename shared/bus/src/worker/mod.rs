@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{Command, Event, Failure, Role};
-use gentoo_updater_fleet::name::{BuilderName, WorkerId};
+use gentoo_updater_fleet::name::{BuilderName, PlatformName, WorkerId};
 
 use crate::clock::{Clock, Speaker};
 use crate::seam::BusError;
@@ -82,6 +82,9 @@ pub struct WorkerSpec {
     /// then: it pauses, and leaves the next attempt to others. A worker for many guests goes on,
     /// for a guest that is off says nothing about it.
     pub builder: Option<BuilderName>,
+    /// The platform that it builds for, for builders: the planner gives out no more builds at once
+    /// than the builders of a platform have slots.
+    pub platform: Option<PlatformName>,
 }
 
 impl WorkerSpec {

@@ -109,6 +109,8 @@ pub(super) fn registration(spec: &WorkerSpec) -> Event {
         worker: spec.id.clone(),
         role: spec.role,
         queues: spec.queues.clone(),
+        slots: Some(spec.slots.max(1)),
+        platform: spec.platform.clone(),
     })
 }
 

@@ -4,22 +4,27 @@
 //! every command that should be out and is not. Calling it twice names the same things twice;
 //! the ids of commands are deterministic, and claims make a repeated command harmless.
 
+mod room;
 mod round;
 mod step;
 mod watch;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gentoo_updater_portage::cpv::Cpv;
 
+use self::room::Room;
 use self::step::Step;
 use crate::batch::{self, Answer};
 use crate::closing;
+use crate::graph::Place;
 use crate::liveness::Liveness;
 use crate::message::{
     BatchPlanned, BuildPackage, CleanBuilder, Command, Event, Failure, InstallPackage,
-    InstallPackages, RunFinished, RunOutcome, ScanGuest, SyncBuilder, Task, TaskAbandoned, WorkKey,
+    InstallPackages, Job, RunFinished, RunOutcome, ScanGuest, SyncBuilder, Task, TaskAbandoned,
+    WorkKey,
 };
 use crate::name::{GuestName, JobId};
 use crate::order;
@@ -65,12 +70,14 @@ pub enum Order {
 /// which [`observe`] has told what the state is: no clock of a machine that jumps can stop it.
 pub fn decide(fleet: &Fleet, liveness: &Liveness, patience: &Patience) -> Vec<Order> {
     let mut orders = Vec::new();
+    let mut room = Room::of(fleet, liveness);
     for run in fleet.unfinished() {
         Decision {
             fleet,
             run,
             liveness,
             patience,
+            room: &mut room,
             orders: &mut orders,
         }
         .decide();
@@ -83,6 +90,7 @@ struct Decision<'a> {
     run: &'a Run,
     liveness: &'a Liveness,
     patience: &'a Patience,
+    room: &'a mut Room,
     orders: &'a mut Vec<Order>,
 }
 
@@ -165,36 +173,76 @@ impl Decision<'_> {
             })));
     }
 
-    /// Every job whose dependencies are built is out, the longest remaining path first. True
-    /// when nothing is left to build.
+    /// Of the jobs whose dependencies are built as many are out as builders can work on, the longest
+    /// remaining path first. True when nothing is left to build.
     fn build(&mut self, progress: &BTreeMap<JobId, JobProgress>) -> bool {
         let Some(jobs) = &self.run.jobs else {
             return false;
         };
-        let mut ready: Vec<&JobId> = progress
+        let ready = progress
             .iter()
             .filter(|(_, progress)| **progress == JobProgress::Ready)
-            .map(|(id, _)| id)
-            .collect();
-        // Most of the time what is ready is under way, and its order does not matter any more.
-        let is_new = |id: &&&JobId| !self.run.tasks.contains_key(&Task::Build((**id).clone()));
-        if ready.iter().filter(is_new).count() > 1 {
-            let paths = order::remaining_paths(jobs, |job| self.expected_duration(job));
-            ready.sort_by_key(|id| (std::cmp::Reverse(paths.get(*id)), *id));
+            .filter_map(|(id, _)| jobs.get(id));
+        let (mut to_begin, under_way): (Vec<&Job>, Vec<&Job>) =
+            ready.partition(|job| self.is_to_begin(&Task::Build(job.id.clone())));
+        for job in under_way {
+            self.ensure_built(job);
         }
-        for id in ready {
-            let Some(job) = jobs.get(id) else { continue };
-            let run = self.run;
-            self.ensure(Task::Build(id.clone()), |attempt| {
-                Command::BuildPackage(BuildPackage {
-                    run: run.id,
-                    attempt,
-                    job: job.clone(),
-                    dependencies: run.dependencies(id),
+        to_begin.retain(|job| self.room.is_there(&job.platform));
+        // Most of the time nobody is free, and their order does not matter.
+        if to_begin.len() > 1
+            && let Some(graph) = self.run.graph()
+        {
+            let durations: Vec<Duration> = graph
+                .ids()
+                .iter()
+                .map(|id| {
+                    jobs.get(id)
+                        .map_or(Duration::ZERO, |job| self.expected_duration(job))
                 })
-            });
+                .collect();
+            let duration = |place: Place| durations.get(place).copied().unwrap_or_default();
+            let paths = graph.remaining_paths(duration);
+            let path = |job: &Job| paths.get(graph.place(&job.id)?);
+            to_begin.sort_by_key(|job| (Reverse(path(job)), &job.id));
+        }
+        for job in to_begin {
+            if self.room.is_there(&job.platform) {
+                self.room.take(&job.platform);
+                self.ensure_built(job);
+            }
         }
         progress.values().all(JobProgress::is_over)
+    }
+
+    fn ensure_built(&mut self, job: &Job) {
+        let run = self.run;
+        self.ensure(Task::Build(job.id.clone()), |attempt| {
+            Command::BuildPackage(BuildPackage {
+                run: run.id,
+                attempt,
+                job: job.clone(),
+                dependencies: run.dependencies(&job.id),
+            })
+        });
+    }
+
+    /// Whether an attempt at a task is due that no queue has been given yet.
+    fn is_to_begin(&self, task: &Task) -> bool {
+        let Some(state) = self.run.tasks.get(task) else {
+            return true;
+        };
+        let Some((number, attempt)) = state.attempts.last_key_value() else {
+            return state.outcome.is_none();
+        };
+        let work = WorkKey {
+            run: self.run.id,
+            task: task.clone(),
+            attempt: *number,
+        };
+        let is_new = |next: u32| next > *number || attempt.issued.is_none();
+        state.outcome.is_none()
+            && matches!(self.next_step(&work, state, attempt), Step::Issue(next) if is_new(next))
     }
 
     /// A guest's set is closed, and ordered, when all that it wants is built or will never be.
@@ -348,7 +396,7 @@ impl Decision<'_> {
     }
 
     /// How long a job will take, from the newest build of the same package in the history.
-    fn expected_duration(&self, job: &crate::message::Job) -> Duration {
+    fn expected_duration(&self, job: &Job) -> Duration {
         let package = &job.key.cpv.category_package;
         let known = self.fleet.duration(package);
         known.unwrap_or(order::UNKNOWN_DURATION)

@@ -79,6 +79,8 @@ impl Fleet {
         let registration = Registration {
             role: event.role,
             queues: event.queues.clone(),
+            slots: event.slots,
+            platform: event.platform.clone(),
             at,
             offset,
             paused: None,

@@ -231,6 +231,7 @@ impl Fleet {
             tasks: Default::default(),
             finished: None,
             told: Default::default(),
+            graph: Default::default(),
         };
         self.runs
             .entry(event.run)

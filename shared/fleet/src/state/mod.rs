@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Failure, PauseTarget, Role, WorkKey};
-use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
+use crate::name::{BuilderName, EventId, GuestName, PlatformName, RunId, WorkerId};
 
 pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::JobProgress;
@@ -69,6 +69,10 @@ pub struct Registration {
     pub role: Role,
     /// The queues that it serves.
     pub queues: Vec<String>,
+    /// On how many commands it works at once at most, where it said so.
+    pub slots: Option<u16>,
+    /// The platform that it builds for, if it builds and said so.
+    pub platform: Option<PlatformName>,
     /// When it last said so.
     pub at: Timestamp,
     /// The offset at which it last said so.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::pairs;
+use super::progress::Known;
 use super::sharing::{self, Told};
 use crate::message::{
     Batch, Failure, Finding, GuestPlan, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
@@ -50,6 +51,9 @@ pub struct Run {
     /// The rows that its guests have told so far.
     #[serde(skip)]
     pub(super) told: Told,
+    /// Which of its jobs wait for which.
+    #[serde(skip)]
+    pub(super) graph: Known,
 }
 
 /// One guest in a run.

@@ -14,6 +14,8 @@ fn register(history: &mut History, name: &str, role: Role) {
         worker: worker(name),
         role,
         queues: Vec::new(),
+        slots: None,
+        platform: None,
     }));
 }
 

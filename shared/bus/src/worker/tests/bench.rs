@@ -115,6 +115,7 @@ impl Bench {
             grace: Duration::from_secs(10),
             read_back: true,
             builder: None,
+            platform: None,
         }
     }
 
