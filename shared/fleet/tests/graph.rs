@@ -42,9 +42,8 @@ fn closure(jobs: &BTreeMap<JobId, Job>, own: &JobId) -> BTreeSet<JobId> {
     let mut found = reach(&jobs[own].build_needs);
     for need in &jobs[own].runtime_needs {
         let behind = reach(&BTreeSet::from([need.clone()]));
-        let needs_own = |id: &JobId| {
-            jobs[id].build_needs.contains(own) || jobs[id].runtime_needs.contains(own)
-        };
+        let needs_own =
+            |id: &JobId| jobs[id].build_needs.contains(own) || jobs[id].runtime_needs.contains(own);
         if !behind.iter().any(needs_own) {
             found.extend(behind);
         }

@@ -1,0 +1,100 @@
+//! Half a million updates become one batch.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::process::Command;
+
+use gentoo_updater_fleet::batch::{Answer, merge};
+use gentoo_updater_fleet::message::Batch;
+use gentoo_updater_fleet::name::PlatformName;
+
+use crate::fleets::Plans;
+use crate::table::{Limit, Table, best_of};
+
+const GUESTS: usize = 1000;
+const UPDATES: usize = 500;
+/// The argument of the child that merges once, and says what memory it had.
+pub(crate) const CHILD: &str = "--merge";
+
+pub(crate) fn measure(table: &mut Table) -> Result<(), Box<dyn Error>> {
+    let plans = Plans::draw(GUESTS, UPDATES, true);
+    let platform = platform()?;
+    let answers = answers(&plans, &platform);
+    let batch = merge(&answers, &BTreeMap::new());
+    let wants: usize = batch.guests.values().map(|plan| plan.wants.len()).sum();
+    assert_eq!(wants, GUESTS * UPDATES, "nothing is lost");
+    let time = best_of(3, || merge(&answers, &BTreeMap::new())).as_secs_f64();
+    table.check(
+        "500,000 updates of 1,000 guests into one batch",
+        time,
+        "s",
+        Limit::Below(1.0),
+    );
+    #[allow(clippy::cast_precision_loss)]
+    table.show("  jobs in it", batch.jobs.len() as f64, "");
+    drop((batch, answers));
+    let apart = Plans::draw(GUESTS, UPDATES, false);
+    let answers = self::answers(&apart, &platform);
+    let time = best_of(2, || merge(&answers, &BTreeMap::new())).as_secs_f64();
+    table.show("  where no two guests share a row in memory", time, "s");
+    drop(answers);
+    drop(apart);
+    table.check(
+        "  memory, plans and batch",
+        memory("shared")?,
+        "MiB",
+        Limit::Below(1024.0),
+    );
+    table.show("  memory, no row shared", memory("apart")?, "MiB");
+    Ok(())
+}
+
+fn platform() -> Result<PlatformName, Box<dyn Error>> {
+    Ok("default".parse()?)
+}
+
+fn answers<'a>(plans: &'a Plans, platform: &'a PlatformName) -> Vec<Answer<'a>> {
+    let answer = |(guest, updates)| Answer {
+        guest,
+        platform,
+        updates,
+    };
+    let guests = plans
+        .guests
+        .iter()
+        .map(|(guest, updates)| (guest, updates.as_slice()));
+    guests.map(answer).collect()
+}
+
+/// Merges once, and prints the most memory that was used.
+pub(crate) fn child(how: Option<&String>) -> Result<(), Box<dyn Error>> {
+    let shared = how.ok_or("how?")? == "shared";
+    let plans = Plans::draw(GUESTS, UPDATES, shared);
+    let platform = platform()?;
+    let batch: Batch = merge(&answers(&plans, &platform), &BTreeMap::new());
+    assert_eq!(batch.guests.len(), GUESTS, "all guests are in it");
+    println!("{}", peak_memory()?);
+    Ok(())
+}
+
+/// The most memory that this process ever had, in KiB (VmHWM of proc(5)).
+fn peak_memory() -> Result<u64, Box<dyn Error>> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line
+        .and_then(|line| line.trim().strip_suffix(" kB"))
+        .ok_or("no VmHWM in /proc/self/status")?;
+    Ok(number.parse()?)
+}
+
+/// In MiB.
+fn memory(how: &str) -> Result<f64, Box<dyn Error>> {
+    let output = Command::new(std::env::current_exe()?)
+        .args([CHILD, how])
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("the child: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    let kibibytes: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
+    Ok(kibibytes / 1024.0)
+}
