@@ -141,6 +141,7 @@ mod tests {
             build_needs: Default::default(),
             runtime_needs: Default::default(),
             accepts: Default::default(),
+            download: None,
             revision: Some("2026-01-05".to_owned()),
         }
     }

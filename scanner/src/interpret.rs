@@ -324,6 +324,7 @@ fn updates(
             build_needs: needs.build,
             runtime_needs: needs.runtime,
             accepts: needs.accepts,
+            download: row.size_bytes.filter(|bytes| *bytes > 0),
         });
     }
     Ok(updates)

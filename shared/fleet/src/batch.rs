@@ -52,6 +52,8 @@ pub fn merge(answers: &[Answer<'_>], revisions: &BTreeMap<RepositoryName, String
             let is_new = |cpv: &&Cpv| !job.accepts.contains(*cpv);
             let more: Vec<Cpv> = update.accepts.iter().filter(is_new).cloned().collect();
             job.accepts.extend(more);
+            // A guest that has some of the sources would download the rest.
+            job.download = job.download.max(update.download);
             if update.purpose == Purpose::Runtime {
                 job.wanted_by.insert(answer.guest.clone());
                 wants.push((update.key.cpv.clone(), job.id.clone()));
@@ -99,6 +101,7 @@ impl<'a> Merging<'a> {
                 runtime_needs: BTreeSet::new(),
                 accepts: BTreeSet::new(),
                 revision: revisions.get(&key.repository).cloned(),
+                download: None,
             });
             self.jobs.len() - 1
         });

@@ -160,6 +160,7 @@ impl Scene {
             build_needs: needs.clone(),
             runtime_needs: needs,
             accepts: BTreeSet::new(),
+            download: None,
         }
     }
 

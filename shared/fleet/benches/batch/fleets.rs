@@ -132,6 +132,7 @@ impl Package {
             build_needs: needs.clone(),
             runtime_needs: needs,
             accepts: BTreeSet::new(),
+            download: None,
         }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Job {
     pub(crate) runtime_needs: BTreeSet<usize>,
     /// How long its build takes, in milliseconds.
     pub(crate) duration: u64,
+    /// How large its sources are, in bytes.
+    pub(crate) sources: u64,
 }
 
 /// All batches that are measured.
@@ -28,15 +30,23 @@ pub(crate) fn all() -> Vec<Batch> {
     ]
 }
 
+/// How long a build takes, in milliseconds, and how large its sources are, in bytes.
+///
 /// Build times are many short ones and a few that take hours: about a logarithmic normal
-/// distribution with half of them below a minute, as in the emerge.log of a desktop.
-fn duration(rng: &mut Rng) -> u64 {
+/// distribution with half of them below a minute, as in the emerge.log of a desktop. They go with
+/// the size of the sources, and not closely: the correlation of the logarithms is 0.75.
+fn duration(rng: &mut Rng) -> (u64, u64) {
     // The sum of twelve equal distributions is as good as normal.
-    let normal: f64 = (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0;
-    let seconds = (55.0 * (1.25 * normal).exp()).clamp(4.0, 7200.0);
+    let mut normal = || (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0;
+    let (size, other) = (normal(), normal());
+    let seconds = 55.0 * (1.25 * (0.75 * size + 0.66 * other)).exp();
+    let mebibytes = 1.5 * (1.6 * size).exp();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let milliseconds = (seconds * 1000.0) as u64;
-    milliseconds
+    let numbers = (
+        (seconds.clamp(4.0, 7200.0) * 1000.0) as u64,
+        (mebibytes * 1024.0 * 1024.0) as u64,
+    );
+    numbers
 }
 
 /// A graph from real metadata.
@@ -51,10 +61,12 @@ fn read(name: &'static str, text: &str) -> Batch {
                 .map(|word| word.parse().expect("a number"))
                 .collect()
         };
+        let (duration, sources) = duration(&mut rng);
         Job {
             build_needs: needs(),
             runtime_needs: needs(),
-            duration: duration(&mut rng),
+            duration,
+            sources,
         }
     });
     Batch {
@@ -79,10 +91,12 @@ fn layered(name: &'static str, count: usize, seed: u64) -> Batch {
             (0..wanted).map(|_| one()).collect()
         };
         let (build_needs, runtime_needs) = (below(4), below(3));
+        let (duration, sources) = duration(&mut rng);
         Job {
             build_needs,
             runtime_needs,
-            duration: duration(&mut rng),
+            duration,
+            sources,
         }
     });
     Batch {

@@ -45,6 +45,7 @@ fn update(batch: &Batch, number: usize) -> Update {
         build_needs: job.build_needs.iter().map(|need| name(*need)).collect(),
         runtime_needs: job.runtime_needs.iter().map(|need| name(*need)).collect(),
         accepts: Default::default(),
+        download: Some(job.sources),
     }
 }
 

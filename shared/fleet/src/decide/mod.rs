@@ -27,7 +27,7 @@ use crate::message::{
     WorkKey,
 };
 use crate::name::{GuestName, JobId};
-use crate::order;
+use crate::order::Expectations;
 use crate::report::{GuestOutcome, guest_outcome};
 use crate::state::{Fleet, Guest, JobProgress, Run};
 use crate::tree;
@@ -193,14 +193,10 @@ impl Decision<'_> {
         if to_begin.len() > 1
             && let Some(graph) = self.run.graph()
         {
-            let durations: Vec<Duration> = graph
-                .ids()
-                .iter()
-                .map(|id| {
-                    jobs.get(id)
-                        .map_or(Duration::ZERO, |job| self.expected_duration(job))
-                })
-                .collect();
+            let expected = Expectations::new(&self.fleet.durations, jobs);
+            // The graph has the jobs in the same order.
+            let durations = jobs.values().map(|job| expected.of(job).duration());
+            let durations: Vec<Duration> = durations.collect();
             let duration = |place: Place| durations.get(place).copied().unwrap_or_default();
             let paths = graph.remaining_paths(duration);
             let path = |job: &Job| paths.get(graph.place(&job.id)?);
@@ -393,12 +389,5 @@ impl Decision<'_> {
         let abandoned = TaskAbandoned { work, failure };
         let event = Event::TaskAbandoned(abandoned);
         self.orders.push(Order::Publish(event));
-    }
-
-    /// How long a job will take, from the newest build of the same package in the history.
-    fn expected_duration(&self, job: &Job) -> Duration {
-        let package = &job.key.cpv.category_package;
-        let known = self.fleet.duration(package);
-        known.unwrap_or(order::UNKNOWN_DURATION)
     }
 }

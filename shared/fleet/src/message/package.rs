@@ -160,6 +160,10 @@ pub struct Update {
     /// keywords, the licence and the masks are that its builder goes by.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub accepts: BTreeSet<Cpv>,
+    /// Bytes of sources that Portage would download for it on the guest; absent where it would
+    /// download nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download: Option<u64>,
 }
 
 /// That an installed package was built against one subslot of another.
@@ -291,6 +295,9 @@ pub struct Job {
     /// The revision of its ebuild repository that the run goes by, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// Bytes of its sources, as far as a guest said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download: Option<u64>,
 }
 
 /// What one guest wants of a batch.

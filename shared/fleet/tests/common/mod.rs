@@ -53,6 +53,7 @@ pub fn update(name: &str) -> Update {
         build_needs: Default::default(),
         runtime_needs: Default::default(),
         accepts: Default::default(),
+        download: None,
     }
 }
 

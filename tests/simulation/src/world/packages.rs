@@ -167,6 +167,7 @@ fn update(dice: &Dice, packages: &[Drawn], number: usize, wanted: &BTreeSet<usiz
         build_needs: names(&drawn.build_needs),
         runtime_needs: names(&drawn.runtime_needs),
         accepts: BTreeSet::new(),
+        download: None,
     }
 }
 
