@@ -227,6 +227,7 @@ impl Fleet {
             guests: guests.collect(),
             synced: Default::default(),
             jobs: None,
+            rings: Vec::new(),
             built: Default::default(),
             cleaned: Default::default(),
             tasks: Default::default(),

@@ -7,6 +7,7 @@ mod bounds;
 mod fold;
 mod pairs;
 mod progress;
+mod rings;
 mod run;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,6 +23,7 @@ use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 
 pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::JobProgress;
+pub use rings::BrokenRing;
 pub use run::{
     Attempt, Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome, TaskState,
 };

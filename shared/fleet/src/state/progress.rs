@@ -37,40 +37,50 @@ impl Run {
             return BTreeMap::new();
         };
         let mut progress = BTreeMap::new();
+        let cuts = self.cuts();
         for (id, job) in jobs {
             let state = if self.built.contains_key(id) {
                 JobProgress::Built
             } else if self.failure(&Task::Build(id.clone())).is_some() {
                 JobProgress::Failed
-            } else if self.is_ready(jobs, id, job) {
+            } else if self.is_ready(jobs, job, cuts.get(id)) {
                 JobProgress::Ready
             } else {
                 JobProgress::Waiting
             };
             progress.insert(id.clone(), state);
         }
-        let any = |wanted| progress.values().any(|state| *state == wanted);
-        let (any_failed, any_ready) = (any(JobProgress::Failed), any(JobProgress::Ready));
-        if any_failed || !any_ready {
+        if progress.values().any(|state| *state == JobProgress::Failed) {
             // What waits, with all that it waits for. What is over waits for nothing any more.
             let waits = |id: &&JobId| progress.get(*id) == Some(&JobProgress::Waiting);
-            let waiting = jobs.keys().filter(waits).map(|id| (id, closure(jobs, id)));
-            let waiting = waiting.collect();
-            hold_back(&waiting, &mut progress);
-            release_cycles(self, &waiting, &mut progress);
+            let waiting = jobs.keys().filter(waits).map(|id| {
+                let mut needs = closure(jobs, id);
+                needs.retain(|need| !is_cut(cuts.get(id), need));
+                (id, needs)
+            });
+            hold_back(&waiting.collect(), &mut progress);
         }
         progress
     }
 
+    /// What is built first of a ring, with what it does not wait for.
+    fn cuts(&self) -> Cuts<'_> {
+        let rings = self.rings.iter();
+        rings.map(|ring| (&ring.first, &ring.without)).collect()
+    }
+
     /// Whether everything that a job needs is built. That a need of its own is missing is seen
     /// without a look at what lies behind.
-    fn is_ready(&self, jobs: &BTreeMap<JobId, Job>, id: &JobId, job: &Job) -> bool {
+    fn is_ready(
+        &self,
+        jobs: &BTreeMap<JobId, Job>,
+        job: &Job,
+        cut: Option<&&BTreeSet<JobId>>,
+    ) -> bool {
+        let is_there = |need: &JobId| self.built.contains_key(need) || is_cut(cut, need);
         let is_missing =
-            |need: &JobId| need != id && jobs.contains_key(need) && !self.built.contains_key(need);
-        !job.build_needs.iter().any(is_missing)
-            && closure(jobs, id)
-                .iter()
-                .all(|need| self.built.contains_key(*need))
+            |need: &JobId| *need != job.id && jobs.contains_key(need) && !is_there(need);
+        !job.build_needs.iter().any(is_missing) && closure(jobs, &job.id).into_iter().all(is_there)
     }
 
     /// Why there is no binary for what a guest wants, if there is none.
@@ -111,6 +121,13 @@ impl Run {
             .map(|b| b.binary.clone())
             .collect()
     }
+}
+
+/// What the jobs that are built first of their rings do not wait for.
+type Cuts<'a> = BTreeMap<&'a JobId, &'a BTreeSet<JobId>>;
+
+fn is_cut(cut: Option<&&BTreeSet<JobId>>, need: &JobId) -> bool {
+    cut.is_some_and(|cut| cut.contains(need))
 }
 
 /// Marks all that waits for something that failed, however far away, with the job that failed.
@@ -168,8 +185,9 @@ fn place<'a>(
 /// own closure.
 ///
 /// What it needs to run is left out where that needs the job in turn: two packages may well need
-/// each other to run, and one of them must be built first.
-fn closure<'a>(jobs: &'a BTreeMap<JobId, Job>, job: &JobId) -> BTreeSet<&'a JobId> {
+/// each other to run, and one of them must be built first. Rings of more jobs than two are broken
+/// when the batch is planned: see [`super::rings`].
+pub(super) fn closure<'a>(jobs: &'a BTreeMap<JobId, Job>, job: &JobId) -> BTreeSet<&'a JobId> {
     let Some((own, job)) = jobs.get_key_value(job) else {
         return BTreeSet::new();
     };
@@ -188,7 +206,7 @@ fn closure<'a>(jobs: &'a BTreeMap<JobId, Job>, job: &JobId) -> BTreeSet<&'a JobI
 }
 
 /// These jobs and all that they need to run, without `own`.
-fn reach<'a>(
+pub(super) fn reach<'a>(
     jobs: &'a BTreeMap<JobId, Job>,
     from: impl Iterator<Item = &'a JobId>,
     own: &JobId,
@@ -206,41 +224,4 @@ fn reach<'a>(
         }
     }
     found
-}
-
-/// Where jobs wait for each other in a ring and nothing else can go on, one of them is released:
-/// its builder takes what is missing from its own ebuilds, as Portage does. It is the one that
-/// misses least of those that wait for nothing outside of the ring: what waits behind a ring gets
-/// its turn when the ring is built.
-fn release_cycles(
-    run: &Run,
-    waiting: &BTreeMap<&JobId, BTreeSet<&JobId>>,
-    progress: &mut BTreeMap<JobId, JobProgress>,
-) {
-    if progress.values().any(|state| *state == JobProgress::Ready) {
-        return;
-    }
-    let missing = |needs: &BTreeSet<&JobId>| {
-        let missing = needs.iter().filter(|id| !run.built.contains_key(**id));
-        missing.count()
-    };
-    let next = waiting
-        .iter()
-        .filter(|(id, _)| progress.get(**id) == Some(&JobProgress::Waiting))
-        .min_by_key(|(id, needs)| (behind(waiting, id), missing(needs), **id))
-        .map(|(id, _)| (*id).clone());
-    if let Some(id) = next {
-        progress.insert(id, JobProgress::Ready);
-    }
-}
-
-/// How many jobs a job waits for, with all that those wait for, and itself. It is the same for all
-/// of a ring, and more for whatever waits for the ring.
-fn behind(waiting: &BTreeMap<&JobId, BTreeSet<&JobId>>, job: &JobId) -> usize {
-    let (mut seen, mut open) = (BTreeSet::from([job]), vec![job]);
-    while let Some(id) = open.pop() {
-        let needs = waiting.get(id).into_iter().flatten();
-        open.extend(needs.filter(|need| waiting.contains_key(**need) && seen.insert(**need)));
-    }
-    seen.len()
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::pairs;
+use super::rings::{self, BrokenRing};
 use crate::message::{
     Batch, Failure, Finding, GuestPlan, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
     RepositoryRevision, RunKind, RunOutcome, Task, ToSync,
@@ -35,6 +36,9 @@ pub struct Run {
     pub synced: BTreeMap<BuilderName, Vec<RepositoryRevision>>,
     /// Its jobs; absent until all answers were merged.
     pub jobs: Option<BTreeMap<JobId, Job>>,
+    /// The rings among them, and where each is broken: a part of their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rings: Vec<BrokenRing>,
     /// The binaries that are in the store.
     pub built: BTreeMap<JobId, PackageBuilt>,
     /// What was cleaned.
@@ -195,12 +199,9 @@ impl Run {
                 guest.plan = Some(plan);
             }
         }
-        self.jobs = Some(
-            batch
-                .jobs
-                .into_iter()
-                .map(|job| (job.id.clone(), job))
-                .collect(),
-        );
+        let jobs = batch.jobs.into_iter().map(|job| (job.id.clone(), job));
+        let jobs = jobs.collect();
+        self.rings = rings::broken(&jobs);
+        self.jobs = Some(jobs);
     }
 }
