@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use common::*;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::JobId;
+use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::state::{BrokenRing, JobProgress};
 use proptest::prelude::*;
 
@@ -111,6 +112,45 @@ fn a_ring_of_two_builds_is_broken_once_and_the_other_gets_what_the_first_made() 
     let there = history.run().dependencies(&second);
     assert_eq!(there.len(), 1);
     assert_eq!(there[0].cpv.to_string(), first);
+}
+
+#[test]
+fn the_report_names_the_ring_and_what_was_built_without_what_once_that_was_begun() {
+    let mut history = planned(vec![
+        update("a/a-1")
+            .needs_to_build("a/b-1")
+            .bound_to("a/b", "0/1"),
+        update("a/b-1").needs_to_build("a/a-1"),
+    ]);
+    let report = |history: &History| Report::of(&history.fleet, history.run());
+    assert_eq!(report(&history).rings, []);
+    order(&mut history);
+    let report = report(&history);
+    let [ring] = &report.rings[..] else {
+        panic!("{:?}", report.rings)
+    };
+    assert_eq!(ring.packages, ["a/a-1", "a/b-1"]);
+    let text = report.to_text();
+    let line = "a/a-1, a/b-1 need each other: a/b-1 was built without a/a-1, with what its builder";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn the_report_says_nothing_of_a_ring_that_costs_nothing() {
+    let mut history = planned(vec![
+        update("a/a-1").needs_to_build("a/b-1"),
+        update("a/b-1").needs_to_run("a/c-1"),
+        update("a/c-1").needs_to_build("a/a-1"),
+    ]);
+    order(&mut history);
+    assert_eq!(firsts(&history)[0], ["a/b-1", ""]);
+    let report = Report::of(&history.fleet, history.run());
+    let told: Vec<&str> = report
+        .rings
+        .iter()
+        .map(|ring| ring.first.as_str())
+        .collect();
+    assert_eq!(told, ["a/a-1"]);
 }
 
 #[test]

@@ -90,6 +90,15 @@ impl Report {
         if !self.jobs.is_empty() {
             self.write_jobs(out)?;
         }
+        for ring in &self.rings {
+            writeln!(
+                out,
+                "  ! {} need each other: {} was built without {}, with what its builder had of it",
+                ring.packages.join(", "),
+                ring.first,
+                ring.without.join(", ")
+            )?;
+        }
         if !self.builders.is_empty() || !self.unusable.is_empty() {
             writeln!(out, "\nBuilders")?;
             for (name, failure) in &self.unusable {
