@@ -286,6 +286,7 @@ async fn drive(
         sync: asked.sync.clone(),
         more_rounds: MORE_ROUNDS,
         follows: None,
+        retries: 0,
     });
     let envelope = Speaker::new(operator, context.clock.clone()).say(event);
     tokio::select! {

@@ -35,7 +35,9 @@ fn expected(event: &Event) -> &'static str {
     match event {
         // The planner asks for further rounds, see `as_said_by`.
         Event::RunRequested(_) => "planner operator",
-        Event::PauseRequested(_) | Event::ResumeRequested(_) => "operator",
+        Event::RetryRequested(_) | Event::PauseRequested(_) | Event::ResumeRequested(_) => {
+            "operator"
+        }
         Event::CommandIssued(_)
         | Event::BatchPlanned(_)
         | Event::TaskAbandoned(_)

@@ -307,6 +307,7 @@ impl Decision<'_> {
             .push(Order::Publish(Event::RunFinished(RunFinished {
                 run: self.run.id,
                 outcome,
+                retries: self.run.retries,
             })));
     }
 
@@ -319,8 +320,11 @@ impl Decision<'_> {
         if state.outcome.is_some() {
             return true;
         }
-        let Some((number, attempt)) = state.attempts.last_key_value() else {
-            self.orders.push(Order::Issue(command(1)));
+        let newest = state.attempts.last_key_value();
+        let newest = newest.filter(|(number, _)| **number > state.before_retry);
+        let Some((number, attempt)) = newest else {
+            let next = state.before_retry.saturating_add(1);
+            self.orders.push(Order::Issue(command(next)));
             return false;
         };
         let work = WorkKey {

@@ -7,6 +7,7 @@ mod bounds;
 mod fold;
 mod pairs;
 mod progress;
+mod retry;
 mod rings;
 mod run;
 

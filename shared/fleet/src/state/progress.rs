@@ -63,6 +63,17 @@ impl Run {
         progress
     }
 
+    /// What a job waits for: what must be built before it, and is not.
+    pub fn waits_for(&self, job: &JobId) -> BTreeSet<&JobId> {
+        let Some(jobs) = &self.jobs else {
+            return BTreeSet::new();
+        };
+        let cuts = self.cuts();
+        let mut needs = closure(jobs, job);
+        needs.retain(|need| !self.built.contains_key(*need) && !is_cut(cuts.get(job), need));
+        needs
+    }
+
     /// What is built first of a ring, with what it does not wait for.
     fn cuts(&self) -> Cuts<'_> {
         let rings = self.rings.iter();

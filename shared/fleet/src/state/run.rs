@@ -30,6 +30,9 @@ pub struct Run {
     pub more_rounds: u32,
     /// The run that this one is a further round of.
     pub follows: Option<RunId>,
+    /// How often operators wanted further attempts at a task of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
     /// Its guests.
     pub guests: BTreeMap<GuestName, Guest>,
     /// The ebuild repositories of the builders that were brought up to date.
@@ -94,6 +97,10 @@ pub struct TaskState {
     pub attempts: BTreeMap<u32, Attempt>,
     /// How it ended; absent while it goes on.
     pub outcome: Option<TaskOutcome>,
+    /// Attempts up to this number do not count: an operator wanted others after them. They cannot
+    /// be claimed any more, and fail nothing; a result of one of them is a result.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub before_retry: u32,
 }
 
 /// How a task ended.
@@ -113,6 +120,11 @@ pub enum TaskOutcome {
         /// When.
         at: Timestamp,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One attempt at a task.
