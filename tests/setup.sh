@@ -15,6 +15,7 @@ PACKAGES=(
   openssh-server openssh-client                  # sshd of the tests, keys, clients
   mmdebstrap python3 python3-pip unzip           # the guests' root file system, Portage's wheel
   python3-yaml                                   # reads docker-compose.yml
+  graphviz                                       # dot, for what `plan --graph` prints
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
 )
 # Units which Debian would start at the next boot.

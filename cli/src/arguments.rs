@@ -13,7 +13,9 @@ use crate::events::EventsOptions;
 use crate::man::ManOptions;
 use crate::parse::ParseCommand;
 use crate::pause::{PauseOptions, ResumeOptions};
+use crate::plan::PlanOptions;
 use crate::queue::QueueCommand;
+use crate::retry::RetryOptions;
 use crate::workers::WorkersOptions;
 
 /// Keeps a fleet of Gentoo machines up to date: every package is compiled once, on a builder,
@@ -70,6 +72,27 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater status\n  gentoo-updater status --guest web\n  gentoo-updater status --run 8aee16bc3b6f --json"
     )]
     Status(StatusOptions),
+
+    /// Show the batch of a run: what is built in which order, and what stands in the way
+    ///
+    /// The longest remaining path comes first. EXPECTED is how long a job takes or took; a guess,
+    /// for what was never built, has a question mark. PATH is the time from the start of a job to
+    /// the end of the longest chain of jobs behind it, with any number of builders.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater plan\n  gentoo-updater plan 8aee16bc3b6f --json\n  gentoo-updater plan --graph | dot -Tsvg > plan.svg"
+    )]
+    Plan(PlanOptions),
+
+    /// Try again what failed for good: a job or all of a run
+    ///
+    /// While a run goes on, a job that failed gets fresh attempts, and what was held back for it
+    /// goes on; guests that were updated without it meanwhile get it in a further round. Of a run
+    /// that is over, a further run is started of those guests that did not get all they wanted;
+    /// what is built already is found in the store.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater retry dev-libs/foo\n  gentoo-updater retry '=dev-libs/foo-1.2'\n  gentoo-updater retry 3f9ac0de12ab --wait\n  gentoo-updater retry 8aee16bc3b6f --json\n\nExit codes: 0 said, or there is nothing to retry; 1 there is no such job or run, or with --wait the run ended with failures; 2 could not be said, or the run is about to end; 64 the name is none, or may be several jobs"
+    )]
+    Retry(RetryOptions),
 
     /// Print the events of the history, oldest first
     ///

@@ -12,9 +12,11 @@ mod open;
 mod output;
 mod parse;
 mod pause;
+mod plan;
 mod planner;
 mod progress;
 mod queue;
+mod retry;
 mod roles;
 mod run;
 mod status;
@@ -110,6 +112,8 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Events(options) => events::events(&settings()?, options).await,
         Subcommand::Queue { command } => queue::queue(&settings()?, command).await,
         Subcommand::Dead { command } => dead::dead(&settings()?, command).await,
+        Subcommand::Plan(options) => plan::plan(&settings()?, &options).await,
+        Subcommand::Retry(options) => retry::retry(settings()?, &options).await,
         Subcommand::Workers(options) => workers::workers(&settings()?, &options).await,
         Subcommand::Pause(options) => pause::pause(&settings()?, &options).await,
         Subcommand::Resume(options) => pause::resume(&settings()?, &options).await,

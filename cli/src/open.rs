@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader, OpenError};
+use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Bus, Inspect, Speaker, SystemClock};
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::message::{Envelope, Event};
 use gentoo_updater_runtime::{Context, connect, host_name, worker_id};
 use tokio_util::sync::CancellationToken;
+
+use crate::queue::health_words;
 
 /// What the broker shows of this program.
 const NAME: &str = "gentoo-updater";
@@ -120,4 +124,29 @@ pub(crate) async fn is_worked_on(settings: &Settings) -> bool {
 pub(crate) fn operator() -> anyhow::Result<Speaker> {
     let id = worker_id("operator", &host_name())?;
     Ok(Speaker::new(id, Arc::new(SystemClock)))
+}
+
+/// Publishes what an operator says, and waits until it is part of the state. A broker that takes
+/// nothing would be tried again without end, and nobody sits before a terminal for that long.
+pub(crate) async fn say(
+    view: &FleetView,
+    opened: &Opened,
+    envelope: &Envelope<Event>,
+) -> anyhow::Result<()> {
+    let said = async {
+        opened.bus.publish(envelope).await?;
+        view.wait_for_event(envelope.id).await
+    };
+    match tokio::time::timeout(BROKER_LIMIT, said).await {
+        Ok(said) => Ok(said?),
+        Err(_) => {
+            let health = opened.bus.health().borrow().clone();
+            anyhow::bail!(
+                "it could not be said within {} s. {}. Whether the broker got it after all shows \
+                 `gentoo-updater status`",
+                BROKER_LIMIT.as_secs(),
+                health_words(&health).trim_end_matches('.')
+            )
+        }
+    }
 }

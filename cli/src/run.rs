@@ -1,4 +1,5 @@
-//! `run` and `scan`: start a run, or join the one that goes on, and follow it to its end.
+//! `run` and `scan`: start a run, or join the one that goes on, and follow it to its end. So does
+//! `retry`, of the run that it has asked for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ const LOCK_POLL: Duration = Duration::from_secs(1);
 
 /// How many further rounds may follow for what an update brings up: Portage needs one, seldom two,
 /// and what comes up after that is for a person to look at.
-const MORE_ROUNDS: u32 = 2;
+pub(crate) const MORE_ROUNDS: u32 = 2;
 
 /// `run`.
 pub(crate) async fn run(settings: Arc<Settings>, options: RunOptions) -> anyhow::Result<u8> {
@@ -50,16 +51,55 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
         sync: to_sync(&settings, &options, kind),
         show: !options.json,
     };
+    let goal = Goal::New(&asked);
     let end = if settings.broker.is_some() {
-        with_broker(settings, &asked, stop).await?
+        with_broker(settings, goal, stop).await?
     } else {
         match Embedded::open_and_keep(open::journal(&settings), settings.history).await {
-            Ok(bus) => embedded(settings, bus, &asked, stop).await?,
+            Ok(bus) => embedded(settings, bus, goal, stop).await?,
             Err(OpenError::InUse { .. }) => beside_another(settings, &asked, stop).await?,
             Err(error) => return Err(error.into()),
         }
     };
-    Ok(conclude(end, &options))
+    Ok(conclude(end, options.json))
+}
+
+/// Follows a run that was asked for to its end, and prints its report. Without a broker all roles
+/// work on it in this process.
+pub(crate) async fn follow_one(
+    settings: Arc<Settings>,
+    run: RunId,
+    json: bool,
+) -> anyhow::Result<u8> {
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone());
+    let goal = Goal::Known { run, show: !json };
+    let end = if settings.broker.is_some() {
+        with_broker(settings, goal, stop).await?
+    } else {
+        let bus = Embedded::open_and_keep(open::journal(&settings), settings.history).await?;
+        embedded(settings, bus, goal, stop).await?
+    };
+    Ok(conclude(end, json))
+}
+
+/// What is followed to its end.
+#[derive(Clone, Copy)]
+enum Goal<'a> {
+    /// A new run, or one that does the same.
+    New(&'a Asked),
+    /// A run that was asked for.
+    Known {
+        run: RunId,
+        /// Whether progress is shown.
+        show: bool,
+    },
+}
+
+impl Goal<'_> {
+    fn is_scan(&self) -> bool {
+        matches!(self, Self::New(asked) if asked.kind == RunKind::ScanOnly)
+    }
 }
 
 /// What the operator asks for.
@@ -128,18 +168,18 @@ fn to_sync(settings: &Settings, options: &RunOptions, kind: RunKind) -> ToSync {
 async fn embedded(
     settings: Arc<Settings>,
     bus: Embedded,
-    asked: &Asked,
+    goal: Goal<'_>,
     stop: CancellationToken,
 ) -> anyhow::Result<End> {
     let bus: Arc<dyn Bus> = Arc::new(bus);
     let context = Context::new(settings, bus.clone(), stop);
     let view = FleetView::follow(bus.clone(), context.stop.clone()).await?;
-    if asked.kind == RunKind::ScanOnly {
+    if goal.is_scan() {
         refuse_beside_a_run(&view)?;
     }
     let mut roles = Roles::start(&context);
     let end = tokio::select! {
-        end = drive(&context, &view, asked, PlannerWatch::unneeded()) => end,
+        end = drive(&context, &view, goal, PlannerWatch::unneeded()) => end,
         stopped = roles.first_stop() => match (stopped, context.stop.is_cancelled()) {
             (Ok(()), true) => Ok(End::Interrupted),
             (Ok(()), false) => Err(anyhow::anyhow!("a role stopped before the run was over")),
@@ -181,7 +221,7 @@ fn refuse_beside_a_run(view: &FleetView) -> anyhow::Result<()> {
 /// The roles are processes of their own; this one asks and watches.
 async fn with_broker(
     settings: Arc<Settings>,
-    asked: &Asked,
+    goal: Goal<'_>,
     stop: CancellationToken,
 ) -> anyhow::Result<End> {
     let context = tokio::select! {
@@ -190,7 +230,7 @@ async fn with_broker(
     };
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
     let end = match PlannerWatch::start(context.bus.as_ref()).await {
-        Ok(planners) => drive(&context, &view, asked, planners).await,
+        Ok(planners) => drive(&context, &view, goal, planners).await,
         Err(error) => Err(error.into()),
     };
     context.bus.close().await;
@@ -214,7 +254,7 @@ async fn beside_another(
     };
     reader.close().await;
     eprintln!("The other gentoo-updater is gone.");
-    embedded(settings, freed, asked, stop).await
+    embedded(settings, freed, Goal::New(asked), stop).await
 }
 
 /// Follows the first run that does what is asked for, whoever asked for it.
@@ -257,9 +297,15 @@ async fn journal_when_free(settings: &Settings) -> anyhow::Result<Embedded> {
 async fn drive(
     context: &Context,
     view: &FleetView,
-    asked: &Asked,
+    goal: Goal<'_>,
     mut planners: PlannerWatch,
 ) -> anyhow::Result<End> {
+    let asked = match goal {
+        Goal::New(asked) => asked,
+        Goal::Known { run, show } => {
+            return follow::to_the_end(view, run, &context.stop, show, &mut planners).await;
+        }
+    };
     loop {
         let unfinished = view.read(|fleet| {
             // A scan changes nothing, and so it waits for no run that does.
@@ -286,6 +332,7 @@ async fn drive(
         sync: asked.sync.clone(),
         more_rounds: MORE_ROUNDS,
         follows: None,
+        retries: 0,
     });
     let envelope = Speaker::new(operator, context.clock.clone()).say(event);
     tokio::select! {
@@ -297,12 +344,12 @@ async fn drive(
 }
 
 /// Prints the report and says how it went.
-fn conclude(end: End, options: &RunOptions) -> u8 {
+fn conclude(end: End, json: bool) -> u8 {
     let End::Finished(report) = end else {
         eprintln!("Interrupted. The run is kept; `gentoo-updater run` goes on with it.");
         return gentoo_updater_runtime::EXIT_COULD_NOT_RUN;
     };
-    print_report(&report, options.json);
+    print_report(&report, json);
     match report.is_complete() {
         true => crate::EXIT_ALL_UPDATED,
         false => crate::EXIT_WITH_FAILURES,

@@ -366,3 +366,55 @@ fn manual_pages_are_written_for_every_command() {
     assert!(page.contains(".SH EXAMPLES"), "{page}");
     assert!(folder.path().join("gentoo-updater-builder.1").exists());
 }
+
+#[tokio::test]
+async fn a_plan_shows_who_builds_what_and_a_retry_what_was_given_up() {
+    let working = [
+        "RunRequested",
+        "GuestScanned",
+        "BatchPlanned",
+        "CommandIssued",
+        "WorkStarted",
+    ];
+    let scene = Scene::after(&working).await;
+    let shown = scene.shown(&["plan"]);
+    assert!(shown.contains("dev-libs/libbeta-1.0"), "{shown}");
+    assert!(shown.contains("builder@b1, for "), "{shown}");
+    let nothing = scene.shown(&["retry", "dev-libs/libbeta"]);
+    assert!(nothing.contains("is under way"), "{nothing}");
+
+    let scene = Scene::after(&[&working[..], &["TaskAbandoned"]].concat()).await;
+    assert!(scene.shown(&["plan"]).contains("FAILED: CompileFailure"));
+    let document = json(&scene.shown(&["retry", "dev-libs/libbeta", "--json"]));
+    assert_eq!(document["action"], "attempts");
+    assert_eq!(document["work"][0]["subject"], "dev-libs/libbeta-1.0");
+    assert_eq!(scene.kinds(&["--kind", "RetryRequested"]).len(), 1);
+    let plan = json(&scene.shown(&["plan", "--json"]));
+    assert_eq!(plan["jobs"][0]["progress"]["state"], "ready");
+    let again = scene.run(&["retry", "dev-libs/libbeta"]);
+    assert_eq!(again.status.code(), Some(0));
+    assert_eq!(scene.kinds(&["--kind", "RetryRequested"]).len(), 1);
+    let graph = scene.shown(&["plan", "--graph"]);
+    assert!(graph.starts_with("digraph batch {"), "{graph}");
+}
+
+#[tokio::test]
+async fn a_retry_needs_the_journal_and_says_what_is_not_there() {
+    let scene = Scene::at_work().await;
+    let words = scene.refused(&["retry", "dev-libs/none"], NOT_THERE);
+    assert!(words.contains("has no job dev-libs/none"), "{words}");
+    scene.refused(&["retry", "two words"], WRONG_USAGE);
+    let held = scene.journal().await;
+    let words = scene.refused(&["retry", "dev-libs/libbeta"], COULD_NOT);
+    assert!(words.contains("holds"), "{words}");
+    // Who only looks is not in the way.
+    scene.shown(&["plan"]);
+    held.close().await;
+}
+
+#[tokio::test]
+async fn a_run_without_a_batch_says_what_it_waits_for() {
+    let scene = Scene::after(&["RunRequested"]).await;
+    let words = scene.refused(&["plan"], NOT_THERE);
+    assert!(words.contains("waits for scan of g1"), "{words}");
+}

@@ -183,6 +183,7 @@ impl Bench {
             kind: RunKind::ScanOnly,
             more_rounds: 0,
             follows: None,
+            retries: 0,
             guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
             force: false,
             sync: Default::default(),
@@ -255,7 +256,11 @@ async fn a_snapshot_is_kept_when_a_run_has_ended_and_by_the_planner_that_is_woke
         bench.until(|fleet| fleet.runs.contains_key(&run)).await;
         let outcome = RunOutcome::Complete;
         bench
-            .say(Event::RunFinished(RunFinished { run, outcome }))
+            .say(Event::RunFinished(RunFinished {
+                run,
+                outcome,
+                retries: 0,
+            }))
             .await;
         let kept = kept.wait_for(|kept| kept.len() == count).await.unwrap();
         assert!(kept[count - 1].fleet.is_over(run));
@@ -274,7 +279,11 @@ async fn a_snapshot_that_cannot_be_kept_stops_no_planner_and_is_not_tried_at_eve
     let run = bench.request().await.run;
     let outcome = RunOutcome::Complete;
     bench
-        .say(Event::RunFinished(RunFinished { run, outcome }))
+        .say(Event::RunFinished(RunFinished {
+            run,
+            outcome,
+            retries: 0,
+        }))
         .await;
     kept.wait_for(|kept| kept.len() == 1).await.unwrap();
     let work = bench.request().await;

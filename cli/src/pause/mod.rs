@@ -8,9 +8,7 @@ use std::sync::Arc;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::inspect::target_named;
-use gentoo_updater_fleet::message::{
-    Envelope, Event, PauseRequested, PauseTarget, ResumeRequested,
-};
+use gentoo_updater_fleet::message::{Event, PauseRequested, PauseTarget, ResumeRequested};
 use gentoo_updater_fleet::name::EventId;
 use gentoo_updater_fleet::state::Fleet;
 use jiff::Timestamp;
@@ -18,9 +16,8 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::WrongUsage;
-use crate::open::{self, BROKER_LIMIT, Opened};
+use crate::open::{self, Opened};
 use crate::output;
-use crate::queue::health_words;
 use crate::roles;
 
 pub(crate) use arguments::{PauseOptions, ResumeOptions};
@@ -130,7 +127,7 @@ async fn say(
     };
     let event = if changes(&before, &message) {
         let envelope = open::operator()?.say(message);
-        publish(&view, opened, &envelope).await?;
+        open::say(&view, opened, &envelope).await?;
         Some(envelope.id)
     } else {
         None
@@ -150,31 +147,6 @@ async fn say(
         target,
     };
     Ok((document, words))
-}
-
-/// Publishes, and waits until it is part of the state. A broker that takes nothing would be tried
-/// again without end, and nobody sits before a terminal for that long.
-async fn publish(
-    view: &FleetView,
-    opened: &Opened,
-    envelope: &Envelope<Event>,
-) -> anyhow::Result<()> {
-    let said = async {
-        opened.bus.publish(envelope).await?;
-        view.wait_for_event(envelope.id).await
-    };
-    match tokio::time::timeout(BROKER_LIMIT, said).await {
-        Ok(said) => Ok(said?),
-        Err(_) => {
-            let health = opened.bus.health().borrow().clone();
-            anyhow::bail!(
-                "it could not be said within {} s. {}. Whether the broker got it after all shows \
-                 `gentoo-updater status`",
-                BROKER_LIMIT.as_secs(),
-                health_words(&health).trim_end_matches('.')
-            )
-        }
-    }
 }
 
 /// Whether it has to be said: who is paused need not be paused again, unless there is a new reason.

@@ -154,7 +154,14 @@ fn kinds(user: &User) -> Vec<&'static str> {
                 "WorkerRegistered",
             ];
         }
-        Role::Operator => return vec!["RunRequested", "PauseRequested", "ResumeRequested"],
+        Role::Operator => {
+            return vec![
+                "RunRequested",
+                "RetryRequested",
+                "PauseRequested",
+                "ResumeRequested",
+            ];
+        }
         Role::Scanner => &["GuestScanned", "ScanFailed"],
         Role::Builder => &["PackageBuilt", "BuildFailed"],
         Role::Installer => &["GuestUpdated", "InstallFailed"],

@@ -33,6 +33,7 @@ pub(crate) fn run_requested(run: RunId) -> Envelope<Event> {
         kind: RunKind::Update,
         more_rounds: 0,
         follows: None,
+        retries: 0,
         guests,
         force: false,
         sync: Default::default(),

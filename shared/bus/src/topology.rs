@@ -424,6 +424,7 @@ mod tests {
         let finished = Event::RunFinished(RunFinished {
             run,
             outcome: RunOutcome::Complete,
+            retries: 0,
         });
         let alive = Event::PlannerAlive(PlannerAlive {
             worker: "planner@1".parse().unwrap(),

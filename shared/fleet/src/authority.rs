@@ -157,7 +157,9 @@ pub fn may_keep_snapshots(user: &User) -> Result<(), Overstep> {
 pub fn says_such(user: &User, event: &Event) -> bool {
     match event {
         Event::RunRequested(_) => user.is(Role::Operator) || user.is(Role::Planner),
-        Event::PauseRequested(_) | Event::ResumeRequested(_) => user.is(Role::Operator),
+        Event::RetryRequested(_) | Event::PauseRequested(_) | Event::ResumeRequested(_) => {
+            user.is(Role::Operator)
+        }
         Event::CommandIssued(_)
         | Event::BatchPlanned(_)
         | Event::TaskAbandoned(_)
@@ -199,7 +201,8 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
         // A planner asks for further rounds, and for nothing else.
         Event::RunRequested(event) => user.is(Role::Planner) == event.follows.is_some(),
         // Whoever may say these may say them of all: one user stands for all workers of a role.
-        Event::PauseRequested(_)
+        Event::RetryRequested(_)
+        | Event::PauseRequested(_)
         | Event::ResumeRequested(_)
         | Event::CommandIssued(_)
         | Event::BatchPlanned(_)

@@ -95,6 +95,7 @@ pub fn describe(event: &Event) -> String {
             Some(failure) => format!("{} takes no work: {}", e.worker, failure.cause),
             None => format!("{} takes work again", e.worker),
         },
+        Event::RetryRequested(e) => format!("{} is to be tried again", e.work.task),
         Event::PauseRequested(e) => match &e.reason {
             Some(reason) => format!("{} is to pause: {reason}", e.target),
             None => format!("{} is to pause", e.target),

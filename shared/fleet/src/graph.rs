@@ -16,8 +16,10 @@ pub type Place = usize;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Graph {
     ids: Vec<JobId>,
-    /// Build and runtime needs of each that are jobs of this batch, without itself.
-    needs: Vec<Vec<Place>>,
+    /// Build needs of each that are jobs of this batch, without itself.
+    build: Vec<Vec<Place>>,
+    /// Runtime needs, likewise.
+    runtime: Vec<Vec<Place>>,
     waits: Vec<Vec<Place>>,
     releases: Vec<Vec<Place>>,
 }
@@ -48,16 +50,36 @@ impl Graph {
                 }
             }
         }
-        let needs = build.iter().zip(&runtime).map(|(build, runtime)| {
-            let all: BTreeSet<Place> = build.iter().chain(runtime).copied().collect();
-            all.into_iter().collect()
-        });
         Self {
-            needs: needs.collect(),
             ids,
+            build,
+            runtime,
             waits,
             releases,
         }
+    }
+
+    /// Lets a job no longer wait for these: it is built first of a ring.
+    pub fn cut(&mut self, job: &JobId, without: &BTreeSet<JobId>) {
+        let Some(job) = self.place(job) else { return };
+        for need in without
+            .iter()
+            .filter_map(|id| self.ids.binary_search(id).ok())
+        {
+            if let Some(waits) = self.waits.get_mut(job) {
+                waits.retain(|place| *place != need);
+            }
+            if let Some(releases) = self.releases.get_mut(need) {
+                releases.retain(|place| *place != job);
+            }
+        }
+    }
+
+    /// What the build of a job uses: what it needs to be built, and what that needs to run.
+    pub fn used_by_build(&self, job: Place) -> Vec<Place> {
+        let mut reach = Reach::new(&self.build, &self.runtime);
+        let build = self.build.get(job).map(Vec::as_slice);
+        reach.walk(build.unwrap_or_default(), job)
     }
 
     /// How many jobs there are.
@@ -109,8 +131,8 @@ impl Graph {
                     ordered.push(place);
                 } else if entered.insert(place) {
                     open.push((place, true));
-                    let needs = self.needs.get(place).into_iter().flatten();
-                    let needs = needs.filter(is_within).rev();
+                    let needs = [&self.build, &self.runtime].map(|needs| needs.get(place));
+                    let needs = needs.into_iter().flatten().flatten().filter(is_within);
                     open.extend(needs.map(|need| (*need, false)));
                 }
             }

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use jiff::SignedDuration;
+
 /// So many of a thing: `1 package`, `2 packages`. The noun is given as of one, and is one whose
 /// plural ends in `s`.
 pub fn counted<N>(number: N, noun: &str) -> String
@@ -10,6 +12,18 @@ where
 {
     let ending = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{ending}")
+}
+
+/// A duration to the second, or to a tenth of one below a minute.
+pub fn seconds(duration: SignedDuration) -> String {
+    let total = duration.as_secs();
+    if total >= 3600 {
+        format!("{} h {:02} min", total / 3600, total % 3600 / 60)
+    } else if total >= 60 {
+        format!("{} min {:02} s", total / 60, total % 60)
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
 }
 
 #[cfg(test)]

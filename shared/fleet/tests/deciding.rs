@@ -388,6 +388,7 @@ fn a_run_that_asks_anew_says_so_to_every_scanner_and_others_do_not() {
             sync: Default::default(),
             more_rounds: 0,
             follows: None,
+            retries: 0,
         }));
         let forced: Vec<bool> = commands(&history)
             .into_iter()

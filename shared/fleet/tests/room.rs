@@ -194,7 +194,10 @@ fn another_attempt_waits_for_room_too() {
         building.liveness.beat(SECOND);
         building.liveness.alive(&worker("builder@one"), []);
     }
-    assert!(building.given_out().is_empty(), "the pause is over, and nobody is free");
+    assert!(
+        building.given_out().is_empty(),
+        "the pause is over, and nobody is free"
+    );
     building.built(&other[0]);
     assert_eq!(building.given_out(), first);
 }
@@ -205,7 +208,10 @@ fn expected(known: &[(&str, u64)], updates: Vec<Update>) -> BTreeMap<String, Exp
         let package = name.parse().unwrap();
         (package, *milliseconds)
     });
-    let (known, jobs) = (known.collect(), building.history.run().jobs.clone().unwrap());
+    let (known, jobs) = (
+        known.collect(),
+        building.history.run().jobs.clone().unwrap(),
+    );
     let expectations = Expectations::new(&known, &jobs);
     jobs.values()
         .map(|job| (job.key.cpv.to_string(), expectations.of(job)))

@@ -38,6 +38,7 @@ fn requested(more_rounds: u32) -> History {
         sync: Default::default(),
         more_rounds,
         follows: None,
+        retries: 0,
         guests: guests.into(),
     }));
     history

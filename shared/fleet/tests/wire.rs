@@ -76,6 +76,7 @@ fn events() -> Vec<Event> {
             kind: RunKind::Update,
             more_rounds: 0,
             follows: None,
+            retries: 0,
             guests: [(guest("g1"), platform())].into(),
             force: false,
             sync: Default::default(),
@@ -187,6 +188,7 @@ fn events() -> Vec<Event> {
         Event::RunFinished(RunFinished {
             run,
             outcome: RunOutcome::WithFailures,
+            retries: 0,
         }),
         Event::WorkerRegistered(WorkerRegistered {
             worker: worker("builder@b1"),
@@ -200,6 +202,7 @@ fn events() -> Vec<Event> {
             builder: Some("b1".parse().unwrap()),
             failure: Some(failure()),
         }),
+        Event::RetryRequested(RetryRequested { work: work() }),
         Event::PauseRequested(PauseRequested {
             target: PauseTarget::Role(Role::Builder),
             reason: Some("the room is too hot".to_owned()),
@@ -336,9 +339,17 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
             builders: ["b1".parse().unwrap()].into(),
             guests: [guest("g1")].into(),
         },
-        ..run
+        ..run.clone()
     });
     check("golden-options", "RunRequested.sync", synced);
+    let after_retries = Event::RunRequested(RunRequested { retries: 2, ..run });
+    check("golden-options", "RunRequested.retries", after_retries);
+    let after_retries = Event::RunFinished(RunFinished {
+        run: run_id(),
+        outcome: RunOutcome::Complete,
+        retries: 2,
+    });
+    check("golden-options", "RunFinished.retries", after_retries);
     let Command::ScanGuest(scan) = commands().remove(0) else {
         panic!("the first command is a scan")
     };

@@ -49,6 +49,8 @@ pub enum Fault {
     Purged,
     /// An operator paused a worker or a role.
     Paused,
+    /// An operator wanted further attempts at something that had failed for good.
+    Retried,
     /// A process began with a snapshot and not with the first event.
     BegunInTheMiddle,
     /// A snapshot was kept that this version cannot read.

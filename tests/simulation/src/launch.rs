@@ -87,6 +87,9 @@ impl Fleet {
             let names = names.map(|name| name.expect("a name of a worker"));
             processes.spawn(self.operator().pause(names.collect()));
         }
+        if self.dice.per_mille(400) {
+            processes.spawn(self.operator().retry());
+        }
     }
 
     /// Somebody at a desk whose clock is right.

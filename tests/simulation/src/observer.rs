@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gentoo_updater_bus::{Bus, Clock, Position};
-use gentoo_updater_fleet::message::{Envelope, Event};
+use gentoo_updater_fleet::message::{Envelope, Event, WorkKey};
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_fleet::snapshot::Snapshot;
 use gentoo_updater_fleet::state;
@@ -33,6 +33,8 @@ pub struct Observer {
     pub fleet: state::Fleet,
     /// All events.
     pub events: Vec<Seen>,
+    /// The last attempts before each retry that the state took up.
+    pub retried: Vec<WorkKey>,
     bus: Arc<dyn Bus>,
     weather: Arc<Weather>,
     records: Arc<Records>,
@@ -53,6 +55,7 @@ impl Observer {
         Self {
             fleet: state::Fleet::default(),
             events: Vec::new(),
+            retried: Vec::new(),
             bus: fleet.bus.clone(),
             weather: fleet.weather.clone(),
             records: fleet.records.clone(),
@@ -91,7 +94,21 @@ impl Observer {
     }
 
     fn take(&mut self, offset: u64, event: Envelope<Event>) {
+        let retries = |fleet: &state::Fleet, work: &WorkKey| {
+            let run = fleet.runs.get(&work.run);
+            run.map(|run| run.retries)
+        };
+        let retry = match &event.message {
+            Event::RetryRequested(retry) => Some(retry.work.clone()),
+            _ => None,
+        };
+        let before = retry.as_ref().and_then(|work| retries(&self.fleet, work));
         self.fleet.apply(offset, &event);
+        if let Some(work) = retry
+            && retries(&self.fleet, &work) != before
+        {
+            self.retried.push(work);
+        }
         let at = Instant::now();
         self.events.push(Seen { offset, at, event });
     }

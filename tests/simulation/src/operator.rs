@@ -1,12 +1,17 @@
-//! An operator who meddles: purges queues, and pauses and resumes workers and roles.
+//! An operator who meddles: purges queues, pauses and resumes workers and roles, and has things tried
+//! again that failed for good.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use gentoo_updater_bus::embedded::Embedded;
+use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Bus, Inspect, Speaker, topology};
-use gentoo_updater_fleet::message::{Event, PauseRequested, PauseTarget, ResumeRequested, Role};
+use gentoo_updater_fleet::message::{
+    Event, PauseRequested, PauseTarget, ResumeRequested, RetryRequested, Role, Task, WorkKey,
+};
 use gentoo_updater_fleet::name::WorkerId;
+use gentoo_updater_fleet::state::Fleet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -73,6 +78,35 @@ impl Operator {
         Ok(())
     }
 
+    /// Has what failed for good tried again, some of it twice, and now and then something that has
+    /// not failed. What failed at the end of the rough weather gets another chance, too.
+    pub async fn retry(self) -> Result<(), String> {
+        let view = FleetView::follow(self.bus.clone(), self.over.clone()).await;
+        let view = view.map_err(|error| error.to_string())?;
+        let mut rough = true;
+        while rough {
+            rough = self.wait(100, 2_000).await;
+            let (failed, others) = view.read(attempts);
+            for work in failed.iter().filter(|_| self.dice.per_mille(500)) {
+                self.weather.count(Fault::Retried);
+                let times = 1 + u32::from(self.dice.per_mille(300));
+                for _ in 0..times {
+                    let work = work.clone();
+                    self.say(Event::RetryRequested(RetryRequested { work }))
+                        .await?;
+                    sleep(self.dice.millis(0, 2_000)).await;
+                }
+            }
+            if !others.is_empty() && self.dice.per_mille(200) {
+                let work = self.one_of(&others).clone();
+                self.say(Event::RetryRequested(RetryRequested { work }))
+                    .await?;
+            }
+        }
+        self.over.cancelled().await;
+        Ok(())
+    }
+
     fn pause_for(&self) -> Duration {
         let longest = [1_000, 20_000, 150_000][self.dice.between(0, 2) as usize];
         self.dice.millis(100, longest)
@@ -93,4 +127,27 @@ impl Operator {
         let said = self.bus.publish(&self.speaker.say(event)).await;
         said.map_err(|error| error.to_string())
     }
+}
+
+/// The last attempts at what has failed for good and can be tried again, and all other attempts.
+fn attempts(fleet: &Fleet) -> (Vec<WorkKey>, Vec<WorkKey>) {
+    let (mut failed, mut others) = (Vec::new(), Vec::new());
+    for run in fleet.unfinished() {
+        for (task, state) in &run.tasks {
+            let Some((attempt, _)) = state.attempts.last_key_value() else {
+                continue;
+            };
+            let work = WorkKey {
+                run: run.id,
+                task: task.clone(),
+                attempt: *attempt,
+            };
+            match fleet.can_retry(run.id, task) {
+                true => failed.push(work),
+                false if matches!(task, Task::Build(_) | Task::Install(_)) => others.push(work),
+                false => {}
+            }
+        }
+    }
+    (failed, others)
 }

@@ -333,7 +333,11 @@ async fn a_run_that_the_state_has_forgotten_is_told_by_the_history() {
     let old = RunId::generate();
     let finished = |run| {
         let outcome = RunOutcome::Complete;
-        said(Event::RunFinished(RunFinished { run, outcome }))
+        said(Event::RunFinished(RunFinished {
+            run,
+            outcome,
+            retries: 0,
+        }))
     };
     bus.publish(&run_requested(old)).await.unwrap();
     // Its further round is asked for before it ends.

@@ -49,6 +49,8 @@ pub(super) fn standing(fleet: &Fleet, work: &WorkKey, me: &WorkerId) -> Standing
         Some(worker) if worker == me => Standing::Ours,
         Some(worker) => Standing::Theirs(worker.clone()),
         None if later.next().is_some() => Standing::Over,
+        // An operator's retry came in between.
+        None if task.is_some_and(|task| work.attempt <= task.before_retry) => Standing::Over,
         None => Standing::Free,
     }
 }

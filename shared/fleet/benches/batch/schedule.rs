@@ -108,6 +108,7 @@ impl<'a> Building<'a> {
             run: self.run,
             kind: RunKind::Update,
             more_rounds: 0,
+            retries: 0,
             follows: None,
             guests: BTreeMap::from([("guest".parse().expect("a name"), platform)]),
             force: false,

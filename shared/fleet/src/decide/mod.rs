@@ -228,15 +228,15 @@ impl Decision<'_> {
         let Some(state) = self.run.tasks.get(task) else {
             return true;
         };
-        let Some((number, attempt)) = state.attempts.last_key_value() else {
+        let Some((number, attempt)) = state.newest() else {
             return state.outcome.is_none();
         };
         let work = WorkKey {
             run: self.run.id,
             task: task.clone(),
-            attempt: *number,
+            attempt: number,
         };
-        let is_new = |next: u32| next > *number || attempt.issued.is_none();
+        let is_new = |next: u32| next > number || attempt.issued.is_none();
         state.outcome.is_none()
             && matches!(self.next_step(&work, state, attempt), Step::Issue(next) if is_new(next))
     }
@@ -351,6 +351,7 @@ impl Decision<'_> {
             .push(Order::Publish(Event::RunFinished(RunFinished {
                 run: self.run.id,
                 outcome,
+                retries: self.run.retries,
             })));
     }
 
@@ -363,14 +364,15 @@ impl Decision<'_> {
         if state.outcome.is_some() {
             return true;
         }
-        let Some((number, attempt)) = state.attempts.last_key_value() else {
-            self.orders.push(Order::Issue(command(1)));
+        let Some((number, attempt)) = state.newest() else {
+            let next = state.before_retry.saturating_add(1);
+            self.orders.push(Order::Issue(command(next)));
             return false;
         };
         let work = WorkKey {
             run: self.run.id,
             task,
-            attempt: *number,
+            attempt: number,
         };
         match self.next_step(&work, state, attempt) {
             Step::Wait => {}

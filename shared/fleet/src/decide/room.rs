@@ -41,8 +41,7 @@ impl Room {
             let Some(jobs) = &run.jobs else { continue };
             for (task, state) in &run.tasks {
                 let Task::Build(job) = task else { continue };
-                let attempt = state.attempts.last_key_value();
-                if state.outcome.is_some() || !attempt.is_some_and(|(_, a)| is_taken(a)) {
+                if state.outcome.is_some() || !state.newest().is_some_and(|(_, a)| is_taken(a)) {
                     continue;
                 }
                 let platform = jobs.get(job).map(|job| &job.platform);

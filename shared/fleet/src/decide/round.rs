@@ -4,11 +4,16 @@
 //! now can be rebuilt. The guests that say so after their installation are asked again by a run of
 //! its own, so that everything holds for it that holds for a run.
 //!
+//! So are those that were installed without something that an operator's retry has brought.
+//!
 //! So are those whose binaries were spoiled in the store behind the back of the run: the builder
 //! that looks them up for the further round finds that out, and builds them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gentoo_updater_portage::cpv::Cpv;
+
+use crate::closing;
 use crate::message::{Failure, FindingKind, RunKind, RunRequested, Task, ToSync};
 use crate::name::{GuestName, JobId, PlatformName};
 use crate::report::{GuestOutcome, guest_outcome};
@@ -26,8 +31,9 @@ pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
         // What was built anew and is not seen again does not get better by a third try: the
         // guest's view of the store is to blame.
         GuestOutcome::Failed | GuestOutcome::HeldBack => {
-            lacked_a_binary(run, name)
-                && !before.is_some_and(|before| lacked_a_binary(before, name))
+            can_have_more(run, name)
+                || lacked_a_binary(run, name)
+                    && !before.is_some_and(|before| lacked_a_binary(before, name))
         }
         _ => false,
     };
@@ -37,7 +43,8 @@ pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
         .filter(|(name, _)| wants_more(name))
         .map(|(name, guest)| (name.clone(), guest.platform.clone()))
         .collect();
-    let (run, kind, follows) = (run.id.following(), RunKind::Update, Some(run.id));
+    let (retries, follows) = (run.retries, Some(run.id));
+    let (run, kind) = (run.id.following(), RunKind::Update);
     (!guests.is_empty()).then_some(RunRequested {
         run,
         kind,
@@ -48,7 +55,25 @@ pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
         sync: ToSync::default(),
         more_rounds,
         follows,
+        retries,
     })
+}
+
+/// Whether something was held back when a guest was installed, and could be installed by now: it
+/// was built after that.
+fn can_have_more(run: &Run, name: &GuestName) -> bool {
+    let Some(guest) = run.guests.get(name) else {
+        return false;
+    };
+    let (Some(scan), Some(plan), Some(installation)) =
+        (&guest.scan, &guest.plan, &guest.installation)
+    else {
+        return false;
+    };
+    let progress = run.progress();
+    let now = closing::close(scan, |cpv| run.missing(plan, &progress, cpv));
+    let had = |cpv: &Cpv| installation.held.iter().all(|held| held.cpv != *cpv);
+    now.install.iter().any(|update| !had(&update.key.cpv))
 }
 
 /// Whether a guest did not get what it wants because a binary in the store was not what it had been

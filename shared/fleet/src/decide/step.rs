@@ -107,11 +107,18 @@ impl Decision<'_> {
     /// the same machine counts, or a worker that is broken and does not know it could go on for
     /// ever.
     fn spent(&self, task: &Task, state: &TaskState) -> u32 {
-        let all = u32::try_from(state.attempts.len()).unwrap_or(u32::MAX);
+        // An operator's retry begins anew.
+        let counted = || {
+            let attempts = state.attempts.iter();
+            attempts
+                .filter(|(number, _)| **number > state.before_retry)
+                .map(|(_, attempt)| attempt)
+        };
+        let all = u32::try_from(counted().count()).unwrap_or(u32::MAX);
         if !matches!(task, Task::Build(_)) {
             return all;
         }
-        let unfit = state.attempts.values().filter_map(|attempt| {
+        let unfit = counted().filter_map(|attempt| {
             let (failure, _) = attempt.failure.as_ref()?;
             let claim = attempt.claim.as_ref()?;
             failure.is_of_machine().then_some(&claim.worker)

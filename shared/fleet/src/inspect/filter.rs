@@ -87,7 +87,7 @@ fn concerns_package(event: &Event, atom: &Atom, jobs: &KnownJobs) -> bool {
     }
 }
 
-fn speaks_of(atom: &Atom, key: &BuildKey) -> bool {
+pub(super) fn speaks_of(atom: &Atom, key: &BuildKey) -> bool {
     let known: BTreeSet<UseFlag> = key.use_flags.keys().cloned().collect();
     let enabled = key.use_flags.iter().filter(|(_, enabled)| **enabled);
     let enabled: BTreeSet<UseFlag> = enabled.map(|(flag, _)| flag.clone()).collect();

@@ -75,6 +75,7 @@ pub(super) fn work_of(event: &Event) -> Option<&WorkKey> {
         Event::CommandIssued(e) => Some(&e.work),
         Event::WorkStarted(e) => Some(&e.work),
         Event::TaskAbandoned(e) => Some(&e.work),
+        Event::RetryRequested(e) => Some(&e.work),
         _ => None,
     }
 }

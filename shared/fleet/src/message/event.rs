@@ -53,6 +53,8 @@ pub enum Event {
     WorkerRegistered(WorkerRegistered),
     /// A worker takes no work because its machine is unfit, or takes it again.
     WorkerPaused(WorkerPaused),
+    /// An operator wants further attempts at a task that failed for good.
+    RetryRequested(RetryRequested),
     /// An operator wants a worker, or all of a role, to take no new work.
     PauseRequested(PauseRequested),
     /// An operator wants a worker, or all of a role, to take work again.
@@ -65,7 +67,7 @@ pub enum Event {
 
 impl Event {
     /// The types of the events that the history keeps, as they are written on the wire.
-    pub const KEPT_KINDS: [&str; 20] = [
+    pub const KEPT_KINDS: [&str; 21] = [
         "RunRequested",
         "CommandIssued",
         "WorkStarted",
@@ -84,6 +86,7 @@ impl Event {
         "RunFinished",
         "WorkerRegistered",
         "WorkerPaused",
+        "RetryRequested",
         "PauseRequested",
         "ResumeRequested",
     ];
@@ -107,6 +110,7 @@ impl Event {
             Self::CleanFailed(e) => Some(e.run),
             Self::TaskAbandoned(e) => Some(e.work.run),
             Self::RunFinished(e) => Some(e.run),
+            Self::RetryRequested(e) => Some(e.work.run),
             Self::WorkerRegistered(_)
             | Self::WorkerPaused(_)
             | Self::PauseRequested(_)
@@ -137,6 +141,7 @@ impl Event {
             Self::RunFinished(_) => "RunFinished",
             Self::WorkerRegistered(_) => "WorkerRegistered",
             Self::WorkerPaused(_) => "WorkerPaused",
+            Self::RetryRequested(_) => "RetryRequested",
             Self::PauseRequested(_) => "PauseRequested",
             Self::ResumeRequested(_) => "ResumeRequested",
             Self::WorkerAlive(_) => "WorkerAlive",
@@ -165,6 +170,7 @@ impl Event {
             | Self::RunFinished(_)
             | Self::WorkerRegistered(_)
             | Self::WorkerPaused(_)
+            | Self::RetryRequested(_)
             | Self::PauseRequested(_)
             | Self::ResumeRequested(_)
             | Self::WorkerAlive(_)
@@ -209,6 +215,9 @@ pub struct RunRequested {
     /// The run that this one is a further round of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<RunId>,
+    /// How many retries of that run the planner knew of: see [`RunFinished::retries`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -293,6 +302,10 @@ pub struct RunFinished {
     pub run: RunId,
     /// How it ended.
     pub outcome: RunOutcome,
+    /// How many retries the planner knew of. Where an operator has asked for one more in that
+    /// moment, the run is not over: it says so again when it is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
 }
 
 /// A worker has come up.
@@ -322,6 +335,15 @@ pub struct WorkerPaused {
     pub builder: Option<BuilderName>,
     /// Why it takes none; absent when it takes work again.
     pub failure: Option<Failure>,
+}
+
+/// An operator wants further attempts at a task that failed for good, of a run that goes on: a
+/// build, or an installation that was not begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryRequested {
+    /// The task, with the last attempt at it that the operator knows of. No attempt up to this one
+    /// counts any more. Once a later one has failed for good, too, that is another retry.
+    pub work: WorkKey,
 }
 
 /// An operator wants a worker, or all of a role, to take no new work. What is begun goes on.

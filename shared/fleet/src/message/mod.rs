@@ -17,8 +17,8 @@ pub use command::{
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
     BatchPlanned, CommandIssued, Event, Ongoing, PauseRequested, PlannerAlive, ResumeRequested,
-    RunFinished, RunKind, RunOutcome, RunRequested, TaskAbandoned, ToSync, WorkStarted,
-    WorkerAlive, WorkerPaused, WorkerRegistered,
+    RetryRequested, RunFinished, RunKind, RunOutcome, RunRequested, TaskAbandoned, ToSync,
+    WorkStarted, WorkerAlive, WorkerPaused, WorkerRegistered,
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
 pub use package::{

@@ -1,10 +1,12 @@
 //! What came of a run, for people and for programs.
 
 mod afterwards;
+mod rings;
 mod text;
 mod work;
 
 pub use afterwards::Afterwards;
+pub use rings::RingReport;
 pub use work::{BuilderReport, JobReport};
 
 use std::collections::BTreeMap;
@@ -118,6 +120,9 @@ pub struct Report {
     pub afterwards: Vec<Afterwards>,
     /// The jobs, by package.
     pub jobs: Vec<JobReport>,
+    /// The rings of jobs of which one was built before something that it needs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rings: Vec<RingReport>,
     /// The builders that worked for it.
     pub builders: BTreeMap<BuilderName, BuilderReport>,
     /// The builders that get no work for now, and why.
@@ -182,6 +187,7 @@ impl Report {
             afterwards: afterwards::sum(&guests),
             guests,
             jobs: work::job_reports(run),
+            rings: rings::rings(run),
             builders: work::builder_reports(run),
             unusable: unusable(fleet),
             paused: paused(fleet),

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::{BuilderReport, GuestOutcome, GuestReport, Report};
 use crate::message::{Failure, RunOutcome};
 use crate::name::{BuilderName, GuestName};
-use crate::words::counted;
+use crate::words::{counted, seconds};
 use gentoo_updater_portage::cpv::Cpv;
 
 const FURTHER: &str = "A further round, for what was left open";
@@ -89,6 +89,15 @@ impl Report {
         }
         if !self.jobs.is_empty() {
             self.write_jobs(out)?;
+        }
+        for ring in &self.rings {
+            writeln!(
+                out,
+                "  ! {} need each other: {} was built without {}, with what its builder had of it",
+                ring.packages.join(", "),
+                ring.first,
+                ring.without.join(", ")
+            )?;
         }
         if !self.builders.is_empty() || !self.unusable.is_empty() {
             writeln!(out, "\nBuilders")?;
@@ -271,15 +280,4 @@ fn write_failure(out: &mut String, failure: &Failure) -> std::fmt::Result {
         writeln!(out, "      the whole log: {path}")?;
     }
     Ok(())
-}
-
-fn seconds(duration: SignedDuration) -> String {
-    let total = duration.as_secs();
-    if total >= 3600 {
-        format!("{} h {:02} min", total / 3600, total % 3600 / 60)
-    } else if total >= 60 {
-        format!("{} min {:02} s", total / 60, total % 60)
-    } else {
-        format!("{:.1} s", duration.as_secs_f64())
-    }
 }

@@ -30,6 +30,9 @@ impl Fleet {
             Event::WorkStarted(event) => {
                 if let Some(run) = self.open(event.work.run) {
                     let task = run.tasks.entry(event.work.task.clone()).or_default();
+                    if event.work.attempt <= task.before_retry {
+                        return;
+                    }
                     let attempt = task.attempts.entry(event.work.attempt).or_default();
                     attempt.claim.get_or_insert(Claim {
                         worker: event.worker.clone(),
@@ -121,6 +124,7 @@ impl Fleet {
                     worker.paused = event.failure.clone().map(|failure| (builder, failure));
                 }
             }
+            Event::RetryRequested(event) => self.retry(&event.work),
             Event::PauseRequested(event) => {
                 let pause = Pause {
                     by: envelope.sender.clone(),
@@ -180,6 +184,9 @@ impl Fleet {
         let Some(run) = self.open(event.run) else {
             return;
         };
+        if event.retries != run.retries {
+            return;
+        }
         run.finished = Some(Finished {
             outcome: event.outcome,
             at,
@@ -200,7 +207,7 @@ impl Fleet {
     }
 
     fn request(&mut self, event: &RunRequested, at: Timestamp) {
-        if self.is_over(event.run) {
+        if self.is_over(event.run) || self.is_overtaken(event) {
             return;
         }
         let guests = event.guests.iter().map(|(name, platform)| {
@@ -223,9 +230,11 @@ impl Fleet {
             requested_at: at,
             more_rounds: event.more_rounds,
             follows: event.follows,
+            retries: 0,
             guests: guests.collect(),
             synced: Default::default(),
             jobs: None,
+            rings: Vec::new(),
             built: Default::default(),
             cleaned: Default::default(),
             tasks: Default::default(),
@@ -239,7 +248,7 @@ impl Fleet {
     }
 
     /// The run, unless it is unknown or over.
-    fn open(&mut self, run: RunId) -> Option<&mut Run> {
+    pub(super) fn open(&mut self, run: RunId) -> Option<&mut Run> {
         let run = self.runs.get_mut(&run);
         run.filter(|run| run.finished.is_none()).map(Arc::make_mut)
     }
@@ -278,7 +287,7 @@ impl Fleet {
         // Another builder may well be reached, and the package is not to blame.
         let is_of_builder = matches!(task, Task::Build(_)) && failure.is_of_machine();
         let state = run.tasks.entry(task).or_default();
-        if state.outcome.is_some() {
+        if state.outcome.is_some() || attempt <= state.before_retry {
             return;
         }
         let entry = state.attempts.entry(attempt).or_default();
@@ -297,7 +306,7 @@ impl Fleet {
             return;
         };
         let state = run.tasks.entry(work.task.clone()).or_default();
-        if state.outcome.is_none() {
+        if state.outcome.is_none() && work.attempt > state.before_retry {
             state.outcome = Some(TaskOutcome::Failed {
                 failure: failure.clone(),
                 at,

@@ -7,6 +7,8 @@ mod bounds;
 mod fold;
 mod pairs;
 mod progress;
+mod retry;
+mod rings;
 mod run;
 mod sharing;
 
@@ -23,6 +25,7 @@ use crate::name::{BuilderName, EventId, GuestName, PlatformName, RunId, WorkerId
 
 pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::JobProgress;
+pub use rings::BrokenRing;
 pub use run::{
     Attempt, Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome, TaskState,
 };

@@ -1,11 +1,9 @@
 //! What follows from the state of a batch: which jobs can be built, and which never will be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use gentoo_updater_portage::cpv::Cpv;
-use petgraph::algo::tarjan_scc;
-use petgraph::graphmap::DiGraphMap;
 
 use super::run::Run;
 use crate::graph::{Graph, Place};
@@ -35,10 +33,28 @@ impl JobProgress {
 }
 
 impl Run {
-    /// Which of its jobs wait for which, once all answers were merged.
+    /// Which of its jobs wait for which, once all answers were merged. Rings are broken in it.
     pub fn graph(&self) -> Option<&Graph> {
         let jobs = self.jobs.as_ref()?;
-        Some(self.graph.0.get_or_init(|| Arc::new(Graph::new(jobs))))
+        let graph = || {
+            let mut graph = Graph::new(jobs);
+            for ring in &self.rings {
+                graph.cut(&ring.first, &ring.without);
+            }
+            Arc::new(graph)
+        };
+        Some(self.graph.0.get_or_init(graph))
+    }
+
+    /// What a job waits for: what must be built before it, and is not.
+    pub fn waits_for(&self, job: &JobId) -> BTreeSet<&JobId> {
+        let Some(graph) = self.graph() else {
+            return BTreeSet::new();
+        };
+        let needs = graph.place(job).map(|job| graph.waits_for(job));
+        let needs = needs.into_iter().flatten();
+        let ids = needs.filter_map(|need| graph.ids().get(*need));
+        ids.filter(|id| !self.built.contains_key(*id)).collect()
     }
 
     /// How far every job is.
@@ -46,16 +62,27 @@ impl Run {
         let Some(graph) = self.graph() else {
             return BTreeMap::new();
         };
-        let is_built: Vec<bool> = graph
-            .ids()
-            .iter()
-            .map(|id| self.built.contains_key(id))
-            .collect();
+        let places = |ids: &mut dyn Iterator<Item = &JobId>| {
+            let mut found = vec![false; graph.len()];
+            for place in ids.filter_map(|id| graph.place(id)) {
+                if let Some(found) = found.get_mut(place) {
+                    *found = true;
+                }
+            }
+            found
+        };
+        let is_built = places(&mut self.built.keys());
+        let has_failed = places(
+            &mut self.tasks.iter().filter_map(|(task, state)| match task {
+                Task::Build(job) if state.has_failed() => Some(job),
+                _ => None,
+            }),
+        );
         let is_missing = |need: &Place| !is_built.get(*need).copied().unwrap_or_default();
-        let state = |(place, id): (Place, &JobId)| {
+        let state = |place: Place| {
             if !is_missing(&place) {
                 JobProgress::Built
-            } else if self.failure(&Task::Build(id.clone())).is_some() {
+            } else if has_failed.get(place).copied().unwrap_or_default() {
                 JobProgress::Failed
             } else if graph.waits_for(place).iter().any(is_missing) {
                 JobProgress::Waiting
@@ -63,14 +90,8 @@ impl Run {
                 JobProgress::Ready
             }
         };
-        let mut progress: Vec<JobProgress> = graph.ids().iter().enumerate().map(state).collect();
+        let mut progress: Vec<JobProgress> = (0..graph.len()).map(state).collect();
         hold_back(graph, &mut progress);
-        if !progress.contains(&JobProgress::Ready)
-            && let Some(first) = first_of_a_ring(graph, &progress)
-            && let Some(state) = progress.get_mut(first)
-        {
-            *state = JobProgress::Ready;
-        }
         graph.ids().iter().cloned().zip(progress).collect()
     }
 
@@ -152,37 +173,4 @@ fn hold_back(graph: &Graph, progress: &mut [JobProgress]) {
         next.sort_unstable();
         std::mem::swap(&mut open, &mut next);
     }
-}
-
-/// Where jobs wait for each other in a ring and nothing else can go on, one of them is released:
-/// its builder takes what is missing from its own ebuilds, as Portage does. It is the one that
-/// misses least of those that wait for nothing outside of the ring: what waits behind a ring gets
-/// its turn when the ring is built.
-fn first_of_a_ring(graph: &Graph, progress: &[JobProgress]) -> Option<Place> {
-    let waits = |place: Place| progress.get(place) == Some(&JobProgress::Waiting);
-    let mut waiting = DiGraphMap::<Place, ()>::new();
-    for place in (0..graph.len()).filter(|place| waits(*place)) {
-        waiting.add_node(place);
-        let needs = graph.waits_for(place).iter().filter(|need| waits(**need));
-        for need in needs {
-            waiting.add_edge(place, *need, ());
-        }
-    }
-    let rings = tarjan_scc(&waiting);
-    let is_last = |ring: &&Vec<Place>| {
-        let mut needs = ring.iter().flat_map(|place| waiting.neighbors(*place));
-        needs.all(|need| ring.contains(&need))
-    };
-    let is_built = |need: &&Place| progress.get(**need) == Some(&JobProgress::Built);
-    let missing = |place: Place| {
-        let needs = graph.waits_for(place);
-        needs.len() - needs.iter().filter(is_built).count()
-    };
-    let last = rings.iter().filter(is_last);
-    last.flat_map(|ring| {
-        ring.iter()
-            .map(|place| (ring.len(), missing(*place), *place))
-    })
-    .min()
-    .map(|(.., place)| place)
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pairs;
 use super::progress::Known;
+use super::rings::{self, BrokenRing};
 use super::sharing::{self, Told};
 use crate::message::{
     Batch, Failure, Finding, GuestPlan, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
@@ -32,6 +33,9 @@ pub struct Run {
     pub more_rounds: u32,
     /// The run that this one is a further round of.
     pub follows: Option<RunId>,
+    /// How often operators wanted further attempts at a task of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
     /// Its guests.
     #[serde(with = "sharing")]
     pub guests: BTreeMap<GuestName, Guest>,
@@ -39,6 +43,9 @@ pub struct Run {
     pub synced: BTreeMap<BuilderName, Vec<RepositoryRevision>>,
     /// Its jobs; absent until all answers were merged.
     pub jobs: Option<Arc<BTreeMap<JobId, Job>>>,
+    /// The rings among them, and where each is broken: a part of their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rings: Vec<BrokenRing>,
     /// The binaries that are in the store.
     pub built: BTreeMap<JobId, PackageBuilt>,
     /// What was cleaned.
@@ -100,6 +107,10 @@ pub struct TaskState {
     pub attempts: BTreeMap<u32, Attempt>,
     /// How it ended; absent while it goes on.
     pub outcome: Option<TaskOutcome>,
+    /// Attempts up to this number do not count: an operator wanted others after them. They cannot
+    /// be claimed any more, and fail nothing; a result of one of them is a result.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub before_retry: u32,
 }
 
 /// How a task ended.
@@ -119,6 +130,11 @@ pub enum TaskOutcome {
         /// When.
         at: Timestamp,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One attempt at a task.
@@ -167,6 +183,19 @@ pub struct Finished {
     pub at: Timestamp,
 }
 
+impl TaskState {
+    /// The newest attempt that counts: those before a retry do not.
+    pub fn newest(&self) -> Option<(u32, &Attempt)> {
+        let (number, attempt) = self.attempts.last_key_value()?;
+        (*number > self.before_retry).then_some((*number, attempt))
+    }
+
+    /// Whether it failed for good.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.outcome, Some(TaskOutcome::Failed { .. }))
+    }
+}
+
 impl Run {
     /// Why a task failed for good, if it did.
     pub fn failure(&self, task: &Task) -> Option<&Failure> {
@@ -206,6 +235,8 @@ impl Run {
             }
         }
         let jobs = batch.jobs.into_iter().map(|job| (job.id.clone(), job));
-        self.jobs = Some(Arc::new(jobs.collect()));
+        let jobs = jobs.collect();
+        self.rings = rings::broken(&jobs);
+        self.jobs = Some(Arc::new(jobs));
     }
 }

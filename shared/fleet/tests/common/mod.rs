@@ -188,6 +188,7 @@ impl History {
             kind: RunKind::Update,
             more_rounds: 0,
             follows: None,
+            retries: 0,
             guests: guests
                 .iter()
                 .map(|name| (guest(name), platform()))

@@ -18,6 +18,7 @@ pub fn requested(run: RunId) -> Event {
         kind: RunKind::Update,
         more_rounds: 0,
         follows: None,
+        retries: 0,
         guests: [(guest("g1"), platform()), (guest("g2"), platform())].into(),
         force: false,
         sync: Default::default(),
@@ -28,5 +29,6 @@ pub fn finished(run: RunId) -> Event {
     Event::RunFinished(RunFinished {
         run,
         outcome: RunOutcome::Complete,
+        retries: 0,
     })
 }

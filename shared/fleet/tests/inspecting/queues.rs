@@ -108,6 +108,7 @@ fn a_run_that_is_over_has_no_work_left() {
     history.say(Event::RunFinished(RunFinished {
         run: run_id(),
         outcome: RunOutcome::WithFailures,
+        retries: 0,
     }));
     assert!(queues(&history).is_empty());
 }

@@ -1,6 +1,6 @@
 //! Who may work, and when somebody else may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Event, Task, WorkKey};
@@ -31,7 +31,10 @@ pub(super) fn needless_attempts(end: &End<'_>) -> Vec<String> {
             attempt: work.attempt - 1,
             ..work.clone()
         };
-        if failed.get(&before).is_some_and(|failed| *failed <= at) {
+        let has_failed = failed.get(&before).is_some_and(|failed| *failed <= at);
+        let is_retried =
+            retries(end, &work).contains(&before.attempt) || is_later_cleaning(end, &before);
+        if has_failed || is_retried {
             continue;
         }
         let Some((worker, claimed)) = claims.get(&before) else {
@@ -85,6 +88,21 @@ pub(super) fn needless_compilations(end: &End<'_>) -> Vec<String> {
         }
     }
     broken
+}
+
+/// Whether a cleaning does not count because it would have come before a build that was tried again.
+fn is_later_cleaning(end: &End<'_>, before: &WorkKey) -> bool {
+    let run = end.fleet.runs.get(&before.run);
+    let state = run.and_then(|run| run.tasks.get(&before.task));
+    let is_cleaning = matches!(before.task, Task::Clean(_));
+    is_cleaning && state.is_some_and(|state| before.attempt <= state.before_retry)
+}
+
+/// After which attempts at a task others were begun because an operator wanted it.
+pub(super) fn retries(end: &End<'_>, work: &WorkKey) -> BTreeSet<u32> {
+    let of_task = |retry: &&WorkKey| (retry.run, &retry.task) == (work.run, &work.task);
+    let retries = end.retried.iter().filter(of_task);
+    retries.map(|retry| retry.attempt).collect()
 }
 
 pub(super) fn first_claims(end: &End<'_>) -> BTreeMap<WorkKey, (WorkerId, Instant)> {

@@ -6,6 +6,7 @@ use gentoo_updater_fleet::message::{Task, WorkKey};
 use gentoo_updater_fleet::name::{JobId, RunId};
 
 use super::End;
+use super::claims::retries;
 use super::letters::{ATTEMPTS, DEATHS};
 use crate::world::JobFate;
 
@@ -24,8 +25,14 @@ pub(super) fn deadly_work_that_goes_on(end: &End<'_>) -> Vec<String> {
     }
     // The first failure of each machine is free.
     let most = ATTEMPTS + u32::try_from(end.world.builders.len()).unwrap_or(0);
-    for ((_, job), attempts) in attempts {
-        if attempts > most {
+    for ((run, job), attempts) in attempts {
+        let work = WorkKey {
+            run,
+            task: Task::Build(job.clone()),
+            attempt: 1,
+        };
+        let tries = 1 + u32::try_from(retries(end, &work).len()).unwrap_or(0);
+        if attempts > most * tries {
             let job = job.short();
             broken.push(format!("{attempts} attempts at job {job} killed builders"));
         }

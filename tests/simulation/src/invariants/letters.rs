@@ -8,7 +8,7 @@ use gentoo_updater_fleet::state::TaskOutcome;
 use tokio::time::Instant;
 
 use super::End;
-use super::claims::{SLACK, first_claims};
+use super::claims::{SLACK, first_claims, retries};
 use crate::settings::LEASE;
 
 /// The cause of work that its worker has died of too often.
@@ -49,8 +49,11 @@ fn unfounded(end: &End<'_>, letter: &DeadLetter) -> Option<String> {
         let records = end.records;
         let silence = records.longest_silence(&worker, &work, claimed, until);
         let is_silent = records.died(&worker, claimed, until) || silence + SLACK >= LEASE;
-        if work.attempt < ATTEMPTS {
-            return Some(format!("it is of attempt {} only", work.attempt));
+        let retries = retries(end, &work);
+        let before = retries.range(..work.attempt).next_back().copied();
+        let attempts = work.attempt - before.unwrap_or(0);
+        if attempts < ATTEMPTS {
+            return Some(format!("it is of attempt {attempts} only"));
         }
         return (!is_silent).then(|| format!("{worker} lived and was silent for {silence:?} only"));
     }

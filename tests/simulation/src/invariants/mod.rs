@@ -9,7 +9,7 @@ mod snapshots;
 mod syncing;
 
 use gentoo_updater_bus::DeadLetter;
-use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task};
+use gentoo_updater_fleet::message::{Binary, Envelope, Event, Task, WorkKey};
 use gentoo_updater_fleet::name::JobId;
 use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
 use gentoo_updater_fleet::state::{Fleet, JobProgress, Run, TaskOutcome};
@@ -26,6 +26,8 @@ pub struct End<'a> {
     pub fleet: &'a Fleet,
     /// The whole history.
     pub history: &'a [Seen],
+    /// What an operator has had tried again: the last attempts before that.
+    pub retried: &'a [WorkKey],
     /// The dead letters.
     pub dead: &'a [DeadLetter],
     /// What was seen of workers.
@@ -162,7 +164,8 @@ fn wrong_binaries(world: &World, run: &Run) -> Vec<String> {
     broken
 }
 
-/// One result of each task counts, and one end of each run.
+/// One result of each task counts, and one end of each run. Where an operator wanted another attempt
+/// it may be a later one than the first, which came when the task had failed already.
 fn doubled_results(end: &End<'_>) -> Vec<String> {
     let mut broken = Vec::new();
     for run in end.fleet.runs.values() {
@@ -176,8 +179,16 @@ fn doubled_results(end: &End<'_>) -> Vec<String> {
                     _ => None,
                 })
         };
+        let is_retried = |job: &JobId| {
+            let work = WorkKey {
+                run: run.id,
+                task: Task::Build(job.clone()),
+                attempt: 1,
+            };
+            !claims::retries(end, &work).is_empty()
+        };
         for (job, built) in &run.built {
-            if first_built(job) != Some(built) {
+            if first_built(job) != Some(built) && !is_retried(job) {
                 broken.push(format!(
                     "not the first result of job {} counts",
                     job.short()

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use gentoo_updater_fleet::closing;
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
 use gentoo_updater_fleet::state::Run;
+use gentoo_updater_portage::cpv::Cpv;
 
 use super::End;
+use crate::world::installed;
 
 pub(super) fn missing_or_needless(end: &End<'_>) -> Vec<String> {
     let runs = &end.fleet.runs;
@@ -45,6 +48,27 @@ pub(super) fn missing_or_needless(end: &End<'_>) -> Vec<String> {
     broken
 }
 
+/// Whether a guest says so, or lacks something that it wants and that was built after all.
 fn wants_more(run: &Run, name: &GuestName) -> bool {
-    guest_outcome(run, name) == GuestOutcome::StillPending
+    match guest_outcome(run, name) {
+        GuestOutcome::StillPending => true,
+        GuestOutcome::HeldBack => could_have_more(run, name).unwrap_or(false),
+        _ => false,
+    }
+}
+
+fn could_have_more(run: &Run, name: &GuestName) -> Option<bool> {
+    let guest = run.guests.get(name)?;
+    let (mut scan, plan) = (guest.scan.as_deref()?.clone(), guest.plan.as_ref()?);
+    // A run that is over has forgotten what was installed.
+    scan.installed = scan
+        .updates
+        .iter()
+        .map(|update| installed(update).into())
+        .collect();
+    let progress = run.progress();
+    let now = closing::close(&scan, |cpv| run.missing(plan, &progress, cpv)).install;
+    let held = &guest.installation.as_ref()?.held;
+    let gets = |cpv: &Cpv| now.iter().any(|update| update.key.cpv == *cpv);
+    Some(held.iter().any(|held| gets(&held.cpv)))
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 pub use self::handlers::Hands;
 pub use self::machines::{BuilderMachine, GuestFate, GuestMachine, JobFate};
-pub use self::packages::{Packages, platform};
+pub use self::packages::{Packages, installed, platform};
 
 use crate::random::Dice;
 

@@ -172,7 +172,7 @@ fn update(dice: &Dice, packages: &[Drawn], number: usize, wanted: &BTreeSet<usiz
 }
 
 /// What was there before the update.
-fn installed(update: &Update) -> InstalledPackage {
+pub fn installed(update: &Update) -> InstalledPackage {
     let name = &update.key.cpv.category_package;
     let before = format!("{name}-1");
     let bindings = update.key.bindings.keys().map(|target| SubslotBinding {

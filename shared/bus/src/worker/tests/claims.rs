@@ -207,7 +207,11 @@ async fn a_command_of_a_run_that_ended_long_ago_is_dropped_without_a_word() {
     let mut run = old.message.work().run;
     for _ in 0..=KEPT_RUNS {
         let outcome = RunOutcome::Complete;
-        let finished = said(Event::RunFinished(RunFinished { run, outcome }));
+        let finished = said(Event::RunFinished(RunFinished {
+            run,
+            outcome,
+            retries: 0,
+        }));
         bench.bus.publish(&finished).await.unwrap();
         run = RunId::generate();
         bench.bus.publish(&run_requested(run)).await.unwrap();

@@ -99,6 +99,7 @@ async fn every_role_does_its_work_under_its_own_user() {
         kind: RunKind::Update,
         more_rounds: 0,
         follows: None,
+        retries: 0,
         guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
         force: false,
         sync: Default::default(),

@@ -225,6 +225,7 @@ impl Fleet {
             kind: RunKind::Update,
             more_rounds: 0,
             follows: None,
+            retries: 0,
             guests: guests
                 .map(|guest| (guest.clone(), Clone::clone(&platform)))
                 .collect(),
