@@ -3,6 +3,7 @@
 mod binding;
 mod difference;
 mod digest;
+mod flags;
 mod platform;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,8 @@ use crate::name::{RepositoryName, SlotAndSubslot, UseFlag};
 pub use binding::BindingTarget;
 pub use difference::{Difference, Explanation, Wish};
 pub use digest::{BuildKeyDigest, HexDigest};
-pub use platform::{Arch, Chost, CompilerFlags, Platform, PlatformError};
+pub use flags::CompilerFlags;
+pub use platform::{Arch, Chost, Platform, PlatformError};
 
 /// All that a binary package depends on within one platform. Two guests whose keys for a package
 /// are equal can install one binary; where the keys differ, one binary cannot serve both.
