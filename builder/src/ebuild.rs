@@ -7,16 +7,19 @@ use gentoo_updater_fleet::message::{Failure, FailureClass, Finding, Job, Reposit
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_fleet::tree;
 use gentoo_updater_hosts::Host;
-use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_runtime::portage_api::{Question, ask_portage};
 use gentoo_updater_runtime::repositories::Repository;
 use serde::Deserialize;
+
+use crate::platform;
 
 /// What the builder's Portage says of one ebuild.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Answer {
     error: Option<String>,
+    settings: BTreeMap<String, String>,
     repositories: Vec<Repository>,
     metadata: BTreeMap<String, Digests>,
 }
@@ -39,6 +42,13 @@ pub(crate) async fn ask(
 }
 
 impl Answer {
+    /// What the machine's binaries are made for as it is now: its configuration may have changed
+    /// since it was asked whether it is ready.
+    pub(crate) fn compiles_as(&self, builder: &BuilderName) -> Result<Platform, Failure> {
+        let value_of = |name| self.settings.get(name).map(String::as_str);
+        platform::of_machine(value_of, builder)
+    }
+
     fn repository(&self, key: &BuildKey) -> Option<RepositoryRevision> {
         let mut repositories = self.repositories.iter().filter_map(Repository::at_revision);
         repositories.find(|repository| repository.name == key.repository)
@@ -142,12 +152,14 @@ mod tests {
             runtime_needs: Default::default(),
             accepts: Default::default(),
             revision: Some("2026-01-05".to_owned()),
+            compiled_as: None,
         }
     }
 
     fn answer(ebuild: &str, environment: Option<&str>) -> Answer {
         Answer {
             error: None,
+            settings: BTreeMap::new(),
             repositories: vec![Repository {
                 name: Some("gentoo".to_owned()),
                 location: Some("/var/db/repos/gentoo".to_owned()),

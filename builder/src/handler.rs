@@ -1,18 +1,20 @@
 //! The order of steps of one build.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, Command, Contents, Event, Failure, FailureClass, Finding, FindingKind,
-    PackageBuilt, Role,
+    Binary, BuildPackage, BuilderMachine, Command, Contents, Event, Failure, FailureClass, Finding,
+    FindingKind, PackageBuilt, Role,
 };
-use gentoo_updater_fleet::name::{BuilderName, StorePath};
+use gentoo_updater_fleet::name::{BuilderName, PlatformName, StorePath};
+use gentoo_updater_fleet::platforms;
 use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
+use gentoo_updater_portage::build_key::Platform;
 use gentoo_updater_portage::outcome::{self, FailureKind};
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
@@ -29,15 +31,25 @@ use crate::store::{Held, Store};
 pub(crate) struct BuildHandler {
     context: Context,
     builder: BuilderName,
+    platform: PlatformName,
     store: PathBuf,
+    /// As what the machine compiled when it was last asked whether it is ready.
+    compiles_as: Mutex<Option<Platform>>,
 }
 
 impl BuildHandler {
-    pub(crate) fn new(context: Context, builder: BuilderName, store: PathBuf) -> Self {
+    pub(crate) fn new(
+        context: Context,
+        builder: BuilderName,
+        platform: PlatformName,
+        store: PathBuf,
+    ) -> Self {
         Self {
             context,
             builder,
+            platform,
             store,
+            compiles_as: Mutex::default(),
         }
     }
 
@@ -49,7 +61,9 @@ impl BuildHandler {
         let key = &command.job.key;
         let mut findings = Vec::new();
         let spec = self.spec(command);
-        match store.look_up(key).await? {
+        let held = store.look_up(key, command.job.compiled_as.as_ref()).await?;
+        let mut of_others = None;
+        match held {
             Held::Binary(binary) => return Ok(self.built(command, binary, true, 0, findings)),
             Held::Nothing => {}
             Held::Unreadable => {
@@ -67,10 +81,24 @@ impl BuildHandler {
                 let text = format!("{path} in the store was discarded and is built again: {what}");
                 findings.push(Finding::new(FindingKind::CorruptBinary, &text));
             }
+            Held::ForOthers { path, clash } => of_others = Some((path, clash)),
         }
         let timeout = self.context.settings.policy.scan_timeout;
         let answer = ebuild::ask(host.as_ref(), key, timeout).await?;
         ebuild::compare(&answer, &command.job)?;
+        let own = answer.compiles_as(&self.builder)?;
+        if let Some(wanted) = &command.job.compiled_as {
+            platforms::check_builder(&own, self.builder.as_str(), wanted)?;
+        }
+        // Not before it is known that this builder can make another one.
+        if let Some((path, clash)) = of_others {
+            store.discard(key, Some(&path)).await?;
+            let text = format!(
+                "{path} in the store was discarded and is built again: it was compiled for other \
+                 machines, with {clash}"
+            );
+            findings.push(Finding::new(FindingKind::PlatformDiffers, &text));
+        }
         findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
         self.compile(&host, &store, command, spec).await?;
@@ -78,7 +106,7 @@ impl BuildHandler {
         let work = program::work_folder(command.run, &command.job);
         let mut binary = examine(&store, &work, command).await?;
         binary.contents = contents::of(host.as_ref(), &work, &key.cpv, binary.build_id).await?;
-        let stored = store.publish(&work, key, binary.clone()).await?;
+        let stored = store.publish(&work, key, binary.clone(), own).await?;
         let reused = stored != binary;
         Ok(self.built(command, stored, reused, duration_ms, findings))
     }
@@ -108,6 +136,11 @@ impl BuildHandler {
         // It is reported from here on; another attempt shall not attach to it.
         jobs::forget(host.as_ref(), &spec).await?;
         Err(failure)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Platform>> {
+        let known = self.compiles_as.lock();
+        known.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn spec(&self, command: &BuildPackage) -> jobs::Description {
@@ -266,13 +299,22 @@ impl Handler for BuildHandler {
 
     async fn ready(&self) -> Result<(), Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
-        let toolchain = Toolchain::ask(host.as_ref(), &self.builder).await?;
+        let (toolchain, platform) = Toolchain::ask(host.as_ref(), &self.builder).await?;
+        *self.known() = Some(platform);
         let needs = Needs {
             builder: &self.builder,
             store: &self.store,
             min_free_megabytes: self.context.settings.policy.min_free_megabytes,
         };
         ready::check(host.as_ref(), &needs, &toolchain).await
+    }
+
+    fn machine(&self) -> Option<BuilderMachine> {
+        Some(BuilderMachine {
+            builder: self.builder.clone(),
+            platform: self.platform.clone(),
+            compiles_as: self.known().clone(),
+        })
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {

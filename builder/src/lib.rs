@@ -11,6 +11,7 @@ mod contents;
 mod dependencies;
 mod ebuild;
 mod handler;
+mod platform;
 mod program;
 mod ready;
 mod record;

@@ -37,7 +37,12 @@ pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> 
         read_back: true,
         builder: Some(name.clone()),
     };
-    let handler = BuildHandler::new(context.clone(), name.clone(), platform.store.clone());
+    let handler = BuildHandler::new(
+        context.clone(),
+        name.clone(),
+        builder.platform.clone(),
+        platform.store.clone(),
+    );
     worker::serve(
         context.bus.clone(),
         spec,

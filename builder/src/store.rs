@@ -7,7 +7,7 @@ use std::time::Duration;
 use gentoo_updater_fleet::message::{Binary, Failure, FailureClass};
 use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
-use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_runtime::ask;
 
 use crate::program;
@@ -42,6 +42,13 @@ pub(crate) enum Held {
         path: StorePath,
         /// What is wrong with it.
         wrong: Wrong,
+    },
+    /// A binary that may not run on the guests of the job.
+    ForOthers {
+        /// Where it lies, below the store.
+        path: StorePath,
+        /// As what it was compiled, against what is wanted.
+        clash: String,
     },
 }
 
@@ -88,8 +95,13 @@ impl Store {
         Self { host, path }
     }
 
-    /// What serves this key. The file is read and measured: a record alone proves nothing.
-    pub(crate) async fn look_up(&self, key: &BuildKey) -> Result<Held, Failure> {
+    /// What serves this key on machines that are `wanted`. The file is read and measured: a record
+    /// alone proves nothing.
+    pub(crate) async fn look_up(
+        &self,
+        key: &BuildKey,
+        wanted: Option<&Platform>,
+    ) -> Result<Held, Failure> {
         let file = self
             .path
             .join(".gentoo-updater/keys")
@@ -104,6 +116,16 @@ impl Store {
             return Ok(Held::Unreadable);
         };
         let binary = record.binary;
+        let clash = match (&record.compiled_as, wanted) {
+            (Some(own), Some(wanted)) => own.clash(wanted),
+            _ => Vec::new(),
+        };
+        if !clash.is_empty() {
+            let path = binary.path;
+            let clash: Vec<String> = clash.iter().map(ToString::to_string).collect();
+            let clash = clash.join("; ");
+            return Ok(Held::ForOthers { path, clash });
+        }
         Ok(match self.what_is_wrong_with(&binary).await? {
             Some(wrong) => Held::Corrupt {
                 path: binary.path,
@@ -178,12 +200,14 @@ impl Store {
         work: &Path,
         key: &BuildKey,
         binary: Binary,
+        compiled_as: Platform,
     ) -> Result<Binary, Failure> {
         let path = binary.path.clone();
         let record = Record {
             format: Record::FORMAT,
             key: key.clone(),
             binary,
+            compiled_as: Some(compiled_as),
         };
         let text = serde_json::to_string(&record).map_err(|error| {
             Failure::new(

@@ -90,6 +90,7 @@ impl Planner<'_> {
             worker: self.id.clone(),
             role: Role::Planner,
             queues: vec![topology::PLAN.to_owned()],
+            machine: None,
         });
         self.publish(event).await?;
         Ok(())

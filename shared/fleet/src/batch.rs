@@ -59,6 +59,7 @@ pub fn merge(answers: &[Answer<'_>], revisions: &BTreeMap<RepositoryName, String
                 runtime_needs: resolve(&update.runtime_needs, id),
                 accepts: BTreeSet::new(),
                 revision: revisions.get(&update.key.repository).cloned(),
+                compiled_as: None,
             });
             job.accepts.extend(update.accepts.iter().cloned());
             if update.purpose == Purpose::Runtime {
@@ -66,10 +67,17 @@ pub fn merge(answers: &[Answer<'_>], revisions: &BTreeMap<RepositoryName, String
                 wants.insert(update.key.cpv.clone(), id.clone());
             }
         }
-        guests.insert(answer.guest.clone(), GuestPlan { wants });
+        guests.insert(
+            answer.guest.clone(),
+            GuestPlan {
+                wants,
+                findings: Vec::new(),
+            },
+        );
     }
     Batch {
         jobs: jobs.into_values().collect(),
         guests,
+        unserved: BTreeMap::new(),
     }
 }

@@ -151,6 +151,7 @@ fn of_planners_and_of_workers_those_that_registered_last_are_kept() {
             worker: worker(&id),
             role,
             queues: Vec::new(),
+            machine: None,
         }));
     };
     register("builder@fast".to_owned(), Role::Builder);

@@ -101,9 +101,11 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
                     guest("g1"),
                     GuestPlan {
                         wants: Default::default(),
+                        findings: Vec::new(),
                     },
                 )]
                 .into(),
+                unserved: Default::default(),
             },
         }),
         9 => Event::PackageBuilt(PackageBuilt {
@@ -156,11 +158,13 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             worker: worker(&format!("planner@{run}-{which}")),
             role: Role::Planner,
             queues: vec!["plan".to_owned()],
+            machine: Some(machine("b1", Some("-O2"))),
         }),
         15 => Event::WorkerRegistered(WorkerRegistered {
             worker: by,
             role: Role::Builder,
             queues: vec!["build.default".to_owned()],
+            machine: None,
         }),
         16 => Event::PauseRequested(PauseRequested {
             target,
@@ -246,6 +250,7 @@ fn planned() -> History {
         batch: Batch {
             jobs: JOBS.clone(),
             guests: Default::default(),
+            unserved: Default::default(),
         },
     }));
     history

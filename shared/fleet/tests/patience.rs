@@ -52,6 +52,7 @@ impl Fleet {
             worker: worker(id),
             role,
             queues: vec![queue.to_owned()],
+            machine: None,
         }));
         self.alive.insert(id);
     }

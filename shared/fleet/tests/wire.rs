@@ -132,9 +132,11 @@ fn events() -> Vec<Event> {
                     guest("g1"),
                     GuestPlan {
                         wants: [(cpv("dev-libs/libbeta-1.0"), job().id)].into(),
+                        findings: Vec::new(),
                     },
                 )]
                 .into(),
+                unserved: Default::default(),
             },
         }),
         built(&job()),
@@ -192,6 +194,7 @@ fn events() -> Vec<Event> {
             worker: worker("builder@b1"),
             role: Role::Builder,
             queues: vec!["build.default".to_owned()],
+            machine: None,
         }),
         Event::WorkerPaused(WorkerPaused {
             worker: worker("builder@b1"),
@@ -369,6 +372,31 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         ..scanned("g1", vec![], vec![])
     });
     check("golden-options", "GuestScanned.unchanged", former);
+    let described = Event::WorkerRegistered(WorkerRegistered {
+        worker: worker("builder@b1"),
+        role: Role::Builder,
+        queues: vec!["build.default".to_owned()],
+        machine: Some(machine("b1", Some("-march=x86-64-v3 -O2"))),
+    });
+    check("golden-options", "WorkerRegistered.machine", described);
+    let compiled_as = machine("b1", Some("-O2")).compiles_as;
+    let job = Job {
+        compiled_as,
+        ..job()
+    };
+    let plan = GuestPlan {
+        wants: [(cpv("dev-libs/libbeta-1.0"), job.id.clone())].into(),
+        findings: vec![finding()],
+    };
+    let planned = Event::BatchPlanned(BatchPlanned {
+        run: run_id(),
+        batch: Batch {
+            jobs: vec![job],
+            guests: [(guest("g1"), plan)].into(),
+            unserved: [(guest("g2"), permanent("PlatformUnserved"))].into(),
+        },
+    });
+    check("golden-options", "BatchPlanned.platforms", planned);
 }
 
 #[test]

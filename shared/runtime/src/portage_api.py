@@ -5,7 +5,7 @@ the request's marker; whatever the machine's shell prints around them is no part
 REQUEST is JSON: {"marker": TEXT, "emerge": {"argv": [TEXT, ...], "environment": {NAME: VALUE}}}
 for a whole plan with the metadata of its rows, or
 {"marker": TEXT, "packages": [[CPV, REPOSITORY], ...]} for the metadata of these ebuilds alone;
-both tell of the ebuild repositories.
+both tell of the ebuild repositories and of the machine's settings.
 The document of a plan says, too, what it depends on ("watch") and what the machine's fingerprint of
 that was before anything was read: one that was taken before this program began, the last argument,
 where "watched" is what that looked at; else "look" is the beginning of the call of look.sh that
@@ -424,6 +424,7 @@ def describe(document, request):
     settings, problems = portage.settings, document["problems"]
     trees = portage.db[settings["EROOT"]]
     document["repositories"] = repositories(portage, settings, problems)
+    document["settings"] = {name: settings[name] for name in SETTINGS if settings.get(name)}
     if "emerge" in request:
         describe_machine(portage, settings, trees, document)
         rows = planned(document["plan"]["stdout"])
@@ -434,7 +435,6 @@ def describe(document, request):
 
 def describe_machine(portage, settings, trees, document):
     """What the machine is and has, and what tells that this has changed."""
-    document["settings"] = {name: settings[name] for name in SETTINGS if settings.get(name)}
     if settings.profiles:
         document["profile"] = os.path.realpath(settings.profile_path)
     elif all(repository["exists"] for repository in document["repositories"]):

@@ -209,6 +209,7 @@ mod tests {
             worker: worker.clone(),
             role: Role::Installer,
             queues: vec![queue.to_owned()],
+            machine: None,
         });
         Envelope::new(worker, jiff::Timestamp::UNIX_EPOCH, event)
     }

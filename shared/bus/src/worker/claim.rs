@@ -138,6 +138,7 @@ mod tests {
                 worker: worker.parse().unwrap(),
                 role: Role::Builder,
                 queues: vec![SCAN.to_owned()],
+                machine: None,
             }));
         }
 

@@ -278,6 +278,7 @@ fn check_guests(
             Guest {
                 address,
                 platform,
+                any_flags: guest.any_flags.unwrap_or(false),
                 build_dependencies,
                 sync: guest.sync.unwrap_or(true),
                 restart_services: restart_services.unwrap_or_default(),

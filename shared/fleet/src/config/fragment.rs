@@ -72,6 +72,7 @@ pub(super) struct BuilderFragment {
 pub(super) struct GuestFragment {
     pub(super) address: Option<String>,
     pub(super) platform: Option<PlatformName>,
+    pub(super) any_flags: Option<bool>,
     pub(super) build_dependencies: Option<bool>,
     pub(super) sync: Option<bool>,
     pub(super) restart_services: Option<RestartServices>,

@@ -138,6 +138,8 @@ pub struct Guest {
     pub address: String,
     /// Whose binaries it installs.
     pub platform: PlatformName,
+    /// Whether it takes the binaries of its platform whatever its own compiler flags are.
+    pub any_flags: bool,
     /// Whether it keeps the build dependencies of what it has installed up to date too.
     pub build_dependencies: bool,
     /// Whether a run that syncs brings its ebuild repositories up to date; they may be another

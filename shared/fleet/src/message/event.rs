@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::machine::BuilderMachine;
 use super::package::{Batch, PauseTarget, Role, Task, WorkKey};
 use super::result::{
     BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, GuestScanned, GuestUpdated,
@@ -295,7 +296,7 @@ pub struct RunFinished {
     pub outcome: RunOutcome,
 }
 
-/// A worker has come up.
+/// A worker has come up, or says anew what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerRegistered {
     /// The worker.
@@ -304,6 +305,9 @@ pub struct WorkerRegistered {
     pub role: Role,
     /// The queues that it serves.
     pub queues: Vec<String>,
+    /// The machine that it compiles on, for builders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<BuilderMachine>,
 }
 
 /// A worker takes no work because its machine is unfit, or takes it again.

@@ -152,6 +152,8 @@ pub enum FindingKind {
     /// Nothing needs some packages any more. The details are their names; the subject is
     /// `depclean`.
     Unneeded,
+    /// Binaries are compiled otherwise than the guest would do it. The subject is its platform.
+    PlatformDiffers,
     /// An ebuild repository is at another revision than that which the run goes by. The subject is
     /// its name.
     RepositoryDiffers,

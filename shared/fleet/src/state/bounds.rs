@@ -79,6 +79,7 @@ impl Fleet {
         let registration = Registration {
             role: event.role,
             queues: event.queues.clone(),
+            machine: event.machine.clone(),
             at,
             offset,
             paused: None,

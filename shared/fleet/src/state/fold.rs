@@ -212,6 +212,7 @@ impl Fleet {
                     platform,
                     scan: None,
                     plan: None,
+                    unserved: None,
                     installation: None,
                 },
             )

@@ -17,7 +17,7 @@ use gentoo_updater_portage::name::CategoryPackage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Failure, PauseTarget, Role, WorkKey};
+use crate::message::{BuilderMachine, Failure, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 
 pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
@@ -68,6 +68,8 @@ pub struct Registration {
     pub role: Role,
     /// The queues that it serves.
     pub queues: Vec<String>,
+    /// The machine that it compiles on, for builders.
+    pub machine: Option<BuilderMachine>,
     /// When it last said so.
     pub at: Timestamp,
     /// The offset at which it last said so.

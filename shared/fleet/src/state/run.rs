@@ -55,6 +55,8 @@ pub struct Guest {
     pub scan: Option<GuestScanned>,
     /// What it wants of the batch.
     pub plan: Option<GuestPlan>,
+    /// Why no builder compiles for it, if that is so.
+    pub unserved: Option<Failure>,
     /// How the installation ended.
     pub installation: Option<Installation>,
 }
@@ -193,6 +195,11 @@ impl Run {
         for (guest, plan) in batch.guests {
             if let Some(guest) = self.guests.get_mut(&guest) {
                 guest.plan = Some(plan);
+            }
+        }
+        for (guest, failure) in batch.unserved {
+            if let Some(guest) = self.guests.get_mut(&guest) {
+                guest.unserved = Some(failure);
             }
         }
         self.jobs = Some(

@@ -14,6 +14,7 @@ fn register(history: &mut History, name: &str, role: Role) {
         worker: worker(name),
         role,
         queues: Vec::new(),
+        machine: None,
     }));
 }
 
