@@ -168,6 +168,7 @@ mod tests {
             )]
             .into(),
             environment_digest: None,
+            kernel: None,
         }
     }
 

@@ -46,6 +46,7 @@ mod tests {
             use_flags: [("ssl".parse().unwrap(), flag)].into(),
             bindings: Default::default(),
             environment_digest: None,
+            kernel: None,
         }
     }
 

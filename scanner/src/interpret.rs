@@ -321,6 +321,7 @@ fn updates(
             use_flags: metadata.iuse.iter().map(flag_state).collect(),
             bindings: needs.bindings,
             environment_digest: metadata.environment_digest.clone(),
+            kernel: document.kernel.clone().filter(|_| metadata.builds_modules),
         };
         updates.push(Update {
             key,

@@ -45,6 +45,7 @@ pub fn update(name: &str) -> Update {
             use_flags: BTreeMap::new(),
             bindings: BTreeMap::new(),
             environment_digest: None,
+            kernel: None,
         },
         change: Change::Upgrade,
         previous: Vec::new(),

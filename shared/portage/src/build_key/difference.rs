@@ -160,6 +160,7 @@ impl BuildKey {
             self.environment_digest.as_ref(),
             other.environment_digest.as_ref(),
         );
+        found.compare_options("kernel", self.kernel.as_ref(), other.kernel.as_ref());
         for flag in union(&self.use_flags, &other.use_flags) {
             let state = |key: &Self| match key.use_flags.get(flag) {
                 Some(true) => format!("{flag}"),
