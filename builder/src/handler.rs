@@ -19,10 +19,11 @@ use gentoo_updater_portage::outcome::{self, FailureKind};
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 
-use crate::check::fitting;
+use crate::check::{check_file, fitting};
 use crate::contents;
 use crate::dependencies;
 use crate::ebuild;
+use crate::log;
 use crate::program::{self, status};
 use crate::ready::{self, Needs, Toolchain};
 use crate::store::{Held, Store};
@@ -101,25 +102,27 @@ impl BuildHandler {
         }
         findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
-        self.compile(&host, &store, command, spec).await?;
+        let log = self.compile(&host, &store, command, spec).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let work = program::work_folder(command.run, &command.job);
-        let mut binary = examine(&store, &work, command).await?;
+        let mut binary = examine(&store, &work, command, &own).await?;
         binary.contents = contents::of(host.as_ref(), &work, &key.cpv, binary.build_id).await?;
         let stored = store.publish(&work, key, binary.clone(), own).await?;
         let reused = stored != binary;
-        Ok(self.built(command, stored, reused, duration_ms, findings))
+        let mut built = self.built(command, stored, reused, duration_ms, findings);
+        built.log_path = Some(log);
+        Ok(built)
     }
 
     /// One detached program that outlives this worker. When it runs already, or has ended while
-    /// nobody looked, this attaches to it.
+    /// nobody looked, this attaches to it. Gives the place of its log.
     async fn compile(
         &self,
         host: &Arc<dyn Host>,
         store: &Store,
         command: &BuildPackage,
         spec: jobs::Description,
-    ) -> Result<(), Failure> {
+    ) -> Result<String, Failure> {
         let missing = dependencies::missing(host.as_ref(), &command.dependencies).await?;
         // What runs already is attached to, and then says itself how it went.
         if !missing.is_empty() && !jobs::is_known(host.as_ref(), &spec).await? {
@@ -128,11 +131,20 @@ impl BuildHandler {
         let missing = dependencies::exact(&missing);
         let program = program::build(command, &missing, &self.store)
             .timeout(self.context.settings.policy.build_timeout);
-        let ended = jobs::run(host.as_ref(), &spec, program).await?;
+        let ended = jobs::run(host.as_ref(), &spec, program).await;
+        let path = match &ended {
+            Err(failure) if !failure.is_time_out() => return Err(failure.clone()),
+            _ => spec.log_path(),
+        };
+        let log = log::keep(host.as_ref(), &self.store, &self.builder, command, &path).await;
+        let ended = ended.map_err(|failure| Failure {
+            log_path: Some(log.clone()),
+            ..failure
+        })?;
         if ended.outcome == JobOutcome::Exited(0) {
-            return Ok(());
+            return Ok(log);
         }
-        let failure = self.explain(command, &ended);
+        let failure = self.explain(command, &ended, log);
         // It is reported from here on; another attempt shall not attach to it.
         jobs::forget(host.as_ref(), &spec).await?;
         Err(failure)
@@ -153,7 +165,7 @@ impl BuildHandler {
     }
 
     /// What a program that did not end well means.
-    fn explain(&self, command: &BuildPackage, ended: &jobs::Ended) -> Failure {
+    fn explain(&self, command: &BuildPackage, ended: &jobs::Ended, log: String) -> Failure {
         let cpv = &command.job.key.cpv;
         let builder = &self.builder;
         let (class, cause, message) = match ended.outcome {
@@ -173,7 +185,7 @@ impl BuildHandler {
                     status::OTHER_DEPENDENCIES => format!("a dependency of {cpv}"),
                     _ => cpv.to_string(),
                 };
-                explain_emerge(&found, &whose, builder)
+                explain_emerge(&found, &ended.log, &whose, builder)
             }
             JobOutcome::Killed(_) | JobOutcome::Vanished => (
                 FailureClass::Transient,
@@ -183,10 +195,8 @@ impl BuildHandler {
                 ),
             ),
         };
-        Failure::new(class, cause, message).with_log(
-            outcome::last_lines(&ended.log, 25),
-            format!("{builder}:{}", ended.log_path),
-        )
+        let lines = outcome::decisive_lines(&ended.log, 25);
+        Failure::new(class, cause, message).with_log(lines, log)
     }
 
     fn built(
@@ -206,12 +216,19 @@ impl BuildHandler {
             reused,
             duration_ms: if reused { 0 } else { duration_ms },
             findings,
+            log_path: None,
         }
     }
 }
 
-/// Checks what lies in the private folder against the key, and measures it.
-async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<Binary, Failure> {
+/// Checks what lies in the private folder against the key and the machines that it is for, and
+/// measures it.
+async fn examine(
+    store: &Store,
+    work: &Path,
+    command: &BuildPackage,
+    own: &Platform,
+) -> Result<Binary, Failure> {
     let key = &command.job.key;
     let unreadable = |what: String| Failure::new(FailureClass::Machine, "ResultUnreadable", what);
     let build_id = store.read(&work.join("build-id")).await?;
@@ -223,7 +240,7 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
     let text = store.read(&packages.join("Packages")).await?;
     let index = PackagesIndex::parse(&text)
         .map_err(|error| unreadable(format!("the index of {}: {error}", packages.display())))?;
-    let entry = fitting(&index, key, build_id)?;
+    let entry = fitting(&index, key, build_id, &own.chost)?;
     let path: StorePath = entry
         .path_in_store()
         .parse()
@@ -231,10 +248,10 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
     let build_time = entry
         .build_time
         .ok_or_else(|| unreadable(format!("the index names no BUILD_TIME of {path}")))?;
-    let measure = store
-        .measure(&path.below(&packages))
-        .await?
-        .ok_or_else(|| unreadable(format!("{path} is in the index and not in the folder")))?;
+    let file = path.below(&packages);
+    let missing = || unreadable(format!("{path} is in the index and not in the folder"));
+    check_file(entry, &store.digests(&file).await?.ok_or_else(missing)?)?;
+    let measure = store.measure(&file).await?.ok_or_else(missing)?;
     Ok(Binary {
         cpv: key.cpv.clone(),
         slot: key.slot.clone(),
@@ -250,6 +267,7 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
 /// What emerge's own words mean for the next attempt.
 fn explain_emerge(
     found: &outcome::Outcome,
+    log: &str,
     whose: &str,
     builder: &BuilderName,
 ) -> (FailureClass, String, String) {
@@ -280,7 +298,10 @@ fn explain_emerge(
         kind => (
             FailureClass::Permanent,
             format!("{kind:?}"),
-            format!("{whose} could not be built on {builder}{phase}"),
+            match outcome::decisive_line(log) {
+                Some(line) => format!("{whose} could not be built on {builder}{phase}: {line}"),
+                None => format!("{whose} could not be built on {builder}{phase}"),
+            },
         ),
     }
 }

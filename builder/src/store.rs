@@ -10,11 +10,16 @@ use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_runtime::ask;
 
+use crate::check::File;
 use crate::program;
 use crate::record::Record;
 
 /// How long the store's lock may be held by somebody else.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
+
+/// After how long a lock without a sign of life is taken for left. A share may show changes a minute
+/// late (acregmax of nfs(5)), and signs come every 5 seconds.
+const LOCK_SILENCE: Duration = Duration::from_secs(150);
 
 /// Prints a mark and a file, or nothing when there is none: an empty file is another thing.
 const PRINT_RECORD: &str = r#"if [ -e "$1" ]; then printf 'record\n'; cat "$1"; fi"#;
@@ -24,6 +29,13 @@ const PRINT: &str = r#"if [ -e "$1" ]; then cat "$1"; fi"#;
 const MEASURE: &str = r#"
 if [ -e "$1" ]; then
     stat -c %s "$1" && sha256sum < "$1"
+fi
+"#;
+
+/// Prints size, MD5 and SHA-1 of a file, or nothing when there is none.
+const DIGESTS: &str = r#"
+if [ -e "$1" ]; then
+    stat -c %s "$1" && md5sum < "$1" | cut -d ' ' -f 1 && sha1sum < "$1" | cut -d ' ' -f 1
 fi
 "#;
 
@@ -193,6 +205,24 @@ impl Store {
         Ok(measure)
     }
 
+    /// What Portage's index tells of a file too, if it is there.
+    pub(crate) async fn digests(&self, file: &Path) -> Result<Option<File>, Failure> {
+        let command = Command::shell("digests", DIGESTS, [file.display().to_string()])
+            .timeout(Duration::from_secs(1800));
+        let output = self.run(&command).await?;
+        let text = succeeded(&output, "StoreUnreadable")?.stdout_text();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let [size, md5, sha1] = words[..] else {
+            return Ok(None);
+        };
+        let parsed = size
+            .parse()
+            .ok()
+            .zip(md5.parse().ok())
+            .zip(sha1.parse().ok());
+        Ok(parsed.map(|((size, md5), sha1)| File { size, md5, sha1 }))
+    }
+
     /// Moves a checked binary into the store. What is returned serves the key from now on; it is
     /// somebody else's binary when the key was there by then.
     pub(crate) async fn publish(
@@ -216,8 +246,8 @@ impl Store {
                 error.to_string(),
             )
         })?;
-        let patience = LOCK_PATIENCE.as_secs();
-        let command = program::publish(work, &self.path, &path, key, &text, patience)
+        let limits = [LOCK_PATIENCE.as_secs(), LOCK_SILENCE.as_secs()];
+        let command = program::publish(work, &self.path, &path, key, &text, limits)
             .timeout(LOCK_PATIENCE + Duration::from_secs(900));
         let output = self.run(&command).await?;
         let cause = match output.status {

@@ -117,6 +117,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             reused: class.is_multiple_of(2),
             duration_ms: u64::from(which) * 1000,
             findings: Vec::new(),
+            log_path: None,
         }),
         10 => Event::BuildFailed(BuildFailed {
             run: id,

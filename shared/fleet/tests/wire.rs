@@ -379,6 +379,12 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         machine: Some(machine("b1", Some("-march=x86-64-v3 -O2"))),
     });
     check("golden-options", "WorkerRegistered.machine", described);
+    let Event::PackageBuilt(logged) = built(&job()) else {
+        panic!("it is built")
+    };
+    let log_path = Some("b1:/var/cache/binpkgs/.gentoo-updater/logs/a.log.gz".to_owned());
+    let logged = Event::PackageBuilt(PackageBuilt { log_path, ..logged });
+    check("golden-options", "PackageBuilt.log", logged);
     let compiled_as = machine("b1", Some("-O2")).compiles_as;
     let job = Job {
         compiled_as,

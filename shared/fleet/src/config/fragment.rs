@@ -97,6 +97,8 @@ pub(super) struct PolicyFragment {
     pub(super) parallel_scans: Option<u16>,
     pub(super) parallel_installs: Option<u16>,
     pub(super) min_free_megabytes: Option<u64>,
+    pub(super) keep_build_logs_days: Option<u32>,
+    pub(super) keep_build_logs_megabytes: Option<u32>,
     pub(super) restart_services: Option<RestartServices>,
     pub(super) depclean: Option<Depclean>,
     pub(super) restart_also: Option<BTreeSet<String>>,

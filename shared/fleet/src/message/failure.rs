@@ -60,6 +60,11 @@ impl Failure {
         matches!(self.cause.as_str(), "BinaryCorrupt" | "StoreLacksBinary")
     }
 
+    /// Whether the work was ended because it took longer than it may.
+    pub fn is_time_out(&self) -> bool {
+        self.cause == "TimedOut"
+    }
+
     /// The same failure with the end of its log.
     #[must_use]
     pub fn with_log(mut self, tail: Vec<String>, path: impl Into<String>) -> Self {

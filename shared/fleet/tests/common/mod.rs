@@ -153,6 +153,7 @@ pub fn built(job: &Job) -> Event {
         reused: false,
         duration_ms: 1000,
         findings: Vec::new(),
+        log_path: None,
     })
 }
 
