@@ -4,20 +4,30 @@ use std::collections::BTreeSet;
 
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_portage::atom::{Atom, SlotDependency};
-use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::build_key::{BuildKey, Chost, HexDigest};
 use gentoo_updater_portage::dependency::Dependency;
 use gentoo_updater_portage::name::{CategoryPackage, SlotAndSubslot, UseFlag};
 use gentoo_updater_portage::packages_index::{Entry, PackagesIndex};
 
-/// The entry of the index that is the job's binary, when it fits the job's key.
+/// Size and digests of a file, as it lies in the private folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct File {
+    pub(crate) size: u64,
+    pub(crate) md5: HexDigest,
+    pub(crate) sha1: HexDigest,
+}
+
+/// The entry of the index that is the job's binary, when it fits the job's key and the machines that
+/// it is for.
 ///
 /// # Errors
-/// A failure that names the first thing that does not fit: version, BUILD_ID, slot, subslot,
+/// A failure that names the first thing that does not fit: version, BUILD_ID, CHOST, slot, subslot,
 /// repository, a flag, or a binding.
 pub(crate) fn fitting<'a>(
     index: &'a PackagesIndex,
     key: &BuildKey,
     build_id: u32,
+    chost: &Chost,
 ) -> Result<&'a Entry, Failure> {
     let entry = index
         .entries
@@ -29,6 +39,15 @@ pub(crate) fn fitting<'a>(
                 key.cpv
             ))
         })?;
+    let found = entry.chost.as_deref();
+    if found != Some(chost.as_str()) {
+        return Err(misfit(format!(
+            "{} was built for CHOST {}, and guests are {chost}: does a package.env of the builder \
+             set CHOST?",
+            key.cpv,
+            found.unwrap_or("that nobody names")
+        )));
+    }
     if entry.slot != key.slot {
         return Err(misfit(format!(
             "{} was built in slot {}, and guests plan slot {}: is the builder's ebuild \
@@ -49,6 +68,45 @@ pub(crate) fn fitting<'a>(
     check_flags(entry, key)?;
     check_bindings(entry, key)?;
     Ok(entry)
+}
+
+/// Whether the file is what emerge has written down of it.
+///
+/// # Errors
+/// A failure of the machine: what it has written is not what it reads.
+pub(crate) fn check_file(entry: &Entry, file: &File) -> Result<(), Failure> {
+    let name = entry.exact_package();
+    let corrupt = |what: String| {
+        let message = format!(
+            "the file of {name} is not what emerge made: {what}; look at the disk and the memory of \
+             the builder"
+        );
+        Err(Failure::new(
+            FailureClass::Machine,
+            "ResultCorrupt",
+            message,
+        ))
+    };
+    if file.size == 0 {
+        return corrupt("it is empty".to_owned());
+    }
+    if file.size != entry.size {
+        let (found, noted) = (file.size, entry.size);
+        return corrupt(format!(
+            "it has {found} bytes, and SIZE in its index is {noted}"
+        ));
+    }
+    for (kind, found, noted) in [
+        ("MD5", &file.md5, &entry.md5),
+        ("SHA1", &file.sha1, &entry.sha1),
+    ] {
+        if let Some(noted) = noted
+            && noted != found
+        {
+            return corrupt(format!("its {kind} is {found}, and {noted} in its index"));
+        }
+    }
+    Ok(())
 }
 
 fn misfit(message: String) -> Failure {
@@ -168,11 +226,16 @@ mod tests {
             )]
             .into(),
             environment_digest: None,
+            kernel: None,
         }
     }
 
+    fn chost() -> Chost {
+        "x86_64-pc-linux-gnu".parse().unwrap()
+    }
+
     fn refusal(key: &BuildKey, build_id: u32) -> String {
-        let failure = fitting(&index(), key, build_id).unwrap_err();
+        let failure = fitting(&index(), key, build_id, &chost()).unwrap_err();
         assert_eq!(failure.cause, "ResultDoesNotFit");
         failure.message
     }
@@ -180,12 +243,12 @@ mod tests {
     #[test]
     fn a_binary_with_the_flags_and_bindings_of_its_key_fits() {
         let index = index();
-        let entry = fitting(&index, &libbeta(true, "0/2"), 3).unwrap();
+        let entry = fitting(&index, &libbeta(true, "0/2"), 3, &chost()).unwrap();
         assert_eq!(
             entry.path_in_store(),
             "dev-libs/libbeta/libbeta-1.0-3.gpkg.tar"
         );
-        assert!(fitting(&index, &libbeta(false, "0/2"), 2).is_ok());
+        assert!(fitting(&index, &libbeta(false, "0/2"), 2, &chost()).is_ok());
     }
 
     #[test]
@@ -233,6 +296,67 @@ mod tests {
         let mut key = libbeta(true, "0/2");
         key.use_flags.insert("jit".parse().unwrap(), true);
         assert!(refusal(&key, 3).contains("without the flag jit"));
+    }
+
+    #[test]
+    fn a_binary_for_another_machine_is_named_with_both() {
+        let other: Chost = "aarch64-unknown-linux-gnu".parse().unwrap();
+        let failure = fitting(&index(), &libbeta(true, "0/2"), 3, &other).unwrap_err();
+        assert_eq!(failure.cause, "ResultDoesNotFit");
+        let words = "CHOST x86_64-pc-linux-gnu, and guests are aarch64-unknown-linux-gnu";
+        assert!(failure.message.contains(words), "{failure}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_what_its_index_says_is_named_with_both() {
+        let index = index();
+        let entry = fitting(&index, &libbeta(true, "0/2"), 3, &chost()).unwrap();
+        let digest = |digest: &Option<HexDigest>| digest.clone().unwrap();
+        let whole = File {
+            size: entry.size,
+            md5: digest(&entry.md5),
+            sha1: digest(&entry.sha1),
+        };
+        check_file(entry, &whole).unwrap();
+        let other = HexDigest::sha256(b"other");
+        let (size, md5, sha1) = (entry.size - 1, other.clone(), other);
+        for (file, words) in [
+            (
+                File {
+                    size: 0,
+                    ..whole.clone()
+                },
+                "it is empty",
+            ),
+            (
+                File {
+                    size,
+                    ..whole.clone()
+                },
+                "and SIZE in its index is",
+            ),
+            (
+                File {
+                    md5,
+                    ..whole.clone()
+                },
+                "its MD5 is",
+            ),
+            (
+                File {
+                    sha1,
+                    ..whole.clone()
+                },
+                "its SHA1 is",
+            ),
+        ] {
+            let failure = check_file(entry, &file).unwrap_err();
+            assert_eq!(failure.cause, "ResultCorrupt");
+            assert!(failure.is_of_machine());
+            for words in [words, "dev-libs/libbeta-1.0-3"] {
+                assert!(failure.message.contains(words), "{words}: {failure}");
+            }
+        }
     }
 
     #[test]

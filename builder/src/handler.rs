@@ -1,26 +1,29 @@
 //! The order of steps of one build.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, Command, Contents, Event, Failure, FailureClass, Finding, FindingKind,
-    PackageBuilt, Role,
+    Binary, BuildPackage, BuilderMachine, Command, Contents, Event, Failure, FailureClass, Finding,
+    FindingKind, PackageBuilt, Role,
 };
-use gentoo_updater_fleet::name::{BuilderName, StorePath};
+use gentoo_updater_fleet::name::{BuilderName, PlatformName, StorePath};
+use gentoo_updater_fleet::platforms;
 use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
+use gentoo_updater_portage::build_key::Platform;
 use gentoo_updater_portage::outcome::{self, FailureKind};
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 
-use crate::check::fitting;
+use crate::check::{check_file, fitting};
 use crate::contents;
 use crate::dependencies;
 use crate::ebuild;
+use crate::log;
 use crate::program::{self, status};
 use crate::ready::{self, Needs, Toolchain};
 use crate::store::{Held, Store};
@@ -29,15 +32,25 @@ use crate::store::{Held, Store};
 pub(crate) struct BuildHandler {
     context: Context,
     builder: BuilderName,
+    platform: PlatformName,
     store: PathBuf,
+    /// As what the machine compiled when it was last asked whether it is ready.
+    compiles_as: Mutex<Option<Platform>>,
 }
 
 impl BuildHandler {
-    pub(crate) fn new(context: Context, builder: BuilderName, store: PathBuf) -> Self {
+    pub(crate) fn new(
+        context: Context,
+        builder: BuilderName,
+        platform: PlatformName,
+        store: PathBuf,
+    ) -> Self {
         Self {
             context,
             builder,
+            platform,
             store,
+            compiles_as: Mutex::default(),
         }
     }
 
@@ -49,7 +62,9 @@ impl BuildHandler {
         let key = &command.job.key;
         let mut findings = Vec::new();
         let spec = self.spec(command);
-        match store.look_up(key).await? {
+        let held = store.look_up(key, command.job.compiled_as.as_ref()).await?;
+        let mut of_others = None;
+        match held {
             Held::Binary(binary) => return Ok(self.built(command, binary, true, 0, findings)),
             Held::Nothing => {}
             Held::Unreadable => {
@@ -67,31 +82,47 @@ impl BuildHandler {
                 let text = format!("{path} in the store was discarded and is built again: {what}");
                 findings.push(Finding::new(FindingKind::CorruptBinary, &text));
             }
+            Held::ForOthers { path, clash } => of_others = Some((path, clash)),
         }
         let timeout = self.context.settings.policy.scan_timeout;
         let answer = ebuild::ask(host.as_ref(), key, timeout).await?;
         ebuild::compare(&answer, &command.job)?;
+        let own = answer.compiles_as(&self.builder)?;
+        if let Some(wanted) = &command.job.compiled_as {
+            platforms::check_builder(&own, self.builder.as_str(), wanted)?;
+        }
+        // Not before it is known that this builder can make another one.
+        if let Some((path, clash)) = of_others {
+            store.discard(key, Some(&path)).await?;
+            let text = format!(
+                "{path} in the store was discarded and is built again: it was compiled for other \
+                 machines, with {clash}"
+            );
+            findings.push(Finding::new(FindingKind::PlatformDiffers, &text));
+        }
         findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
-        self.compile(&host, &store, command, spec).await?;
+        let log = self.compile(&host, &store, command, spec).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let work = program::work_folder(command.run, &command.job);
-        let mut binary = examine(&store, &work, command).await?;
+        let mut binary = examine(&store, &work, command, &own).await?;
         binary.contents = contents::of(host.as_ref(), &work, &key.cpv, binary.build_id).await?;
-        let stored = store.publish(&work, key, binary.clone()).await?;
+        let stored = store.publish(&work, key, binary.clone(), own).await?;
         let reused = stored != binary;
-        Ok(self.built(command, stored, reused, duration_ms, findings))
+        let mut built = self.built(command, stored, reused, duration_ms, findings);
+        built.log_path = Some(log);
+        Ok(built)
     }
 
     /// One detached program that outlives this worker. When it runs already, or has ended while
-    /// nobody looked, this attaches to it.
+    /// nobody looked, this attaches to it. Gives the place of its log.
     async fn compile(
         &self,
         host: &Arc<dyn Host>,
         store: &Store,
         command: &BuildPackage,
         spec: jobs::Description,
-    ) -> Result<(), Failure> {
+    ) -> Result<String, Failure> {
         let missing = dependencies::missing(host.as_ref(), &command.dependencies).await?;
         // What runs already is attached to, and then says itself how it went.
         if !missing.is_empty() && !jobs::is_known(host.as_ref(), &spec).await? {
@@ -100,14 +131,28 @@ impl BuildHandler {
         let missing = dependencies::exact(&missing);
         let program = program::build(command, &missing, &self.store)
             .timeout(self.context.settings.policy.build_timeout);
-        let ended = jobs::run(host.as_ref(), &spec, program).await?;
+        let ended = jobs::run(host.as_ref(), &spec, program).await;
+        let path = match &ended {
+            Err(failure) if !failure.is_time_out() => return Err(failure.clone()),
+            _ => spec.log_path(),
+        };
+        let log = log::keep(host.as_ref(), &self.store, &self.builder, command, &path).await;
+        let ended = ended.map_err(|failure| Failure {
+            log_path: Some(log.clone()),
+            ..failure
+        })?;
         if ended.outcome == JobOutcome::Exited(0) {
-            return Ok(());
+            return Ok(log);
         }
-        let failure = self.explain(command, &ended);
+        let failure = self.explain(command, &ended, log);
         // It is reported from here on; another attempt shall not attach to it.
         jobs::forget(host.as_ref(), &spec).await?;
         Err(failure)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Platform>> {
+        let known = self.compiles_as.lock();
+        known.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn spec(&self, command: &BuildPackage) -> jobs::Description {
@@ -120,7 +165,7 @@ impl BuildHandler {
     }
 
     /// What a program that did not end well means.
-    fn explain(&self, command: &BuildPackage, ended: &jobs::Ended) -> Failure {
+    fn explain(&self, command: &BuildPackage, ended: &jobs::Ended, log: String) -> Failure {
         let cpv = &command.job.key.cpv;
         let builder = &self.builder;
         let (class, cause, message) = match ended.outcome {
@@ -140,7 +185,7 @@ impl BuildHandler {
                     status::OTHER_DEPENDENCIES => format!("a dependency of {cpv}"),
                     _ => cpv.to_string(),
                 };
-                explain_emerge(&found, &whose, builder)
+                explain_emerge(&found, &ended.log, &whose, builder)
             }
             JobOutcome::Killed(_) | JobOutcome::Vanished => (
                 FailureClass::Transient,
@@ -150,10 +195,8 @@ impl BuildHandler {
                 ),
             ),
         };
-        Failure::new(class, cause, message).with_log(
-            outcome::last_lines(&ended.log, 25),
-            format!("{builder}:{}", ended.log_path),
-        )
+        let lines = outcome::decisive_lines(&ended.log, 25);
+        Failure::new(class, cause, message).with_log(lines, log)
     }
 
     fn built(
@@ -173,12 +216,19 @@ impl BuildHandler {
             reused,
             duration_ms: if reused { 0 } else { duration_ms },
             findings,
+            log_path: None,
         }
     }
 }
 
-/// Checks what lies in the private folder against the key, and measures it.
-async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<Binary, Failure> {
+/// Checks what lies in the private folder against the key and the machines that it is for, and
+/// measures it.
+async fn examine(
+    store: &Store,
+    work: &Path,
+    command: &BuildPackage,
+    own: &Platform,
+) -> Result<Binary, Failure> {
     let key = &command.job.key;
     let unreadable = |what: String| Failure::new(FailureClass::Machine, "ResultUnreadable", what);
     let build_id = store.read(&work.join("build-id")).await?;
@@ -190,7 +240,7 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
     let text = store.read(&packages.join("Packages")).await?;
     let index = PackagesIndex::parse(&text)
         .map_err(|error| unreadable(format!("the index of {}: {error}", packages.display())))?;
-    let entry = fitting(&index, key, build_id)?;
+    let entry = fitting(&index, key, build_id, &own.chost)?;
     let path: StorePath = entry
         .path_in_store()
         .parse()
@@ -198,10 +248,10 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
     let build_time = entry
         .build_time
         .ok_or_else(|| unreadable(format!("the index names no BUILD_TIME of {path}")))?;
-    let measure = store
-        .measure(&path.below(&packages))
-        .await?
-        .ok_or_else(|| unreadable(format!("{path} is in the index and not in the folder")))?;
+    let file = path.below(&packages);
+    let missing = || unreadable(format!("{path} is in the index and not in the folder"));
+    check_file(entry, &store.digests(&file).await?.ok_or_else(missing)?)?;
+    let measure = store.measure(&file).await?.ok_or_else(missing)?;
     Ok(Binary {
         cpv: key.cpv.clone(),
         slot: key.slot.clone(),
@@ -217,6 +267,7 @@ async fn examine(store: &Store, work: &Path, command: &BuildPackage) -> Result<B
 /// What emerge's own words mean for the next attempt.
 fn explain_emerge(
     found: &outcome::Outcome,
+    log: &str,
     whose: &str,
     builder: &BuilderName,
 ) -> (FailureClass, String, String) {
@@ -247,7 +298,10 @@ fn explain_emerge(
         kind => (
             FailureClass::Permanent,
             format!("{kind:?}"),
-            format!("{whose} could not be built on {builder}{phase}"),
+            match outcome::decisive_line(log) {
+                Some(line) => format!("{whose} could not be built on {builder}{phase}: {line}"),
+                None => format!("{whose} could not be built on {builder}{phase}"),
+            },
         ),
     }
 }
@@ -266,13 +320,22 @@ impl Handler for BuildHandler {
 
     async fn ready(&self) -> Result<(), Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
-        let toolchain = Toolchain::ask(host.as_ref(), &self.builder).await?;
+        let (toolchain, platform) = Toolchain::ask(host.as_ref(), &self.builder).await?;
+        *self.known() = Some(platform);
         let needs = Needs {
             builder: &self.builder,
             store: &self.store,
             min_free_megabytes: self.context.settings.policy.min_free_megabytes,
         };
         ready::check(host.as_ref(), &needs, &toolchain).await
+    }
+
+    fn machine(&self) -> Option<BuilderMachine> {
+        Some(BuilderMachine {
+            builder: self.builder.clone(),
+            platform: self.platform.clone(),
+            compiles_as: self.known().clone(),
+        })
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {

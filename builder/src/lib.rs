@@ -11,7 +11,11 @@ mod contents;
 mod dependencies;
 mod ebuild;
 mod handler;
+mod log;
+mod platform;
 mod program;
+#[cfg(test)]
+mod publish_tests;
 mod ready;
 mod record;
 mod serve;

@@ -14,7 +14,7 @@ use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_runtime::emerge::in_own_environment;
 
 const BUILD: &str = include_str!("build.sh");
-const PUBLISH: &str = include_str!("publish.sh");
+const PUBLISH: &str = concat!(include_str!("lock.sh"), include_str!("publish.sh"));
 
 /// Where a builder works. The janitor removes the folder of a run as a whole.
 pub(crate) const WORK: &str = "/var/tmp/gentoo-updater";
@@ -92,14 +92,15 @@ pub(crate) fn build(command: &BuildPackage, missing: &[ExactPackage], store: &Pa
     Command::shell("build.sh", &text, parameters)
 }
 
-/// Moves a checked binary into the store.
+/// Moves a checked binary into the store. The limits are those of its lock, in seconds: how long it
+/// is waited for, and how long it may be silent before it is taken for left.
 pub(crate) fn publish(
     work: &Path,
     store: &Path,
     path: &StorePath,
     key: &BuildKey,
     record: &str,
-    patience_seconds: u64,
+    [patience, silence]: [u64; 2],
 ) -> Command {
     let fix = in_own_environment(command::fix_index(), &[("PKGDIR", store)]);
     let parameters = [
@@ -108,7 +109,8 @@ pub(crate) fn publish(
         path.to_string(),
         key.digest().to_string(),
         record.to_owned(),
-        patience_seconds.to_string(),
+        patience.to_string(),
+        silence.to_string(),
     ];
     Command::shell(
         "publish.sh",

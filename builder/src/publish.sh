@@ -1,17 +1,17 @@
 # Moves one checked binary from the private PKGDIR into the store, and brings the store's index up
-# to date, all under the store's lock.
+# to date, all under the store's lock. The functions of lock.sh stand above this.
 #
 # $1 working folder of this job   $2 store   $3 path of the binary below both
 # $4 digest of the build key      $5 the record of the key, JSON
-# $6 seconds to wait for the lock
-# $7 … the command that brings the index up to date
+# $6 seconds to wait for the lock $7 seconds after which a silent lock is taken for left
+# $8 … the command that brings the index up to date
 #
 # Prints the record that holds from now on: somebody else's, when the key is there by now.
 # Exit codes: 30 the store cannot be written, 31 the lock could not be had, 32 the index could not
 # be brought up to date.
 set -u
-work=$1 store=$2 path=$3 key=$4 record=$5 patience=$6
-shift 6
+work=$1 store=$2 path=$3 key=$4 record=$5 patience=$6 silence=$7
+shift 7
 
 fail() { printf '%s\n' "$2" >&2; exit "$1"; }
 
@@ -19,7 +19,14 @@ control=$store/.gentoo-updater
 mkdir -p "$control/keys" "$control/incoming" "$(dirname "$store/$path")" ||
     fail 30 "cannot write to the store $store"
 exec 9> "$control/lock" || fail 30 "cannot write to the store $store"
-flock -w "$patience" 9 || fail 31 "the store's lock $control/lock is held for too long"
+# Where the share has locks they are waited for without asking again and again. Where it has none
+# flock says so, or does nothing.
+flock -w "$patience" 9
+[ $? != 1 ] || fail 31 "the store's lock $control/lock is held for too long"
+trap unlock EXIT
+trap 'exit 31' HUP INT TERM
+lock "$control/lock.d" "$patience" "$silence" ||
+    fail 31 "the store's lock $control/lock.d is held for too long, or cannot be made"
 
 if [ -e "$control/keys/$key.json" ]; then
     cat "$control/keys/$key.json"
@@ -32,6 +39,8 @@ if [ -e "$work/packages/$path" ]; then
         mv "$control/incoming/$key" "$store/$path" || fail 30 "cannot write to the store $store"
 fi
 "$@" >&2 || fail 32 "the index of $store could not be brought up to date"
+# What follows says to everybody that the binary is there and in the index.
+still_ours || fail 31 "the store's lock $control/lock.d was taken away: was this machine asleep?"
 printf '%s\n' "$record" > "$control/incoming/$key.json" && sync "$control/incoming/$key.json" &&
     mv "$control/incoming/$key.json" "$control/keys/$key.json" ||
     fail 30 "cannot write to the store $store"

@@ -6,10 +6,12 @@ use std::time::Duration;
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
+use gentoo_updater_portage::build_key::Platform;
 use gentoo_updater_runtime::emerge::PATH;
 use gentoo_updater_runtime::space::free_kilobytes;
 use gentoo_updater_runtime::{ask, portage_settings};
 
+use crate::platform;
 use crate::program::WORK;
 
 /// How long each of the two questions may take; a network file system that hangs does not answer
@@ -47,22 +49,28 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// As Portage sees the machine.
+    /// As Portage sees the machine, with what its binaries are made for.
     ///
     /// # Errors
-    /// A failure of the machine when its Portage does not answer.
-    pub(crate) async fn ask(host: &dyn Host, builder: &BuilderName) -> Result<Self, Failure> {
-        const NAMES: [&str; 3] = ["CHOST", "CC", "PORTAGE_TMPDIR"];
+    /// A failure of the machine when its Portage does not answer, or when its variables name no
+    /// platform: they are not set, or say `-march=native`.
+    pub(crate) async fn ask(
+        host: &dyn Host,
+        builder: &BuilderName,
+    ) -> Result<(Self, Platform), Failure> {
         let machine = format!("builder {builder}");
-        let settings = portage_settings(host, &machine, &NAMES, LIMIT).await?;
+        let names = [&["CC", "PORTAGE_TMPDIR"][..], &Platform::VARIABLES].concat();
+        let settings = portage_settings(host, &machine, &names, LIMIT).await?;
+        let platform = platform::of_machine(|name| settings.get(name), builder)?;
         let value = |name| settings.get(name).unwrap_or_default().to_owned();
-        Ok(Self {
+        let toolchain = Self {
             // What make.globals says where nobody says otherwise.
             temporary: settings.get("PORTAGE_TMPDIR").unwrap_or("/var/tmp").into(),
             compiler: value("CC"),
             chost: value("CHOST"),
             path: PATH.to_owned(),
-        })
+        };
+        Ok((toolchain, platform))
     }
 }
 

@@ -5,7 +5,7 @@
 //! binary serves a key. A binary without a record is never taken for one that serves a key.
 
 use gentoo_updater_fleet::message::Binary;
-use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::build_key::{BuildKey, Platform};
 use serde::{Deserialize, Serialize};
 
 /// One record.
@@ -17,6 +17,9 @@ pub(crate) struct Record {
     pub(crate) key: BuildKey,
     /// The binary that serves it.
     pub(crate) binary: Binary,
+    /// As what it was compiled; absent in records of programs that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compiled_as: Option<Platform>,
 }
 
 impl Record {
@@ -43,6 +46,7 @@ mod tests {
             use_flags: [("ssl".parse().unwrap(), flag)].into(),
             bindings: Default::default(),
             environment_digest: None,
+            kernel: None,
         }
     }
 
@@ -62,6 +66,7 @@ mod tests {
             format: Record::FORMAT,
             key: key(true),
             binary,
+            compiled_as: None,
         };
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(Record::read(&text, &key(true)), Some(record));

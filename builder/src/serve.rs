@@ -38,7 +38,12 @@ pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> 
         builder: Some(name.clone()),
         platform: Some(builder.platform.clone()),
     };
-    let handler = BuildHandler::new(context.clone(), name.clone(), platform.store.clone());
+    let handler = BuildHandler::new(
+        context.clone(),
+        name.clone(),
+        builder.platform.clone(),
+        platform.store.clone(),
+    );
     worker::serve(
         context.bus.clone(),
         spec,

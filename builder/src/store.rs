@@ -7,14 +7,19 @@ use std::time::Duration;
 use gentoo_updater_fleet::message::{Binary, Failure, FailureClass};
 use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
-use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_runtime::ask;
 
+use crate::check::File;
 use crate::program;
 use crate::record::Record;
 
 /// How long the store's lock may be held by somebody else.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
+
+/// After how long a lock without a sign of life is taken for left. A share may show changes a minute
+/// late (acregmax of nfs(5)), and signs come every 5 seconds.
+const LOCK_SILENCE: Duration = Duration::from_secs(150);
 
 /// Prints a mark and a file, or nothing when there is none: an empty file is another thing.
 const PRINT_RECORD: &str = r#"if [ -e "$1" ]; then printf 'record\n'; cat "$1"; fi"#;
@@ -24,6 +29,13 @@ const PRINT: &str = r#"if [ -e "$1" ]; then cat "$1"; fi"#;
 const MEASURE: &str = r#"
 if [ -e "$1" ]; then
     stat -c %s "$1" && sha256sum < "$1"
+fi
+"#;
+
+/// Prints size, MD5 and SHA-1 of a file, or nothing when there is none.
+const DIGESTS: &str = r#"
+if [ -e "$1" ]; then
+    stat -c %s "$1" && md5sum < "$1" | cut -d ' ' -f 1 && sha1sum < "$1" | cut -d ' ' -f 1
 fi
 "#;
 
@@ -42,6 +54,13 @@ pub(crate) enum Held {
         path: StorePath,
         /// What is wrong with it.
         wrong: Wrong,
+    },
+    /// A binary that may not run on the guests of the job.
+    ForOthers {
+        /// Where it lies, below the store.
+        path: StorePath,
+        /// As what it was compiled, against what is wanted.
+        clash: String,
     },
 }
 
@@ -88,8 +107,13 @@ impl Store {
         Self { host, path }
     }
 
-    /// What serves this key. The file is read and measured: a record alone proves nothing.
-    pub(crate) async fn look_up(&self, key: &BuildKey) -> Result<Held, Failure> {
+    /// What serves this key on machines that are `wanted`. The file is read and measured: a record
+    /// alone proves nothing.
+    pub(crate) async fn look_up(
+        &self,
+        key: &BuildKey,
+        wanted: Option<&Platform>,
+    ) -> Result<Held, Failure> {
         let file = self
             .path
             .join(".gentoo-updater/keys")
@@ -104,6 +128,16 @@ impl Store {
             return Ok(Held::Unreadable);
         };
         let binary = record.binary;
+        let clash = match (&record.compiled_as, wanted) {
+            (Some(own), Some(wanted)) => own.clash(wanted),
+            _ => Vec::new(),
+        };
+        if !clash.is_empty() {
+            let path = binary.path;
+            let clash: Vec<String> = clash.iter().map(ToString::to_string).collect();
+            let clash = clash.join("; ");
+            return Ok(Held::ForOthers { path, clash });
+        }
         Ok(match self.what_is_wrong_with(&binary).await? {
             Some(wrong) => Held::Corrupt {
                 path: binary.path,
@@ -171,6 +205,24 @@ impl Store {
         Ok(measure)
     }
 
+    /// What Portage's index tells of a file too, if it is there.
+    pub(crate) async fn digests(&self, file: &Path) -> Result<Option<File>, Failure> {
+        let command = Command::shell("digests", DIGESTS, [file.display().to_string()])
+            .timeout(Duration::from_secs(1800));
+        let output = self.run(&command).await?;
+        let text = succeeded(&output, "StoreUnreadable")?.stdout_text();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let [size, md5, sha1] = words[..] else {
+            return Ok(None);
+        };
+        let parsed = size
+            .parse()
+            .ok()
+            .zip(md5.parse().ok())
+            .zip(sha1.parse().ok());
+        Ok(parsed.map(|((size, md5), sha1)| File { size, md5, sha1 }))
+    }
+
     /// Moves a checked binary into the store. What is returned serves the key from now on; it is
     /// somebody else's binary when the key was there by then.
     pub(crate) async fn publish(
@@ -178,12 +230,14 @@ impl Store {
         work: &Path,
         key: &BuildKey,
         binary: Binary,
+        compiled_as: Platform,
     ) -> Result<Binary, Failure> {
         let path = binary.path.clone();
         let record = Record {
             format: Record::FORMAT,
             key: key.clone(),
             binary,
+            compiled_as: Some(compiled_as),
         };
         let text = serde_json::to_string(&record).map_err(|error| {
             Failure::new(
@@ -192,8 +246,8 @@ impl Store {
                 error.to_string(),
             )
         })?;
-        let patience = LOCK_PATIENCE.as_secs();
-        let command = program::publish(work, &self.path, &path, key, &text, patience)
+        let limits = [LOCK_PATIENCE.as_secs(), LOCK_SILENCE.as_secs()];
+        let command = program::publish(work, &self.path, &path, key, &text, limits)
             .timeout(LOCK_PATIENCE + Duration::from_secs(900));
         let output = self.run(&command).await?;
         let cause = match output.status {

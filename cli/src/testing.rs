@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -152,6 +153,7 @@ fn row(name: &str, flag: Option<bool>, build: &[&str], runtime: &[&str]) -> Upda
             use_flags: flags.into_iter().collect(),
             bindings: Default::default(),
             environment_digest: None,
+            kernel: None,
         },
         change: Change::Upgrade,
         previous: Vec::new(),
@@ -159,6 +161,7 @@ fn row(name: &str, flag: Option<bool>, build: &[&str], runtime: &[&str]) -> Upda
         build_needs: cpvs(build),
         runtime_needs: cpvs(runtime),
         accepts: Default::default(),
+        download: None,
     }
 }
 
@@ -167,13 +170,15 @@ fn row(name: &str, flag: Option<bool>, build: &[&str], runtime: &[&str]) -> Upda
 pub(crate) fn batch() -> Vec<Event> {
     let run = run_of_batch();
     let rows = |ssl| {
-        vec![
+        [
             row("a/app-2", Some(ssl), &["a/lib-2"], &[]),
             row("a/lib-2", None, &[], &[]),
             row("a/doc-1", None, &[], &["a/lib-2"]),
             row("b/tool-1", None, &["b/gen-1"], &[]),
             row("b/gen-1", None, &["b/tool-1"], &[]),
         ]
+        .map(Arc::new)
+        .to_vec()
     };
     let guests: [GuestName; 2] = ["db", "web"].map(|name| name.parse().unwrap());
     let platform: PlatformName = "default".parse().unwrap();

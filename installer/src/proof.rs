@@ -143,6 +143,7 @@ pub(crate) mod tests {
                     .collect(),
                 bindings: Default::default(),
                 environment_digest: None,
+                kernel: None,
             },
             change: Change::Upgrade,
             binary: Binary {

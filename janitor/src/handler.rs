@@ -11,7 +11,7 @@ use gentoo_updater_portage::command;
 use gentoo_updater_portage::outcome;
 use gentoo_updater_runtime::{Context, emerge, jobs, repositories, vdb, wrong_command};
 
-use crate::plan;
+use crate::{logs, plan};
 
 /// Where builds work; all of a run's folder is the run's.
 const WORK: &str = "/var/tmp/gentoo-updater";
@@ -69,6 +69,14 @@ impl JanitorHandler {
         }
         let after = vdb::installed(host).await?;
         jobs::sweep(host, order.run, &[WORK]).await?;
+        if let Some(store) = self.context.settings.store_of(&order.builder) {
+            let policy = &self.context.settings.policy;
+            let kept = logs::Kept {
+                days: policy.keep_build_logs_days,
+                megabytes: policy.keep_build_logs_megabytes,
+            };
+            logs::sweep(host, store, order.run, kept).await?;
+        }
         Ok(BuilderCleaned {
             run: order.run,
             builder: order.builder.clone(),

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod handler;
+mod logs;
 mod plan;
 mod serve;
 

@@ -92,6 +92,7 @@ impl Planner<'_> {
             queues: vec![topology::PLAN.to_owned()],
             slots: Some(1),
             platform: None,
+            machine: None,
         });
         self.publish(event).await?;
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gentoo_updater_portage::build_key::HexDigest;
+use gentoo_updater_portage::build_key::{HexDigest, Kernel};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{RepositoryName, SlotAndSubslot, UseFlag};
 use gentoo_updater_runtime::repositories::Repository;
@@ -34,6 +34,9 @@ pub struct Document {
     /// The atoms of the world file and of the system set.
     #[serde(default)]
     pub world: Vec<String>,
+    /// The kernel that modules are built for.
+    #[serde(default)]
+    pub kernel: Option<Kernel>,
     /// Everything installed.
     #[serde(default)]
     pub installed: Vec<Installed>,
@@ -104,6 +107,9 @@ pub struct Metadata {
     /// SHA-256 over the package.env and user patches that apply to it; absent without any.
     #[serde(default)]
     pub environment_digest: Option<HexDigest>,
+    /// Whether it builds modules for the machine's kernel.
+    #[serde(default)]
+    pub builds_modules: bool,
 }
 
 /// What a command printed.

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::document::Document;
 use crate::former::{Former, FormerAnswers};
-use crate::interpret::{Answer, interpret, read};
+use crate::interpret::{Answer, Wishes, interpret, read};
 
 /// Scans guests.
 pub(crate) struct ScanHandler {
@@ -34,13 +34,12 @@ impl ScanHandler {
     async fn scan(&self, scan: &ScanGuest) -> Result<(Answer, Option<Timestamp>), Failure> {
         let guest = &scan.guest;
         let host = self.context.machines.guest(guest).await?;
-        let wants_build_dependencies = self
-            .context
-            .settings
-            .guests
-            .get(guest)
-            .is_some_and(|guest| guest.build_dependencies);
-        let question = Question::Plan(plan_world(wants_build_dependencies));
+        let settings = self.context.settings.guests.get(guest);
+        let wishes = settings.map_or_else(Wishes::default, |guest| Wishes {
+            build_dependencies: guest.build_dependencies,
+            any_flags: guest.any_flags,
+        });
+        let question = Question::Plan(plan_world(wishes.build_dependencies));
         let policy = &self.context.settings.policy;
         if scan.sync {
             let (machine, table) = (format!("guest {guest}"), format!("guests.{guest}"));
@@ -56,7 +55,7 @@ impl ScanHandler {
         // What a former version of this program understood, this one may not.
         let former = former.and_then(|former| {
             let document = read(&former.document).ok()?;
-            let answer = interpret(&document, wants_build_dependencies).ok()?;
+            let answer = interpret(&document, wishes).ok()?;
             Some((former, answer))
         });
         let known = match &former {
@@ -79,7 +78,7 @@ impl ScanHandler {
             }
             (Reply::Answer(value), _) => {
                 let document = read(&value)?;
-                let answer = interpret(&document, wants_build_dependencies)?;
+                let answer = interpret(&document, wishes)?;
                 self.keep(guest, asked_at, document, value).await;
                 Ok((answer, None))
             }

@@ -43,15 +43,23 @@ pub(crate) fn read(value: &serde_json::Value) -> Result<Document, Failure> {
     })
 }
 
-/// Reads a guest's document. A guest that wants its build dependencies gets what only builds need,
-/// too.
+/// What the configuration says of a guest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// It gets what only builds need, too.
+    pub build_dependencies: bool,
+    /// It takes binaries whatever its own compiler flags are, `-march=native` among them.
+    pub any_flags: bool,
+}
+
+/// Reads a guest's document.
 ///
 /// # Errors
 /// A [`Failure`] that names the cause, whenever the plan could be shorter than the truth: a
 /// repository that is missing, a profile that is broken, a row that is not understood, a
 /// conflict that Portage could not solve. An empty answer is believed only when nothing speaks
 /// against it.
-pub fn interpret(document: &Document, wants_build_dependencies: bool) -> Result<Answer, Failure> {
+pub fn interpret(document: &Document, wishes: Wishes) -> Result<Answer, Failure> {
     if document.format != FORMAT {
         let found = document.format;
         let message = format!("the guest's answer has format {found}; this scanner reads {FORMAT}");
@@ -69,7 +77,7 @@ pub fn interpret(document: &Document, wants_build_dependencies: bool) -> Result<
         ));
     }
     check_repositories(document)?;
-    check_platform(document)?;
+    check_platform(document, wishes)?;
     check_completeness(document)?;
     let output = document
         .plan
@@ -91,11 +99,11 @@ pub fn interpret(document: &Document, wants_build_dependencies: bool) -> Result<
         return Err(permanent("PlanFailed", message));
     }
     let mut updates = updates(document, &plan.rows, &mut findings)?;
-    if !wants_build_dependencies {
+    if !wishes.build_dependencies {
         mark_what_only_builds_need(document, &mut updates);
     }
     Ok(Answer {
-        identity: identity(document),
+        identity: identity(document, wishes),
         updates,
         installed,
         findings,
@@ -138,11 +146,12 @@ fn check_completeness(document: &Document) -> Result<(), Failure> {
 }
 
 /// The guest's variables name a platform: `-march=native` names another machine on every machine.
-fn check_platform(document: &Document) -> Result<(), Failure> {
-    // Platforms are not compared here, so it is no matter which toolchain it is.
+fn check_platform(document: &Document, wishes: Wishes) -> Result<(), Failure> {
+    // The planner compares platforms: it knows what builders are.
     let value_of = |name| document.settings.get(name).map(String::as_str);
     match Platform::from_variables(value_of, BTreeSet::new()) {
         Ok(_) => Ok(()),
+        Err(PlatformError::Native { .. }) if wishes.any_flags => Ok(()),
         Err(error @ PlatformError::Native { .. }) => {
             Err(permanent("NativeCompilerFlags", error.to_string()))
         }
@@ -150,7 +159,7 @@ fn check_platform(document: &Document) -> Result<(), Failure> {
     }
 }
 
-fn identity(document: &Document) -> Identity {
+fn identity(document: &Document, wishes: Wishes) -> Identity {
     let repositories = document.repositories.iter();
     let repositories = repositories.filter_map(Repository::at_revision);
     Identity {
@@ -158,6 +167,7 @@ fn identity(document: &Document) -> Identity {
         profile: document.profile.clone().unwrap_or_default(),
         settings: document.settings.clone(),
         repositories: repositories.collect(),
+        any_flags: wishes.any_flags,
     }
 }
 
@@ -311,6 +321,7 @@ fn updates(
             use_flags: metadata.iuse.iter().map(flag_state).collect(),
             bindings: needs.bindings,
             environment_digest: metadata.environment_digest.clone(),
+            kernel: document.kernel.clone().filter(|_| metadata.builds_modules),
         };
         updates.push(Update {
             key,

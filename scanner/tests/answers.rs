@@ -4,7 +4,7 @@
 
 use gentoo_updater_fleet::message::{Change, Failure, FindingKind, Purpose, Update};
 use gentoo_updater_scanner::Document;
-use gentoo_updater_scanner::interpret::{Answer, interpret};
+use gentoo_updater_scanner::interpret::{Answer, Wishes, interpret};
 use serde_json::Value;
 
 fn fixture() -> Value {
@@ -13,7 +13,7 @@ fn fixture() -> Value {
 
 fn read(value: Value) -> Result<Answer, Failure> {
     let document: Document = serde_json::from_value(value).unwrap();
-    interpret(&document, false)
+    interpret(&document, Wishes::default())
 }
 
 /// The failure that follows from one change to the fixture.
@@ -82,7 +82,11 @@ fn what_only_builds_need_is_told_apart_from_what_the_guest_wants() {
 #[test]
 fn a_guest_that_wants_its_build_dependencies_gets_them() {
     let document: Document = serde_json::from_value(fixture()).unwrap();
-    let answer = interpret(&document, true).unwrap();
+    let wishes = Wishes {
+        build_dependencies: true,
+        ..Wishes::default()
+    };
+    let answer = interpret(&document, wishes).unwrap();
     assert!(
         answer
             .updates
@@ -245,6 +249,18 @@ fn compiler_flags_that_mean_something_else_on_every_machine_are_refused_with_the
         "{}",
         failure.message
     );
+}
+
+#[test]
+fn a_guest_that_takes_any_flags_is_believed_with_flags_for_itself_alone() {
+    let mut value = fixture();
+    value["settings"]["CFLAGS"] = "-O2 -march=native".into();
+    let document: Document = serde_json::from_value(value).unwrap();
+    let wishes = Wishes {
+        any_flags: true,
+        ..Wishes::default()
+    };
+    assert!(interpret(&document, wishes).unwrap().identity.any_flags);
 }
 
 #[test]

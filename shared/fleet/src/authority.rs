@@ -186,7 +186,12 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
         Event::GuestUpdated(event) => user.installs_on(&event.guest),
         Event::InstallFailed(event) => user.installs_on(&event.guest),
         Event::WorkStarted(event) => event.worker == *sender && claims_its_own(user, event),
-        Event::WorkerRegistered(event) => event.worker == *sender && event.role == user.role(),
+        // Guests are measured by the machines of builders.
+        Event::WorkerRegistered(event) => {
+            event.worker == *sender
+                && event.role == user.role()
+                && (event.machine.is_none() || user.is(Role::Builder))
+        }
         // Where a builder is named it is held for unfit, and gets no work.
         Event::WorkerPaused(event) => {
             event.worker == *sender && (event.builder.is_none() || user.is(Role::Builder))

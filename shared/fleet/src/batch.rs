@@ -59,12 +59,19 @@ pub fn merge(answers: &[Answer<'_>], revisions: &BTreeMap<RepositoryName, String
                 wants.push((update.key.cpv.clone(), job.id.clone()));
             }
         }
-        let wants = wants.into_iter().collect();
-        guests.insert(answer.guest.clone(), GuestPlan { wants });
+        let plan = GuestPlan {
+            wants: wants.into_iter().collect(),
+            findings: Vec::new(),
+        };
+        guests.insert(answer.guest.clone(), plan);
     }
     let mut jobs = merging.jobs;
     jobs.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-    Batch { jobs, guests }
+    Batch {
+        jobs,
+        guests,
+        unserved: BTreeMap::new(),
+    }
 }
 
 /// The jobs so far, and where each is. A digest is made once for each key, and not for each guest:
@@ -102,6 +109,7 @@ impl<'a> Merging<'a> {
                 accepts: BTreeSet::new(),
                 revision: revisions.get(&key.repository).cloned(),
                 download: None,
+                compiled_as: None,
             });
             self.jobs.len() - 1
         });

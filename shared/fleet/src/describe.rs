@@ -90,7 +90,14 @@ pub fn describe(event: &Event) -> String {
             };
             format!("run {}: {how}", e.run.short())
         }
-        Event::WorkerRegistered(e) => format!("{} came up", e.worker),
+        Event::WorkerRegistered(e) => match e.machine.as_ref().and_then(|m| m.compiles_as.as_ref())
+        {
+            Some(own) => format!(
+                "{} compiles for {}, with {}",
+                e.worker, own.chost, own.cflags
+            ),
+            None => format!("{} came up", e.worker),
+        },
         Event::WorkerPaused(e) => match &e.failure {
             Some(failure) => format!("{} takes no work: {}", e.worker, failure.cause),
             None => format!("{} takes work again", e.worker),

@@ -294,3 +294,20 @@ fn the_name_of_a_user_tells_who_it_is() {
         assert_eq!(fleet.find(stranger), None, "{stranger}");
     }
 }
+
+#[test]
+fn only_a_builder_says_as_what_machines_compile() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden-options");
+    let text = std::fs::read(folder.join("WorkerRegistered.machine.v1.json")).unwrap();
+    let described: Envelope<Event> = Envelope::decode(&text).unwrap();
+    let may = |user: User| may_say(&user, &as_said_by(&user, &described.message));
+    may(User::Role(Role::Builder)).unwrap();
+    for user in [
+        User::Role(Role::Scanner),
+        User::Role(Role::Janitor),
+        User::Guest(guest("g1")),
+    ] {
+        let who = user.to_string();
+        assert!(may(user).is_err(), "{who}");
+    }
+}

@@ -153,6 +153,7 @@ fn of_planners_and_of_workers_those_that_registered_last_are_kept() {
             queues: Vec::new(),
             slots: None,
             platform: None,
+            machine: None,
         }));
     };
     register("builder@fast".to_owned(), Role::Builder);

@@ -101,9 +101,11 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
                     guest("g1"),
                     GuestPlan {
                         wants: Default::default(),
+                        findings: Vec::new(),
                     },
                 )]
                 .into(),
+                unserved: Default::default(),
             },
         }),
         9 => Event::PackageBuilt(PackageBuilt {
@@ -115,6 +117,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             reused: class.is_multiple_of(2),
             duration_ms: u64::from(which) * 1000,
             findings: Vec::new(),
+            log_path: None,
         }),
         10 => Event::BuildFailed(BuildFailed {
             run: id,
@@ -158,6 +161,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             queues: vec!["plan".to_owned()],
             slots: None,
             platform: None,
+            machine: Some(machine("b1", Some("-O2"))),
         }),
         15 => Event::WorkerRegistered(WorkerRegistered {
             worker: by,
@@ -165,6 +169,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             queues: vec!["build.default".to_owned()],
             slots: None,
             platform: None,
+            machine: None,
         }),
         16 => Event::PauseRequested(PauseRequested {
             target,
@@ -250,6 +255,7 @@ fn planned() -> History {
         batch: Batch {
             jobs: JOBS.clone(),
             guests: Default::default(),
+            unserved: Default::default(),
         },
     }));
     history

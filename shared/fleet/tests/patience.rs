@@ -54,6 +54,7 @@ impl Fleet {
             queues: vec![queue.to_owned()],
             slots: None,
             platform: None,
+            machine: None,
         }));
         self.alive.insert(id);
     }

@@ -43,6 +43,7 @@ impl Building {
             queues: vec!["build.default".to_owned()],
             slots: Some(slots),
             platform: Some(platform()),
+            machine: None,
         }));
         self.liveness.alive(&worker(id), []);
     }

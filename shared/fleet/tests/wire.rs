@@ -133,9 +133,11 @@ fn events() -> Vec<Event> {
                     guest("g1"),
                     GuestPlan {
                         wants: [(cpv("dev-libs/libbeta-1.0"), job().id)].into(),
+                        findings: Vec::new(),
                     },
                 )]
                 .into(),
+                unserved: Default::default(),
             },
         }),
         built(&job()),
@@ -196,6 +198,7 @@ fn events() -> Vec<Event> {
             queues: vec!["build.default".to_owned()],
             slots: None,
             platform: None,
+            machine: None,
         }),
         Event::WorkerPaused(WorkerPaused {
             worker: worker("builder@b1"),
@@ -377,11 +380,70 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         dependencies: Vec::new(),
     });
     check("golden-options", "BuildPackage.accepts", accepting);
+    let sized = Update {
+        download: Some(1_048_576),
+        ..key()
+    };
+    let sized = Event::GuestScanned(scanned("g1", vec![sized], vec![]));
+    check("golden-options", "GuestScanned.download", sized);
+    let sized = Job {
+        download: Some(1_048_576),
+        ..job()
+    };
+    let sized = Command::BuildPackage(BuildPackage {
+        run: run_id(),
+        attempt: 1,
+        job: sized,
+        dependencies: Vec::new(),
+    });
+    check("golden-options", "BuildPackage.download", sized);
     let former = Event::GuestScanned(GuestScanned {
         unchanged_since: Some(Timestamp::UNIX_EPOCH),
         ..scanned("g1", vec![], vec![])
     });
     check("golden-options", "GuestScanned.unchanged", former);
+    let described = Event::WorkerRegistered(WorkerRegistered {
+        worker: worker("builder@b1"),
+        role: Role::Builder,
+        queues: vec!["build.default".to_owned()],
+        slots: None,
+        platform: None,
+        machine: Some(machine("b1", Some("-march=x86-64-v3 -O2"))),
+    });
+    check("golden-options", "WorkerRegistered.machine", described);
+    let roomy = Event::WorkerRegistered(WorkerRegistered {
+        worker: worker("builder@b1"),
+        role: Role::Builder,
+        queues: vec!["build.default".to_owned()],
+        slots: Some(4),
+        platform: Some(platform()),
+        machine: None,
+    });
+    check("golden-options", "WorkerRegistered.slots", roomy);
+    let Event::PackageBuilt(logged) = built(&job()) else {
+        panic!("it is built")
+    };
+    let log_path = Some("b1:/var/cache/binpkgs/.gentoo-updater/logs/a.log.gz".to_owned());
+    let logged = Event::PackageBuilt(PackageBuilt { log_path, ..logged });
+    check("golden-options", "PackageBuilt.log", logged);
+    let compiled_as = machine("b1", Some("-O2")).compiles_as;
+    let job = Job {
+        compiled_as,
+        ..job()
+    };
+    let plan = GuestPlan {
+        wants: [(cpv("dev-libs/libbeta-1.0"), job.id.clone())].into(),
+        findings: vec![finding()],
+    };
+    let planned = Event::BatchPlanned(BatchPlanned {
+        run: run_id(),
+        batch: Batch {
+            jobs: vec![job],
+            guests: [(guest("g1"), plan)].into(),
+            unserved: [(guest("g2"), permanent("PlatformUnserved"))].into(),
+        },
+    });
+    check("golden-options", "BatchPlanned.platforms", planned);
 }
 
 #[test]

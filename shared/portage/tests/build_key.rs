@@ -208,6 +208,7 @@ impl Guest {
             use_flags: self.flags.clone(),
             bindings: bindings.collect(),
             environment_digest: None,
+            kernel: None,
         }
     }
 }

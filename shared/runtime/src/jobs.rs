@@ -17,6 +17,9 @@ use crate::vdb::RUNS;
 /// Where the logs of detached programs are kept.
 pub const LOGS: &str = "/var/log/gentoo-updater";
 
+/// Where builders keep the compressed logs of builds, below a store.
+pub const STORED_LOGS: &str = ".gentoo-updater/logs";
+
 /// The lock that every program holds that runs emerge against the machine itself, so that no two
 /// of them change it at once.
 const MACHINE_LOCK: &str = "portage";
@@ -59,7 +62,8 @@ pub struct Ended {
 }
 
 impl Description {
-    fn log_path(&self) -> String {
+    /// Where its log is on the machine.
+    pub fn log_path(&self) -> String {
         format!("{LOGS}/{}/{}", self.run, self.log)
     }
 

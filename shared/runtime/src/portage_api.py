@@ -5,7 +5,7 @@ the request's marker; whatever the machine's shell prints around them is no part
 REQUEST is JSON: {"marker": TEXT, "emerge": {"argv": [TEXT, ...], "environment": {NAME: VALUE}}}
 for a whole plan with the metadata of its rows, or
 {"marker": TEXT, "packages": [[CPV, REPOSITORY], ...]} for the metadata of these ebuilds alone;
-both tell of the ebuild repositories.
+both tell of the ebuild repositories and of the machine's settings.
 The document of a plan says, too, what it depends on ("watch") and what the machine's fingerprint of
 that was before anything was read: one that was taken before this program began, the last argument,
 where "watched" is what that looked at; else "look" is the beginning of the call of look.sh that
@@ -366,7 +366,7 @@ def ebuild_parts(portdb, settings, cpv, repository, inherited):
     return [("ebuild", read_bytes(path))] + parts
 
 
-def metadata_of(portage, portdb, settings, cpv, repository):
+def metadata_of(portage, portdb, vardb, settings, cpv, repository):
     """What an ebuild says of itself, and what this machine's configuration makes of it."""
     keys = ("SLOT", "IUSE", "EAPI", "INHERITED", "KEYWORDS", "LICENSE", "PROPERTIES",
             "RESTRICT", "REQUIRED_USE", "DEFINED_PHASES") + DEPENDENCIES
@@ -387,13 +387,15 @@ def metadata_of(portage, portdb, settings, cpv, repository):
         ),
         "environment_digest": digest(environment) if environment else None,
     }
+    answer["builds_modules"] = builds_modules(value["INHERITED"].split(), package, vardb)
     answer.update((name.lower(), value[name]) for name in DEPENDENCIES)
     return answer
 
 
-def metadata(portage, portdb, settings, rows, problems):
+def metadata(portage, trees, settings, rows, problems):
     """The metadata of every row of the plan, by `category/package-version::repository`."""
     own_settings = portage.config(clone=settings)
+    portdb, vardb = trees["porttree"].dbapi, trees["vartree"].dbapi
     answer = {}
     for cpv, repository in rows:
         if portage.versions.catpkgsplit(cpv) is None:
@@ -404,7 +406,7 @@ def metadata(portage, portdb, settings, rows, problems):
                 tree = portdb.findname2(cpv)[1]
                 repository = tree and portdb.getRepositoryName(tree)
             name = "{}::{}".format(cpv, repository)
-            answer[name] = metadata_of(portage, portdb, own_settings, cpv, repository)
+            answer[name] = metadata_of(portage, portdb, vardb, own_settings, cpv, repository)
         except (KeyError, OSError, portage.exception.PortageException) as error:
             problems.append("{}::{}: {!r}".format(cpv, repository, error))
     return answer
@@ -424,17 +426,21 @@ def describe(document, request):
     settings, problems = portage.settings, document["problems"]
     trees = portage.db[settings["EROOT"]]
     document["repositories"] = repositories(portage, settings, problems)
+    document["settings"] = {name: settings[name] for name in SETTINGS if settings.get(name)}
     if "emerge" in request:
         describe_machine(portage, settings, trees, document)
         rows = planned(document["plan"]["stdout"])
     else:
         rows = request["packages"]
-    document["metadata"] = metadata(portage, trees["porttree"].dbapi, settings, rows, problems)
+    document["metadata"] = metadata(portage, trees, settings, rows, problems)
+    document["kernel"], document["kernel_has_sources"] = kernel(settings)
+    if not document["kernel_has_sources"] and any(
+            package["builds_modules"] for package in document["metadata"].values()):
+        document["unwatched"] = "another kernel may run without a change of any file"
 
 
 def describe_machine(portage, settings, trees, document):
     """What the machine is and has, and what tells that this has changed."""
-    document["settings"] = {name: settings[name] for name in SETTINGS if settings.get(name)}
     if settings.profiles:
         document["profile"] = os.path.realpath(settings.profile_path)
     elif all(repository["exists"] for repository in document["repositories"]):

@@ -24,6 +24,7 @@ use crate::machines::ask;
 /// The program that runs on the machine.
 const PROGRAM: &str = concat!(
     include_str!("portage_watch.py"),
+    include_str!("portage_kernel.py"),
     include_str!("portage_api.py")
 );
 

@@ -116,6 +116,7 @@ def watched(portage, settings, known):
     trees = [own, portage.const.GLOBAL_CONFIG_PATH, portage.__file__]
     trees += [os.path.join(root, "etc", "profile.env")]
     trees += [make, profile] + nodes
+    trees += kernel_files(settings)
     trees += sourced(settings, [make, os.path.join(own, "make.conf")])
     words = ["tree:" + os.path.abspath(path) for path in trees]
     words += ["links:" + own, "links:" + profile]

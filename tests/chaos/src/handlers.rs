@@ -80,6 +80,7 @@ impl SceneHandler {
             reused,
             duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             findings: Vec::new(),
+            log_path: None,
         })
     }
 

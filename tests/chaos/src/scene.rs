@@ -153,6 +153,7 @@ impl Scene {
                 use_flags: BTreeMap::new(),
                 bindings: BTreeMap::new(),
                 environment_digest: None,
+                kernel: None,
             },
             change: Change::Upgrade,
             previous: Vec::new(),

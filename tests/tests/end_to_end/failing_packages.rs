@@ -72,11 +72,16 @@ fn failer_is_reported_with_its_log(scene: &Scene, report: &Value) {
         tail.iter().any(|line| line.contains("undeclared_thing")),
         "the last lines of the log show the compiler's error: {failure:#}"
     );
+    let message = failure["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("in its compile phase: failer.c:1:24: error: "),
+        "the message names the compiler's error: {message}"
+    );
     let path = failure["log_path"].as_str().unwrap_or_default();
     let (machine, path) = path.split_once(':').unwrap_or_else(|| {
         panic!("the log is named as machine:path: {failure:#}");
     });
-    let log = scene.lab.sh(machine, &format!("cat '{path}'"));
+    let log = scene.lab.sh(machine, &format!("zcat '{path}'"));
     assert!(
         log.contains("about to fail") && log.contains("undeclared_thing"),
         "{machine}:{path} is not all of the log:\n{log}"

@@ -14,6 +14,7 @@ mod failing_packages;
 mod further_rounds;
 mod main_job;
 mod odd_builders;
+mod platforms;
 mod restarts;
 mod scanning;
 mod signals;

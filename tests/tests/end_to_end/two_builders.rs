@@ -7,7 +7,36 @@ use gentoo_updater_tests::fixtures::Scene;
 #[test]
 fn two_builders_give_the_same_result_as_one() {
     let scene = Scene::with_broker(2, 2);
-    let mut workers = Workers::start(&scene);
+    give_the_same_result_as_one(&scene);
+}
+
+/// Locks of the store that are none, as on a share that knows none: flock(1) and those of Portage.
+const WITHOUT_LOCKS: &str = r#"
+cat > /usr/local/bin/flock <<'END'
+#!/bin/sh
+case $(readlink /proc/self/fd/9) in */.gentoo-updater/lock) exit 0 ;; esac
+exec /usr/bin/flock "$@"
+END
+chmod 755 /usr/local/bin/flock
+cat > /usr/lib/python3/dist-packages/no_locks.pth <<'END'
+import fcntl; fcntl.lockf = fcntl.flock = lambda *arguments: None
+END
+python3 -c 'import fcntl; fcntl.lockf(-1, 0)'
+"#;
+
+#[test]
+fn two_builders_share_a_store_without_locks() {
+    let scene = Scene::with_broker(2, 2);
+    for builder in ["b1", "b2"] {
+        scene.lab.sh(builder, WITHOUT_LOCKS);
+    }
+    give_the_same_result_as_one(&scene);
+    let control = scene.lab.store().join(".gentoo-updater");
+    assert!(!control.join("lock.d").exists(), "the lock was given back");
+}
+
+fn give_the_same_result_as_one(scene: &Scene) {
+    let mut workers = Workers::start(scene);
     let lab = &scene.lab;
     actions::prepare_for_v2(lab);
     actions::prefer_other_flags(lab, "g2");
@@ -16,7 +45,7 @@ fn two_builders_give_the_same_result_as_one() {
     }
     let before = ["b1", "b2"].map(|builder| BuilderBefore::of(lab, builder));
 
-    let run = actions::run(&scene);
+    let run = actions::run(scene);
 
     assertions::exit_code_is(&run, 0);
     let (first, second) = (compilations(lab, "b1"), compilations(lab, "b2"));
@@ -34,7 +63,7 @@ fn two_builders_give_the_same_result_as_one() {
     );
     assert_eq!(
         both,
-        History::read(&scene).compiled(),
+        History::read(scene).compiled(),
         "what was compiled (left) and the PackageBuilt events (right)"
     );
     for guest in ["g1", "g2"] {

@@ -211,6 +211,7 @@ mod tests {
             queues: vec![queue.to_owned()],
             slots: None,
             platform: None,
+            machine: None,
         });
         Envelope::new(worker, jiff::Timestamp::UNIX_EPOCH, event)
     }

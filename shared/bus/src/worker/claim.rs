@@ -142,6 +142,7 @@ mod tests {
                 queues: vec![SCAN.to_owned()],
                 slots: None,
                 platform: None,
+                machine: None,
             }));
         }
 

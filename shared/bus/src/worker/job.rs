@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gentoo_updater_fleet::message::{
-    Command, Envelope, Event, Failure, FailureClass, WorkKey, WorkStarted,
+    BuilderMachine, Command, Envelope, Event, Failure, FailureClass, WorkKey, WorkStarted,
 };
 use gentoo_updater_fleet::name::CommandId;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,8 @@ pub(super) struct Worker {
     pub(super) begun: Begun,
     /// Held by work that is resumed while nothing else of its kind is.
     pub(super) alone: tokio::sync::Mutex<()>,
+    /// With what it has registered when it came up.
+    pub(super) registered: Option<BuilderMachine>,
 }
 
 impl Worker {

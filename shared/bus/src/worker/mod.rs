@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gentoo_updater_fleet::message::{Command, Event, Failure, Role};
+use gentoo_updater_fleet::message::{BuilderMachine, Command, Event, Failure, Role};
 use gentoo_updater_fleet::name::{BuilderName, PlatformName, WorkerId};
 
 use crate::clock::{Clock, Speaker};
@@ -50,6 +50,12 @@ pub trait Handler: Send + Sync + 'static {
     /// always ready.
     async fn ready(&self) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// What is known of the machine that it compiles on, for builders. The worker tells it when it
+    /// registers, and registers anew when [`Self::ready`] has found out something else.
+    fn machine(&self) -> Option<BuilderMachine> {
+        None
     }
 
     /// The event that says that the command could not be done.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gentoo_updater_fleet::message::{Event, Failure, FailureClass, WorkerPaused};
+use gentoo_updater_fleet::message::{BuilderMachine, Event, Failure, FailureClass, WorkerPaused};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep};
 use tokio_util::task::AbortOnDropHandle;
@@ -57,14 +57,29 @@ pub(super) enum Verdict {
     Left,
 }
 
-/// Why the machine is unfit, while it is.
-pub(super) type Unfit = Arc<watch::Sender<Option<Failure>>>;
+/// What the last check has found out of the machine, for [`tell`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Found {
+    /// Why it is unfit, while it is.
+    unfit: Option<Failure>,
+    /// What it is.
+    machine: Option<BuilderMachine>,
+}
+
+/// [`Found`], from the check to [`tell`].
+pub(super) type Told = Arc<watch::Sender<Found>>;
+
+/// As the worker has registered, before the first check.
+pub(super) fn registered_with(machine: Option<BuilderMachine>) -> Told {
+    let unfit = None;
+    Arc::new(watch::Sender::new(Found { unfit, machine }))
+}
 
 /// Waits until the machine is fit.
 pub(super) struct Readiness {
     handler: Arc<dyn Handler>,
     pauses: Pauses,
-    unfit: Unfit,
+    told: Told,
     /// Kept over the calls, so that a check is not begun anew whenever something else happens.
     check: Option<BoxFuture<'static, ()>>,
     /// How many commands in a row were left to others.
@@ -73,11 +88,11 @@ pub(super) struct Readiness {
 
 impl Readiness {
     /// Not ready before the first check.
-    pub(super) fn new(handler: Arc<dyn Handler>, pauses: Pauses, unfit: Unfit) -> Self {
+    pub(super) fn new(handler: Arc<dyn Handler>, pauses: Pauses, told: Told) -> Self {
         let mut readiness = Self {
             handler,
             pauses,
-            unfit,
+            told,
             check: None,
             left: 0,
         };
@@ -86,7 +101,7 @@ impl Readiness {
     }
 
     fn begin(&mut self, pause: Duration) {
-        let check = until_ready(self.handler.clone(), self.pauses, self.unfit.clone(), pause);
+        let check = until_ready(self.handler.clone(), self.pauses, self.told.clone(), pause);
         self.check = Some(check.boxed());
     }
 
@@ -134,68 +149,90 @@ impl Readiness {
     }
 }
 
-async fn until_ready(handler: Arc<dyn Handler>, pauses: Pauses, unfit: Unfit, pause: Duration) {
+async fn until_ready(handler: Arc<dyn Handler>, pauses: Pauses, told: Told, pause: Duration) {
     sleep(pause).await;
     let mut failures = 0;
     while let Err(failure) = ask(&handler).await {
-        unfit.send_if_modified(|told| {
-            let is_news = told.as_ref().is_none_or(|told| told.cause != failure.cause);
+        told.send_if_modified(|told| {
+            // Told again is another cause, and no other word for it.
+            let known = told.unfit.as_ref();
+            let is_news = known.is_none_or(|known| known.cause != failure.cause);
             if is_news {
-                *told = Some(failure);
+                told.unfit = Some(failure);
             }
             is_news
         });
         sleep(pauses.after(failures, pauses.longest_unready)).await;
         failures += 1;
     }
-    unfit.send_if_modified(|told| told.take().is_some());
+    let machine = handler.machine();
+    told.send_if_modified(|told| {
+        let fit = Found {
+            unfit: None,
+            machine,
+        };
+        let is_news = *told != fit;
+        *told = fit;
+        is_news
+    });
 }
 
 /// How often a worker says again that it serves its queues: the history forgets what is old, and
 /// the state forgets those that have not said so for long.
 const REGISTERED_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
-/// Says in the log and in the history when the machine is found unfit, and when it is fit again,
-/// and once a day that the worker is there.
-pub(super) async fn tell(
+/// Says in the log and in the history when the machine is found unfit, and when it is fit again;
+/// and that the worker is there when its machine is another than it was, and once a day.
+///
+/// What is found out from this call on is told, whenever the future is polled.
+pub(super) fn tell(
     bus: Arc<dyn Bus>,
     spec: WorkerSpec,
-    unfit: Unfit,
-) -> Result<(), BusError> {
-    let mut changes = unfit.subscribe();
-    let mut days = interval_at(Instant::now() + REGISTERED_AGAIN, REGISTERED_AGAIN);
-    loop {
-        tokio::select! {
-            biased;
-            // The sender lives as long as this future, so this cannot fail.
-            _ = changes.changed() => {}
-            _ = days.tick() => {
-                bus.publish(&spec.speaker().say(registration(&spec))).await?;
+    told: &Told,
+) -> impl Future<Output = Result<(), BusError>> + use<> {
+    let mut changes = told.subscribe();
+    let mut said = changes.borrow().clone();
+    async move {
+        let mut days = interval_at(Instant::now() + REGISTERED_AGAIN, REGISTERED_AGAIN);
+        loop {
+            let mut registers = tokio::select! {
+                biased;
+                // The sender lives as long as the worker, so this cannot fail.
+                _ = changes.changed() => false,
+                _ = days.tick() => true,
+            };
+            let found = changes.borrow_and_update().clone();
+            registers |= found.machine != said.machine;
+            if registers {
+                let event = registration(&spec, found.machine.clone());
+                bus.publish(&spec.speaker().say(event)).await?;
                 // Whoever registers is taken for fit.
-                if changes.borrow().is_none() {
-                    continue;
-                }
+                said.unfit = None;
             }
-        }
-        let failure = changes.borrow_and_update().clone();
-        let machine = spec
-            .builder
-            .as_ref()
-            .map_or(spec.id.as_str(), |builder| builder.as_str());
-        match &failure {
-            Some(Failure { cause, message, .. }) => {
-                tracing::warn!("{machine} is not usable and gets no work: {cause}: {message}");
+            if found.unfit != said.unfit {
+                let event = paused(&spec, found.unfit.clone());
+                bus.publish(&spec.speaker().say(event)).await?;
             }
-            None => tracing::info!("{machine} is usable again and gets work"),
+            said = found;
         }
-        let paused = WorkerPaused {
-            worker: spec.id.clone(),
-            builder: spec.builder.clone(),
-            failure,
-        };
-        let event = Event::WorkerPaused(paused);
-        bus.publish(&spec.speaker().say(event)).await?;
     }
+}
+
+/// That the machine is unfit, or fit again.
+fn paused(spec: &WorkerSpec, failure: Option<Failure>) -> Event {
+    let builder = spec.builder.as_ref();
+    let machine = builder.map_or(spec.id.as_str(), |builder| builder.as_str());
+    match &failure {
+        Some(Failure { cause, message, .. }) => {
+            tracing::warn!("{machine} is not usable and gets no work: {cause}: {message}");
+        }
+        None => tracing::info!("{machine} is usable again and gets work"),
+    }
+    Event::WorkerPaused(WorkerPaused {
+        worker: spec.id.clone(),
+        builder: spec.builder.clone(),
+        failure,
+    })
 }
 
 /// Asks in a task of its own: a panic is a machine that is not ready, and no end of the worker.

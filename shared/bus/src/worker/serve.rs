@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use gentoo_updater_fleet::message::{Event, WorkerRegistered};
+use gentoo_updater_fleet::message::{BuilderMachine, Event, WorkerRegistered};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ use super::claim::others;
 use super::heartbeat::beat;
 use super::job::{Worker, publish_result};
 use super::pause;
-use super::readiness::{Pauses, Readiness, Unfit, Verdict, tell};
+use super::readiness::{Pauses, Readiness, Verdict, registered_with, tell};
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
 use crate::follow::FleetView;
@@ -81,6 +81,7 @@ async fn begin(
         true => Some(FleetView::follow(bus.clone(), stop.clone()).await?),
         false => None,
     };
+    let machine = handler.machine();
     let worker = Arc::new(Worker {
         bus,
         spec,
@@ -93,8 +94,9 @@ async fn begin(
         finished: Mutex::default(),
         begun: Mutex::default(),
         alone: tokio::sync::Mutex::default(),
+        registered: machine,
     });
-    let registered = worker.say(registration(&worker.spec));
+    let registered = worker.say(registration(&worker.spec, worker.registered.clone()));
     worker.bus.publish(&registered).await?;
     if let Some(view) = &worker.view {
         view.wait_for_event(registered.id).await?;
@@ -103,14 +105,15 @@ async fn begin(
     Ok(worker)
 }
 
-/// That this worker serves its queues.
-pub(super) fn registration(spec: &WorkerSpec) -> Event {
+/// That this worker serves its queues, on this machine.
+pub(super) fn registration(spec: &WorkerSpec, machine: Option<BuilderMachine>) -> Event {
     Event::WorkerRegistered(WorkerRegistered {
         worker: spec.id.clone(),
         role: spec.role,
         queues: spec.queues.clone(),
         slots: Some(spec.slots.max(1)),
         platform: spec.platform.clone(),
+        machine,
     })
 }
 
@@ -129,10 +132,10 @@ impl Worker {
         for claim in self.store.claims().await? {
             jobs.spawn(self.clone().resume(claim));
         }
-        let unfit = Unfit::default();
-        let telling = tell(self.bus.clone(), self.spec.clone(), unfit.clone());
+        let told = registered_with(self.registered.clone());
+        let telling = tell(self.bus.clone(), self.spec.clone(), &told);
         let mut telling = AbortOnDropHandle::new(tokio::spawn(telling));
-        let mut readiness = Readiness::new(self.handler.clone(), pauses, unfit);
+        let mut readiness = Readiness::new(self.handler.clone(), pauses, told);
         // Absent while no commands are taken: what was on its way here goes to others.
         let mut commands: Option<Box<dyn Commands>> = None;
         let slots = usize::from(self.spec.slots.max(1));

@@ -125,6 +125,7 @@ impl Package {
                 use_flags: (0..self.flags).map(flag).collect(),
                 bindings: bindings.collect(),
                 environment_digest: None,
+                kernel: None,
             },
             change: Change::Upgrade,
             previous: vec!["1.0".to_owned()],

@@ -38,6 +38,7 @@ fn update(batch: &Batch, number: usize) -> Update {
             use_flags: BTreeMap::new(),
             bindings: BTreeMap::new(),
             environment_digest: None,
+            kernel: None,
         },
         change: Change::Upgrade,
         previous: Vec::new(),
@@ -102,6 +103,7 @@ impl<'a> Building<'a> {
             queues: vec!["build.default".to_owned()],
             slots: Some(slots),
             platform: Some(platform),
+            machine: None,
         }));
         let platform = "default".parse().expect("a name");
         self.say(Event::RunRequested(RunRequested {
@@ -204,6 +206,7 @@ impl<'a> Building<'a> {
                 },
                 reused: true,
                 duration_ms: 0,
+                log_path: None,
                 findings: Vec::new(),
             }));
             self.obey();

@@ -278,6 +278,7 @@ fn check_guests(
             Guest {
                 address,
                 platform,
+                any_flags: guest.any_flags.unwrap_or(false),
                 build_dependencies,
                 sync: guest.sync.unwrap_or(true),
                 restart_services: restart_services.unwrap_or_default(),
@@ -392,6 +393,8 @@ fn check_policy(fragment: &Fragment) -> Result<Policy, Invalid> {
         parallel_scans: policy.parallel_scans.unwrap_or(8),
         parallel_installs: policy.parallel_installs.unwrap_or(8),
         min_free_megabytes: policy.min_free_megabytes.unwrap_or(500),
+        keep_build_logs_days: policy.keep_build_logs_days.unwrap_or(30),
+        keep_build_logs_megabytes: policy.keep_build_logs_megabytes.unwrap_or(1000),
         restart_also: policy.restart_also.clone().unwrap_or_default(),
     })
 }

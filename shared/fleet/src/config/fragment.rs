@@ -72,6 +72,7 @@ pub(super) struct BuilderFragment {
 pub(super) struct GuestFragment {
     pub(super) address: Option<String>,
     pub(super) platform: Option<PlatformName>,
+    pub(super) any_flags: Option<bool>,
     pub(super) build_dependencies: Option<bool>,
     pub(super) sync: Option<bool>,
     pub(super) restart_services: Option<RestartServices>,
@@ -96,6 +97,8 @@ pub(super) struct PolicyFragment {
     pub(super) parallel_scans: Option<u16>,
     pub(super) parallel_installs: Option<u16>,
     pub(super) min_free_megabytes: Option<u64>,
+    pub(super) keep_build_logs_days: Option<u32>,
+    pub(super) keep_build_logs_megabytes: Option<u32>,
     pub(super) restart_services: Option<RestartServices>,
     pub(super) depclean: Option<Depclean>,
     pub(super) restart_also: Option<BTreeSet<String>>,

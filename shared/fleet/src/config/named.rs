@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::path::Path;
 
 use super::{Builder, Guest, Settings};
 use crate::name::{BuilderName, GuestName};
@@ -40,6 +41,12 @@ impl Settings {
     /// [`NotNamed`], with the builders that there are.
     pub fn builder(&self, name: &BuilderName) -> Result<&Builder, NotNamed> {
         named("builder", &self.builders, name)
+    }
+
+    /// The store that a builder writes, where the configuration names the builder.
+    pub fn store_of(&self, name: &BuilderName) -> Option<&Path> {
+        let platform = &self.builders.get(name)?.platform;
+        Some(&self.platforms.get(platform)?.store)
     }
 }
 

@@ -138,6 +138,8 @@ pub struct Guest {
     pub address: String,
     /// Whose binaries it installs.
     pub platform: PlatformName,
+    /// Whether it takes the binaries of its platform whatever its own compiler flags are.
+    pub any_flags: bool,
     /// Whether it keeps the build dependencies of what it has installed up to date too.
     pub build_dependencies: bool,
     /// Whether a run that syncs brings its ebuild repositories up to date; they may be another
@@ -202,6 +204,10 @@ pub struct Policy {
     pub parallel_installs: u16,
     /// How much space a builder needs in its store and where it builds, before it takes work.
     pub min_free_megabytes: u64,
+    /// For how many days the logs of builds are kept in the store.
+    pub keep_build_logs_days: u32,
+    /// How many megabytes of them; those of the newest run are kept in any case.
+    pub keep_build_logs_megabytes: u32,
     /// Services that are restarted too where services are, although a connection or a login may
     /// live on them: `sshd`, `dbus` and their like.
     pub restart_also: BTreeSet<String>,

@@ -28,6 +28,7 @@ use crate::message::{
 };
 use crate::name::{GuestName, JobId};
 use crate::order::Expectations;
+use crate::platforms::{self, Standards, Verdict};
 use crate::report::{GuestOutcome, guest_outcome};
 use crate::state::{Fleet, Guest, JobProgress, Run};
 use crate::tree;
@@ -151,12 +152,19 @@ impl Decision<'_> {
         all
     }
 
-    /// The answers become one batch.
+    /// The answers become one batch, of those guests that can use what the builders make.
     fn plan(&mut self) {
+        if platforms::are_awaited(self.fleet, self.liveness, self.run) {
+            return;
+        }
+        let is_alive = |worker: &_| self.liveness.is_alive(worker);
+        let standards = Standards::of(self.fleet, self.run, is_alive);
+        let is_served = |name| matches!(standards.judge(self.run, name), Verdict::Served(_));
         let answers: Vec<Answer<'_>> = self
             .run
             .guests
             .iter()
+            .filter(|(name, _)| is_served(name))
             .filter_map(|(name, guest)| {
                 Some(Answer {
                     guest: name,
@@ -165,7 +173,8 @@ impl Decision<'_> {
                 })
             })
             .collect();
-        let batch = batch::merge(&answers, &tree::revisions(self.run));
+        let mut batch = batch::merge(&answers, &tree::revisions(self.run));
+        standards.complete(self.run, &mut batch);
         self.orders
             .push(Order::Publish(Event::BatchPlanned(BatchPlanned {
                 run: self.run.id,

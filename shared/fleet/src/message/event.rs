@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::machine::BuilderMachine;
 use super::package::{Batch, PauseTarget, Role, Task, WorkKey};
 use super::result::{
     BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, GuestScanned, GuestUpdated,
@@ -308,7 +309,7 @@ pub struct RunFinished {
     pub retries: u32,
 }
 
-/// A worker has come up.
+/// A worker has come up, or says anew what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerRegistered {
     /// The worker.
@@ -323,6 +324,9 @@ pub struct WorkerRegistered {
     /// The platform that it builds for, if it builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<PlatformName>,
+    /// The machine that it compiles on, for builders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<BuilderMachine>,
 }
 
 /// A worker takes no work because its machine is unfit, or takes it again.

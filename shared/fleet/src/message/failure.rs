@@ -60,6 +60,11 @@ impl Failure {
         matches!(self.cause.as_str(), "BinaryCorrupt" | "StoreLacksBinary")
     }
 
+    /// Whether the work was ended because it took longer than it may.
+    pub fn is_time_out(&self) -> bool {
+        self.cause == "TimedOut"
+    }
+
     /// The same failure with the end of its log.
     #[must_use]
     pub fn with_log(mut self, tail: Vec<String>, path: impl Into<String>) -> Self {
@@ -152,6 +157,8 @@ pub enum FindingKind {
     /// Nothing needs some packages any more. The details are their names; the subject is
     /// `depclean`.
     Unneeded,
+    /// Binaries are compiled otherwise than the guest would do it. The subject is its platform.
+    PlatformDiffers,
     /// An ebuild repository is at another revision than that which the run goes by. The subject is
     /// its name.
     RepositoryDiffers,

@@ -8,6 +8,7 @@ mod command;
 mod envelope;
 mod event;
 mod failure;
+mod machine;
 mod package;
 mod result;
 
@@ -21,6 +22,7 @@ pub use event::{
     WorkStarted, WorkerAlive, WorkerPaused, WorkerRegistered,
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
+pub use machine::BuilderMachine;
 pub use package::{
     Batch, Binary, Change, Contents, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage,
     Job, PackageChange, PauseTarget, Purpose, RepositoryRevision, Role, SubslotBinding, Task,

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{CategoryPackage, RepositoryName, SlotAndSubslot};
 use serde::{Deserialize, Serialize};
+
+use super::failure::{Failure, Finding};
 
 use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, StorePath, WorkerId};
 
@@ -222,6 +224,10 @@ pub struct Identity {
     pub settings: BTreeMap<String, String>,
     /// Its ebuild repositories.
     pub repositories: Vec<RepositoryRevision>,
+    /// Whether its administrator wants the binaries of its platform whatever the compiler flags are
+    /// that it has itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub any_flags: bool,
 }
 
 /// One binary package in a store.
@@ -298,6 +304,10 @@ pub struct Job {
     /// Bytes of its sources, as far as a guest said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download: Option<u64>,
+    /// As what it is to be compiled: a builder for machines that this clashes with must not take it.
+    /// Absent where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiled_as: Option<Platform>,
 }
 
 /// What one guest wants of a batch.
@@ -305,6 +315,9 @@ pub struct Job {
 pub struct GuestPlan {
     /// The jobs whose binaries it installs, by package.
     pub wants: BTreeMap<Cpv, JobId>,
+    /// What an administrator should know of these binaries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }
 
 /// The deduplicated jobs of a run.
@@ -312,8 +325,11 @@ pub struct GuestPlan {
 pub struct Batch {
     /// The jobs.
     pub jobs: Vec<Job>,
-    /// What each guest wants; a guest whose scan failed is absent.
+    /// What each guest wants; a guest whose scan failed is absent, and one that is not served.
     pub guests: BTreeMap<GuestName, GuestPlan>,
+    /// The guests that want something and that no builder compiles for, with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unserved: BTreeMap<GuestName, Failure>,
 }
 
 /// An update that a guest does not get in this run.

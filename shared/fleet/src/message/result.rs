@@ -93,6 +93,9 @@ pub struct PackageBuilt {
     /// What an administrator should know.
     #[serde(default)]
     pub findings: Vec<Finding>,
+    /// Where the log of its build is, as `machine:path`; absent when reused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_path: Option<String>,
 }
 
 /// A job could not be built.

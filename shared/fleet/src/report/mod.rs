@@ -20,6 +20,7 @@ use crate::message::{
     RunOutcome, Task,
 };
 use crate::name::{BuilderName, GuestName, RunId, WorkerId};
+use crate::platforms::{Standards, Verdict};
 use crate::state::{Fleet, JobProgress, Run};
 use crate::tree;
 
@@ -59,6 +60,9 @@ pub fn guest_outcome(run: &Run, name: &GuestName) -> GuestOutcome {
     let Some(answer) = &guest.scan else {
         return GuestOutcome::Scanning;
     };
+    if guest.unserved.is_some() {
+        return GuestOutcome::Failed;
+    }
     let wants_nothing = !answer.updates.iter().any(|u| u.purpose == Purpose::Runtime);
     if wants_nothing {
         return GuestOutcome::UpToDate;
@@ -171,10 +175,13 @@ pub struct GuestReport {
 impl Report {
     /// The report of a run with its further rounds, which may still go on.
     pub fn of(fleet: &Fleet, run: &Run) -> Self {
+        // A run that builds has written down what it knew of them.
+        let is_scan_only = run.is_scan_only();
+        let known = is_scan_only.then(|| Standards::of(fleet, run, |_| true));
         let guests: BTreeMap<GuestName, GuestReport> = run
             .guests
             .keys()
-            .map(|name| (name.clone(), guest_report(run, name)))
+            .map(|name| (name.clone(), guest_report(known.as_ref(), run, name)))
             .collect();
         Self {
             run: run.id,
@@ -260,18 +267,20 @@ pub fn paused(fleet: &Fleet) -> Vec<PauseReport> {
         .collect()
 }
 
-fn guest_report(run: &Run, name: &GuestName) -> GuestReport {
+fn guest_report(known: Option<&Standards>, run: &Run, name: &GuestName) -> GuestReport {
     let guest = run.guests.get(name);
     let scan = guest.and_then(|g| g.scan.as_ref());
     let installation = guest.and_then(|g| g.installation.as_ref());
     let failure = run
         .failure(&Task::Scan(name.clone()))
-        .or_else(|| run.failure(&Task::Install(name.clone())));
+        .or_else(|| run.failure(&Task::Install(name.clone())))
+        .or_else(|| guest?.unserved.as_ref());
     let wanted = scan
         .iter()
         .flat_map(|s| &s.updates)
         .filter(|u| u.purpose == Purpose::Runtime);
     let mut findings = tree::differences(run, name);
+    findings.extend(platform_findings(known, run, name));
     findings.extend(scan.iter().flat_map(|s| s.findings.iter().cloned()));
     for finding in installation.iter().flat_map(|i| &i.findings) {
         if !findings.contains(finding) {
@@ -299,6 +308,23 @@ fn guest_report(run: &Run, name: &GuestName) -> GuestReport {
         held,
         failure: failure.cloned(),
         findings,
+    }
+}
+
+/// What the binaries of a guest are otherwise than it would make them. A run that only shows what is
+/// pending tells of the builders as they are known now.
+fn platform_findings(known: Option<&Standards>, run: &Run, name: &GuestName) -> Vec<Finding> {
+    if let Some(plan) = run.guests.get(name).and_then(|guest| guest.plan.as_ref()) {
+        return plan.findings.clone();
+    }
+    let Some(known) = known else {
+        return Vec::new();
+    };
+    match known.judge(run, name) {
+        Verdict::Served(finding) => finding.into_iter().collect(),
+        Verdict::Unserved(failure) => {
+            vec![Finding::new(FindingKind::PlatformDiffers, &failure.message)]
+        }
     }
 }
 

@@ -27,6 +27,9 @@ pub struct JobReport {
     pub held_by: Option<String>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Where the log of its build is, as `machine:path`, when it was built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_path: Option<String>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
 }
@@ -87,6 +90,7 @@ pub(super) fn job_reports(run: &Run) -> Vec<JobReport> {
                 wanted_by: job.wanted_by.iter().cloned().collect(),
                 held_by,
                 failure: run.failure(&task).cloned(),
+                log_path: built.and_then(|built| built.log_path.clone()),
                 findings: built
                     .iter()
                     .flat_map(|built| &built.findings)

@@ -81,6 +81,7 @@ impl Fleet {
             queues: event.queues.clone(),
             slots: event.slots,
             platform: event.platform.clone(),
+            machine: event.machine.clone(),
             at,
             offset,
             paused: None,

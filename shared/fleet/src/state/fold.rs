@@ -218,6 +218,7 @@ impl Fleet {
                     platform,
                     scan: None,
                     plan: None,
+                    unserved: None,
                     installation: None,
                 },
             )

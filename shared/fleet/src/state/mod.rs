@@ -20,7 +20,7 @@ use gentoo_updater_portage::name::CategoryPackage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Failure, PauseTarget, Role, WorkKey};
+use crate::message::{BuilderMachine, Failure, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, EventId, GuestName, PlatformName, RunId, WorkerId};
 
 pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
@@ -76,6 +76,8 @@ pub struct Registration {
     pub slots: Option<u16>,
     /// The platform that it builds for, if it builds and said so.
     pub platform: Option<PlatformName>,
+    /// The machine that it compiles on, for builders.
+    pub machine: Option<BuilderMachine>,
     /// When it last said so.
     pub at: Timestamp,
     /// The offset at which it last said so.

@@ -72,6 +72,8 @@ pub struct Guest {
     pub scan: Option<Arc<GuestScanned>>,
     /// What it wants of the batch.
     pub plan: Option<Arc<GuestPlan>>,
+    /// Why no builder compiles for it, if that is so.
+    pub unserved: Option<Failure>,
     /// How the installation ended.
     pub installation: Option<Installation>,
 }
@@ -232,6 +234,11 @@ impl Run {
         for (guest, plan) in batch.guests {
             if let Some(guest) = self.guests.get_mut(&guest) {
                 guest.plan = Some(Arc::new(plan));
+            }
+        }
+        for (guest, failure) in batch.unserved {
+            if let Some(guest) = self.guests.get_mut(&guest) {
+                guest.unserved = Some(failure);
             }
         }
         let jobs = batch.jobs.into_iter().map(|job| (job.id.clone(), job));

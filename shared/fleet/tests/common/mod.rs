@@ -10,7 +10,7 @@ use std::sync::Arc;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::*;
 use gentoo_updater_fleet::state::Fleet;
-use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_portage::cpv::Cpv;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -46,6 +46,7 @@ pub fn update(name: &str) -> Update {
             use_flags: BTreeMap::new(),
             bindings: BTreeMap::new(),
             environment_digest: None,
+            kernel: None,
         },
         change: Change::Upgrade,
         previous: Vec::new(),
@@ -159,6 +160,7 @@ pub fn built(job: &Job) -> Event {
         reused: false,
         duration_ms: 1000,
         findings: Vec::new(),
+        log_path: None,
     })
 }
 
@@ -168,6 +170,33 @@ pub fn permanent(cause: &str) -> Failure {
 
 pub fn transient(cause: &str) -> Failure {
     Failure::new(FailureClass::Transient, cause, "it does not work now")
+}
+
+/// What a builder says of its machine; without flags it has not been asked yet.
+pub fn machine(builder: &str, cflags: Option<&str>) -> BuilderMachine {
+    let compiles_as = cflags.map(|cflags| {
+        let settings = variables(cflags);
+        let value_of = |name| settings.get(name).map(String::as_str);
+        Platform::from_variables(value_of, [].into()).unwrap()
+    });
+    BuilderMachine {
+        builder: builder.parse().unwrap(),
+        platform: platform(),
+        compiles_as,
+    }
+}
+
+/// The variables of a machine with these compiler flags.
+pub fn variables(cflags: &str) -> BTreeMap<String, String> {
+    let pairs = [
+        ("ARCH", "amd64"),
+        ("CHOST", "x86_64-pc-linux-gnu"),
+        ("CFLAGS", cflags),
+        ("CXXFLAGS", cflags),
+    ];
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// A fleet with a clock that is set by hand.

@@ -16,6 +16,7 @@ fn register(history: &mut History, name: &str, role: Role) {
         queues: Vec::new(),
         slots: None,
         platform: None,
+        machine: None,
     }));
 }
 

@@ -49,7 +49,7 @@ impl Differences {
         }
     }
 
-    fn compare_options<T: PartialEq + fmt::Display>(
+    pub(super) fn compare_options<T: PartialEq + fmt::Display>(
         &mut self,
         what: impl Into<String>,
         left: Option<&T>,
@@ -64,6 +64,30 @@ impl Differences {
     fn add(&mut self, what: impl Into<String>, left: String, right: String) {
         let what = what.into();
         self.0.push(Difference { what, left, right });
+    }
+
+    /// Compares lists of words under the same names, and names those together that differ alike and
+    /// follow each other.
+    pub(super) fn compare_alike<const N: usize>(
+        &mut self,
+        left: [(&str, Vec<String>); N],
+        right: [(&str, Vec<String>); N],
+    ) {
+        let mut found = Self::default();
+        for ((name, left), (_, right)) in left.iter().zip(&right) {
+            found.compare_words(name, left, right);
+        }
+        let mut grouped: Vec<Difference> = Vec::new();
+        for difference in found.0 {
+            let is_alike = |last: &&mut Difference| {
+                (&last.left, &last.right) == (&difference.left, &difference.right)
+            };
+            match grouped.last_mut().filter(is_alike) {
+                Some(last) => last.what = format!("{} {}", last.what, difference.what),
+                None => grouped.push(difference),
+            }
+        }
+        self.0.extend(grouped);
     }
 
     /// Compares two lists of words whose order matters. Only the words that differ are named: those
@@ -136,6 +160,7 @@ impl BuildKey {
             self.environment_digest.as_ref(),
             other.environment_digest.as_ref(),
         );
+        found.compare_options("kernel", self.kernel.as_ref(), other.kernel.as_ref());
         for flag in union(&self.use_flags, &other.use_flags) {
             let state = |key: &Self| match key.use_flags.get(flag) {
                 Some(true) => format!("{flag}"),

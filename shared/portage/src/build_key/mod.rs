@@ -3,6 +3,8 @@
 mod binding;
 mod difference;
 mod digest;
+mod flags;
+mod kernel;
 mod platform;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,9 @@ use crate::name::{RepositoryName, SlotAndSubslot, UseFlag};
 pub use binding::BindingTarget;
 pub use difference::{Difference, Explanation, Wish};
 pub use digest::{BuildKeyDigest, HexDigest};
-pub use platform::{Arch, Chost, CompilerFlags, Platform, PlatformError};
+pub use flags::CompilerFlags;
+pub use kernel::{Kernel, KernelRelease};
+pub use platform::{Arch, Chost, Platform, PlatformError};
 
 /// All that a binary package depends on within one platform. Two guests whose keys for a package
 /// are equal can install one binary; where the keys differ, one binary cannot serve both.
@@ -40,6 +44,9 @@ pub struct BuildKey {
     pub bindings: BTreeMap<BindingTarget, SlotAndSubslot>,
     /// The digest of the guest's own `package.env` and user patches for the package, if any.
     pub environment_digest: Option<HexDigest>,
+    /// The kernel that the guest builds modules for; absent for packages that build none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<Kernel>,
 }
 
 impl BuildKey {
@@ -57,6 +64,8 @@ impl BuildKey {
     /// binding dev-libs/libalpha:0 0/2
     /// environment none
     /// ```
+    ///
+    /// A package that builds kernel modules has one line more, `kernel 6.6.30-gentoo 5d41402a…`.
     ///
     /// No field can hold white space, so two different keys have different texts. The slot is
     /// written with its subslot even where both are the same.
@@ -84,7 +93,16 @@ impl BuildKey {
             .environment_digest
             .as_ref()
             .map_or("none", HexDigest::as_str);
-        lines.push(format!("environment {environment}\n"));
+        lines.push(format!("environment {environment}"));
+        if let Some(Kernel {
+            release,
+            configuration,
+        }) = &self.kernel
+        {
+            let configuration = configuration.as_ref().map_or("unknown", HexDigest::as_str);
+            lines.push(format!("kernel {release} {configuration}"));
+        }
+        lines.push(String::new());
         lines.join("\n")
     }
 
@@ -120,6 +138,7 @@ mod tests {
             )]
             .into(),
             environment_digest: None,
+            kernel: None,
         }
     }
 
@@ -173,6 +192,15 @@ mod tests {
                 |key| key.environment_digest = Some("1".repeat(32).parse().unwrap()),
                 "package.env and patches (none) against 11111111111111111111111111111111",
             ),
+            vary(
+                |key| {
+                    key.kernel = Some(Kernel {
+                        release: "6.6.30-gentoo".parse().unwrap(),
+                        configuration: Some("2".repeat(32).parse().unwrap()),
+                    })
+                },
+                "kernel (none) against 6.6.30-gentoo, configuration 222222222222",
+            ),
         ]
     }
 
@@ -191,6 +219,29 @@ mod tests {
         assert_eq!(digest.as_str().len(), 64);
         assert!(digest.as_str().starts_with(digest.short()));
         assert_eq!(digest.short().len(), 12);
+    }
+
+    #[test]
+    fn a_module_is_for_one_kernel_with_one_configuration() {
+        let of = |release: &str, digit: &str| BuildKey {
+            kernel: Some(Kernel {
+                release: release.parse().unwrap(),
+                configuration: Some(digit.repeat(32).parse().unwrap()),
+            }),
+            ..key()
+        };
+        let base = of("6.6.30", "1");
+        let line = format!("environment none\nkernel 6.6.30 {}\n", "1".repeat(32));
+        assert!(base.canonical_text().ends_with(&line));
+        for other in [of("6.6.31", "1"), of("6.6.30", "2")] {
+            assert_ne!(base.digest(), other.digest());
+            assert_eq!(base.difference(&other)[0].what, "kernel");
+        }
+        let text = serde_json::to_string(&key()).unwrap();
+        assert!(
+            !text.contains("kernel"),
+            "a program that knows none reads it: {text}"
+        );
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! The platform: what decides, beside the build key, whether one binary serves two guests.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::difference::{Difference, Differences};
+use super::flags::CompilerFlags;
 use crate::cpv::Cpv;
-use crate::name::{NameError, string_serialization, validated_string};
+use crate::name::{NameError, validated_string};
 use crate::text::excerpt;
 
 /// The machine that binaries are made for, as `x86_64-pc-linux-gnu` (CHOST of make.conf(5)).
@@ -52,72 +51,37 @@ fn check_word(
     Err(NameError::new(kind, input, rule))
 }
 
-/// The words of CFLAGS, CXXFLAGS or LDFLAGS, in their order: of words that contradict each other
-/// the last counts. White space between them means nothing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct CompilerFlags(Vec<String>);
-
-impl CompilerFlags {
-    /// The words.
-    #[must_use]
-    pub fn words(&self) -> &[String] {
-        &self.0
-    }
-
-    /// The word that makes the compiler look at the machine that it runs on, `-march=native` or
-    /// `-mcpu=native`. With it the same words make different binaries on different machines, so
-    /// they name no platform. (`-mtune=native` is harmless: what it makes runs on all of them.)
-    #[must_use]
-    pub fn native(&self) -> Option<&str> {
-        let is_native = |word: &&str| matches!(*word, "-march=native" | "-mcpu=native");
-        self.0.iter().map(String::as_str).find(is_native)
-    }
-}
-
-impl FromStr for CompilerFlags {
-    type Err = NameError;
-
-    fn from_str(input: &str) -> Result<Self, Self::Err> {
-        let words = input.split_ascii_whitespace().map(str::to_owned).collect();
-        if input
-            .chars()
-            .any(|c| c.is_control() && !c.is_ascii_whitespace())
-        {
-            let rule = "there are no control characters in it";
-            return Err(NameError::new("list of compiler flags", input, rule));
-        }
-        Ok(Self(words))
-    }
-}
-
-impl fmt::Display for CompilerFlags {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join(" "))
-    }
-}
-
-string_serialization!(CompilerFlags, NameError);
-
-/// What machines must have in common to share binaries, beside the build keys.
+/// What machines have in common that share binaries, beside the build keys.
 ///
 /// Portage never looks at CFLAGS when it picks a binary, so a store holds binaries of one platform
-/// only.
+/// only. Not all of it weighs the same: [`clash`](Self::clash) is what keeps binaries from running,
+/// [`difference`](Self::difference) is all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Platform {
     /// CHOST.
     pub chost: Chost,
     /// ARCH.
     pub arch: Arch,
+    /// ABI: which of several that CHOST has. Empty where the profile knows but one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub abi: String,
     /// CFLAGS.
     pub cflags: CompilerFlags,
     /// CXXFLAGS.
     pub cxxflags: CompilerFlags,
+    /// FCFLAGS, of Fortran.
+    #[serde(default)]
+    pub fcflags: CompilerFlags,
+    /// FFLAGS, of Fortran 77.
+    #[serde(default)]
+    pub fflags: CompilerFlags,
     /// LDFLAGS.
     pub ldflags: CompilerFlags,
+    /// RUSTFLAGS.
+    #[serde(default)]
+    pub rustflags: CompilerFlags,
     /// The packages that make binaries what they are, with the versions in use: compiler, binutils,
-    /// C library.
+    /// C library. Empty where nobody asked.
     pub toolchain: BTreeSet<Cpv>,
 }
 
@@ -133,8 +97,8 @@ pub enum PlatformError {
     /// A variable means another machine on every machine; see [`CompilerFlags::native`].
     #[error(
         "{variable} is {value:?}: with {word:?} the same words make different binaries on \
-         different machines; write what `gcc {word} -Q --help=target` prints for the oldest \
-         machine of the platform"
+         different machines; write what `{}` prints for the oldest machine of the platform",
+        question(word)
     )]
     Native {
         /// The variable.
@@ -146,9 +110,27 @@ pub enum PlatformError {
     },
 }
 
+/// The command that says what a native word means on a machine.
+fn question(word: &str) -> String {
+    match word.strip_prefix("-C") {
+        Some(option) => format!("rustc -C {option} --print cfg"),
+        None => format!("gcc {word} -Q --help=target"),
+    }
+}
+
 impl Platform {
     /// The variables that name it, to ask a machine for.
-    pub const VARIABLES: [&str; 5] = ["ARCH", "CFLAGS", "CHOST", "CXXFLAGS", "LDFLAGS"];
+    pub const VARIABLES: [&str; 9] = [
+        "ABI",
+        "ARCH",
+        "CFLAGS",
+        "CHOST",
+        "CXXFLAGS",
+        "FCFLAGS",
+        "FFLAGS",
+        "LDFLAGS",
+        "RUSTFLAGS",
+    ];
 
     /// The platform that the values of its [`VARIABLES`](Self::VARIABLES) name. CHOST and ARCH must
     /// be there; flags that are missing are no flags.
@@ -157,9 +139,8 @@ impl Platform {
     /// use gentoo_updater_portage::build_key::Platform;
     /// use gentoo_updater_portage::envvar::Settings;
     ///
-    /// let stdout = "ARCH=\"amd64\"\nCFLAGS=\"-O2 -pipe\"\nCHOST=\"x86_64-pc-linux-gnu\"\n\
-    ///               CXXFLAGS=\"-O2\"\nLDFLAGS=\"\"\n";
-    /// let settings = Settings::parse(stdout, 0, &Platform::VARIABLES)?;
+    /// let stdout = "ARCH=\"amd64\"\nCFLAGS=\"-O2 -pipe\"\nCHOST=\"x86_64-pc-linux-gnu\"\n";
+    /// let settings = Settings::parse(stdout, 0, &["ARCH", "CFLAGS", "CHOST"])?;
     /// let platform = Platform::from_variables(|name| settings.get(name), [].into())?;
     /// assert_eq!(platform.cflags.words(), ["-O2", "-pipe"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -191,9 +172,13 @@ impl Platform {
         Ok(Self {
             chost: needed("CHOST")?.parse()?,
             arch: needed("ARCH")?.parse()?,
+            abi: excerpt(get("ABI")),
             cflags: flags("CFLAGS")?,
             cxxflags: flags("CXXFLAGS")?,
+            fcflags: flags("FCFLAGS")?,
+            fflags: flags("FFLAGS")?,
             ldflags: flags("LDFLAGS")?,
+            rustflags: flags("RUSTFLAGS")?,
             toolchain,
         })
     }
@@ -202,21 +187,88 @@ impl Platform {
     /// words that differ are named. Empty exactly when they are equal.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Vec<Difference> {
-        let mut found = Differences::default();
-        found.compare("CHOST", &self.chost, &other.chost);
-        found.compare("ARCH", &self.arch, &other.arch);
-        for (name, left, right) in [
-            ("CFLAGS", &self.cflags, &other.cflags),
-            ("CXXFLAGS", &self.cxxflags, &other.cxxflags),
-            ("LDFLAGS", &self.ldflags, &other.ldflags),
-        ] {
-            found.compare_words(name, left.words(), right.words());
-        }
+        let mut found = self.compare_machines(other);
+        let words = |flags: &CompilerFlags| flags.words().to_vec();
+        found.compare_alike(self.languages(words), other.languages(words));
+        found.compare_words("LDFLAGS", self.ldflags.words(), other.ldflags.words());
         let packages = |platform: &Self| -> Vec<String> {
             platform.toolchain.iter().map(ToString::to_string).collect()
         };
         found.compare_words("toolchain", &packages(self), &packages(other));
         found.0
+    }
+
+    /// What keeps binaries of one of the two from running on the other, or beside what was compiled
+    /// there: CHOST, ARCH, ABI and those flags that choose instructions or interfaces
+    /// ([`CompilerFlags::of_machine`]). Where CXXFLAGS and its like say nothing of that, what
+    /// CFLAGS say counts. Empty for platforms that share binaries, which is an equivalence.
+    #[must_use]
+    pub fn clash(&self, other: &Self) -> Vec<Difference> {
+        let mut found = self.compare_machines(other);
+        let (mut left, mut right) = (self.machine_words(), other.machine_words());
+        let own = |platform: &Self| platform.languages(CompilerFlags::of_machine);
+        let both = own(self).into_iter().zip(own(other));
+        let both = both.map(|((_, left), (_, right))| (left, right));
+        // Where both say nothing they go by CFLAGS, whose difference is named already.
+        for (place, own) in both.enumerate() {
+            if own == (Vec::new(), Vec::new()) {
+                left[place].1.clear();
+                right[place].1.clear();
+            }
+        }
+        found.compare_alike(left, right);
+        found.0
+    }
+
+    /// The same machine without a word of what its compilers are told.
+    #[must_use]
+    pub fn without_flags(&self) -> Self {
+        Self {
+            cflags: CompilerFlags::default(),
+            cxxflags: CompilerFlags::default(),
+            fcflags: CompilerFlags::default(),
+            fflags: CompilerFlags::default(),
+            ldflags: CompilerFlags::default(),
+            rustflags: CompilerFlags::default(),
+            ..self.clone()
+        }
+    }
+
+    fn compare_machines(&self, other: &Self) -> Differences {
+        let mut found = Differences::default();
+        found.compare("CHOST", &self.chost, &other.chost);
+        found.compare("ARCH", &self.arch, &other.arch);
+        let abi = |platform: &Self| Some(platform.abi.clone()).filter(|abi| !abi.is_empty());
+        found.compare_options("ABI", abi(self).as_ref(), abi(other).as_ref());
+        found
+    }
+
+    fn machine_words(&self) -> [(&'static str, Vec<String>); 5] {
+        let of_c = self.cflags.of_machine();
+        self.languages(|flags| match flags.of_machine() {
+            none if none.is_empty() => of_c.clone(),
+            // The compilers call the same machines by the same names.
+            words => words
+                .into_iter()
+                .map(|word| match word.strip_prefix("-Ctarget-cpu=") {
+                    Some(cpu) => format!("-march={cpu}"),
+                    None => word,
+                })
+                .collect(),
+        })
+    }
+
+    fn languages(
+        &self,
+        words: impl Fn(&CompilerFlags) -> Vec<String>,
+    ) -> [(&'static str, Vec<String>); 5] {
+        [
+            ("CFLAGS", words(&self.cflags)),
+            ("CXXFLAGS", words(&self.cxxflags)),
+            ("FCFLAGS", words(&self.fcflags)),
+            ("FFLAGS", words(&self.fflags)),
+            ("RUSTFLAGS", words(&self.rustflags)),
+        ]
     }
 }
 
@@ -303,6 +355,74 @@ mod tests {
         }
     }
 
+    fn clash(left: &[(&str, &str)], right: &[(&str, &str)]) -> String {
+        let found = platform(left, &[]).clash(&platform(right, &[]));
+        let words: Vec<String> = found.iter().map(ToString::to_string).collect();
+        words.join("; ")
+    }
+
+    #[test]
+    fn what_only_optimises_otherwise_runs_and_another_instruction_set_does_not() {
+        let base = [
+            ("CFLAGS", "-march=znver2 -O2 -pipe"),
+            ("CXXFLAGS", "-march=znver2 -O2"),
+        ];
+        for (other, expected) in [
+            (vec![("CFLAGS", "-O3 -march=znver2 -flto")], ""),
+            (vec![("LDFLAGS", "-Wl,-O1")], ""),
+            (
+                vec![
+                    ("CFLAGS", "-march=x86-64-v3"),
+                    ("CXXFLAGS", "-march=x86-64-v3"),
+                ],
+                "CFLAGS CXXFLAGS -march=znver2 against -march=x86-64-v3",
+            ),
+            (
+                vec![("CXXFLAGS", "-march=znver2 -mavx512f")],
+                "CXXFLAGS (none) against -mavx512f",
+            ),
+            // What C says holds for whoever says nothing.
+            (vec![("CXXFLAGS", "-O2")], ""),
+            (vec![("FFLAGS", "-O2 -march=znver2")], ""),
+            (vec![("RUSTFLAGS", "-C target-cpu=znver2")], ""),
+            (
+                vec![("RUSTFLAGS", "-C target-cpu=znver4")],
+                "RUSTFLAGS -march=znver2 against -march=znver4",
+            ),
+            (
+                vec![("ABI", "x32"), ("CHOST", "x86_64-pc-linux-gnux32")],
+                "CHOST x86_64-pc-linux-gnu against x86_64-pc-linux-gnux32; ABI (none) against x32",
+            ),
+        ] {
+            assert_eq!(
+                clash(&base, &[&base[..], &other].concat()),
+                expected,
+                "{other:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn variables_that_differ_alike_are_named_together() {
+        let old = platform(
+            &[("CFLAGS", "-O2"), ("CXXFLAGS", "-O2"), ("FFLAGS", "-O2")],
+            &[],
+        );
+        let new = platform(
+            &[("CFLAGS", "-O3"), ("CXXFLAGS", "-O3"), ("FFLAGS", "-O1")],
+            &[],
+        );
+        let found: Vec<String> = old
+            .difference(&new)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            found,
+            ["CFLAGS CXXFLAGS -O2 against -O3", "FFLAGS -O2 against -O1"]
+        );
+    }
+
     #[test]
     fn what_names_no_platform_is_an_error() {
         for (name, value, words) in [
@@ -321,6 +441,7 @@ mod tests {
                 "with \"-march=native\" the same",
             ),
             ("CXXFLAGS", "-mcpu=native", "CXXFLAGS is"),
+            ("RUSTFLAGS", "-C target-cpu=native", "RUSTFLAGS is"),
         ] {
             let mut variables = variables();
             variables.insert(name.to_owned(), value.to_owned());

@@ -1,5 +1,7 @@
 //! The lines of a log that say most about why it failed.
 
+use std::ops::Range;
+
 use crate::outcome::failures::{Mark, are_real, marks};
 use crate::text::without_escape_sequences;
 
@@ -26,6 +28,18 @@ pub fn last_lines(log: &str, count: usize) -> Vec<String> {
         .collect();
     last.reverse();
     last
+}
+
+/// The lines of the package that failed: from where emerge came to it to [`end`].
+pub(super) fn region(lines: &[&str]) -> Range<usize> {
+    let end = end(lines);
+    let begins = |line: &&str| {
+        line.starts_with(">>> Emerging (")
+            || line.starts_with(">>> Running pre-merge checks for ")
+            || line.starts_with("@@ gentoo-updater: ")
+    };
+    let start = lines[..end].iter().rposition(begins);
+    start.map_or(0, |start| start + 1)..end
 }
 
 /// Behind the last line that matters.

@@ -11,9 +11,11 @@
 //! of a build, so that only the phase is known.
 
 mod cause;
+mod decisive;
 mod failures;
 mod last_lines;
 
+pub use decisive::{decisive_line, decisive_lines};
 pub use last_lines::last_lines;
 
 use std::fmt;

@@ -198,3 +198,80 @@ fn a_large_repository_is_known_by_its_revision_and_any_other_by_its_files() {
     fs::remove_dir_all(small.path().join("metadata")).unwrap();
     assert_eq!(watched(small.path()), ["flat:ROOT"], "it is not mounted");
 }
+
+#[test]
+fn the_kernel_of_modules_is_that_of_the_sources_with_what_is_set_in_its_configuration() {
+    let root = tempfile::tempdir().unwrap();
+    let sources = root.path().join("usr/src/linux");
+    let ask = || {
+        let settings = format!("{{'ROOT': {:?}}}", root.path().to_str().unwrap());
+        python(
+            root.path(),
+            &format!("print(json.dumps(kernel({settings})))"),
+        )
+    };
+    let running = ask();
+    assert_eq!(running[1], false, "there are no sources: {running}");
+    assert!(
+        running[0]["release"]
+            .as_str()
+            .unwrap()
+            .starts_with(|c: char| c.is_ascii_digit())
+    );
+    fs::create_dir_all(sources.join("include/config")).unwrap();
+    let makefile = "VERSION = 6\nPATCHLEVEL = 6\nSUBLEVEL = 30\nEXTRAVERSION = -gentoo\nNAME = x\n";
+    fs::write(sources.join("Makefile"), makefile).unwrap();
+    assert_eq!(
+        ask(),
+        json!([{"release": "6.6.30-gentoo", "configuration": null}, true])
+    );
+    fs::write(
+        sources.join(".config"),
+        "# made today\nCONFIG_A=y\nCONFIG_B=m\n",
+    )
+    .unwrap();
+    let first = ask();
+    assert_eq!(first[0]["configuration"].as_str().unwrap().len(), 64);
+    fs::write(
+        sources.join(".config"),
+        "# made later\nCONFIG_B=m\nCONFIG_A=y\n",
+    )
+    .unwrap();
+    assert_eq!(ask(), first);
+    fs::write(sources.join(".config"), "CONFIG_A=y\n").unwrap();
+    assert_ne!(ask(), first);
+    fs::write(
+        sources.join("include/config/kernel.release"),
+        "6.6.30-gentoo-dist\n",
+    )
+    .unwrap();
+    assert_eq!(ask()[0]["release"], "6.6.30-gentoo-dist");
+}
+
+#[test]
+fn a_package_builds_modules_where_its_eclass_or_what_is_installed_of_it_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(
+        root.path().join("modules"),
+        "dir /lib/modules\nobj /lib/modules/6.6.30/a.ko 1 2\n",
+    )
+    .unwrap();
+    fs::write(root.path().join("plain"), "obj /usr/lib/modules.txt 1 2\n").unwrap();
+    let lines = r#"
+import types
+class Installed:
+    def __init__(self, name):
+        self.name = name
+    def match(self, cp):
+        return [cp] if self.name else []
+    def getpath(self, cpv, filename):
+        return os.path.join(FOLDER, self.name)
+package = types.SimpleNamespace(cp="a/a")
+print(json.dumps([builds_modules(eclasses, package, Installed(name)) for eclasses, name in [
+    (["linux-mod-r1", "toolchain-funcs"], None), (["linux-info"], None), ([], "modules"),
+    ([], "plain"), (["kernel-build", "linux-mod-r1"], "modules"), ([], "gone")]]))
+"#;
+    let folder = format!("FOLDER = {:?}\n", root.path().to_str().unwrap());
+    let found = python(root.path(), &(folder + lines));
+    assert_eq!(found, json!([true, false, true, false, false, false]));
+}

@@ -180,5 +180,6 @@ fn built(
         reused,
         duration_ms: 1000,
         findings: Vec::new(),
+        log_path: None,
     }
 }

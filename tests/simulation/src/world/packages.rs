@@ -156,6 +156,7 @@ fn update(dice: &Dice, packages: &[Drawn], number: usize, wanted: &BTreeSet<usiz
             use_flags: [(flag, dice.per_mille(150))].into(),
             bindings: bindings.collect(),
             environment_digest: None,
+            kernel: None,
         },
         change: Change::Upgrade,
         previous: vec!["1".to_owned()],

@@ -27,6 +27,8 @@ pub(super) struct Stepped {
     pub(super) failure: Option<Failure>,
     /// What it says of its machine.
     pub(super) unfit: Mutex<Option<Failure>>,
+    /// What its machine is, once it was asked.
+    pub(super) machine: Mutex<Option<BuilderMachine>>,
     /// How often it was asked.
     pub(super) asked: watch::Sender<usize>,
 }
@@ -47,6 +49,10 @@ impl Handler for Stepped {
         self.asked.send_modify(|asked| *asked += 1);
         let unfit = self.unfit.lock().unwrap().clone();
         unfit.map_or(Ok(()), Err)
+    }
+
+    fn machine(&self) -> Option<BuilderMachine> {
+        self.machine.lock().unwrap().clone()
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {
@@ -192,6 +198,7 @@ impl Running {
             released: Semaphore::new(0),
             failure,
             unfit: Mutex::new(unfit),
+            machine: Mutex::default(),
             asked: watch::Sender::new(0),
         });
         let stop = CancellationToken::new();

@@ -179,3 +179,31 @@ async fn a_worker_for_many_guests_goes_on_when_one_of_them_is_off() {
         failed(&bench, &work).await;
     }
 }
+
+#[tokio::test]
+async fn a_worker_registers_anew_when_its_machine_turns_out_to_be_another_one() {
+    let bench = Bench::new().await;
+    let spec = builder(&bench, "builder@spare");
+    let id = spec.id.clone();
+    let mut worker = Running::start_unfit(&bench, spec, Some(off()), None, SHORT);
+    let machine = |platform: &str| BuilderMachine {
+        builder: "spare".parse().unwrap(),
+        platform: platform.parse().unwrap(),
+        compiles_as: None,
+    };
+    for platform in ["one", "other"] {
+        // A failure of the machine has it looked at again.
+        *worker.handler.machine.lock().unwrap() = Some(machine(platform));
+        bench.issue().await;
+        worker.called().await;
+        worker.release();
+        let is_known = |fleet: &Fleet| {
+            let registered = fleet.workers.get(&id);
+            registered.is_some_and(|worker| worker.machine.as_ref() == Some(&machine(platform)))
+        };
+        within(bench.view.wait_until(is_known)).await.unwrap();
+    }
+    assert_eq!(bench.count("WorkerRegistered").await, 3);
+    assert_eq!(bench.count("WorkerPaused").await, 0);
+    worker.stop().await.unwrap();
+}

@@ -1,0 +1,66 @@
+# A lock of the store that holds on every share: of two that make one folder one fails, on NFS without
+# locks, too. Whoever holds it changes a file in it every few seconds. Whoever waits and sees no
+# change for long takes it for left by somebody who is dead: no clocks are compared.
+#
+# lock FOLDER PATIENCE SILENCE: in seconds; 1 when it could not be had within the patience.
+# still_ours: whether nobody has taken it.
+# unlock: gives it back.
+lock_folder=
+lock_owner="$(uname -n) $$ $(date +%s%N)"
+
+lock() {
+    lock_folder=$1 waited=0 silent=0 seen=
+    until mkdir "$lock_folder" 2> /dev/null; do
+        [ "$waited" -lt "$2" ] || { lock_folder=; return 1; }
+        # Somebody makes it, or nobody can: a full disk, say.
+        [ -d "$lock_folder" ] || [ "$waited" -lt 3 ] || { lock_folder=; return 1; }
+        sleep 1
+        waited=$((waited + 1))
+        now=$(cat "$lock_folder/owner" "$lock_folder/beat" 2> /dev/null)
+        if [ "$now" = "$seen" ]; then silent=$((silent + 1)); else silent=0 seen=$now; fi
+        [ "$silent" -lt "$3" ] || take_over
+    done
+    printf '%s\n' "$lock_owner" > "$lock_folder/owner"
+    # Ends with this shell, however that ends.
+    (
+        exec 9>&- > /dev/null 2>&1
+        beat=0
+        trap 'kill "$nap"; exit 0' TERM
+        while
+            sleep 5 &
+            nap=$!
+            wait "$nap" && kill -0 $$ && still_ours
+        do
+            beat=$((beat + 1))
+            echo "$beat" > "$lock_folder/beat"
+        done
+    ) &
+    lock_beats=$!
+}
+
+# Two may find out at once that it is left. The second would take the lock of the first, so that it
+# looks what it has got, and gives it back.
+take_over() {
+    silent=0
+    taken=$lock_folder.left.$$
+    mv -T "$lock_folder" "$taken" 2> /dev/null || return 0
+    if [ "$(cat "$taken/owner" "$taken/beat" 2> /dev/null)" = "$seen" ]; then
+        echo "the lock $lock_folder was left by: $seen" >&2
+        rm -rf -- "$taken"
+    else
+        mv -T "$taken" "$lock_folder" 2> /dev/null
+    fi
+}
+
+still_ours() { [ "$(cat "$lock_folder/owner" 2> /dev/null)" = "$lock_owner" ]; }
+
+unlock() {
+    [ -n "$lock_folder" ] || return 0
+    # Not waited for: a signal that comes while it begins is lost, and then it sees by itself that
+    # the lock is gone.
+    kill "$lock_beats" 2> /dev/null
+    if still_ours && mv -T "$lock_folder" "$lock_folder.left.$$"; then
+        rm -rf -- "$lock_folder.left.$$"
+    fi
+    lock_folder=
+}

@@ -1,0 +1,160 @@
+//! Builders that write one store at once, with and without locks of the share.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const PUBLISH: &str = concat!(include_str!("lock.sh"), include_str!("publish.sh"));
+
+/// What brings an index up to date, and loses what comes while it works.
+const INDEX: &str = "files=$(cd \"$1\" && find . -name '*.gpkg.tar' | sort); sleep 0.3; \
+                     printf '%s\\n' \"$files\" > \"$1/Packages\"";
+
+/// A store, and what builders need to write to it.
+struct Scene {
+    folder: TempDir,
+}
+
+impl Scene {
+    /// With locks, or with a `flock` that does nothing, as on a share that has none.
+    fn new(with_locks: bool) -> Self {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir_all(folder.path().join("programs")).unwrap();
+        fs::create_dir_all(folder.path().join("store")).unwrap();
+        if !with_locks {
+            let flock = folder.path().join("programs/flock");
+            fs::write(&flock, "#!/bin/sh\nexit 0\n").unwrap();
+            fs::set_permissions(&flock, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.store().join(".gentoo-updater/lock.d")
+    }
+
+    /// A builder that has built this package, and publishes it under this key.
+    fn publish(&self, package: &str, key: &str, silence: u32) -> Child {
+        let work = self
+            .folder
+            .path()
+            .join("work")
+            .join(format!("{package}-{key}"));
+        let path = format!("app-misc/{package}/{package}-1-1.gpkg.tar");
+        let file = work.join("packages").join(&path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, package).unwrap();
+        let programs = self.folder.path().join("programs");
+        let search = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+        Command::new("sh")
+            .args(["-c", PUBLISH, "publish.sh"])
+            .args([&work, &self.store()])
+            .args([&path, key, &format!("{{\"of\":\"{package}\"}}"), "60"])
+            .arg(silence.to_string())
+            .args(["sh", "-c", INDEX, "index"])
+            .arg(self.store())
+            .env("PATH", search)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn index(&self) -> String {
+        fs::read_to_string(self.store().join("Packages")).unwrap()
+    }
+}
+
+/// Standard output and standard error of one that went well.
+fn ended(child: Child) -> (String, String) {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let said = text(output.stderr);
+    assert!(output.status.success(), "{:?}: {said}", output.status);
+    (text(output.stdout), said)
+}
+
+fn wait_for(path: &Path) {
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !path.exists() {
+        assert!(Instant::now() < limit, "{} did not come", path.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn every_file_is_in_the_index_when_all_have_written_with_and_without_locks_of_the_share() {
+    for with_locks in [true, false] {
+        let scene = Scene::new(with_locks);
+        let packages = ["a", "b", "c", "d"];
+        let builders = packages.map(|package| scene.publish(package, package, 30));
+        let _ = builders.map(ended);
+        for package in packages {
+            let row = format!("./app-misc/{package}/{package}-1-1.gpkg.tar\n");
+            assert!(
+                scene.index().contains(&row),
+                "{with_locks}: {}",
+                scene.index()
+            );
+        }
+        assert!(!scene.lock().exists(), "the lock was given back");
+    }
+}
+
+#[test]
+fn of_two_results_for_one_key_the_first_counts_and_the_other_is_discarded() {
+    let scene = Scene::new(false);
+    let both = [scene.publish("a", "key", 30), scene.publish("b", "key", 30)].map(ended);
+    assert_eq!(both[0].0, both[1].0, "both tell of one record");
+    let of_a = both[0].0.contains("\"a\"");
+    let files = ["a", "b"].map(|p| scene.store().join(format!("app-misc/{p}/{p}-1-1.gpkg.tar")));
+    assert_eq!(files.map(|file| file.exists()), [of_a, !of_a]);
+}
+
+#[test]
+fn a_lock_that_somebody_left_who_died_is_taken_over_and_one_that_is_held_is_not() {
+    let scene = Scene::new(false);
+    fs::create_dir_all(scene.lock()).unwrap();
+    fs::write(scene.lock().join("owner"), "elsewhere 1 1\n").unwrap();
+    let (_, said) = ended(scene.publish("a", "a", 2));
+    assert!(said.contains("was left by: elsewhere 1 1"), "{said}");
+    assert!(scene.index().contains("./app-misc/a/"));
+
+    // One who gives signs of life is waited for.
+    fs::create_dir(scene.lock()).unwrap();
+    fs::write(scene.lock().join("owner"), "elsewhere 2 2\n").unwrap();
+    let waiting = scene.publish("b", "b", 4);
+    let until = Instant::now() + Duration::from_secs(8);
+    let mut beat = 0;
+    while Instant::now() < until {
+        beat += 1;
+        fs::write(scene.lock().join("beat"), beat.to_string()).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let owner = fs::read_to_string(scene.lock().join("owner")).unwrap();
+    assert_eq!(owner, "elsewhere 2 2\n");
+    fs::remove_dir_all(scene.lock()).unwrap();
+    let (_, said) = ended(waiting);
+    assert!(!said.contains("was left"), "{said}");
+}
+
+#[test]
+fn who_is_ended_while_it_holds_the_lock_gives_it_back() {
+    let scene = Scene::new(false);
+    let child = scene.publish("a", "a", 30);
+    wait_for(&scene.lock().join("owner"));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(31));
+    assert!(!scene.lock().exists());
+}

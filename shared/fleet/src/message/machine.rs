@@ -1,0 +1,18 @@
+//! What a builder says of its machine.
+
+use gentoo_updater_portage::build_key::Platform;
+use serde::{Deserialize, Serialize};
+
+use crate::name::{BuilderName, PlatformName};
+
+/// The machine of a builder: for whom it compiles, and as what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuilderMachine {
+    /// The builder.
+    pub builder: BuilderName,
+    /// The platform whose store it writes.
+    pub platform: PlatformName,
+    /// What its binaries are made for; absent until its Portage was asked for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiles_as: Option<Platform>,
+}
