@@ -52,6 +52,13 @@ pub trait Handler: Send + Sync + 'static {
         Ok(())
     }
 
+    /// How many commands its machine can work on at once, as far as is known by now; it may be
+    /// another number after each [`Handler::ready`]. The worker takes no more than that, and no more
+    /// than its slots.
+    fn at_once(&self) -> u16 {
+        u16::MAX
+    }
+
     /// The event that says that the command could not be done.
     fn failed(&self, command: &Command, failure: Failure) -> Event;
 }
@@ -67,7 +74,7 @@ pub struct WorkerSpec {
     pub role: Role,
     /// The queues that it serves.
     pub queues: Vec<String>,
-    /// How many commands it works on at once; at least one.
+    /// How many commands it works on at once; at least one, and fewer where its handler says so.
     pub slots: u16,
     /// Where it keeps claims and results; its own, and kept over restarts.
     pub state_directory: StateDirectory,
@@ -85,6 +92,11 @@ pub struct WorkerSpec {
 }
 
 impl WorkerSpec {
+    /// How many commands it takes at once, as far as is known by now.
+    fn slots(&self, handler: &dyn Handler) -> u16 {
+        self.slots.min(handler.at_once()).max(1)
+    }
+
     /// Makes this worker's messages.
     fn speaker(&self) -> Speaker {
         Speaker::new(self.id.clone(), self.clock.clone())

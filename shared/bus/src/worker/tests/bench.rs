@@ -29,6 +29,8 @@ pub(super) struct Stepped {
     pub(super) unfit: Mutex<Option<Failure>>,
     /// How often it was asked.
     pub(super) asked: watch::Sender<usize>,
+    /// How much it says that its machine can do at once.
+    pub(super) at_once: u16,
 }
 
 #[async_trait]
@@ -47,6 +49,10 @@ impl Handler for Stepped {
         self.asked.send_modify(|asked| *asked += 1);
         let unfit = self.unfit.lock().unwrap().clone();
         unfit.map_or(Ok(()), Err)
+    }
+
+    fn at_once(&self) -> u16 {
+        self.at_once
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {
@@ -72,6 +78,8 @@ pub(super) struct Bench {
     pub(super) embedded: Arc<Embedded>,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) view: FleetView,
+    /// How much the machine of the next worker can do at once.
+    pub(super) at_once: u16,
 }
 
 impl Bench {
@@ -91,6 +99,7 @@ impl Bench {
             embedded,
             bus,
             view,
+            at_once: u16::MAX,
         }
     }
 
@@ -192,6 +201,7 @@ impl Running {
             failure,
             unfit: Mutex::new(unfit),
             asked: watch::Sender::new(0),
+            at_once: bench.at_once,
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(serve_pausing(

@@ -179,3 +179,23 @@ async fn a_worker_for_many_guests_goes_on_when_one_of_them_is_off() {
         failed(&bench, &work).await;
     }
 }
+
+#[tokio::test]
+async fn a_worker_takes_no_more_than_its_machine_can_do_at_once() {
+    let mut bench = Bench::new().await;
+    bench.at_once = 1;
+    let first = bench.issue().await;
+    let mut limited = Running::start(&bench, bench.spec("one"));
+    assert_eq!(limited.called().await, first.message.work());
+    bench.at_once = u16::MAX;
+    let mut other = Running::start(&bench, bench.spec("other"));
+    // It has two slots, as the first one has.
+    for _ in 0..2 {
+        let next = bench.issue().await;
+        assert_eq!(other.called().await, next.message.work());
+    }
+    assert!(limited.calls.try_recv().is_err());
+    let last = bench.issue().await;
+    limited.release();
+    assert_eq!(limited.called().await, last.message.work());
+}
