@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
+use gentoo_updater_fleet::config::{BuildEnvironment, Builder};
 use gentoo_updater_fleet::message::{
     Binary, BuildPackage, Command, Contents, Event, Failure, FailureClass, Finding, FindingKind,
     PackageBuilt, Role,
@@ -21,30 +22,43 @@ use crate::check::fitting;
 use crate::contents;
 use crate::dependencies;
 use crate::ebuild;
-use crate::program::{self, status};
+use crate::program::{self, Means, status};
 use crate::ready::{self, Needs, Toolchain};
+use crate::room::{Rooms, Way};
 use crate::store::{Held, Store};
 
 /// Builds packages on one machine.
 pub(crate) struct BuildHandler {
     context: Context,
     builder: BuilderName,
+    environment: BuildEnvironment,
     store: PathBuf,
+    rooms: Rooms,
 }
 
 impl BuildHandler {
-    pub(crate) fn new(context: Context, builder: BuilderName, store: PathBuf) -> Self {
+    pub(crate) fn new(
+        context: Context,
+        name: BuilderName,
+        builder: Builder,
+        store: PathBuf,
+    ) -> Self {
         Self {
             context,
-            builder,
+            environment: builder.environment.clone(),
+            rooms: Rooms::new(name.clone(), builder, store.clone()),
+            builder: name,
             store,
         }
     }
 
     async fn build(&self, command: &BuildPackage) -> Result<PackageBuilt, Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
-        // Written down before anything changes: the janitor goes by it.
-        vdb::installed_before(host.as_ref(), command.run, Role::Builder).await?;
+        let way = self.rooms.way(host.as_ref()).await?;
+        if way == Way::Machine {
+            // Written down before anything changes: the janitor goes by it.
+            vdb::installed_before(host.as_ref(), command.run, Role::Builder).await?;
+        }
         let store = Store::new(host.clone(), self.store.clone());
         let key = &command.job.key;
         let mut findings = Vec::new();
@@ -73,7 +87,7 @@ impl BuildHandler {
         ebuild::compare(&answer, &command.job)?;
         findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
-        self.compile(&host, &store, command, spec).await?;
+        self.compile(&host, &store, command, spec, &way).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let work = program::work_folder(command.run, &command.job);
         let mut binary = examine(&store, &work, command).await?;
@@ -91,6 +105,7 @@ impl BuildHandler {
         store: &Store,
         command: &BuildPackage,
         spec: jobs::Description,
+        way: &Way,
     ) -> Result<(), Failure> {
         let missing = dependencies::missing(host.as_ref(), &command.dependencies).await?;
         // What runs already is attached to, and then says itself how it went.
@@ -98,9 +113,17 @@ impl BuildHandler {
             dependencies::check(store, &missing, &command.job.key.cpv).await?;
         }
         let missing = dependencies::exact(&missing);
-        let program = program::build(command, &missing, &self.store)
+        let means = Means {
+            store: &self.store,
+            way,
+            environment: &self.environment,
+        };
+        let program = program::build(command, &missing, &means)
             .timeout(self.context.settings.policy.build_timeout);
-        let ended = jobs::run(host.as_ref(), &spec, program).await?;
+        let ended = match way {
+            Way::Rooms { .. } => jobs::run_beside_others(host.as_ref(), &spec, program).await?,
+            Way::Machine => jobs::run(host.as_ref(), &spec, program).await?,
+        };
         if ended.outcome == JobOutcome::Exited(0) {
             return Ok(());
         }
@@ -128,6 +151,11 @@ impl BuildHandler {
                 FailureClass::Machine,
                 "BuilderUnfit".to_owned(),
                 format!("builder {builder} could not prepare the build of {cpv}"),
+            ),
+            JobOutcome::Exited(status::NO_ROOM) => (
+                FailureClass::Machine,
+                "NoCleanRoom".to_owned(),
+                format!("builder {builder} had clean rooms and could make none for {cpv}"),
             ),
             JobOutcome::Exited(status::DEPENDENCIES) => (
                 FailureClass::Transient,
@@ -272,7 +300,13 @@ impl Handler for BuildHandler {
             store: &self.store,
             min_free_megabytes: self.context.settings.policy.min_free_megabytes,
         };
-        ready::check(host.as_ref(), &needs, &toolchain).await
+        ready::check(host.as_ref(), &needs, &toolchain).await?;
+        self.rooms.look(host.as_ref(), &toolchain).await?;
+        Ok(())
+    }
+
+    fn at_once(&self) -> u16 {
+        self.rooms.at_once()
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {
