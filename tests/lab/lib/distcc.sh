@@ -25,7 +25,7 @@ build_distcc() {
     rm -rf /mnt/usr/share /mnt/etc/init.d /mnt/lib/systemd
     # Where Portage looks for it, and which compilers the server lets others call.
     mkdir -p /mnt/usr/lib/distcc/bin
-    for name in cc gcc x86_64-pc-linux-gnu-gcc; do
+    for name in cc gcc x86_64-pc-linux-gnu-gcc x86_64-linux-gnu-gcc; do
       ln -s ../../../bin/distcc "/mnt/usr/lib/distcc/bin/$name"
       ln -s ../../bin/distcc "/mnt/usr/lib/distcc/$name"
     done'
