@@ -30,12 +30,12 @@ use table::{Limit, Table};
 /// How often each builds. The middle counts.
 const ROUNDS: u32 = 5;
 
-/// Compiles ten files of some thousand lines, one after another.
+/// Compiles sixteen files of some hundred functions, one after another.
 const COMPILE: &str = r#"
 src_compile() {
 	local file function
-	for file in {1..10}; do
-		for function in {1..1200}; do
+	for file in {1..16}; do
+		for function in {1..300}; do
 			echo "int f_${file}_${function}(int a, int b) { int c = ${function}; while (a-- > b) c += a * b ^ c; return c; }"
 		done > "${file}.c"
 		gcc ${CFLAGS} -c "${file}.c" || die
