@@ -1,15 +1,22 @@
-# Builds one package into a private PKGDIR. The commands of emerge stand below the last line of
-# this file; they are made by the builder, quoted.
+# Builds one package into a private PKGDIR, in a clean room or on the machine itself.
 #
 # $1 working folder of this job      $2 store
 # $3 category/name                   $4 name-version
 # $5 lines for package.use, $6 for package.accept_keywords, $7 for package.license,
 # $8 for package.unmask
+# $9 the steps: commands of emerge as a shell program, made by the builder, quoted
+# ${10} what makes a clean room; nothing where the machine itself is built on
+# ${11} … the machine's folders that the room has too, to be written
 #
 # Exit codes: 20 the machine is unfit, 21 the dependencies from the store could not be installed,
-# 22 other dependencies could not be, 23 the package itself could not be built.
+# 22 other dependencies could not be, 23 the package itself could not be built, 24 no clean room can
+# be had.
 set -u
-work=$1 store=$2 package=$3 pf=$4
+work=$1 store=$2 package=$3 pf=$4 steps=$9
+use=$5 keywords=$6 license=$7 unmask=$8
+shift 9
+inside=$1
+shift
 
 step() { printf '\n@@ gentoo-updater: %s\n' "$1"; }
 unfit() { printf '\n@@ gentoo-updater: unfit: %s\n' "$1"; exit 20; }
@@ -32,10 +39,10 @@ entry() {
     mkdir -p "$portage/$1" && printf '%s\n' "$2" > "$portage/$1/zzzz-gentoo-updater" ||
         unfit "cannot write below $work"
 }
-entry package.use "$5"
-entry package.accept_keywords "$6"
-entry package.license "$7"
-entry package.unmask "$8"
+entry package.use "$use"
+entry package.accept_keywords "$keywords"
+entry package.license "$license"
+entry package.unmask "$unmask"
 
 # A number of its own among the binaries of this version, that nobody else can get: the number is
 # written into the binary, so the file cannot be renamed later. Portage takes the first number
@@ -58,3 +65,15 @@ while [ -e "$store/$package/$pf-$id.gpkg.tar" ] || [ -e "$store/$package/$pf-$id
 done
 printf '%s\n' "$id" > "$work/build-id" || unfit "cannot write below $work"
 
+if [ -z "$inside" ]; then
+    exec sh -c "$steps" steps
+fi
+# With the room's first process everything ends that was started in it, and with the last one of
+# them its mounts are gone. What the room wrote is of no use to anybody.
+step "build in a clean room"
+own=$(printf '%s\n' "$work/config" "$work/packages" "$@")
+unshare --mount --ipc --pid --fork --kill-child --propagation private \
+    sh -c "$inside" room "$work/room" "$store" "$own" "$work" sh -c "$steps" steps
+status=$?
+rm -rf "$work/room"
+exit "$status"

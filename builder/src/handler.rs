@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
+use gentoo_updater_fleet::config::{BuildEnvironment, Builder};
 use gentoo_updater_fleet::message::{
     Binary, BuildPackage, BuilderMachine, Command, Contents, Event, Failure, FailureClass, Finding,
     FindingKind, PackageBuilt, Role,
@@ -24,8 +25,9 @@ use crate::contents;
 use crate::dependencies;
 use crate::ebuild;
 use crate::log;
-use crate::program::{self, status};
+use crate::program::{self, Means, status};
 use crate::ready::{self, Needs, Toolchain};
+use crate::room::{Rooms, Way};
 use crate::store::{Held, Store};
 
 /// Builds packages on one machine.
@@ -33,7 +35,9 @@ pub(crate) struct BuildHandler {
     context: Context,
     builder: BuilderName,
     platform: PlatformName,
+    environment: BuildEnvironment,
     store: PathBuf,
+    rooms: Rooms,
     /// As what the machine compiled when it was last asked whether it is ready.
     compiles_as: Mutex<Option<Platform>>,
 }
@@ -41,14 +45,16 @@ pub(crate) struct BuildHandler {
 impl BuildHandler {
     pub(crate) fn new(
         context: Context,
-        builder: BuilderName,
-        platform: PlatformName,
+        name: BuilderName,
+        builder: Builder,
         store: PathBuf,
     ) -> Self {
         Self {
             context,
-            builder,
-            platform,
+            platform: builder.platform.clone(),
+            environment: builder.environment.clone(),
+            rooms: Rooms::new(name.clone(), builder, store.clone()),
+            builder: name,
             store,
             compiles_as: Mutex::default(),
         }
@@ -56,8 +62,11 @@ impl BuildHandler {
 
     async fn build(&self, command: &BuildPackage) -> Result<PackageBuilt, Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
-        // Written down before anything changes: the janitor goes by it.
-        vdb::installed_before(host.as_ref(), command.run, Role::Builder).await?;
+        let way = self.rooms.way(host.as_ref()).await?;
+        if way == Way::Machine {
+            // Written down before anything changes: the janitor goes by it.
+            vdb::installed_before(host.as_ref(), command.run, Role::Builder).await?;
+        }
         let store = Store::new(host.clone(), self.store.clone());
         let key = &command.job.key;
         let mut findings = Vec::new();
@@ -102,7 +111,7 @@ impl BuildHandler {
         }
         findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
-        let log = self.compile(&host, &store, command, spec).await?;
+        let log = self.compile(&host, &store, command, spec, &way).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let work = program::work_folder(command.run, &command.job);
         let mut binary = examine(&store, &work, command, &own).await?;
@@ -122,6 +131,7 @@ impl BuildHandler {
         store: &Store,
         command: &BuildPackage,
         spec: jobs::Description,
+        way: &Way,
     ) -> Result<String, Failure> {
         let missing = dependencies::missing(host.as_ref(), &command.dependencies).await?;
         // What runs already is attached to, and then says itself how it went.
@@ -129,9 +139,17 @@ impl BuildHandler {
             dependencies::check(store, &missing, &command.job.key.cpv).await?;
         }
         let missing = dependencies::exact(&missing);
-        let program = program::build(command, &missing, &self.store)
+        let means = Means {
+            store: &self.store,
+            way,
+            environment: &self.environment,
+        };
+        let program = program::build(command, &missing, &means)
             .timeout(self.context.settings.policy.build_timeout);
-        let ended = jobs::run(host.as_ref(), &spec, program).await;
+        let ended = match way {
+            Way::Rooms { .. } => jobs::run_beside_others(host.as_ref(), &spec, program).await,
+            Way::Machine => jobs::run(host.as_ref(), &spec, program).await,
+        };
         let path = match &ended {
             Err(failure) if !failure.is_time_out() => return Err(failure.clone()),
             _ => spec.log_path(),
@@ -173,6 +191,11 @@ impl BuildHandler {
                 FailureClass::Machine,
                 "BuilderUnfit".to_owned(),
                 format!("builder {builder} could not prepare the build of {cpv}"),
+            ),
+            JobOutcome::Exited(status::NO_ROOM) => (
+                FailureClass::Machine,
+                "NoCleanRoom".to_owned(),
+                format!("builder {builder} had clean rooms and could make none for {cpv}"),
             ),
             JobOutcome::Exited(status::DEPENDENCIES) => (
                 FailureClass::Transient,
@@ -327,7 +350,13 @@ impl Handler for BuildHandler {
             store: &self.store,
             min_free_megabytes: self.context.settings.policy.min_free_megabytes,
         };
-        ready::check(host.as_ref(), &needs, &toolchain).await
+        ready::check(host.as_ref(), &needs, &toolchain).await?;
+        self.rooms.look(host.as_ref(), &toolchain).await?;
+        Ok(())
+    }
+
+    fn at_once(&self) -> u16 {
+        self.rooms.at_once()
     }
 
     fn machine(&self) -> Option<BuilderMachine> {
@@ -335,6 +364,7 @@ impl Handler for BuildHandler {
             builder: self.builder.clone(),
             platform: self.platform.clone(),
             compiles_as: self.known().clone(),
+            slots: Some(self.rooms.at_once()),
         })
     }
 

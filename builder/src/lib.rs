@@ -3,7 +3,8 @@
 //! One job is one shell program on the builder machine, detached from whoever started it: it
 //! brings the job's dependencies in, compiles, and leaves the binary in a private folder. What
 //! came out is checked against the job's key before anybody else can see it; then it moves into
-//! the store. The two programs are `build.sh` and `publish.sh`.
+//! the store. The two programs are `build.sh` and `publish.sh`. Where the machine can have one,
+//! what `build.sh` installs and compiles it does in a clean room (`room`).
 
 mod arguments;
 mod check;
@@ -18,6 +19,7 @@ mod program;
 mod publish_tests;
 mod ready;
 mod record;
+mod room;
 mod serve;
 mod store;
 

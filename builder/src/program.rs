@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gentoo_updater_fleet::config::BuildEnvironment;
 use gentoo_updater_fleet::message::{BuildPackage, Job};
 use gentoo_updater_fleet::name::{RunId, StorePath};
 use gentoo_updater_hosts::{Command, quote};
@@ -13,8 +14,13 @@ use gentoo_updater_portage::command::{self, CommandLine};
 use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_runtime::emerge::in_own_environment;
 
+use crate::room::{INSIDE, Way};
+
 const BUILD: &str = include_str!("build.sh");
 const PUBLISH: &str = concat!(include_str!("lock.sh"), include_str!("publish.sh"));
+
+/// What the steps of a build begin with.
+const STEP: &str = "step() { printf '\n@@ gentoo-updater: %s\n' \"$1\"; }\n";
 
 /// Where a builder works. The janitor removes the folder of a run as a whole.
 pub(crate) const WORK: &str = "/var/tmp/gentoo-updater";
@@ -29,6 +35,8 @@ pub(crate) mod status {
     pub(crate) const OTHER_DEPENDENCIES: i32 = 22;
     /// The package itself could not be built.
     pub(crate) const BUILD: i32 = 23;
+    /// No clean room can be had.
+    pub(crate) const NO_ROOM: i32 = 24;
     /// The lock of the store could not be had.
     pub(crate) const STORE_LOCKED: i32 = 31;
     /// The index of the store could not be brought up to date.
@@ -40,19 +48,73 @@ pub(crate) fn work_folder(run: RunId, job: &Job) -> PathBuf {
     Path::new(WORK).join(run.to_string()).join(job.id.short())
 }
 
+/// What a build is made with.
+pub(crate) struct Means<'a> {
+    /// The store, where dependencies come from.
+    pub(crate) store: &'a Path,
+    /// Where it is made.
+    pub(crate) way: &'a Way,
+    /// What Portage gets for it.
+    pub(crate) environment: &'a BuildEnvironment,
+}
+
 /// Builds a job into its private folder. `missing` are the dependencies that the machine does
 /// not have yet, each behind those that it needs.
-pub(crate) fn build(command: &BuildPackage, missing: &[ExactPackage], store: &Path) -> Command {
+pub(crate) fn build(
+    command: &BuildPackage,
+    missing: &[ExactPackage],
+    means: &Means<'_>,
+) -> Command {
     let key = &command.job.key;
     let work = work_folder(command.run, &command.job);
-    let configuration = work.join("config");
-    let packages = work.join("packages");
-    let in_store = [("PKGDIR", store)];
-    let own = [
-        ("PKGDIR", packages.as_path()),
-        ("PORTAGE_CONFIGROOT", configuration.as_path()),
+    let steps = steps(key, missing, means, &work);
+    let (inside, shared) = match means.way {
+        Way::Rooms { shared } => (INSIDE, shared.as_slice()),
+        Way::Machine => ("", [].as_slice()),
+    };
+    let parameters = [
+        work.display().to_string(),
+        means.store.display().to_string(),
+        key.cpv.category_package.to_string(),
+        key.cpv.pf(),
+        use_line(key),
+        accepted(&command.job, " **"),
+        accepted(&command.job, " *"),
+        accepted(&command.job, ""),
+        steps,
+        inside.to_owned(),
     ];
-    let mut text = BUILD.to_owned();
+    let shared = shared.iter().map(|folder| folder.display().to_string());
+    Command::shell("build.sh", BUILD, parameters.into_iter().chain(shared))
+}
+
+/// The calls of emerge that make up a build, as a shell program.
+fn steps(key: &BuildKey, missing: &[ExactPackage], means: &Means<'_>, work: &Path) -> String {
+    let (packages, configuration) = (work.join("packages"), work.join("config"));
+    let own_configuration = [("PORTAGE_CONFIGROOT", configuration.as_path())];
+    let is_room = matches!(means.way, Way::Rooms { .. });
+    // The room has a view of its own of where Portage builds by default, and perhaps of no other
+    // place that the machine has set for that.
+    let temporary = [("PORTAGE_TMPDIR", Path::new("/var/tmp"))];
+    let temporary = if is_room { temporary.as_slice() } else { &[] };
+    let in_store = [&[("PKGDIR", means.store)], temporary].concat();
+    let given = means.environment.variables.iter();
+    let given = given.map(|(name, value)| (*name, Path::new(value)));
+    let own: Vec<_> = [("PKGDIR", packages.as_path())]
+        .into_iter()
+        .chain(own_configuration)
+        .chain(temporary.iter().copied())
+        .chain(given)
+        .collect();
+    let features = || means.environment.features.iter().map(|one| one.as_str());
+
+    let mut text = STEP.to_owned();
+    if is_room {
+        // On the machine itself that is done once a run; its own names stay as they are here.
+        let line = in_own_environment(command::apply_package_moves(), &own_configuration);
+        let (line, code) = (quote::line(&line), status::UNFIT);
+        text.push_str(&format!("{line} >/dev/null || exit {code}\n"));
+    }
     let mut step = |words: &str, line: CommandLine, variables: &[(&str, &Path)], code: i32| {
         let line = quote::line(&in_own_environment(line, variables));
         text.push_str(&format!(
@@ -69,27 +131,17 @@ pub(crate) fn build(command: &BuildPackage, missing: &[ExactPackage], store: &Pa
             status::DEPENDENCIES,
         );
     }
-    let line = command::only_dependencies(&key.cpv, &key.repository);
+    let line = command::only_dependencies(&key.cpv, &key.repository).with_features(features());
     step(
         "install other dependencies",
         line,
         &own,
         status::OTHER_DEPENDENCIES,
     );
-    let line = command::build_binary(&key.cpv, &key.repository);
+    let line = command::build_binary(&key.cpv, &key.repository).with_features(features());
     step("build", line, &own, status::BUILD);
     text.push_str("step 'built'\n");
-    let parameters = [
-        work.display().to_string(),
-        store.display().to_string(),
-        key.cpv.category_package.to_string(),
-        key.cpv.pf(),
-        use_line(key),
-        accepted(&command.job, " **"),
-        accepted(&command.job, " *"),
-        accepted(&command.job, ""),
-    ];
-    Command::shell("build.sh", &text, parameters)
+    text
 }
 
 /// Moves a checked binary into the store. The limits are those of its lock, in seconds: how long it
@@ -134,4 +186,82 @@ fn use_line(key: &BuildKey) -> String {
         line.push_str(flag.as_str());
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use gentoo_updater_fleet::config::BuildFeature;
+
+    use super::*;
+
+    fn steps_of(way: &Way, missing: &[ExactPackage], environment: &BuildEnvironment) -> String {
+        let key = BuildKey {
+            cpv: "app-misc/hello-2.0".parse().unwrap(),
+            slot: "0".parse().unwrap(),
+            repository: "gentoo".parse().unwrap(),
+            ebuild_digest: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
+            use_flags: Default::default(),
+            bindings: Default::default(),
+            environment_digest: None,
+            kernel: None,
+        };
+        let means = Means {
+            store: Path::new("/store"),
+            way,
+            environment,
+        };
+        steps(&key, missing, &means, Path::new("/work"))
+    }
+
+    fn line_with<'a>(steps: &'a str, word: &str) -> &'a str {
+        let mut lines = steps.lines().filter(|line| line.contains(word));
+        let line = lines.next().unwrap_or_else(|| panic!("{word}: {steps}"));
+        assert!(lines.next().is_none(), "{word} twice: {steps}");
+        line
+    }
+
+    #[test]
+    fn only_a_room_is_built_in_at_a_place_of_its_own_and_gets_the_new_names_of_packages() {
+        let environment = BuildEnvironment::default();
+        let rooms = Way::Rooms { shared: Vec::new() };
+        let missing = ["dev-libs/a-1".parse().unwrap()].map(|cpv| ExactPackage {
+            cpv,
+            build_id: Some(3),
+        });
+        let (room, machine) = (
+            steps_of(&rooms, &missing, &environment),
+            steps_of(&Way::Machine, &missing, &environment),
+        );
+        for word in ["--nodeps --oneshot", "--onlydeps", "--buildpkgonly"] {
+            assert!(line_with(&room, word).contains("PORTAGE_TMPDIR=/var/tmp"));
+            assert!(!line_with(&machine, word).contains("PORTAGE_TMPDIR"));
+        }
+        let moves = line_with(&room, "--list-sets");
+        assert!(moves.contains("PKGDIR=/dev/null"), "{moves}");
+        assert!(!machine.contains("--list-sets"));
+        let merge = line_with(&room, "--nodeps --oneshot");
+        assert!(merge.contains("PKGDIR=/store"), "{merge}");
+        assert!(merge.ends_with("'=dev-libs/a-1-3' || exit 21"), "{merge}");
+        assert!(!steps_of(&rooms, &[], &environment).contains("PKGDIR=/store"));
+    }
+
+    #[test]
+    fn what_makes_builds_faster_reaches_what_is_compiled_and_nothing_else() {
+        let environment = BuildEnvironment {
+            variables: [("MAKEOPTS", "-j8 -l8".to_owned())].into(),
+            features: [BuildFeature::Distcc].into(),
+        };
+        let missing = ["dev-libs/a-1".parse().unwrap()].map(|cpv| ExactPackage {
+            cpv,
+            build_id: Some(3),
+        });
+        let steps = steps_of(&Way::Machine, &missing, &environment);
+        for word in ["--onlydeps", "--buildpkgonly"] {
+            let line = line_with(&steps, word);
+            assert!(line.contains("'MAKEOPTS=-j8 -l8'"), "{line}");
+            assert!(line.contains(" distcc' "), "{line}");
+        }
+        let merge = line_with(&steps, "--nodeps --oneshot");
+        assert!(!merge.contains("MAKEOPTS") && !merge.contains("distcc"));
+    }
 }

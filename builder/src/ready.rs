@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gentoo_updater_fleet::config::{BuildEnvironment, BuildFeature};
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
@@ -46,6 +47,12 @@ pub(crate) struct Toolchain {
     chost: String,
     /// Where programs are looked for.
     path: String,
+    /// Where the sources of packages are kept.
+    distfiles: String,
+    /// FEATURES.
+    features: String,
+    /// Where ccache keeps results of the compiler.
+    compiled: String,
 }
 
 impl Toolchain {
@@ -59,7 +66,8 @@ impl Toolchain {
         builder: &BuilderName,
     ) -> Result<(Self, Platform), Failure> {
         let machine = format!("builder {builder}");
-        let names = [&["CC", "PORTAGE_TMPDIR"][..], &Platform::VARIABLES].concat();
+        const OWN: [&str; 5] = ["CC", "PORTAGE_TMPDIR", "DISTDIR", "FEATURES", "CCACHE_DIR"];
+        let names = [&OWN[..], &Platform::VARIABLES].concat();
         let settings = portage_settings(host, &machine, &names, LIMIT).await?;
         let platform = platform::of_machine(|name| settings.get(name), builder)?;
         let value = |name| settings.get(name).unwrap_or_default().to_owned();
@@ -69,8 +77,37 @@ impl Toolchain {
             compiler: value("CC"),
             chost: value("CHOST"),
             path: PATH.to_owned(),
+            distfiles: value("DISTDIR"),
+            features: value("FEATURES"),
+            compiled: value("CCACHE_DIR"),
         };
         Ok((toolchain, platform))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(distfiles: &str) -> Self {
+        Self {
+            temporary: "/var/tmp".into(),
+            compiler: String::new(),
+            chost: "x86_64-pc-linux-gnu".to_owned(),
+            path: PATH.to_owned(),
+            distfiles: distfiles.to_owned(),
+            features: "sandbox userpriv".to_owned(),
+            compiled: "/var/cache/ccache".to_owned(),
+        }
+    }
+
+    /// The machine's folders that builds are to find as others left them, and leave for others.
+    pub(crate) fn shared(&self, environment: &BuildEnvironment) -> Vec<PathBuf> {
+        let ccache = BuildFeature::Ccache;
+        let mut features = self.features.split_whitespace();
+        let mut all = vec![self.distfiles.as_str()];
+        if environment.features.contains(&ccache) || features.any(|one| one == ccache.as_str()) {
+            let given = environment.variables.get("CCACHE_DIR");
+            all.push(given.unwrap_or(&self.compiled));
+        }
+        let all = all.into_iter().filter(|folder| folder.starts_with('/'));
+        all.map(PathBuf::from).collect()
     }
 }
 
@@ -193,9 +230,7 @@ mod tests {
             }
             let toolchain = Toolchain {
                 temporary: folder.path().join("temporary"),
-                compiler: String::new(),
-                chost: "x86_64-pc-linux-gnu".to_owned(),
-                path: PATH.to_owned(),
+                ..Toolchain::for_tests("/var/cache/distfiles")
             };
             Self {
                 folder,
@@ -229,6 +264,30 @@ mod tests {
                 assert!(failure.message.contains(word), "{word}: {failure}");
             }
         }
+    }
+
+    #[test]
+    fn builds_share_the_sources_and_the_cache_of_compilers_where_that_is_on() {
+        let mut toolchain = Machine::new().toolchain;
+        let mut environment = BuildEnvironment::default();
+        let shared = |toolchain: &Toolchain, environment: &BuildEnvironment| {
+            let shared = toolchain.shared(environment).into_iter();
+            let shared = shared.map(|folder| folder.display().to_string());
+            shared.collect::<Vec<_>>()
+        };
+        assert_eq!(shared(&toolchain, &environment), ["/var/cache/distfiles"]);
+        environment.features.insert(BuildFeature::Ccache);
+        let both = ["/var/cache/distfiles", "/var/cache/ccache"];
+        assert_eq!(shared(&toolchain, &environment), both);
+        environment.features.clear();
+        toolchain.features.push_str(" ccache");
+        assert_eq!(shared(&toolchain, &environment), both);
+        let other = "/srv/ccache".to_owned();
+        environment.variables.insert("CCACHE_DIR", other);
+        assert_eq!(shared(&toolchain, &environment)[1], "/srv/ccache");
+        // Where Portage names no place, there is none to share.
+        toolchain.distfiles.clear();
+        assert_eq!(shared(&toolchain, &environment), ["/srv/ccache"]);
     }
 
     #[tokio::test]

@@ -11,7 +11,8 @@ use gentoo_updater_runtime::{Context, worker_id};
 
 use crate::handler::BuildHandler;
 
-/// Builds until the context is stopped, one job at a time.
+/// Builds until the context is stopped: as many jobs at a time as the configuration says, where the
+/// machine has clean rooms, and one where it has none.
 ///
 /// # Errors
 /// When the configuration names no such builder, or the bus or the state directory cannot be
@@ -31,17 +32,16 @@ pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> 
         clock: context.clock.clone(),
         role: Role::Builder,
         queues: vec![topology::build_queue(&builder.platform)],
-        slots: 1,
+        slots: builder.slots,
         heartbeat: policy.heartbeat,
         grace: policy.grace,
         read_back: true,
         builder: Some(name.clone()),
-        platform: Some(builder.platform.clone()),
     };
     let handler = BuildHandler::new(
         context.clone(),
         name.clone(),
-        builder.platform.clone(),
+        builder.clone(),
         platform.store.clone(),
     );
     worker::serve(

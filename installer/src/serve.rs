@@ -67,7 +67,6 @@ async fn serve_as(
         grace: policy.grace,
         read_back: reader == Reader::OfHistory,
         builder: None,
-        platform: None,
     };
     let handler = InstallHandler::new(context.clone(), reader == Reader::OfItsQueue);
     let handler = Arc::new(handler);

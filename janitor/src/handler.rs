@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure, FailureClass, Role,
-    SyncBuilder,
+    BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure, FailureClass, SyncBuilder,
 };
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::command;
@@ -44,7 +43,18 @@ impl JanitorHandler {
     async fn clean(&self, order: &CleanBuilder) -> Result<BuilderCleaned, Failure> {
         let host = self.context.machines.builder(&order.builder).await?;
         let host = host.as_ref();
-        let before = vdb::installed_before(host, order.run, Role::Builder).await?;
+        let Some(before) = vdb::before_builds(host, order.run).await? else {
+            // All that clean rooms leave is their folder, and that only where they were killed.
+            jobs::sweep(host, order.run, &[WORK]).await?;
+            return Ok(BuilderCleaned {
+                run: order.run,
+                builder: order.builder.clone(),
+                attempt: order.attempt,
+                removed: Vec::new(),
+                kept: Vec::new(),
+                updated: Vec::new(),
+            });
+        };
         let ordered = vdb::ordered(host, order.run).await?;
         let now = vdb::installed(host).await?;
         let to_remove = vdb::brought(&before, &now, &ordered);

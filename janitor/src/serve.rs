@@ -36,7 +36,6 @@ pub async fn serve(
         grace: policy.grace,
         read_back: true,
         builder: None,
-        platform: None,
     };
     let handler = Arc::new(JanitorHandler::new(context.clone()));
     worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;

@@ -90,8 +90,6 @@ impl Planner<'_> {
             worker: self.id.clone(),
             role: Role::Planner,
             queues: vec![topology::PLAN.to_owned()],
-            slots: Some(1),
-            platform: None,
             machine: None,
         });
         self.publish(event).await?;

@@ -28,7 +28,6 @@ pub async fn serve(context: &Context, instance: &str) -> anyhow::Result<()> {
         grace: policy.grace,
         read_back: true,
         builder: None,
-        platform: None,
     };
     let answers = FormerAnswers::new(context.folder_of(&spec.id).join("answers"));
     let settings = context.settings.clone();

@@ -12,6 +12,7 @@
 #   lab.sh publish v1|v2|v2b     what the ebuild repository holds from now on
 #   lab.sh fill v1|v2            put the binaries made for a state into the shared PKGDIR
 #   lab.sh portage G VERSION...  copy other versions of Portage into guest G: /opt/portage-VERSION
+#   lab.sh distcc G              put the real distcc and its server into builder G
 #   lab.sh openrc G              put the real OpenRC into guest G, until it is switched off
 #   lab.sh rekey G               new host keys for guest G; known_hosts keeps the old ones
 #   lab.sh silence G             every packet between guest G and the controller vanishes, and G
@@ -64,6 +65,8 @@ source "$LAB_DIR/lib/store.sh"
 source "$LAB_DIR/lib/portages.sh"
 # shellcheck source=lib/openrc.sh
 source "$LAB_DIR/lib/openrc.sh"
+# shellcheck source=lib/distcc.sh
+source "$LAB_DIR/lib/distcc.sh"
 # shellcheck source=lib/guest.sh
 source "$LAB_DIR/lib/guest.sh"
 # shellcheck source=lib/down.sh
@@ -125,6 +128,7 @@ main() {
     publish) locked publish "${1-}" ;;
     fill) locked fill "${1-}" ;;
     portage) need_guest "${1-}"; locked put_portages "$@" ;;
+    distcc) need_guest "${1-}"; locked put_distcc "$1" ;;
     openrc) need_guest "${1-}"; locked put_openrc "$1" ;;
     env) print_env ;;
     list) list ;;

@@ -151,8 +151,6 @@ fn of_planners_and_of_workers_those_that_registered_last_are_kept() {
             worker: worker(&id),
             role,
             queues: Vec::new(),
-            slots: None,
-            platform: None,
             machine: None,
         }));
     };

@@ -159,16 +159,12 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             worker: worker(&format!("planner@{run}-{which}")),
             role: Role::Planner,
             queues: vec!["plan".to_owned()],
-            slots: None,
-            platform: None,
             machine: Some(machine("b1", Some("-O2"))),
         }),
         15 => Event::WorkerRegistered(WorkerRegistered {
             worker: by,
             role: Role::Builder,
             queues: vec!["build.default".to_owned()],
-            slots: None,
-            platform: None,
             machine: None,
         }),
         16 => Event::PauseRequested(PauseRequested {

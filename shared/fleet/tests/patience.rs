@@ -52,8 +52,6 @@ impl Fleet {
             worker: worker(id),
             role,
             queues: vec![queue.to_owned()],
-            slots: None,
-            platform: None,
             machine: None,
         }));
         self.alive.insert(id);

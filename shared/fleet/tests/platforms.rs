@@ -33,8 +33,6 @@ fn register(history: &mut History, builder: &str, cflags: Option<&str>) {
         worker: worker(&format!("builder@{builder}")),
         role: Role::Builder,
         queues: vec!["build.default".to_owned()],
-        slots: None,
-        platform: None,
         machine: Some(machine(builder, cflags)),
     }));
 }

@@ -41,9 +41,10 @@ impl Building {
             worker: worker(id),
             role: Role::Builder,
             queues: vec!["build.default".to_owned()],
-            slots: Some(slots),
-            platform: Some(platform()),
-            machine: None,
+            machine: Some(BuilderMachine {
+                slots: Some(slots),
+                ..machine("fast", None)
+            }),
         }));
         self.liveness.alive(&worker(id), []);
     }

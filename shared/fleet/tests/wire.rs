@@ -196,8 +196,6 @@ fn events() -> Vec<Event> {
             worker: worker("builder@b1"),
             role: Role::Builder,
             queues: vec!["build.default".to_owned()],
-            slots: None,
-            platform: None,
             machine: None,
         }),
         Event::WorkerPaused(WorkerPaused {
@@ -406,8 +404,6 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         worker: worker("builder@b1"),
         role: Role::Builder,
         queues: vec!["build.default".to_owned()],
-        slots: None,
-        platform: None,
         machine: Some(machine("b1", Some("-march=x86-64-v3 -O2"))),
     });
     check("golden-options", "WorkerRegistered.machine", described);
@@ -415,9 +411,10 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         worker: worker("builder@b1"),
         role: Role::Builder,
         queues: vec!["build.default".to_owned()],
-        slots: Some(4),
-        platform: Some(platform()),
-        machine: None,
+        machine: Some(BuilderMachine {
+            slots: Some(4),
+            ..machine("b1", None)
+        }),
     });
     check("golden-options", "WorkerRegistered.slots", roomy);
     let Event::PackageBuilt(logged) = built(&job()) else {

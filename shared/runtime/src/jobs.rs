@@ -6,7 +6,7 @@ use std::time::Duration;
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_hosts::job::{
-    self, DEFAULT_SPOOL, JobError, JobId, JobOutcome, JobSpec, JobState, LockName,
+    self, DEFAULT_SPOOL, JobError, JobId, JobOutcome, JobSpec, JobState, LockMode, LockName,
 };
 use gentoo_updater_hosts::{Command, Host};
 use gentoo_updater_portage::outcome;
@@ -21,7 +21,8 @@ pub const LOGS: &str = "/var/log/gentoo-updater";
 pub const STORED_LOGS: &str = ".gentoo-updater/logs";
 
 /// The lock that every program holds that runs emerge against the machine itself, so that no two
-/// of them change it at once.
+/// of them change it at once. What builds in a view of the machine shares it with its like: the
+/// machine must not change below an open view.
 const MACHINE_LOCK: &str = "portage";
 
 /// How much of the end of a log is read to explain a failure.
@@ -75,8 +76,8 @@ impl Description {
     }
 }
 
-/// Starts a program, or attaches to the one of this name, and waits for its end, from now on for as
-/// long as the command may take; then it is killed with everything below it.
+/// Starts a program that changes the machine, or attaches to the one of this name, and waits for its
+/// end, from now on for as long as the command may take; then it is killed with everything below it.
 ///
 /// # Errors
 /// When the machine cannot be asked. The program then goes on, and the next attempt attaches.
@@ -84,6 +85,28 @@ pub async fn run(
     host: &dyn Host,
     description: &Description,
     command: Command,
+) -> Result<Ended, Failure> {
+    hold(host, description, command, LockMode::Exclusive).await
+}
+
+/// As [`run`], for a program that needs the machine to stay as it is and changes nothing of it: any
+/// number of those run at once, and none beside one that changes the machine.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_beside_others(
+    host: &dyn Host,
+    description: &Description,
+    command: Command,
+) -> Result<Ended, Failure> {
+    hold(host, description, command, LockMode::Shared).await
+}
+
+async fn hold(
+    host: &dyn Host,
+    description: &Description,
+    command: Command,
+    mode: LockMode,
 ) -> Result<Ended, Failure> {
     let lock: LockName = MACHINE_LOCK.parse().map_err(|error| {
         Failure::new(
@@ -93,9 +116,11 @@ pub async fn run(
         )
     })?;
     let log_path = description.log_path();
-    let spec = JobSpec::new(description.id()?, command)
-        .lock(lock)
-        .log(&log_path);
+    let spec = JobSpec::new(description.id()?, command).log(&log_path);
+    let spec = match mode {
+        LockMode::Exclusive => spec.lock(lock),
+        LockMode::Shared => spec.shared_lock(lock),
+    };
     let limit = spec.command.timeout;
     let mut tail = Tail::default();
     let mut handle = job::start_or_attach(host, &spec)

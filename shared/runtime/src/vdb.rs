@@ -156,18 +156,29 @@ pub async fn ordered(host: &dyn Host, run: RunId) -> Result<BTreeSet<Cpv>, Failu
     text.lines().map(read).collect()
 }
 
+/// What the machine had installed before the builds of this run, where they were made on the machine
+/// itself. `None`: it has built nothing for the run, or in clean rooms alone, which leave nothing.
+///
+/// # Errors
+/// As [`installed`].
+pub async fn before_builds(host: &dyn Host, run: RunId) -> Result<Option<Installed>, Failure> {
+    let list = format!("{RUNS}/{run}/before-{}", Role::Builder);
+    let output = ask(host, &Command::shell("before-builds", IF_WRITTEN, [list])).await?;
+    if output.stdout.is_empty() {
+        return Ok(None);
+    }
+    parse(&output.stdout_text()).map(Some)
+}
+
 /// What the builds of a run have put on the machine, and the janitor will remove; nothing on a
 /// machine that has built nothing for it.
 ///
 /// # Errors
 /// When the machine cannot be asked.
 pub async fn brought_by_builds(host: &dyn Host, run: RunId) -> Result<BTreeSet<Cpv>, Failure> {
-    let list = format!("{RUNS}/{run}/before-{}", Role::Builder);
-    let output = ask(host, &Command::shell("before-builds", IF_WRITTEN, [list])).await?;
-    if output.stdout.is_empty() {
+    let Some(before) = before_builds(host, run).await? else {
         return Ok(BTreeSet::new());
-    }
-    let before = parse(&output.stdout_text())?;
+    };
     let (now, ordered) = (installed(host).await?, ordered(host, run).await?);
     Ok(brought(&before, &now, &ordered).into_iter().collect())
 }

@@ -11,10 +11,14 @@
 #[allow(dead_code)]
 mod table;
 
+#[path = "../shared/bare.rs"]
+mod bare;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bare::middle;
 use gentoo_updater_portage::command::install_binaries;
 use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_runtime::emerge::in_own_environment;
@@ -30,13 +34,6 @@ const ROUNDS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Where guests see the store.
 const STORE: &str = "/var/cache/binpkgs";
-
-/// Runs a command into a log as the detached job does, and prints its exit code, begin and end.
-const TIMED: &str = r#"
-begin=$EPOCHREALTIME
-"$@" </dev/null >/tmp/emerge.log 2>&1
-echo "$? $begin $EPOCHREALTIME"
-"#;
 
 fn main() -> ExitCode {
     run_bench(measure)
@@ -61,16 +58,16 @@ fn measure() -> bool {
     let (first, warmed) = (next(), next());
     let (_, report) = update(&scene, &first);
     let set = set_of(&scene, &first, &report);
-    bare(&scene, &warmed, &set);
+    bare_emerge(&scene, &warmed, &set);
     let (mut ours, mut emerge, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         stop_if_interrupted();
         let (one, other) = (next(), next());
         let (parts, seconds) = if round % 2 == 0 {
             let (parts, _) = update(&scene, &one);
-            (parts, bare(&scene, &other, &set))
+            (parts, bare_emerge(&scene, &other, &set))
         } else {
-            let seconds = bare(&scene, &other, &set);
+            let seconds = bare_emerge(&scene, &other, &set);
             (update(&scene, &one).0, seconds)
         };
         assert_eq!(
@@ -140,17 +137,9 @@ fn update(scene: &Scene, guest: &str) -> (Parts, Value) {
 }
 
 /// Seconds that emerge takes by itself.
-fn bare(scene: &Scene, guest: &str, set: &[ExactPackage]) -> f64 {
+fn bare_emerge(scene: &Scene, guest: &str, set: &[ExactPackage]) -> f64 {
     let command = in_own_environment(install_binaries(set), &[("PKGDIR", Path::new(STORE))]);
-    let mut argv = vec!["bash", "-c", TIMED, "timed"];
-    argv.extend(command.argv.iter().map(String::as_str));
-    let said = scene.lab.exec(guest, &argv);
-    let words: Vec<&str> = said.stdout.split_whitespace().collect();
-    let ["0", begin, end] = words[..] else {
-        panic!("emerge failed on {guest}: {said:?}");
-    };
-    let moment = |text: &str| text.parse::<f64>().expect("seconds since 1970");
-    moment(end) - moment(begin)
+    bare::seconds(&scene.lab, guest, &command)
 }
 
 /// The binaries that a run has put on a guest.
@@ -165,10 +154,4 @@ fn set_of(scene: &Scene, guest: &str, report: &Value) -> Vec<ExactPackage> {
             build_id: Some(installed[name].build_id.parse().expect("a binary's number")),
         })
         .collect()
-}
-
-/// The middle number.
-fn middle(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }

@@ -122,10 +122,6 @@ pub async fn serve(role: &Role, context: &Context, scene: Scene) -> anyhow::Resu
         heartbeat: settings.policy.heartbeat,
         grace: settings.policy.grace,
         read_back: true,
-        platform: builder
-            .as_ref()
-            .and_then(|name| settings.builders.get(name))
-            .map(|builder| builder.platform.clone()),
         builder: builder.clone(),
     };
     let handler = Arc::new(SceneHandler {

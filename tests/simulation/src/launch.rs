@@ -228,7 +228,6 @@ impl Fleet {
             grace: policy.grace,
             read_back: true,
             builder: post.builder.clone(),
-            platform: post.builder.is_some().then(platform),
         };
         // In most fleets one builder stays, to finish the work. In the others it is given up.
         let may_vanish = post

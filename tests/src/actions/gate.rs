@@ -10,30 +10,48 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where gates leave their marks. Portage builds as a user of its own.
 const FOLDER: &str = "/run/gates";
+/// Where they leave them in clean rooms: sources are the machine's own there, too.
+const FOLDER_IN_ROOMS: &str = "/var/cache/distfiles/gates";
 
 /// Comes to a gate and waits there, two minutes at most: a test that failed leaves nothing waiting.
 const WAIT: &str = r#"
-    : > /run/gates/$gate.reached
-    for ((i = 0; i < 1200; i++)); do [[ ! -e /run/gates/$gate.open ]] || break; sleep 0.1; done
+    : > $gate.reached
+    for ((i = 0; i < 1200; i++)); do [[ ! -e $gate.open ]] || break; sleep 0.1; done
 "#;
 
 /// A gate on a machine. It is closed until it is opened.
 pub struct Gate<'a> {
     lab: &'a Lab,
     machine: String,
-    name: String,
+    /// What the paths of its marks begin with.
+    path: String,
 }
 
 impl<'a> Gate<'a> {
     /// Before a phase of a package, such as `compile` or `postinst`.
     pub fn before_phase(lab: &'a Lab, machine: &str, phase: &str, package: &str) -> Self {
-        let gate = Self::new(lab, machine, format!("{phase}-{package}"));
-        let name = &gate.name;
+        Self::before_phase_in(FOLDER, lab, machine, phase, package)
+    }
+
+    /// As [`Self::before_phase`], in the clean rooms of a builder.
+    pub fn in_rooms(lab: &'a Lab, machine: &str, phase: &str, package: &str) -> Self {
+        Self::before_phase_in(FOLDER_IN_ROOMS, lab, machine, phase, package)
+    }
+
+    fn before_phase_in(
+        folder: &str,
+        lab: &'a Lab,
+        machine: &str,
+        phase: &str,
+        package: &str,
+    ) -> Self {
+        let gate = Self::new(lab, machine, folder, &format!("{phase}-{package}"));
+        let path = &gate.path;
         gate.add(
             "/etc/portage/bashrc",
             &format!(
                 "if [[ ${{EBUILD_PHASE}} == {phase} && ${{PN}} == {package} ]]; then\n\
-                 gate={name}{WAIT}fi\n"
+                 gate={path}{WAIT}fi\n"
             ),
         );
         gate
@@ -41,22 +59,23 @@ impl<'a> Gate<'a> {
 
     /// Before each call of emerge.
     pub fn before_emerge(lab: &'a Lab, machine: &str) -> Self {
-        let gate = Self::new(lab, machine, "emerge".to_owned());
+        let gate = Self::new(lab, machine, FOLDER, "emerge");
         let path = "/usr/local/sbin/emerge";
+        let marks = &gate.path;
         gate.add(
             path,
-            &format!("#!/bin/bash\ngate=emerge{WAIT}exec /usr/bin/emerge \"$@\"\n"),
+            &format!("#!/bin/bash\ngate={marks}{WAIT}exec /usr/bin/emerge \"$@\"\n"),
         );
         lab.sh(machine, &format!("chmod 755 {path}"));
         gate
     }
 
-    fn new(lab: &'a Lab, machine: &str, name: String) -> Self {
-        lab.sh(machine, &format!("mkdir -p -m 1777 {FOLDER}"));
+    fn new(lab: &'a Lab, machine: &str, folder: &str, name: &str) -> Self {
+        lab.sh(machine, &format!("mkdir -p -m 1777 {folder}"));
         Self {
             lab,
             machine: machine.to_owned(),
-            name,
+            path: format!("{folder}/{name}"),
         }
     }
 
@@ -66,16 +85,15 @@ impl<'a> Gate<'a> {
 
     /// Whether something waits, or has waited, at the gate.
     pub fn is_reached(&self) -> bool {
-        let (machine, name) = (&self.machine, &self.name);
-        self.lab
-            .holds(machine, &format!("test -e {FOLDER}/{name}.reached"))
+        let (machine, path) = (&self.machine, &self.path);
+        self.lab.holds(machine, &format!("test -e {path}.reached"))
     }
 
     /// Waits until something comes to the gate.
     pub fn wait_until_reached(&self) {
         let what = format!(
             "something comes to the gate {} on {}",
-            self.name, self.machine
+            self.path, self.machine
         );
         wait_until(&what, PATIENCE, || self.is_reached());
     }
@@ -92,7 +110,13 @@ impl<'a> Gate<'a> {
 
     /// Lets everything through, now and later.
     pub fn open(&self) {
-        let (machine, name) = (&self.machine, &self.name);
-        self.lab.sh(machine, &format!(": > {FOLDER}/{name}.open"));
+        let (machine, path) = (&self.machine, &self.path);
+        self.lab.sh(machine, &format!(": > {path}.open"));
+    }
+
+    /// From now on nothing has come to it.
+    pub fn forget(&self) {
+        let (machine, path) = (&self.machine, &self.path);
+        self.lab.sh(machine, &format!("rm {path}.reached"));
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use gentoo_updater_fleet::message::{Envelope, Event, PackageBuilt, WorkStarted};
+use gentoo_updater_fleet::message::{Envelope, Event, Failure, PackageBuilt, WorkStarted};
 
 use crate::fixtures::{Program, Scene, program, wait_until};
 
@@ -132,6 +132,12 @@ impl History {
             Event::PackageBuilt(built) => Some(built),
             _ => None,
         })
+    }
+
+    /// The failures of work, of each attempt.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        let events = self.events.iter();
+        events.filter_map(|event| event.message.failure())
     }
 
     /// The packages that were compiled, each as often as an event says so.

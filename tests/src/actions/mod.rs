@@ -1,6 +1,7 @@
 //! What an operator or an accident does.
 
 mod dead_letters;
+mod ebuilds;
 mod gate;
 mod guests;
 mod history;
@@ -8,6 +9,7 @@ mod run;
 mod workers;
 
 pub use dead_letters::{DeadLetter, dead_letters, publish_raw};
+pub use ebuilds::publish_only;
 pub use gate::Gate;
 pub use guests::{
     make_chatty, prefer_other_flags, prepare_for_v2, shadow_store, slow_down, spoil, truncate_in,

@@ -33,6 +33,21 @@ pub fn compilations(lab: &Lab, builder: &str) -> Vec<String> {
     names
 }
 
+/// Everything that was compiled in clean rooms of a builder, sorted, as the logs of the builds tell.
+pub fn compilations_in_rooms(lab: &Lab, builder: &str) -> Vec<String> {
+    let text = lab.sh(
+        builder,
+        "cat /var/log/gentoo-updater/*/*.log 2>/dev/null || :",
+    );
+    let begun = text.lines().filter_map(|line| {
+        let (_, package) = line.strip_prefix(">>> Emerging (")?.split_once(") ")?;
+        Some(package.split_once("::")?.0.to_owned())
+    });
+    let mut names: Vec<String> = begun.collect();
+    names.sort();
+    names
+}
+
 /// A builder has no package that it did not have before; what it has in another version is named
 /// in the report; and no working folder is left.
 pub fn builder_is_clean(lab: &Lab, before: &BuilderBefore, report: &Value) {

@@ -6,12 +6,14 @@ mod emerge_log;
 mod guest;
 mod installed;
 mod reports;
+mod root;
 
 pub use binaries::{Binaries, Indexed};
-pub use builder::{BuilderBefore, builder_is_clean, compilations};
+pub use builder::{BuilderBefore, builder_is_clean, compilations, compilations_in_rooms};
 pub use emerge_log::{Transaction, transactions};
 pub use guest::{has_no_compiler, plans_nothing, was_never_logged_in_to};
 pub use installed::{Installed, installed};
 pub use reports::{
     exit_code_is, failure_of, finding_texts, job, jobs_in_state, outcome_is, outcome_of,
 };
+pub use root::{RootBefore, no_room_is_open};

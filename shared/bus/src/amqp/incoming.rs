@@ -209,8 +209,6 @@ mod tests {
             worker: worker.clone(),
             role: Role::Installer,
             queues: vec![queue.to_owned()],
-            slots: None,
-            platform: None,
             machine: None,
         });
         Envelope::new(worker, jiff::Timestamp::UNIX_EPOCH, event)

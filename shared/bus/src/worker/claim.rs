@@ -140,8 +140,6 @@ mod tests {
                 worker: worker.parse().unwrap(),
                 role: Role::Builder,
                 queues: vec![SCAN.to_owned()],
-                slots: None,
-                platform: None,
                 machine: None,
             }));
         }

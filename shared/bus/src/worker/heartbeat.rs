@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::WorkerSpec;
+use super::{Handler, WorkerSpec};
 use crate::news::News;
 use crate::seam::{Bus, BusError, Health};
 
@@ -49,6 +49,7 @@ impl Drop for Working {
 pub(super) async fn beat(
     bus: Arc<dyn Bus>,
     spec: WorkerSpec,
+    handler: Arc<dyn Handler>,
     working_on: Arc<WorkingOn>,
     paused: Arc<News<bool>>,
 ) -> Result<(), BusError> {
@@ -69,7 +70,7 @@ pub(super) async fn beat(
             worker: spec.id.clone(),
             role: spec.role,
             working_on,
-            slots: Some(spec.slots.max(1)),
+            slots: Some(spec.slots(handler.as_ref())),
             paused: is_paused,
             bus_trouble: match &*bus.health().borrow() {
                 Health::Good => None,

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gentoo_updater_fleet::message::{BuilderMachine, Command, Event, Failure, Role};
-use gentoo_updater_fleet::name::{BuilderName, PlatformName, WorkerId};
+use gentoo_updater_fleet::name::{BuilderName, WorkerId};
 
 use crate::clock::{Clock, Speaker};
 use crate::seam::BusError;
@@ -58,6 +58,13 @@ pub trait Handler: Send + Sync + 'static {
         None
     }
 
+    /// How many commands its machine can work on at once, as far as is known by now; it may be
+    /// another number after each [`Handler::ready`]. The worker takes no more than that, and no more
+    /// than its slots.
+    fn at_once(&self) -> u16 {
+        u16::MAX
+    }
+
     /// The event that says that the command could not be done.
     fn failed(&self, command: &Command, failure: Failure) -> Event;
 }
@@ -73,7 +80,7 @@ pub struct WorkerSpec {
     pub role: Role,
     /// The queues that it serves.
     pub queues: Vec<String>,
-    /// How many commands it works on at once; at least one.
+    /// How many commands it works on at once; at least one, and fewer where its handler says so.
     pub slots: u16,
     /// Where it keeps claims and results; its own, and kept over restarts.
     pub state_directory: StateDirectory,
@@ -88,12 +95,14 @@ pub struct WorkerSpec {
     /// then: it pauses, and leaves the next attempt to others. A worker for many guests goes on,
     /// for a guest that is off says nothing about it.
     pub builder: Option<BuilderName>,
-    /// The platform that it builds for, for builders: the planner gives out no more builds at once
-    /// than the builders of a platform have slots.
-    pub platform: Option<PlatformName>,
 }
 
 impl WorkerSpec {
+    /// How many commands it takes at once, as far as is known by now.
+    fn slots(&self, handler: &dyn Handler) -> u16 {
+        self.slots.min(handler.at_once()).max(1)
+    }
+
     /// Makes this worker's messages.
     fn speaker(&self) -> Speaker {
         Speaker::new(self.id.clone(), self.clock.clone())

@@ -111,8 +111,6 @@ pub(super) fn registration(spec: &WorkerSpec, machine: Option<BuilderMachine>) -
         worker: spec.id.clone(),
         role: spec.role,
         queues: spec.queues.clone(),
-        slots: Some(spec.slots.max(1)),
-        platform: spec.platform.clone(),
         machine,
     })
 }
@@ -126,7 +124,8 @@ impl Worker {
         let obeying = pause::obey(self.view.clone(), self.spec.clone(), paused.clone());
         let mut obeying = AbortOnDropHandle::new(tokio::spawn(obeying));
         let (bus, working_on) = (self.bus.clone(), self.working_on.clone());
-        let beating = beat(bus, self.spec.clone(), working_on, paused.clone());
+        let (spec, handler) = (self.spec.clone(), self.handler.clone());
+        let beating = beat(bus, spec, handler, working_on, paused.clone());
         let mut heartbeat = AbortOnDropHandle::new(tokio::spawn(beating));
         let mut jobs = Jobs::new();
         for claim in self.store.claims().await? {
@@ -138,8 +137,9 @@ impl Worker {
         let mut readiness = Readiness::new(self.handler.clone(), pauses, told);
         // Absent while no commands are taken: what was on its way here goes to others.
         let mut commands: Option<Box<dyn Commands>> = None;
-        let slots = usize::from(self.spec.slots.max(1));
         loop {
+            // How many the machine can do at once may be known better after each look at it.
+            let slots = usize::from(self.spec.slots(self.handler.as_ref()));
             tokio::select! {
                biased;
                 () = self.stop.cancelled() => break,

@@ -2,7 +2,7 @@
 //! as the batch says.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use gentoo_updater_fleet::decide::{Order, Patience, decide, observe};
 use gentoo_updater_fleet::graph::Graph;
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, Change, Command, CommandIssued, Contents, Envelope, Event, GuestScanned,
-    Identity, PackageBuilt, Purpose, Role, RunKind, RunRequested, Update, WorkStarted,
-    WorkerRegistered,
+    Binary, BuildPackage, BuilderMachine, Change, Command, CommandIssued, Contents, Envelope,
+    Event, GuestScanned, Identity, PackageBuilt, Purpose, Role, RunKind, RunRequested, Update,
+    WorkStarted, WorkerRegistered,
 };
-use gentoo_updater_fleet::name::{JobId, RunId, WorkerId};
+use gentoo_updater_fleet::name::{JobId, PlatformName, RunId, WorkerId};
 use gentoo_updater_fleet::state::Fleet;
-use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_portage::cpv::Cpv;
 use jiff::Timestamp;
 
@@ -92,20 +92,25 @@ impl<'a> Building<'a> {
     }
 
     fn begin(&mut self, slots: u16) {
-        let (guest, platform) = ("guest", "default");
-        let (guest, platform) = (
-            guest.parse().expect("a name"),
-            platform.parse().expect("a name"),
-        );
+        let guest = "guest".parse().expect("a name");
+        let platform: PlatformName = "default".parse().expect("a name");
+        let variable = |name: &str| match name {
+            "CHOST" => Some("x86_64-pc-linux-gnu"),
+            "ARCH" => Some("amd64"),
+            _ => Some(""),
+        };
         self.say(Event::WorkerRegistered(WorkerRegistered {
             worker: self.builder.clone(),
             role: Role::Builder,
             queues: vec!["build.default".to_owned()],
-            slots: Some(slots),
-            platform: Some(platform),
-            machine: None,
+            machine: Some(BuilderMachine {
+                builder: "fast".parse().expect("a name"),
+                platform: platform.clone(),
+                // It has told what it is when it is asked to build.
+                compiles_as: Platform::from_variables(variable, BTreeSet::new()).ok(),
+                slots: Some(slots),
+            }),
         }));
-        let platform = "default".parse().expect("a name");
         self.say(Event::RunRequested(RunRequested {
             run: self.run,
             kind: RunKind::Update,

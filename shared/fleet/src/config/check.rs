@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use super::environment::BuildEnvironment;
 use super::fragment::Fragment;
 use super::settings::{
-    Broker, Builder, Guest, History, Platform, Policy, Settings, Ssh, SshConfig,
+    Broker, Builder, CleanRoom, Guest, History, Platform, Policy, Settings, Ssh, SshConfig,
 };
 use crate::decide::Patience;
 use crate::name::{BuilderName, GuestName, PlatformName};
@@ -71,6 +72,27 @@ pub enum Invalid {
         value: u64,
         /// What is allowed.
         rule: &'static str,
+    },
+    /// A builder that builds on the machine itself is to build several packages at once there.
+    #[error(
+        "builders.{builder} has slots = {slots} and clean_room = \"never\"; without clean rooms one \
+         package is built at a time, so leave one of the two out"
+    )]
+    SlotsWithoutRooms {
+        /// The builder.
+        builder: BuilderName,
+        /// Its slots.
+        slots: u16,
+    },
+    /// What the builds of a builder are to get cannot be that.
+    #[error("{key} is {value:?}; it must be {rule}")]
+    Environment {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        rule: String,
     },
     /// Two guests are one machine.
     #[error(
@@ -248,11 +270,27 @@ fn check_builders(
         let table = format!("builders.{name}");
         let address = present(&table, builder.address.as_ref())?;
         let platform = choose(&table, builder.platform.as_ref(), platforms)?;
-        let sync = builder.sync.unwrap_or(true);
+        let slots = builder.slots.unwrap_or(1);
+        if slots == 0 {
+            return Err(Invalid::OutOfRange {
+                key: "builders.NAME.slots",
+                value: 0,
+                rule: "at least 1",
+            });
+        }
+        let clean_room = builder.clean_room.unwrap_or_default();
+        if slots > 1 && clean_room == CleanRoom::Never {
+            let builder = name.clone();
+            return Err(Invalid::SlotsWithoutRooms { builder, slots });
+        }
+        let environment = BuildEnvironment::check(&table, &builder.environment)?;
         let builder = Builder {
             address,
             platform,
-            sync,
+            sync: builder.sync.unwrap_or(true),
+            slots,
+            clean_room,
+            environment,
         };
         Ok((name.clone(), builder))
     };

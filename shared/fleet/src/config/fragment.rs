@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::settings::{Access, Depclean, RestartServices};
+use super::environment::EnvironmentFragment;
+use super::settings::{Access, CleanRoom, Depclean, RestartServices};
 use crate::name::{BuilderName, GuestName, PlatformName};
 
 /// The whole file.
@@ -65,6 +66,10 @@ pub(super) struct BuilderFragment {
     pub(super) address: Option<String>,
     pub(super) platform: Option<PlatformName>,
     pub(super) sync: Option<bool>,
+    pub(super) slots: Option<u16>,
+    pub(super) clean_room: Option<CleanRoom>,
+    #[serde(default)]
+    pub(super) environment: EnvironmentFragment,
 }
 
 #[derive(Debug, Clone, Deserialize)]

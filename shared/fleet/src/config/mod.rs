@@ -8,6 +8,7 @@
 //! `GENTOO_UPDATER`, for example `GENTOO_UPDATER__BROKER__URL`.
 
 mod check;
+mod environment;
 mod fragment;
 mod named;
 mod settings;
@@ -15,11 +16,12 @@ mod settings;
 use std::path::{Path, PathBuf};
 
 pub use check::Invalid;
+pub use environment::{BuildEnvironment, BuildFeature};
 pub use fragment::Fragment;
 pub use named::NotNamed;
 pub use settings::{
-    Access, Broker, Builder, Depclean, Guest, History, Platform, Policy, RestartServices, Settings,
-    Ssh, SshConfig,
+    Access, Broker, Builder, CleanRoom, Depclean, Guest, History, Platform, Policy,
+    RestartServices, Settings, Ssh, SshConfig,
 };
 
 /// The prefix of environment variables that override the file.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::environment::BuildEnvironment;
 use crate::decide::Patience;
 use crate::name::{BuilderName, GuestName, PlatformName};
 
@@ -129,6 +130,23 @@ pub struct Builder {
     /// Whether a run that syncs brings its ebuild repositories up to date; they may be another
     /// machine's.
     pub sync: bool,
+    /// How many packages it builds at once, where it has clean rooms; otherwise one.
+    pub slots: u16,
+    /// Where it builds.
+    pub clean_room: CleanRoom,
+    /// What its builds get beside what its `make.conf` says.
+    pub environment: BuildEnvironment,
+}
+
+/// Where a builder builds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CleanRoom {
+    /// In throw-away views of its root, where such can be had, and else on the machine itself.
+    #[default]
+    Auto,
+    /// On the machine itself, from which the janitor removes what builds left.
+    Never,
 }
 
 /// A machine to keep up to date.

@@ -146,3 +146,68 @@ fn what_becomes_of_services_and_of_what_nothing_needs_is_said_for_all_guests_or_
     let wrong = parse_text(&format!("{SMALL}restart_services = \"perhaps\"\n")).unwrap_err();
     assert!(wrong.to_string().contains("perhaps"), "{wrong}");
 }
+
+#[test]
+fn a_builder_has_one_slot_in_clean_rooms_unless_something_else_is_said() {
+    let of = |text: &str| {
+        let text = SMALL.replace("[guests", &format!("{text}\n[guests"));
+        parse_text(&text).map(|settings| settings.builders[&"b1".parse().unwrap()].clone())
+    };
+    let builder = of("").unwrap();
+    assert_eq!((builder.slots, builder.clean_room), (1, CleanRoom::Auto));
+    assert_eq!(builder.environment, BuildEnvironment::default());
+    assert_eq!(of("slots = 4").unwrap().slots, 4);
+    assert_eq!(
+        of("clean_room = \"never\"").unwrap().clean_room,
+        CleanRoom::Never
+    );
+    for (text, words) in [
+        ("slots = 0", "at least 1"),
+        (
+            "slots = 2\nclean_room = \"never\"",
+            "one package is built at a time",
+        ),
+        ("clean_room = \"perhaps\"", "perhaps"),
+    ] {
+        let error = of(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn builds_get_what_makes_them_faster_and_nothing_that_changes_binaries() {
+    let of = |text: &str| {
+        parse_text(&format!("{SMALL}[builders.b1.environment]\n{text}\n")).map(|settings| {
+            settings.builders[&"b1".parse().unwrap()]
+                .environment
+                .clone()
+        })
+    };
+    let environment = of(
+        "MAKEOPTS = \"-j8 -l8\"\nFEATURES = \"distcc ccache\"\nDISTCC_HOSTS = \"192.0.2.1/4\"\n\
+         PORTAGE_NICENESS = 15",
+    )
+    .unwrap();
+    let expected = [
+        ("MAKEOPTS", "-j8 -l8"),
+        ("DISTCC_HOSTS", "192.0.2.1/4"),
+        ("PORTAGE_NICENESS", "15"),
+    ];
+    let expected = expected.map(|(name, value)| (name, value.to_owned()));
+    assert_eq!(environment.variables, expected.into());
+    let features = [BuildFeature::Distcc, BuildFeature::Ccache];
+    assert_eq!(environment.features, features.into());
+    for (text, words) in [
+        ("CFLAGS = \"-O3\"", "CFLAGS"),
+        (
+            "FEATURES = \"distcc splitdebug\"",
+            "\"splitdebug\"; it must be among ccache",
+        ),
+        ("FEATURES = \"-distcc\"", "-distcc"),
+        ("MAKEOPTS = \"-j8\\n\"", "one line"),
+        ("CCACHE_DIR = \"ccache\"", "absolute"),
+    ] {
+        let error = of(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{text}\n{error}");
+    }
+}

@@ -26,9 +26,9 @@ impl Room {
                 && worker.paused.is_none()
                 && fleet.pause_of(id, worker.role).is_none()
                 && liveness.may_be_alive(id);
-            if let (true, Some(platform)) = (takes_work, &worker.platform) {
-                let slots = usize::from(worker.slots.unwrap_or(1));
-                *free.entry(platform.clone()).or_default() += slots;
+            if let (true, Some(machine)) = (takes_work, &worker.machine) {
+                let slots = usize::from(machine.slots.unwrap_or(1));
+                *free.entry(machine.platform.clone()).or_default() += slots;
                 working.insert(id);
             }
         }

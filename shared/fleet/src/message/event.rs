@@ -318,12 +318,6 @@ pub struct WorkerRegistered {
     pub role: Role,
     /// The queues that it serves.
     pub queues: Vec<String>,
-    /// On how many commands it works at once at most; absent where an older worker did not say so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slots: Option<u16>,
-    /// The platform that it builds for, if it builds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platform: Option<PlatformName>,
     /// The machine that it compiles on, for builders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<BuilderMachine>,

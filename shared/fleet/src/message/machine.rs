@@ -15,4 +15,8 @@ pub struct BuilderMachine {
     /// What its binaries are made for; absent until its Portage was asked for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compiles_as: Option<Platform>,
+    /// How many builds it works on at once at most, as far as it knows; absent where an older worker
+    /// did not say so. The planner gives out no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u16>,
 }

@@ -79,8 +79,6 @@ impl Fleet {
         let registration = Registration {
             role: event.role,
             queues: event.queues.clone(),
-            slots: event.slots,
-            platform: event.platform.clone(),
             machine: event.machine.clone(),
             at,
             offset,

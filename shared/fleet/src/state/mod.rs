@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{BuilderMachine, Failure, PauseTarget, Role, WorkKey};
-use crate::name::{BuilderName, EventId, GuestName, PlatformName, RunId, WorkerId};
+use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 
 pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::JobProgress;
@@ -72,10 +72,6 @@ pub struct Registration {
     pub role: Role,
     /// The queues that it serves.
     pub queues: Vec<String>,
-    /// On how many commands it works at once at most, where it said so.
-    pub slots: Option<u16>,
-    /// The platform that it builds for, if it builds and said so.
-    pub platform: Option<PlatformName>,
     /// The machine that it compiles on, for builders.
     pub machine: Option<BuilderMachine>,
     /// When it last said so.

@@ -183,6 +183,7 @@ pub fn machine(builder: &str, cflags: Option<&str>) -> BuilderMachine {
         builder: builder.parse().unwrap(),
         platform: platform(),
         compiles_as,
+        slots: None,
     }
 }
 

@@ -14,8 +14,6 @@ fn register(history: &mut History, name: &str, role: Role) {
         worker: worker(name),
         role,
         queues: Vec::new(),
-        slots: None,
-        platform: None,
         machine: None,
     }));
 }

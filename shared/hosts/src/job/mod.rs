@@ -54,6 +54,8 @@ pub struct JobSpec {
     /// A lock of the machine to hold while it runs; where another job holds it, this one waits.
     /// Locks lie beside the spool, in `SPOOL/../locks/`.
     pub lock: Option<LockName>,
+    /// Who else may hold that lock meanwhile.
+    pub lock_mode: LockMode,
     /// The folder of jobs on the machine, an absolute path.
     pub spool: PathBuf,
     /// Where the output goes, an absolute path; without it, into the job's folder. An existing file
@@ -69,15 +71,25 @@ impl JobSpec {
             id,
             command,
             lock: None,
+            lock_mode: LockMode::Exclusive,
             spool: PathBuf::from(DEFAULT_SPOOL),
             log: None,
         }
     }
 
-    /// Sets the lock.
+    /// Sets the lock, which nobody else holds while the job does.
     #[must_use]
     pub fn lock(mut self, lock: LockName) -> Self {
         self.lock = Some(lock);
+        self.lock_mode = LockMode::Exclusive;
+        self
+    }
+
+    /// Sets the lock, which others may hold in the same way while the job does.
+    #[must_use]
+    pub fn shared_lock(mut self, lock: LockName) -> Self {
+        self.lock = Some(lock);
+        self.lock_mode = LockMode::Shared;
         self
     }
 
@@ -94,6 +106,18 @@ impl JobSpec {
         self.log = Some(log.into());
         self
     }
+}
+
+/// Who may hold a lock at once.
+///
+/// Those who wait for a lock get it in the order in which they came, so that a row of jobs that share
+/// it does not keep one from it that needs it alone: what comes later waits behind that one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockMode {
+    /// One alone.
+    Exclusive,
+    /// Any number of those who share it.
+    Shared,
 }
 
 /// How a job ended.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::script::{self, failure, path_text};
-use super::{JobError, JobHandle, JobSpec, Started};
+use super::{JobError, JobHandle, JobSpec, LockMode, Started};
 use crate::command::Command;
 use crate::error::HostError;
 use crate::host::Host;
@@ -43,6 +43,10 @@ pub async fn start_or_attach<'a>(
             log.unwrap_or_default(),
             script::RUNNER.to_owned(),
             text.len().to_string(),
+            match spec.lock_mode {
+                LockMode::Exclusive => "exclusive".to_owned(),
+                LockMode::Shared => "shared".to_owned(),
+            },
         ],
     )
     .stdin(text)

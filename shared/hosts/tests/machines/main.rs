@@ -7,6 +7,7 @@ mod certificates;
 mod configuration;
 mod jobs;
 mod known_hosts;
+mod locks;
 mod machine;
 mod seed;
 mod server;

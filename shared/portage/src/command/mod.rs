@@ -144,6 +144,16 @@ impl CommandLine {
         self.variable(name.as_str(), &value.into())
     }
 
+    /// The same call with more in its FEATURES.
+    #[must_use]
+    pub fn with_features<'a>(self, features: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut own = self.environment.iter();
+        let own = own.find(|(name, _)| name == "FEATURES");
+        let mut all: Vec<String> = own.map(|(_, value)| value.clone()).into_iter().collect();
+        all.extend(features.into_iter().map(str::to_owned));
+        self.variable("FEATURES", &all.join(" "))
+    }
+
     /// Shows what the call would do instead of doing it.
     #[must_use]
     pub fn pretend(mut self) -> Self {

@@ -150,6 +150,20 @@ fn a_call_can_be_adjusted() {
 }
 
 #[test]
+fn features_are_added_to_those_that_a_call_has() {
+    let features = |line: &CommandLine| {
+        let mut variables = line.environment.iter();
+        let found = variables.find(|(name, _)| name == "FEATURES");
+        found.unwrap().1.clone()
+    };
+    let line = build_binary(&cpv(), &gentoo());
+    let before = features(&line);
+    assert_eq!(features(&line.clone().with_features([])), before);
+    let line = line.with_features(["ccache", "distcc"]);
+    assert_eq!(features(&line), format!("{before} ccache distcc"));
+}
+
+#[test]
 fn the_name_of_a_variable_is_nothing_else() {
     for name in ["", "1A", "A-B", "A=B", "A B", "$A", "--help"] {
         assert!(name.parse::<VariableName>().is_err(), "{name:?}");

@@ -1,20 +1,22 @@
 //! The handlers of the roles, which work on the world and not on machines.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuilderCleaned, BuilderSynced, Command, Event, Failure, FailureClass, Finding,
-    FindingKind, GuestScanned, GuestUpdated, InstallPackages, PackageChange, ScanGuest,
+    Binary, BuilderCleaned, BuilderMachine, BuilderSynced, Command, Event, Failure, FailureClass,
+    Finding, FindingKind, GuestScanned, GuestUpdated, InstallPackages, PackageChange, ScanGuest,
     SyncBuilder, WorkKey,
 };
 use gentoo_updater_fleet::name::{BuilderName, GuestName, WorkerId};
+use gentoo_updater_portage::build_key::Platform;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::World;
 use super::machines::GuestFate;
+use super::{World, platform};
 use crate::bus::Trouble;
 use crate::faults::Fault;
 use crate::random::Dice;
@@ -232,6 +234,21 @@ impl Handler for Hands {
         } else {
             Err(failure(FailureClass::Machine, "DiskFull"))
         }
+    }
+
+    fn machine(&self) -> Option<BuilderMachine> {
+        let variable = |name: &str| match name {
+            "CHOST" => Some("x86_64-pc-linux-gnu"),
+            "ARCH" => Some("amd64"),
+            _ => None,
+        };
+        let compiles_as = Platform::from_variables(variable, BTreeSet::new());
+        Some(BuilderMachine {
+            builder: self.builder.clone()?,
+            platform: platform(),
+            compiles_as: Some(compiles_as.expect("the variables of a platform")),
+            slots: Some(1),
+        })
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {

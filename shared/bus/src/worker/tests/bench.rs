@@ -31,6 +31,8 @@ pub(super) struct Stepped {
     pub(super) machine: Mutex<Option<BuilderMachine>>,
     /// How often it was asked.
     pub(super) asked: watch::Sender<usize>,
+    /// How much it says that its machine can do at once.
+    pub(super) at_once: u16,
 }
 
 #[async_trait]
@@ -53,6 +55,10 @@ impl Handler for Stepped {
 
     fn machine(&self) -> Option<BuilderMachine> {
         self.machine.lock().unwrap().clone()
+    }
+
+    fn at_once(&self) -> u16 {
+        self.at_once
     }
 
     fn failed(&self, command: &Command, failure: Failure) -> Event {
@@ -78,6 +84,8 @@ pub(super) struct Bench {
     pub(super) embedded: Arc<Embedded>,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) view: FleetView,
+    /// How much the machine of the next worker can do at once.
+    pub(super) at_once: u16,
 }
 
 impl Bench {
@@ -97,6 +105,7 @@ impl Bench {
             embedded,
             bus,
             view,
+            at_once: u16::MAX,
         }
     }
 
@@ -121,7 +130,6 @@ impl Bench {
             grace: Duration::from_secs(10),
             read_back: true,
             builder: None,
-            platform: None,
         }
     }
 
@@ -200,6 +208,7 @@ impl Running {
             unfit: Mutex::new(unfit),
             machine: Mutex::default(),
             asked: watch::Sender::new(0),
+            at_once: bench.at_once,
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(serve_pausing(

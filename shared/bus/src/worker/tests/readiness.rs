@@ -190,6 +190,7 @@ async fn a_worker_registers_anew_when_its_machine_turns_out_to_be_another_one() 
         builder: "spare".parse().unwrap(),
         platform: platform.parse().unwrap(),
         compiles_as: None,
+        slots: Some(2),
     };
     for platform in ["one", "other"] {
         // A failure of the machine has it looked at again.
@@ -206,4 +207,24 @@ async fn a_worker_registers_anew_when_its_machine_turns_out_to_be_another_one() 
     assert_eq!(bench.count("WorkerRegistered").await, 3);
     assert_eq!(bench.count("WorkerPaused").await, 0);
     worker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_takes_no_more_than_its_machine_can_do_at_once() {
+    let mut bench = Bench::new().await;
+    bench.at_once = 1;
+    let first = bench.issue().await;
+    let mut limited = Running::start(&bench, bench.spec("one"));
+    assert_eq!(limited.called().await, first.message.work());
+    bench.at_once = u16::MAX;
+    let mut other = Running::start(&bench, bench.spec("other"));
+    // It has two slots, as the first one has.
+    for _ in 0..2 {
+        let next = bench.issue().await;
+        assert_eq!(other.called().await, next.message.work());
+    }
+    assert!(limited.calls.try_recv().is_err());
+    let last = bench.issue().await;
+    limited.release();
+    assert_eq!(limited.called().await, last.message.work());
 }

@@ -44,7 +44,6 @@ fn spec(id: &str, role: Role, queue: &str, state: &TempDir, read_back: bool) -> 
         grace: Duration::from_secs(10),
         read_back,
         builder: None,
-        platform: None,
     }
 }
 

@@ -56,6 +56,5 @@ pub(crate) fn scanner(id: &str, slots: u16, directory: &Path) -> WorkerSpec {
         grace: Duration::from_secs(10),
         read_back: true,
         builder: None,
-        platform: None,
     }
 }

@@ -1,5 +1,6 @@
-# runner DIR LOCK: runs DIR/command, and leaves its status. Its output is the log.
-dir=$1 lock=$2
+# runner DIR LOCK MODE: runs DIR/command, and leaves its status. Its output is the log. The lock is
+# shared or exclusive.
+dir=$1 lock=$2 mode=$3
 
 # Whoever signals the job signals its whole session; this shell stays to write the status. The
 # command gets the default actions back.
@@ -28,8 +29,13 @@ mv "$dir/pid.new" "$dir/pid" || exit 1
 exec 9>&-
 if [ -n "$lock" ]; then
     mkdir -p -m 700 "${lock%/*}" || finish 125
+    # The kernel grants a shared lock beside others for as long as there are any. So whoever waits
+    # for the lock holds the queue in front of it, and what comes later waits behind.
+    exec 6>>"$lock.queue" || finish 125
+    flock 6 || finish "$?"
     exec 7>>"$lock" || finish 125
-    flock 7 || finish "$?"
+    flock "--$mode" 7 || finish "$?"
+    exec 6>&-
 fi
 # The locks are not the command's: a daemon that it leaves behind would hold them.
 sh "$dir/command" 7>&- 8>&-

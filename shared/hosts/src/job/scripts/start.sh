@@ -1,5 +1,5 @@
-# start SPOOL ID LOCK LOG RUNNER SIZE <COMMAND: starts the job once, or finds it started.
-spool=$1 id=$2 lock=$3 log=$4 runner=$5 size=$6
+# start SPOOL ID LOCK LOG RUNNER SIZE MODE <COMMAND: starts the job once, or finds it started.
+spool=$1 id=$2 lock=$3 log=$4 runner=$5 size=$6 mode=$7
 dir=$spool/$id
 
 fail() {
@@ -27,7 +27,7 @@ if [ -n "$log" ]; then
 fi
 : >>"$dir/log" || fail "the log cannot be written"
 # Not as a background job of this shell: those ignore SIGINT and SIGQUIT, and so would the command.
-setsid -f sh "$dir/runner" "$dir" "$lock" </dev/null >>"$dir/log" 2>&1 9>&9 ||
+setsid -f sh "$dir/runner" "$dir" "$lock" "$mode" </dev/null >>"$dir/log" 2>&1 9>&9 ||
     fail "the runner cannot be started"
 exec 9>&-
 exec 9>>"$spool/.lock"
