@@ -29,6 +29,7 @@ lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is instal
 
 bench: ## Measure readers, bus, unchanged guests, installations, clean rooms and the scan of a fleet against their limits (as root)
 	cargo bench --locked -p gentoo-updater-portage --bench speed
+	cargo bench --locked -p gentoo-updater-fleet --bench batch
 	cargo build --locked --release --workspace --bins
 	cargo bench --locked -p gentoo-updater-bus --bench speed
 	cargo bench --locked -p gentoo-updater-bus --bench history

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::*;
 use gentoo_updater_fleet::batch::{Answer, merge};
 use gentoo_updater_fleet::graph::{Graph, Place};
-use gentoo_updater_fleet::message::{Job, Update};
+use gentoo_updater_fleet::message::{Batch, BatchPlanned, Event, Job, Update};
 use gentoo_updater_fleet::name::JobId;
 use proptest::prelude::*;
 
@@ -140,4 +140,26 @@ fn a_chain_of_ten_thousand_jobs_exhausts_no_stack() {
     let graph = Graph::new(&jobs);
     let paths = graph.remaining_paths(|_| Duration::from_secs(1));
     assert_eq!(paths.iter().max(), Some(&Duration::from_secs(10_000)));
+}
+
+proptest! {
+    /// Whatever needs whatever: with rings broken, all jobs of a batch can be built one after the
+    /// other.
+    #[test]
+    fn no_job_of_a_planned_batch_waits_for_ever(jobs in batches()) {
+        let mut history = History::requested(&["g1"]);
+        let batch = Batch {
+            jobs: jobs.values().cloned().collect(),
+            ..Batch::default()
+        };
+        history.say(Event::BatchPlanned(BatchPlanned { run: run_id(), batch }));
+        let graph = history.run().graph().unwrap();
+        let mut built = BTreeSet::new();
+        while let Some(next) = (0..graph.len()).find(|place| {
+            !built.contains(place) && graph.waits_for(*place).iter().all(|need| built.contains(need))
+        }) {
+            built.insert(next);
+        }
+        prop_assert_eq!(built.len(), graph.len(), "{:?}", history.run().rings);
+    }
 }

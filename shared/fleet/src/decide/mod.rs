@@ -30,7 +30,7 @@ use crate::name::{GuestName, JobId};
 use crate::order::Expectations;
 use crate::platforms::{self, Standards, Verdict};
 use crate::report::{GuestOutcome, guest_outcome};
-use crate::state::{Fleet, Guest, JobProgress, Run};
+use crate::state::{Attempt, Fleet, Guest, JobProgress, Run};
 use crate::tree;
 
 pub use step::WORKERS_FELL_SILENT;
@@ -232,22 +232,18 @@ impl Decision<'_> {
         });
     }
 
-    /// Whether an attempt at a task is due that no queue has been given yet.
+    /// Whether a task was never given out. What was is given out again without a look at the room:
+    /// a worker whose machine failed leaves it to others for as long as they hold a claim, and who
+    /// fell silent loses a claim by the next attempt alone.
     fn is_to_begin(&self, task: &Task) -> bool {
         let Some(state) = self.run.tasks.get(task) else {
             return true;
         };
-        let Some((number, attempt)) = state.newest() else {
-            return state.outcome.is_none();
+        let is_under_way = |attempt: &Attempt| {
+            attempt.issued.is_some() || attempt.claim.is_some() || attempt.failure.is_some()
         };
-        let work = WorkKey {
-            run: self.run.id,
-            task: task.clone(),
-            attempt: number,
-        };
-        let is_new = |next: u32| next > number || attempt.issued.is_none();
-        state.outcome.is_none()
-            && matches!(self.next_step(&work, state, attempt), Step::Issue(next) if is_new(next))
+        let newest = state.newest();
+        state.outcome.is_none() && !newest.is_some_and(|(_, attempt)| is_under_way(attempt))
     }
 
     /// A guest's set is closed, and ordered, when all that it wants is built or will never be.
