@@ -186,6 +186,9 @@ async fn a_worker_registers_anew_when_its_machine_turns_out_to_be_another_one() 
     let spec = builder(&bench, "builder@spare");
     let id = spec.id.clone();
     let mut worker = Running::start_unfit(&bench, spec, Some(off()), None, SHORT);
+    // At first nobody has asked the machine.
+    let has_come_up = |fleet: &Fleet| fleet.workers.contains_key(&id);
+    within(bench.view.wait_until(has_come_up)).await.unwrap();
     let machine = |platform: &str| BuilderMachine {
         builder: "spare".parse().unwrap(),
         platform: platform.parse().unwrap(),
