@@ -11,7 +11,7 @@ shift 3
 [ "$(id -u)" = 0 ] || { echo 'only root can make one'; exit 1; }
 for program in unshare mount pivot_root; do
     PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null ||
-        { echo "$program is missing; emerge sys-apps/util-linux"; exit 1; }
+        { echo "$program is missing: install sys-apps/util-linux"; exit 1; }
 done
 mkdir -p "$work" && folder=$(mktemp -d "$work/room.XXXXXX") || exit 1
 own=$(printf '%s\n' "$@")

@@ -118,7 +118,7 @@ fn a_room_that_dies_leaves_a_folder_alone_which_the_next_build_of_its_job_replac
     gate.forget();
     let processes = lab.sh("b1", KILL_BUILD);
     assert!(
-        processes.lines().count() > 5,
+        processes.lines().count() >= 3,
         "in the room were: {processes}"
     );
     let of_room = processes.replace('\n', " ");
