@@ -47,7 +47,10 @@ pub fn are_awaited(fleet: &Fleet, liveness: &Liveness, run: &Run) -> bool {
     platforms.any(|platform| {
         let mut is_awaited = false;
         for (id, worker, machine) in machines(fleet) {
-            if machine.platform == *platform && liveness.is_alive(id) && worker.paused.is_none() {
+            let says_soon = liveness.is_alive(id)
+                && worker.paused.is_none()
+                && fleet.pause_of(id, worker.role).is_none();
+            if machine.platform == *platform && says_soon {
                 match machine.compiles_as {
                     Some(_) => return false,
                     None => is_awaited = true,
@@ -59,7 +62,7 @@ pub fn are_awaited(fleet: &Fleet, liveness: &Liveness, run: &Run) -> bool {
 }
 
 impl Standards {
-    /// Those of the builders that are known: of those that live, where any does. Where builders of
+    /// Those of the builders that are known: of those that live and are fit, where any is. Where builders of
     /// one platform compile for different machines, what most of them do counts, or of equally many
     /// the first by name. Where no builder has said anything it is the guests that are asked in the
     /// same way: they share what is built for any of them.
@@ -71,8 +74,9 @@ impl Standards {
             }
             let known = |must_live: bool| -> Vec<(String, Platform)> {
                 machines(fleet)
-                    .filter(|(id, _, machine)| {
-                        machine.platform == *platform && (!must_live || is_alive(id))
+                    .filter(|(id, worker, machine)| {
+                        let works = || is_alive(id) && worker.paused.is_none();
+                        machine.platform == *platform && (!must_live || works())
                     })
                     .filter_map(|(_, _, machine)| {
                         let name = format!("builder {}", machine.builder);

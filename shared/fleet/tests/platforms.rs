@@ -102,6 +102,37 @@ fn a_run_in_which_a_guest_was_not_served_ends_with_failures() {
 }
 
 #[test]
+fn a_builder_that_an_operator_has_paused_holds_no_plan_up() {
+    let mut history = answered(&[("g1", V3)]);
+    register(&mut history, "fast", None);
+    assert_eq!(
+        batch_of(&history, &["fast"]),
+        None,
+        "it says soon what it is"
+    );
+    history.say(Event::PauseRequested(PauseRequested {
+        target: PauseTarget::Role(Role::Builder),
+        reason: None,
+    }));
+    assert!(batch_of(&history, &["fast"]).is_some());
+}
+
+#[test]
+fn an_unfit_builder_does_not_say_for_what_a_platform_is_compiled() {
+    let mut history = answered(&[("g1", V3)]);
+    // The first by name, and as many as there are of the others.
+    register(&mut history, "a", Some(ZEN));
+    register(&mut history, "fast", Some(V3));
+    history.say(Event::WorkerPaused(WorkerPaused {
+        worker: worker("builder@a"),
+        builder: Some("a".parse().unwrap()),
+        failure: Some(permanent("DiskFull")),
+    }));
+    let batch = batch_of(&history, &["a", "fast"]).unwrap();
+    assert!(batch.unserved.is_empty(), "{:?}", batch.unserved);
+}
+
+#[test]
 fn what_only_optimises_otherwise_is_told_and_the_guest_is_served() {
     let mut history = answered(&[("g1", "-march=x86-64-v3 -O3 -pipe")]);
     register(&mut history, "fast", Some(V3));

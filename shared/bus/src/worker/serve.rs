@@ -137,14 +137,19 @@ impl Worker {
         let mut readiness = Readiness::new(self.handler.clone(), pauses, told);
         // Absent while no commands are taken: what was on its way here goes to others.
         let mut commands: Option<Box<dyn Commands>> = None;
+        let mut is_fit = false;
         loop {
             // How many the machine can do at once may be known better after each look at it.
             let slots = usize::from(self.spec.slots(self.handler.as_ref()));
+            if is_fit && commands.is_none() && jobs.len() < slots && !is_paused {
+                commands = Some(self.bus.commands(&self.spec.queues).await?);
+            }
             tokio::select! {
                biased;
                 () = self.stop.cancelled() => break,
                 Some(job) = jobs.join_next() => {
                     if !readiness.conclude(&ended(job)?, self.has_others()) {
+                        is_fit = false;
                         commands = None;
                     }
                 }
@@ -163,11 +168,8 @@ impl Worker {
                         commands = None;
                     }
                 }
-                () = readiness.ready(),
-                    if commands.is_none() && jobs.len() < slots && !is_paused =>
-                {
-                    commands = Some(self.bus.commands(&self.spec.queues).await?);
-                }
+                // Also while it takes nothing: others wait for what it says of its machine.
+                () = readiness.ready(), if !is_fit => is_fit = true,
                 delivery = next(&mut commands), if jobs.len() < slots => {
                     jobs.spawn(self.clone().take(delivery?));
                     // What is fetched ahead while all slots are taken could not be taken by a

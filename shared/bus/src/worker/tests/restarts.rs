@@ -31,6 +31,28 @@ async fn a_worker_that_was_killed_resumes_its_claim_and_publishes_the_result_onc
 }
 
 #[tokio::test]
+async fn a_worker_that_resumes_work_in_all_its_slots_looks_at_its_machine_meanwhile() {
+    let bench = Bench::new().await;
+    let work = bench.issue().await.message.work();
+    let spec = WorkerSpec {
+        slots: 1,
+        ..bench.spec("scanner@1")
+    };
+    let mut killed = Running::start(&bench, spec.clone());
+    killed.called().await;
+    killed.crash().await;
+
+    let mut again = Running::start(&bench, spec);
+    assert_eq!(again.called().await, work);
+    // What it says of itself is known from this look alone, and others wait for it.
+    again.asked(1).await;
+    assert_eq!(bench.count("GuestScanned").await, 0, "it still works");
+    again.release();
+    bench.finished(&work).await;
+    again.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_result_that_was_not_confirmed_before_the_crash_is_published_after_it() {
     let bench = Bench::new().await;
     let command = bench.issue().await;
