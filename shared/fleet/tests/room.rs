@@ -205,6 +205,50 @@ fn what_was_given_out_before_is_given_out_again_whether_or_not_there_is_room() {
     assert_eq!(again, expected);
 }
 
+/// Whose machine failed leaves the next attempt to others: while those are busy it stands in nobody's
+/// way.
+#[test]
+fn what_failed_for_a_machine_waits_for_another_builder_and_keeps_no_slot_from_other_work() {
+    let mut building = Building::of(alone(&["a/a-1", "a/b-1", "a/c-1", "a/d-1"]));
+    building.register("builder@busy", 1);
+    building.register("builder@other", 1);
+    let first = building.given_out();
+    building.claim(&first[0], 1, "builder@busy");
+    building.claim(&first[1], 1, "builder@other");
+    let job = building.history.job(&first[1]).id;
+    let failure = Failure::new(FailureClass::Machine, "KernelDiffers", "it has another one");
+    building.history.say(Event::BuildFailed(BuildFailed {
+        run: run_id(),
+        job,
+        attempt: 1,
+        builder: None,
+        failure,
+    }));
+    let third = building.given_out();
+    assert_eq!(third.len(), 1);
+    building.claim(&third[0], 1, "builder@other");
+    for _ in 0..20 {
+        building.liveness.beat(SECOND);
+        for builder in ["builder@busy", "builder@other"] {
+            building.liveness.alive(&worker(builder), []);
+        }
+    }
+    assert!(
+        building.given_out().is_empty(),
+        "the pause is over, and the other one is busy"
+    );
+    building.built(&third[0]);
+    let fourth = building.given_out();
+    assert_eq!(fourth.len(), 1);
+    building.claim(&fourth[0], 1, "builder@other");
+    building.built(&first[0]);
+    assert_eq!(
+        building.given_out(),
+        [first[1].clone()],
+        "the second attempt"
+    );
+}
+
 fn expected(known: &[(&str, u64)], updates: Vec<Update>) -> BTreeMap<String, Expected> {
     let building = Building::of(updates);
     let known = known.iter().map(|(name, milliseconds)| {

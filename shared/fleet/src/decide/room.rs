@@ -32,16 +32,24 @@ impl Room {
                 working.insert(id);
             }
         }
-        let is_taken = |attempt: &Attempt| match (&attempt.failure, &attempt.claim) {
+        // A further attempt can lie in its queue for long: whose machine failed leaves it to others,
+        // as long as they are at work. It takes a slot when somebody claims it.
+        let is_taken = |number: u32, attempt: &Attempt, before: u32| match (
+            &attempt.failure,
+            &attempt.claim,
+        ) {
             (Some(_), _) => false,
             (None, Some(claim)) => working.contains(&claim.worker),
-            (None, None) => attempt.issued.is_some(),
+            (None, None) => attempt.issued.is_some() && number == before.saturating_add(1),
         };
         for run in fleet.unfinished() {
             let Some(jobs) = &run.jobs else { continue };
             for (task, state) in &run.tasks {
                 let Task::Build(job) = task else { continue };
-                if state.outcome.is_some() || !state.newest().is_some_and(|(_, a)| is_taken(a)) {
+                let is_taken = state
+                    .newest()
+                    .is_some_and(|(number, attempt)| is_taken(number, attempt, state.before_retry));
+                if state.outcome.is_some() || !is_taken {
                     continue;
                 }
                 let platform = jobs.get(job).map(|job| &job.platform);

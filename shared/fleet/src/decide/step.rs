@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Decision;
 use crate::message::{Failure, FailureClass, Task, WorkKey};
 use crate::name::WorkerId;
-use crate::state::{Attempt, Claim, Issued, TaskState};
+use crate::state::{Attempt, Claim, Issued, Registration, TaskState};
 use crate::words::counted;
 
 /// The cause of a task whose workers all fell silent.
@@ -47,7 +47,9 @@ impl Decision<'_> {
         }
         let doublings = spent.saturating_sub(1).min(16);
         let delay = self.patience.retry_delay * 2u32.pow(doublings);
-        if self.liveness.has_waited(work, delay.min(LONGEST_DELAY)) {
+        if self.liveness.has_waited(work, delay.min(LONGEST_DELAY))
+            && !(failure.is_of_machine() && self.others_are_busy(&work.task, state))
+        {
             Step::Issue(work.attempt + 1)
         } else {
             Step::Wait
@@ -108,36 +110,79 @@ impl Decision<'_> {
     /// ever.
     fn spent(&self, task: &Task, state: &TaskState) -> u32 {
         // An operator's retry begins anew.
-        let counted = || {
-            let attempts = state.attempts.iter();
-            attempts
-                .filter(|(number, _)| **number > state.before_retry)
-                .map(|(_, attempt)| attempt)
-        };
-        let all = u32::try_from(counted().count()).unwrap_or(u32::MAX);
+        let counted = state.attempts.range(state.before_retry.saturating_add(1)..);
+        let all = u32::try_from(counted.count()).unwrap_or(u32::MAX);
         if !matches!(task, Task::Build(_)) {
             return all;
         }
-        let unfit = counted().filter_map(|attempt| {
-            let (failure, _) = attempt.failure.as_ref()?;
-            let claim = attempt.claim.as_ref()?;
-            failure.is_of_machine().then_some(&claim.worker)
-        });
-        let unfit: BTreeSet<&WorkerId> = unfit.collect();
-        let queues: BTreeSet<&String> = state
-            .attempts
-            .values()
-            .filter_map(|attempt| Some(&attempt.issued.as_ref()?.queue))
-            .collect();
-        let has_another = self.fleet.workers.iter().any(|(id, worker)| {
-            !unfit.contains(id)
-                && worker.paused.is_none()
-                && self.liveness.is_alive(id)
-                && worker.queues.iter().any(|queue| queues.contains(queue))
-        });
+        let unfit = unfit_for(state);
+        let has_another = self.others(state, &unfit).next().is_some();
         match has_another {
             true => all - u32::try_from(unfit.len()).unwrap_or(all).min(all),
             false => all,
         }
     }
+
+    /// The workers that could do a task, live and are fit, without these.
+    fn others<'a>(
+        &'a self,
+        state: &'a TaskState,
+        without: &'a BTreeSet<&WorkerId>,
+    ) -> impl Iterator<Item = (&'a WorkerId, &'a Registration)> {
+        let queues: BTreeSet<&String> = state
+            .attempts
+            .values()
+            .filter_map(|attempt| Some(&attempt.issued.as_ref()?.queue))
+            .collect();
+        self.fleet.workers.iter().filter(move |(id, worker)| {
+            !without.contains(id)
+                && worker.paused.is_none()
+                && self.liveness.is_alive(id)
+                && worker.queues.iter().any(|queue| queues.contains(queue))
+        })
+    }
+
+    /// Whether whoever could do a build has no slot free. In the queue its next attempt would only
+    /// stand in the way of other work of a builder whose machine is to blame for the last one, and
+    /// which leaves it to them.
+    fn others_are_busy(&self, task: &Task, state: &TaskState) -> bool {
+        if !matches!(task, Task::Build(_)) {
+            return false;
+        }
+        let unfit = unfit_for(state);
+        let is_free = |id: &WorkerId, worker: &Registration| {
+            let slots = worker.machine.as_ref().and_then(|machine| machine.slots);
+            self.claims_of(id) < usize::from(slots.unwrap_or(1))
+        };
+        let mut could = self
+            .others(state, &unfit)
+            .filter(|(id, worker)| self.fleet.pause_of(id, worker.role).is_none())
+            .peekable();
+        could.peek().is_some() && !could.any(|(id, worker)| is_free(id, worker))
+    }
+
+    /// On how many builds a worker works.
+    fn claims_of(&self, id: &WorkerId) -> usize {
+        let tasks = self.fleet.unfinished().flat_map(|run| &run.tasks);
+        let claimed = tasks.filter(|(task, state)| {
+            let newest = state.newest().map(|(_, attempt)| attempt);
+            let claim = newest.filter(|attempt| attempt.failure.is_none());
+            let claim = claim.and_then(|attempt| attempt.claim.as_ref());
+            matches!(task, Task::Build(_))
+                && state.outcome.is_none()
+                && claim.is_some_and(|claim| claim.worker == *id)
+        });
+        claimed.count()
+    }
+}
+
+/// The workers whose machines are to blame for a failed attempt.
+fn unfit_for(state: &TaskState) -> BTreeSet<&WorkerId> {
+    let counted = state.attempts.range(state.before_retry.saturating_add(1)..);
+    let unfit = counted.filter_map(|(_, attempt)| {
+        let (failure, _) = attempt.failure.as_ref()?;
+        let claim = attempt.claim.as_ref()?;
+        failure.is_of_machine().then_some(&claim.worker)
+    });
+    unfit.collect()
 }
