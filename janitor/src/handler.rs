@@ -5,6 +5,7 @@ use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
     BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure, FailureClass, SyncBuilder,
 };
+use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::command;
 use gentoo_updater_portage::outcome;
@@ -40,12 +41,26 @@ impl JanitorHandler {
         })
     }
 
+    /// Removes the folders of the run, and logs that need not be kept any more.
+    async fn sweep(&self, host: &dyn Host, order: &CleanBuilder) -> Result<(), Failure> {
+        jobs::sweep(host, order.run, &[WORK]).await?;
+        let Some(store) = self.context.settings.store_of(&order.builder) else {
+            return Ok(());
+        };
+        let policy = &self.context.settings.policy;
+        let kept = logs::Kept {
+            days: policy.keep_build_logs_days,
+            megabytes: policy.keep_build_logs_megabytes,
+        };
+        logs::sweep(host, store, order.run, kept).await
+    }
+
     async fn clean(&self, order: &CleanBuilder) -> Result<BuilderCleaned, Failure> {
         let host = self.context.machines.builder(&order.builder).await?;
         let host = host.as_ref();
         let Some(before) = vdb::before_builds(host, order.run).await? else {
             // All that clean rooms leave is their folder, and that only where they were killed.
-            jobs::sweep(host, order.run, &[WORK]).await?;
+            self.sweep(host, order).await?;
             return Ok(BuilderCleaned {
                 run: order.run,
                 builder: order.builder.clone(),
@@ -78,15 +93,7 @@ impl JanitorHandler {
             }
         }
         let after = vdb::installed(host).await?;
-        jobs::sweep(host, order.run, &[WORK]).await?;
-        if let Some(store) = self.context.settings.store_of(&order.builder) {
-            let policy = &self.context.settings.policy;
-            let kept = logs::Kept {
-                days: policy.keep_build_logs_days,
-                megabytes: policy.keep_build_logs_megabytes,
-            };
-            logs::sweep(host, store, order.run, kept).await?;
-        }
+        self.sweep(host, order).await?;
         Ok(BuilderCleaned {
             run: order.run,
             builder: order.builder.clone(),
