@@ -9,11 +9,12 @@ lock_folder=
 lock_owner="$(uname -n) $$ $(date +%s%N)"
 
 lock() {
-    lock_folder=$1 waited=0 silent=0 seen=
+    lock_folder=$1 waited=0 absent=0 silent=0 seen=
     until mkdir "$lock_folder" 2> /dev/null; do
         [ "$waited" -lt "$2" ] || { lock_folder=; return 1; }
-        # Somebody makes it, or nobody can: a full disk, say.
-        [ -d "$lock_folder" ] || [ "$waited" -lt 3 ] || { lock_folder=; return 1; }
+        # Somebody has given it back meanwhile, or nobody can make it: a full disk, say.
+        if [ -d "$lock_folder" ]; then absent=0; else absent=$((absent + 1)); fi
+        [ "$absent" -lt 3 ] || { lock_folder=; return 1; }
         sleep 1
         waited=$((waited + 1))
         now=$(cat "$lock_folder/owner" "$lock_folder/beat" 2> /dev/null)
