@@ -10,9 +10,11 @@
 #
 # Exit code 24: the room cannot be made here; the reason is the last line.
 set -u
-room=$1 store=$2 own=$3 hidden=$4
-shift 4
 PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
+# As they are without links: a link below the view leads out of it, to the machine's own.
+room=$(readlink -m -- "$1") store=$(readlink -m -- "$2") own=$3 hidden=$4
+[ -z "$hidden" ] || hidden=$(readlink -m -- "$hidden")
+shift 4
 view=$room/view
 layers=0
 
@@ -57,8 +59,6 @@ while read -r place type; do
     case $place in
     "$before" | / | /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | "$room" | "$room"/*) continue ;;
     esac
-    before=$place
-    [ -e "$view$place" ] || continue
     case $type in
     ext[234] | xfs | btrfs | f2fs | bcachefs | zfs | jfs | tmpfs | overlay | squashfs | erofs)
         # Packages write to these places only. A layer that cannot be had is found out below.
@@ -66,19 +66,26 @@ while read -r place type; do
         *[,:\\]*) ;;
         /usr | /usr/* | /etc | /etc/* | /opt | /opt/* | /var | /var/* | /run | /run/* | /tmp | \
             /tmp/* | /root | /bin | /sbin | /lib*)
-            if [ -d "$place" ] && layer "$place"; then continue; fi
+            if [ -e "$view$place" ] && [ -d "$place" ] && layer "$place"; then
+                before=$place
+                continue
+            fi
             ;;
         esac
         ;;
     nfs* | cifs | smb3 | 9p | virtiofs | fuse* | ceph | vfat | exfat | iso9660 | udf) ;;
-    # Nothing that is read like a folder: namespaces, control groups and their like.
+    # Nothing that is read like a folder: namespaces, control groups and their like. What is mounted
+    # at the same place above them is: an automount, say.
     *) continue ;;
     esac
+    before=$place
+    [ -e "$view$place" ] || continue
     show "$place" || printf '@@ gentoo-updater: %s is not to be seen in the room\n' "$place"
 done <<END
 $(mounted)
 END
 for place in /etc /usr /var/db/pkg /var/lib/portage /var/tmp /tmp; do
+    place=$(readlink -m -- "$place")
     if [ -e "$view$place" ] && [ ! -w "$view$place" ]; then
         no_room "$place is on a file system over which no overlay can be laid"
     fi
@@ -95,6 +102,7 @@ if [ -n "$hidden" ]; then
 fi
 while read -r place; do
     [ -d "$place" ] || continue
+    place=$(readlink -f -- "$place")
     mkdir -p "$view$place" && mount -n --bind "$place" "$view$place" ||
         no_room "$place cannot be mounted"
 done <<END

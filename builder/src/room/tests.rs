@@ -42,7 +42,12 @@ impl Machine {
 
     /// A shell script in a room, with the folder as `$1`.
     fn enter(&self, script: &str) -> Process {
-        let text = |name: &str| self.path(name).display().to_string();
+        self.enter_below("", script)
+    }
+
+    /// The same, where all paths that the room is told begin with this folder.
+    fn enter_below(&self, below: &str, script: &str) -> Process {
+        let text = |name: &str| self.path(below).join(name).display().to_string();
         let mut process = Process::new("unshare");
         let namespaces = ["--mount", "--ipc", "--pid", "--fork", "--kill-child"];
         let own = [text("shared"), text("work/seen")].join("\n");
@@ -57,10 +62,52 @@ impl Machine {
     }
 
     fn said(&self, script: &str) -> String {
-        let output = self.enter(script).output().unwrap();
-        assert!(output.status.success(), "{script}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        said(self.enter(script))
     }
+}
+
+fn said(mut process: Process) -> String {
+    let output = process.output().unwrap();
+    assert!(output.status.success(), "{process:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// As `/var/tmp` or DISTDIR is a link to a larger disk on many machines.
+#[test]
+fn a_room_that_is_told_of_links_shows_what_they_lead_to() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    std::os::unix::fs::symlink(machine.folder.path(), machine.path("link")).unwrap();
+    let script = r#"set -eu; cd "$1/link"
+        echo after > shared/written; echo after > work/seen/written; echo after > kept
+        ls work; cat store/binary
+        echo after 2>/dev/null > store/binary || echo refused"#;
+    let said = said(machine.enter_below("link", script));
+    assert_eq!(said, "seen\nbefore\nrefused\n");
+    assert_eq!(machine.read("shared/written"), "after\n");
+    assert_eq!(machine.read("work/seen/written"), "after\n");
+    assert_eq!(machine.read("kept"), "before\n");
+    assert_eq!(machine.read("work/hidden"), "before\n");
+}
+
+/// An automount stays below what it has mounted.
+#[test]
+fn a_room_shows_what_is_mounted_above_something_that_is_no_folder_to_be_read() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    fs::create_dir(machine.path("mounted")).unwrap();
+    let room = machine.enter(r#"cat "$1/mounted/file""#);
+    let mut process = Process::new("unshare");
+    process.args(["--mount", "--propagation", "private", "sh", "-euc"]);
+    process.arg(
+        r#"mount -t ramfs below "$1" && mount -t tmpfs above "$1" && echo above > "$1/file"
+        shift; exec "$@""#,
+    );
+    process.arg("mounts").arg(machine.path("mounted"));
+    process.arg(room.get_program()).args(room.get_args());
+    assert_eq!(said(process), "above\n");
 }
 
 #[test]
