@@ -24,13 +24,21 @@ unfit() { printf '\n@@ gentoo-updater: unfit: %s\n' "$1"; exit 20; }
 step "prepare $pf"
 rm -rf "$work" && mkdir -p "$work/config/etc" "$work/packages/$package" ||
     unfit "cannot write below $work"
-cp -a /etc/portage "$work/config/etc/portage" || unfit "cannot copy /etc/portage"
+# The folder itself can be a link, and be kept elsewhere.
+mkdir "$work/config/etc/portage" && cp -a /etc/portage/. "$work/config/etc/portage" ||
+    unfit "cannot copy /etc/portage"
 portage=$work/config/etc/portage
 if profile=$(readlink -f /etc/portage/make.profile) && [ -d "$profile" ]; then
     # The link is often relative, and means something else here.
     ln -sfn "$profile" "$portage/make.profile" || unfit "cannot write below $work"
 fi
 entry() {
+    # What is written here must not reach what a link leads to: it is the machine's own.
+    if [ -L "$portage/$1" ]; then
+        target=$(readlink -f "/etc/portage/$1")
+        rm "$portage/$1" || unfit "cannot write below $work"
+        [ ! -e "$target" ] || cp -aL "$target" "$portage/$1" || unfit "cannot copy /etc/portage/$1"
+    fi
     # The administrator may keep either one file or a folder of files, which are read in order.
     if [ -f "$portage/$1" ]; then
         mv "$portage/$1" "$portage/$1.file" && mkdir "$portage/$1" &&

@@ -11,6 +11,13 @@ use gentoo_updater_tests::fixtures::{Lab, Scene, wait_until};
 
 const SOON: Duration = Duration::from_secs(120);
 
+const KEPT_ELSEWHERE: &str = "mkdir -p /etc/portage/package.use /etc/kept
+     mv /etc/portage/package.use /etc/kept/package.use
+     ln -s /etc/kept/package.use /etc/portage/package.use";
+const STORED_LOGS: &str = "/var/cache/binpkgs/.gentoo-updater/logs";
+/// A run of 2023.
+const LONG_AGO: &str = "018c0000-0000-7000-8000-000000000001";
+
 /// A fleet whose builders build in clean rooms, before its update to v2.
 fn scene(guests: usize, slots: u16) -> Scene {
     let mut scene = Scene::embedded(guests, 1);
@@ -35,6 +42,14 @@ fn two_slots_build_at_once_and_the_builder_stays_as_it_was() {
     for guest in ["g1", "g2"] {
         actions::want_only(lab, guest, &["app-misc/hello", "app-misc/greeter"]);
     }
+    // Settings that are kept elsewhere are the machine's own, too.
+    lab.sh("b1", KEPT_ELSEWHERE);
+    let logs = lab.store().join(".gentoo-updater/logs").join(LONG_AGO);
+    std::fs::create_dir_all(&logs).expect("a folder in the store");
+    lab.sh(
+        "b1",
+        &format!("touch -d '1 year ago' {STORED_LOGS}/{LONG_AGO}"),
+    );
     // Neither needs the other.
     let gates = ["newdep", "labgen"].map(|name| Gate::in_rooms(lab, "b1", "install", name));
     let before = RootBefore::of(lab, "b1");
@@ -53,7 +68,7 @@ fn two_slots_build_at_once_and_the_builder_stays_as_it_was() {
         let rdepend = &packages["app-misc/hello-2.0"].rdepend;
         assert!(rdepend.contains("dev-libs/libalpha:0/2="), "{rdepend}");
     }
-    let built = compilations_in_rooms(lab, "b1");
+    let built = compilations_in_rooms(lab);
     assert_eq!(
         built,
         Binaries::of(lab).recorded(),
@@ -67,6 +82,7 @@ fn two_slots_build_at_once_and_the_builder_stays_as_it_was() {
     before.is_unchanged(lab);
     no_room_is_open(lab, "b1");
     no_folder_is_left(lab);
+    assert!(!logs.exists(), "the logs of an old run are gone");
     assert!(
         run.stderr.contains("builder b1 builds in clean rooms"),
         "{}",
@@ -184,7 +200,7 @@ fn a_worker_that_is_killed_finds_its_room_again() {
     let run = actions::run(&scene);
 
     assertions::exit_code_is(&run, 0);
-    let built = compilations_in_rooms(lab, "b1");
+    let built = compilations_in_rooms(lab);
     assert_eq!(
         built,
         Binaries::of(lab).recorded(),

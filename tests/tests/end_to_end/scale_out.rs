@@ -38,16 +38,17 @@ fn scene() -> Scene {
 fn all_went_well(scene: &Scene, run: &Run, before: &[RootBefore]) {
     let lab = &scene.lab;
     assertions::exit_code_is(run, 0);
-    let compiled = BUILDERS.map(|builder| compilations_in_rooms(lab, builder));
-    assert!(
-        compiled.iter().all(|packages| !packages.is_empty()),
-        "both builders worked: {compiled:?}"
-    );
-    let mut compiled = compiled.concat();
-    compiled.sort();
+    let history = History::read(scene);
+    for builder in BUILDERS {
+        let worked = history
+            .built()
+            .any(|built| built.builder.as_str() == builder);
+        assert!(worked, "{builder} built something");
+    }
+    let compiled = compilations_in_rooms(lab);
     let recorded = Binaries::of(lab).recorded();
     assert_eq!(compiled, recorded, "compiled (left), records (right)");
-    let events = History::read(scene).compiled();
+    let events = history.compiled();
     assert_eq!(compiled, events, "compiled (left), events (right)");
     let of_library = compiled.iter().filter(|cpv| *cpv == "dev-libs/libbeta-1.0");
     assert_eq!(of_library.count(), KINDS.len(), "a binary for each kind");
