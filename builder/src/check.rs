@@ -17,6 +17,18 @@ pub(crate) struct File {
     pub(crate) sha1: HexDigest,
 }
 
+/// The cause of a result that its own index does not describe.
+const CORRUPT: &str = "ResultCorrupt";
+/// The cause of a result that is not what the job asked for.
+const MISFIT: &str = "ResultDoesNotFit";
+/// The cause of a result that cannot be read.
+pub(crate) const UNREADABLE: &str = "ResultUnreadable";
+
+/// Whether what a build left is to blame, and not the way to it: looked at again it is the same.
+pub(crate) fn is_of_result(failure: &Failure) -> bool {
+    [CORRUPT, MISFIT, UNREADABLE].contains(&failure.cause.as_str())
+}
+
 /// The entry of the index that is the job's binary, when it fits the job's key and the machines that
 /// it is for.
 ///
@@ -81,11 +93,7 @@ pub(crate) fn check_file(entry: &Entry, file: &File) -> Result<(), Failure> {
             "the file of {name} is not what emerge made: {what}; look at the disk and the memory of \
              the builder"
         );
-        Err(Failure::new(
-            FailureClass::Machine,
-            "ResultCorrupt",
-            message,
-        ))
+        Err(Failure::new(FailureClass::Machine, CORRUPT, message))
     };
     if file.size == 0 {
         return corrupt("it is empty".to_owned());
@@ -110,7 +118,7 @@ pub(crate) fn check_file(entry: &Entry, file: &File) -> Result<(), Failure> {
 }
 
 fn misfit(message: String) -> Failure {
-    Failure::new(FailureClass::Permanent, "ResultDoesNotFit", message)
+    Failure::new(FailureClass::Permanent, MISFIT, message)
 }
 
 fn check_flags(entry: &Entry, key: &BuildKey) -> Result<(), Failure> {

@@ -20,11 +20,11 @@ use gentoo_updater_portage::outcome::{self, FailureKind};
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 
-use crate::check::{check_file, fitting};
+use crate::check::{UNREADABLE, check_file, fitting, is_of_result};
 use crate::contents;
 use crate::dependencies;
 use crate::ebuild;
-use crate::log;
+use crate::log::{self, Kept};
 use crate::program::{self, Means, status};
 use crate::ready::{self, Needs, Toolchain};
 use crate::room::{Rooms, Way};
@@ -111,15 +111,26 @@ impl BuildHandler {
         }
         findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
-        let log = self.compile(&host, &store, command, spec, &way).await?;
+        let log = self.compile(&host, &store, command, &spec, &way).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let work = program::work_folder(command.run, &command.job);
-        let mut binary = examine(&store, &work, command, &own).await?;
+        let mut binary = match examine(&store, &work, command, &own).await {
+            Ok(binary) => binary,
+            Err(failure) if is_of_result(&failure) => {
+                self.forget(host.as_ref(), &spec, &log).await?;
+                let log_path = Some(log.place);
+                return Err(Failure {
+                    log_path,
+                    ..failure
+                });
+            }
+            Err(failure) => return Err(failure),
+        };
         binary.contents = contents::of(host.as_ref(), &work, &key.cpv, binary.build_id).await?;
         let stored = store.publish(&work, key, binary.clone(), own).await?;
         let reused = stored != binary;
         let mut built = self.built(command, stored, reused, duration_ms, findings);
-        built.log_path = Some(log);
+        built.log_path = Some(log.place);
         Ok(built)
     }
 
@@ -130,12 +141,12 @@ impl BuildHandler {
         host: &Arc<dyn Host>,
         store: &Store,
         command: &BuildPackage,
-        spec: jobs::Description,
+        spec: &jobs::Description,
         way: &Way,
-    ) -> Result<String, Failure> {
+    ) -> Result<Kept, Failure> {
         let missing = dependencies::missing(host.as_ref(), &command.dependencies).await?;
         // What runs already is attached to, and then says itself how it went.
-        if !missing.is_empty() && !jobs::is_known(host.as_ref(), &spec).await? {
+        if !missing.is_empty() && !jobs::is_known(host.as_ref(), spec).await? {
             dependencies::check(store, &missing, &command.job.key.cpv).await?;
         }
         let missing = dependencies::exact(&missing);
@@ -147,25 +158,42 @@ impl BuildHandler {
         let program = program::build(command, &missing, &means)
             .timeout(self.context.settings.policy.build_timeout);
         let ended = match way {
-            Way::Rooms { .. } => jobs::run_beside_others(host.as_ref(), &spec, program).await,
-            Way::Machine => jobs::run(host.as_ref(), &spec, program).await,
+            Way::Rooms { .. } => jobs::run_beside_others(host.as_ref(), spec, program).await,
+            Way::Machine => jobs::run(host.as_ref(), spec, program).await,
         };
         let path = match &ended {
             Err(failure) if !failure.is_time_out() => return Err(failure.clone()),
             _ => spec.log_path(),
         };
         let log = log::keep(host.as_ref(), &self.store, &self.builder, command, &path).await;
-        let ended = ended.map_err(|failure| Failure {
-            log_path: Some(log.clone()),
-            ..failure
-        })?;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(failure) => {
+                log::clear(host.as_ref(), &log, &path).await?;
+                let log_path = Some(log.place);
+                return Err(Failure {
+                    log_path,
+                    ..failure
+                });
+            }
+        };
         if ended.outcome == JobOutcome::Exited(0) {
             return Ok(log);
         }
-        let failure = self.explain(command, &ended, log);
-        // It is reported from here on; another attempt shall not attach to it.
-        jobs::forget(host.as_ref(), &spec).await?;
+        let failure = self.explain(command, &ended, log.place.clone());
+        self.forget(host.as_ref(), spec, &log).await?;
         Err(failure)
+    }
+
+    /// A program that failed is reported from here on: another attempt shall not attach to it.
+    async fn forget(
+        &self,
+        host: &dyn Host,
+        spec: &jobs::Description,
+        log: &Kept,
+    ) -> Result<(), Failure> {
+        jobs::forget(host, spec).await?;
+        log::clear(host, log, &spec.log_path()).await
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Platform>> {
@@ -253,7 +281,7 @@ async fn examine(
     own: &Platform,
 ) -> Result<Binary, Failure> {
     let key = &command.job.key;
-    let unreadable = |what: String| Failure::new(FailureClass::Machine, "ResultUnreadable", what);
+    let unreadable = |what: String| Failure::new(FailureClass::Machine, UNREADABLE, what);
     let build_id = store.read(&work.join("build-id")).await?;
     let build_id: u32 = build_id
         .trim()

@@ -18,6 +18,7 @@ mod main_job;
 mod odd_builders;
 mod platforms;
 mod restarts;
+mod retries;
 mod scale_out;
 mod scanning;
 mod signals;
