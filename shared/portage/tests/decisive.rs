@@ -127,7 +127,7 @@ const FAILURES: &[(&str, &str, &str)] = &[
     (
         "meson",
         "Run-time dependency alpha found: NO\n\nmeson.build:5:0: ERROR: Dependency \"alpha\" not \
-         found, tried pkgconfig\n\nA full log can be found at /work/meson-log.txt",
+         found, tried pkgconfig\n\nA full log can be found at /var/tmp/portage/meson-log.txt",
         "meson.build:5:0: ERROR: Dependency \"alpha\" not found, tried pkgconfig",
     ),
     (
