@@ -25,7 +25,11 @@ fn what_did_not_fit_is_built_anew_by_a_retry_and_reaches_the_guest_in_the_same_r
     let lab = &scene.lab;
     actions::prepare_for_v2(lab);
     actions::slow_down(lab, "b1", 0);
-    actions::want_only(lab, "g1", &["app-misc/greeter", "app-misc/slowpoke"]);
+    actions::want_only(
+        lab,
+        "g1",
+        &["app-misc/hello", "app-misc/greeter", "app-misc/slowpoke"],
+    );
     lab.sh("b1", FORCED);
     // The run goes on meanwhile.
     let gate = Gate::in_rooms(lab, "b1", "compile", "slowpoke");
