@@ -5,18 +5,20 @@
 # $5 lines for package.use, $6 for package.accept_keywords, $7 for package.license,
 # $8 for package.unmask
 # $9 the steps: commands of emerge as a shell program, made by the builder, quoted
-# ${10} what makes a clean room; nothing where the machine itself is built on
-# ${11} … the machine's folders that the room has too, to be written
+# ${10} the name of this job on the machine, ${11} its log
+# ${12} how many megabytes of memory it may use, or nothing, ${13} how many it may write into the log
+# ${14} what makes a clean room; nothing where the machine itself is built on
+# ${15} … the machine's folders that the room has too, to be written
 #
 # Exit codes: 20 the machine is unfit, 21 the dependencies from the store could not be installed,
 # 22 other dependencies could not be, 23 the package itself could not be built, 24 no clean room can
-# be had.
+# be had, 25 and 26 it took more memory or wrote more into its log than it may.
 set -u
 work=$1 store=$2 package=$3 pf=$4 steps=$9
 use=$5 keywords=$6 license=$7 unmask=$8
 shift 9
-inside=$1
-shift
+id=$1 log=$2 memory=$3 most_log=$4 inside=$5
+shift 5
 
 step() { printf '\n@@ gentoo-updater: %s\n' "$1"; }
 unfit() { printf '\n@@ gentoo-updater: unfit: %s\n' "$1"; exit 20; }
@@ -64,23 +66,25 @@ reserved() {
     [ -d "$ids/$pf-$1" ] || unfit "cannot reserve a BUILD_ID in $ids"
     return 1
 }
-id=1
-while [ -e "$store/$package/$pf-$id.gpkg.tar" ] || [ -e "$store/$package/$pf-$id.xpak" ] ||
-    ! reserved "$id"; do
-    : > "$work/packages/$package/$pf-$id.gpkg.tar"
-    : > "$work/packages/$package/$pf-$id.xpak"
-    id=$((id + 1))
+number=1
+while [ -e "$store/$package/$pf-$number.gpkg.tar" ] || [ -e "$store/$package/$pf-$number.xpak" ] ||
+    ! reserved "$number"; do
+    : > "$work/packages/$package/$pf-$number.gpkg.tar"
+    : > "$work/packages/$package/$pf-$number.xpak"
+    number=$((number + 1))
 done
-printf '%s\n' "$id" > "$work/build-id" || unfit "cannot write below $work"
+printf '%s\n' "$number" > "$work/build-id" || unfit "cannot write below $work"
 
 if [ -z "$inside" ]; then
-    exec sh -c "$steps" steps
+    limited "$id" "$memory" "$log" "$most_log" '' sh -c "$steps" steps
+    exit
 fi
 # With the room's first process everything ends that was started in it, and with the last one of
 # them its mounts are gone. What the room wrote is of no use to anybody.
 step "build in a clean room"
 own=$(printf '%s\n' "$work/config" "$work/packages" "$@")
-unshare --mount --ipc --pid --fork --kill-child --propagation private \
+limited "$id" "$memory" "$log" "$most_log" room \
+    unshare --mount --ipc --pid --fork --kill-child --propagation private \
     sh -c "$inside" room "$work/room" "$store" "$own" "$work" sh -c "$steps" steps
 status=$?
 rm -rf "$work/room"

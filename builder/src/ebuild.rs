@@ -196,6 +196,7 @@ mod tests {
             download: None,
             revision: Some("2026-01-05".to_owned()),
             compiled_as: None,
+            needs: Default::default(),
         }
     }
 

@@ -8,26 +8,29 @@ use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::config::{BuildEnvironment, Builder};
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, BuilderMachine, Command, Contents, Event, Failure, FailureClass, Finding,
-    FindingKind, PackageBuilt, Role,
+    Binary, BuildFailed, BuildPackage, BuilderMachine, Command, Contents, Event, Failure,
+    FailureClass, Finding, FindingKind, PackageBuilt, Role,
 };
 use gentoo_updater_fleet::name::{BuilderName, PlatformName, StorePath};
+use gentoo_updater_fleet::needs::Capacity;
 use gentoo_updater_fleet::platforms;
 use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::build_key::Platform;
-use gentoo_updater_portage::outcome::{self, FailureKind};
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 
+use crate::capacity;
 use crate::check::{UNREADABLE, check_file, fitting, is_of_result};
 use crate::contents;
 use crate::dependencies;
 use crate::ebuild;
+use crate::explain::explain;
 use crate::log::{self, Kept};
-use crate::program::{self, Means, status};
+use crate::program::{self, Means};
 use crate::ready::{self, Needs, Toolchain};
 use crate::room::{Rooms, Way};
+use crate::share::{self, Share, Shares};
 use crate::store::{Held, Store};
 
 /// Builds packages on one machine.
@@ -38,8 +41,17 @@ pub(crate) struct BuildHandler {
     environment: BuildEnvironment,
     store: PathBuf,
     rooms: Rooms,
-    /// As what the machine compiled when it was last asked whether it is ready.
-    compiles_as: Mutex<Option<Platform>>,
+    shares: Shares,
+    known: Mutex<Known>,
+}
+
+/// What the machine was when it was last asked whether it is ready.
+#[derive(Default)]
+struct Known {
+    compiles_as: Option<Platform>,
+    capacity: Option<Capacity>,
+    /// PORTAGE_TMPDIR.
+    temporary: Option<PathBuf>,
 }
 
 impl BuildHandler {
@@ -53,11 +65,38 @@ impl BuildHandler {
             context,
             platform: builder.platform.clone(),
             environment: builder.environment.clone(),
+            shares: Shares::new(builder.slots),
             rooms: Rooms::new(name.clone(), builder, store.clone()),
             builder: name,
             store,
-            compiles_as: Mutex::default(),
+            known: Mutex::default(),
         }
+    }
+
+    /// The build's share of the machine, when that is large enough by now. What was begun before has
+    /// taken of its space already.
+    async fn share(&self, command: &BuildPackage) -> Result<Share, Failure> {
+        let configured = &command.job.needs;
+        let capacity = self.known().capacity;
+        if !configured.is_none() {
+            let host = self.context.machines.builder(&self.builder).await?;
+            if !jobs::is_known(host.as_ref(), &self.spec(command)).await? {
+                let now = self.capacity(host.as_ref()).await?;
+                share::check(&self.builder, &command.job.key.cpv, configured, &now)?;
+            }
+        }
+        let at_once = self.rooms.at_once();
+        Ok(self.shares.take(command.needs, capacity, at_once).await)
+    }
+
+    async fn capacity(&self, host: &dyn Host) -> Result<Capacity, Failure> {
+        let temporary = self.known().temporary.clone();
+        let temporary = temporary.map(|folder| folder.display().to_string());
+        // A room has its own, in the folder of its job.
+        let is_room = matches!(self.rooms.way(host).await?, Way::Rooms { .. });
+        let folders = temporary.filter(|_| !is_room).into_iter();
+        let folders: Vec<String> = folders.chain([program::WORK.to_owned()]).collect();
+        capacity::ask_machine(host, &self.builder, &folders).await
     }
 
     async fn build(&self, command: &BuildPackage) -> Result<PackageBuilt, Failure> {
@@ -150,13 +189,16 @@ impl BuildHandler {
             dependencies::check(store, &missing, &command.job.key.cpv).await?;
         }
         let missing = dependencies::exact(&missing);
+        let policy = &self.context.settings.policy;
+        let packages = &self.context.settings.packages;
+        let limits = policy.build_limits.of(&command.job.key, packages);
         let means = Means {
             store: &self.store,
             way,
             environment: &self.environment,
+            limits,
         };
-        let program = program::build(command, &missing, &means)
-            .timeout(self.context.settings.policy.build_timeout);
+        let program = program::build(command, spec, &missing, &means);
         let ended = match way {
             Way::Rooms { .. } => jobs::run_beside_others(host.as_ref(), spec, program).await,
             Way::Machine => jobs::run(host.as_ref(), spec, program).await,
@@ -180,7 +222,8 @@ impl BuildHandler {
         if ended.outcome == JobOutcome::Exited(0) {
             return Ok(log);
         }
-        let failure = self.explain(command, &ended, log.place.clone());
+        let (cpv, place) = (&command.job.key.cpv, log.place.clone());
+        let failure = explain(&self.builder, cpv, &ended, limits, place);
         self.forget(host.as_ref(), spec, &log).await?;
         Err(failure)
     }
@@ -196,8 +239,8 @@ impl BuildHandler {
         log::clear(host, log, &spec.log_path()).await
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<Platform>> {
-        let known = self.compiles_as.lock();
+    fn known(&self) -> MutexGuard<'_, Known> {
+        let known = self.known.lock();
         known.unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -208,46 +251,6 @@ impl BuildHandler {
             log: format!("{}-{}.log", job.key.cpv.pf(), job.id.short()),
             run: command.run,
         }
-    }
-
-    /// What a program that did not end well means.
-    fn explain(&self, command: &BuildPackage, ended: &jobs::Ended, log: String) -> Failure {
-        let cpv = &command.job.key.cpv;
-        let builder = &self.builder;
-        let (class, cause, message) = match ended.outcome {
-            JobOutcome::Exited(status::UNFIT) => (
-                FailureClass::Machine,
-                "BuilderUnfit".to_owned(),
-                format!("builder {builder} could not prepare the build of {cpv}"),
-            ),
-            JobOutcome::Exited(status::NO_ROOM) => (
-                FailureClass::Machine,
-                "NoCleanRoom".to_owned(),
-                format!("builder {builder} had clean rooms and could make none for {cpv}"),
-            ),
-            JobOutcome::Exited(status::DEPENDENCIES) => (
-                FailureClass::Transient,
-                "DependenciesNotInstalled".to_owned(),
-                format!("the dependencies of {cpv} could not be installed from the store"),
-            ),
-            JobOutcome::Exited(code) => {
-                let found = outcome::parse(&ended.log, code);
-                let whose = match code {
-                    status::OTHER_DEPENDENCIES => format!("a dependency of {cpv}"),
-                    _ => cpv.to_string(),
-                };
-                explain_emerge(&found, &ended.log, &whose, builder)
-            }
-            JobOutcome::Killed(_) | JobOutcome::Vanished => (
-                FailureClass::Transient,
-                "BuildVanished".to_owned(),
-                format!(
-                    "the build of {cpv} on {builder} ended without an exit code: it was killed, or the machine restarted"
-                ),
-            ),
-        };
-        let lines = outcome::decisive_lines(&ended.log, 25);
-        Failure::new(class, cause, message).with_log(lines, log)
     }
 
     fn built(
@@ -315,64 +318,37 @@ async fn examine(
     })
 }
 
-/// What emerge's own words mean for the next attempt.
-fn explain_emerge(
-    found: &outcome::Outcome,
-    log: &str,
-    whose: &str,
-    builder: &BuilderName,
-) -> (FailureClass, String, String) {
-    let phase = found
-        .failures
-        .last()
-        .and_then(|failure| failure.phase.as_ref())
-        .map(|phase| format!(" in its {phase} phase"))
-        .unwrap_or_default();
-    match found.kind {
-        FailureKind::DiskFull => (
-            FailureClass::Machine,
-            "DiskFull".to_owned(),
-            format!("builder {builder} ran out of disk space while it built {whose}"),
-        ),
-        FailureKind::FetchFailure => (
-            FailureClass::Transient,
-            "FetchFailure".to_owned(),
-            format!("the sources of {whose} could not be fetched on {builder}"),
-        ),
-        FailureKind::Killed => (
-            FailureClass::Transient,
-            "BuildKilled".to_owned(),
-            format!(
-                "the build of {whose} on {builder} was killed{phase}; is there too little memory?"
-            ),
-        ),
-        kind => (
-            FailureClass::Permanent,
-            format!("{kind:?}"),
-            match outcome::decisive_line(log) {
-                Some(line) => format!("{whose} could not be built on {builder}{phase}: {line}"),
-                None => format!("{whose} could not be built on {builder}{phase}"),
-            },
-        ),
-    }
-}
-
 #[async_trait]
 impl Handler for BuildHandler {
     async fn handle(&self, command: &Command) -> Event {
         let Command::BuildPackage(build) = command else {
             return self.failed(command, wrong_command(command));
         };
+        let share = match self.share(build).await {
+            Ok(share) => share,
+            Err(failure) => return build.failed(Some(&self.builder), failure),
+        };
         match self.build(build).await {
             Ok(built) => Event::PackageBuilt(built),
-            Err(failure) => build.failed(Some(&self.builder), failure),
+            Err(failure) => Event::BuildFailed(BuildFailed {
+                run: build.run,
+                job: build.job.id.clone(),
+                attempt: build.attempt,
+                builder: Some(self.builder.clone()),
+                had: share.had,
+                failure,
+            }),
         }
     }
 
     async fn ready(&self) -> Result<(), Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
         let (toolchain, platform) = Toolchain::ask(host.as_ref(), &self.builder).await?;
-        *self.known() = Some(platform);
+        {
+            let mut known = self.known();
+            known.compiles_as = Some(platform);
+            known.temporary = Some(toolchain.temporary.clone());
+        }
         let needs = Needs {
             builder: &self.builder,
             store: &self.store,
@@ -380,6 +356,8 @@ impl Handler for BuildHandler {
         };
         ready::check(host.as_ref(), &needs, &toolchain).await?;
         self.rooms.look(host.as_ref(), &toolchain).await?;
+        let capacity = self.capacity(host.as_ref()).await?;
+        self.known().capacity = Some(capacity::rounded(capacity));
         Ok(())
     }
 
@@ -388,11 +366,16 @@ impl Handler for BuildHandler {
     }
 
     fn machine(&self) -> Option<BuilderMachine> {
+        let (compiles_as, capacity) = {
+            let known = self.known();
+            (known.compiles_as.clone(), known.capacity)
+        };
         Some(BuilderMachine {
             builder: self.builder.clone(),
             platform: self.platform.clone(),
-            compiles_as: self.known().clone(),
+            compiles_as,
             slots: Some(self.rooms.at_once()),
+            capacity,
         })
     }
 

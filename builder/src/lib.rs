@@ -7,11 +7,15 @@
 //! what `build.sh` installs and compiles it does in a clean room (`room`).
 
 mod arguments;
+mod capacity;
 mod check;
 mod contents;
 mod dependencies;
 mod ebuild;
+mod explain;
 mod handler;
+#[cfg(test)]
+mod limits_tests;
 mod log;
 mod platform;
 mod program;
@@ -21,6 +25,7 @@ mod ready;
 mod record;
 mod room;
 mod serve;
+mod share;
 mod store;
 
 pub use arguments::Arguments;

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gentoo_updater_fleet::config::BuildEnvironment;
+use gentoo_updater_fleet::config::{BuildEnvironment, BuildLimits};
 use gentoo_updater_fleet::message::{BuildPackage, Job};
 use gentoo_updater_fleet::name::{RunId, StorePath};
 use gentoo_updater_hosts::{Command, quote};
@@ -13,10 +13,11 @@ use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::command::{self, CommandLine};
 use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_runtime::emerge::in_own_environment;
+use gentoo_updater_runtime::jobs;
 
 use crate::room::{INSIDE, Way};
 
-const BUILD: &str = include_str!("build.sh");
+const BUILD: &str = concat!(include_str!("limits.sh"), include_str!("build.sh"));
 const PUBLISH: &str = concat!(include_str!("lock.sh"), include_str!("publish.sh"));
 
 /// What the steps of a build begin with.
@@ -37,6 +38,10 @@ pub(crate) mod status {
     pub(crate) const BUILD: i32 = 23;
     /// No clean room can be had.
     pub(crate) const NO_ROOM: i32 = 24;
+    /// The build took more memory than it may.
+    pub(crate) const MEMORY_LIMIT: i32 = 25;
+    /// The build wrote more into its log than it may.
+    pub(crate) const LOG_LIMIT: i32 = 26;
     /// The lock of the store could not be had.
     pub(crate) const STORE_LOCKED: i32 = 31;
     /// The index of the store could not be brought up to date.
@@ -56,18 +61,22 @@ pub(crate) struct Means<'a> {
     pub(crate) way: &'a Way,
     /// What Portage gets for it.
     pub(crate) environment: &'a BuildEnvironment,
+    /// What it may take.
+    pub(crate) limits: BuildLimits,
 }
 
-/// Builds a job into its private folder. `missing` are the dependencies that the machine does
+/// Builds a job into its private folder, as the program `description` of its machine. `missing` are the dependencies that the machine does
 /// not have yet, each behind those that it needs.
 pub(crate) fn build(
     command: &BuildPackage,
+    description: &jobs::Description,
     missing: &[ExactPackage],
     means: &Means<'_>,
 ) -> Command {
     let key = &command.job.key;
     let work = work_folder(command.run, &command.job);
     let steps = steps(key, missing, means, &work);
+    let limits = means.limits;
     let (inside, shared) = match means.way {
         Way::Rooms { shared } => (INSIDE, shared.as_slice()),
         Way::Machine => ("", [].as_slice()),
@@ -82,10 +91,16 @@ pub(crate) fn build(
         accepted(&command.job, " *"),
         accepted(&command.job, ""),
         steps,
+        description.id.clone(),
+        description.log_path(),
+        limits
+            .memory_megabytes
+            .map_or_else(String::new, |it| it.to_string()),
+        limits.log_megabytes.to_string(),
         inside.to_owned(),
     ];
     let shared = shared.iter().map(|folder| folder.display().to_string());
-    Command::shell("build.sh", BUILD, parameters.into_iter().chain(shared))
+    Command::shell("build.sh", BUILD, parameters.into_iter().chain(shared)).timeout(limits.timeout)
 }
 
 /// The calls of emerge that make up a build, as a shell program.
@@ -190,6 +205,8 @@ fn use_line(key: &BuildKey) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use gentoo_updater_fleet::config::BuildFeature;
 
     use super::*;
@@ -209,6 +226,11 @@ mod tests {
             store: Path::new("/store"),
             way,
             environment,
+            limits: BuildLimits {
+                timeout: Duration::from_secs(60),
+                memory_megabytes: None,
+                log_megabytes: 1,
+            },
         };
         steps(&key, missing, &means, Path::new("/work"))
     }

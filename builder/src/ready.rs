@@ -41,7 +41,7 @@ pub(crate) struct Needs<'a> {
 /// Where and with what a machine compiles.
 pub(crate) struct Toolchain {
     /// PORTAGE_TMPDIR.
-    temporary: PathBuf,
+    pub(crate) temporary: PathBuf,
     /// CC with its options; empty where it is not configured.
     compiler: String,
     chost: String,

@@ -2,6 +2,7 @@
 
 use gentoo_updater_fleet::inspect::{PauseCause, WorkerState, WorkerView, WorkerWork};
 use gentoo_updater_fleet::message::PauseTarget;
+use gentoo_updater_fleet::needs::Capacity;
 use gentoo_updater_fleet::report::PauseReport;
 use jiff::Timestamp;
 
@@ -88,6 +89,15 @@ fn details(worker: &WorkerView, now: Timestamp) -> Vec<String> {
             .iter()
             .map(|work| working_on(worker.state, work, now)),
     );
+    if let Some(capacity) = &worker.capacity {
+        let Capacity {
+            memory_megabytes: memory,
+            disk_megabytes: disk,
+        } = capacity;
+        details.push(format!(
+            "it builds with {memory} MB of memory, {disk} MB of space"
+        ));
+    }
     if let Some(trouble) = &worker.bus_trouble {
         details.push(format!("its bus: {trouble}"));
     }

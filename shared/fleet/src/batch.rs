@@ -10,6 +10,7 @@ use gentoo_updater_portage::name::RepositoryName;
 
 use crate::message::{Batch, GuestPlan, Job, Purpose, Update};
 use crate::name::{GuestName, JobId, PlatformName};
+use crate::needs::Needs;
 
 /// One guest's answer, as far as the batch needs it.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +111,7 @@ impl<'a> Merging<'a> {
                 revision: revisions.get(&key.repository).cloned(),
                 download: None,
                 compiled_as: None,
+                needs: Needs::default(),
             });
             self.jobs.len() - 1
         });

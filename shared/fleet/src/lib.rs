@@ -6,7 +6,7 @@
 //! | [`message`] | events and commands, and their form on the wire |
 //! | [`state`] | the fold over the history |
 //! | [`snapshot`] | the state as it was at one offset, to begin the fold from |
-//! | [`batch`], [`graph`], [`order`], [`platforms`], [`closing`], [`liveness`] | the pure parts of a decision |
+//! | [`batch`], [`graph`], [`order`], [`needs`], [`platforms`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`decide`] | what to do next |
 //! | [`authority`] | which user of the broker may say what |
 //! | [`report`] | what came of a run |
@@ -28,6 +28,7 @@ pub mod inspect;
 pub mod liveness;
 pub mod message;
 pub mod name;
+pub mod needs;
 pub mod order;
 pub mod platforms;
 pub mod report;

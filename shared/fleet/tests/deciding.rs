@@ -212,6 +212,7 @@ fn a_ring_is_entered_at_one_of_its_own_and_not_at_what_waits_behind_it() {
 fn fail_build(history: &mut History, name: &str, attempt: u32, failure: Failure) {
     let job = history.job(name).id;
     history.say(Event::BuildFailed(BuildFailed {
+        had: None,
         run: run_id(),
         job,
         attempt,

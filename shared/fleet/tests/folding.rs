@@ -120,6 +120,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             log_path: None,
         }),
         10 => Event::BuildFailed(BuildFailed {
+            had: None,
             run: id,
             job: job.id.clone(),
             attempt,
@@ -282,6 +283,7 @@ fn the_first_result_stands_whichever_attempt_it_is_of() {
         history.say(built_by(&history, second, 2000));
         for failure in [permanent("CompileFailure"), transient("FetchFailure")] {
             history.say(Event::BuildFailed(BuildFailed {
+                had: None,
                 run: run_id(),
                 job: job.clone(),
                 attempt: second,

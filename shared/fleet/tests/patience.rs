@@ -122,6 +122,7 @@ impl Fleet {
         self.claim(attempt, by);
         let job = self.history.job("a/a-2").id;
         self.history.say(Event::BuildFailed(BuildFailed {
+            had: None,
             run: run_id(),
             job,
             attempt,

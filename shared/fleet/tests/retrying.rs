@@ -85,6 +85,7 @@ fn fail(history: &mut History, attempt: u32, failure: Failure) {
 
 fn failure_of(history: &History, attempt: u32, failure: Failure) -> Event {
     Event::BuildFailed(BuildFailed {
+        had: None,
         run: run_id(),
         job: history.job("a/lib-2").id,
         attempt,

@@ -252,6 +252,7 @@ fn what_fails_outside_of_a_ring_holds_all_of_it_back() {
     ]);
     let failed = history.job("z/before-1").id;
     history.say(Event::BuildFailed(BuildFailed {
+        had: None,
         run: run_id(),
         job: failed.clone(),
         attempt: 1,

@@ -3,90 +3,11 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
+use common::building::{Building, SECOND, alone};
 use common::*;
-use gentoo_updater_fleet::decide::{Order, Patience, decide, observe};
+use gentoo_updater_fleet::decide::observe;
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::*;
-use gentoo_updater_fleet::order::{Expectations, Expected, UNKNOWN_DURATION};
-
-const SECOND: Duration = Duration::from_secs(1);
-
-/// A run whose batch is planned, and a planner that has just come up.
-struct Building {
-    history: History,
-    liveness: Liveness,
-}
-
-impl Building {
-    fn of(updates: Vec<Update>) -> Self {
-        let mut history = History::requested(&["g1"]);
-        history.say(Event::GuestScanned(scanned("g1", updates, vec![])));
-        let mut building = Self {
-            history,
-            liveness: Liveness::new(30 * SECOND, 60 * SECOND, SECOND),
-        };
-        for order in building.decide() {
-            if let Order::Publish(event) = order {
-                building.history.say(event);
-            }
-        }
-        building
-    }
-
-    fn register(&mut self, id: &str, slots: u16) {
-        self.history.say(Event::WorkerRegistered(WorkerRegistered {
-            worker: worker(id),
-            role: Role::Builder,
-            queues: vec!["build.default".to_owned()],
-            machine: Some(BuilderMachine {
-                slots: Some(slots),
-                ..machine("fast", None)
-            }),
-        }));
-        self.liveness.alive(&worker(id), []);
-    }
-
-    fn decide(&mut self) -> Vec<Order> {
-        observe(&self.history.fleet, &mut self.liveness);
-        decide(&self.history.fleet, &self.liveness, &Patience::default())
-    }
-
-    /// What is given out now, in its order, and said to be so.
-    fn given_out(&mut self) -> Vec<String> {
-        let mut names = Vec::new();
-        for order in self.decide() {
-            if let Order::Issue(command @ Command::BuildPackage(_)) = order {
-                let Command::BuildPackage(build) = &command else {
-                    unreachable!("it is one");
-                };
-                names.push(build.job.key.cpv.to_string());
-                self.history.say(Event::CommandIssued(CommandIssued {
-                    command: command.id().unwrap(),
-                    work: command.work(),
-                    queue: "build.default".to_owned(),
-                }));
-            }
-        }
-        names
-    }
-
-    fn claim(&mut self, name: &str, attempt: u32, by: &str) {
-        let job = self.history.job(name).id;
-        self.history.claim(Task::Build(job), attempt, by);
-    }
-
-    fn built(&mut self, name: &str) {
-        let job = self.history.job(name);
-        self.history.say(built(&job));
-    }
-}
-
-fn alone(names: &[&str]) -> Vec<Update> {
-    names.iter().map(|name| update(name)).collect()
-}
 
 #[test]
 fn no_more_is_given_out_than_there_are_slots_and_each_result_makes_room_for_one() {
@@ -183,6 +104,7 @@ fn what_was_given_out_before_is_given_out_again_whether_or_not_there_is_room() {
     let job = building.history.job(&first[0]).id;
     building.claim(&first[0], 1, "builder@one");
     building.history.say(Event::BuildFailed(BuildFailed {
+        had: None,
         run: run_id(),
         job,
         attempt: 1,
@@ -218,6 +140,7 @@ fn what_failed_for_a_machine_waits_for_another_builder_and_keeps_no_slot_from_ot
     let job = building.history.job(&first[1]).id;
     let failure = Failure::new(FailureClass::Machine, "KernelDiffers", "it has another one");
     building.history.say(Event::BuildFailed(BuildFailed {
+        had: None,
         run: run_id(),
         job,
         attempt: 1,
@@ -247,63 +170,4 @@ fn what_failed_for_a_machine_waits_for_another_builder_and_keeps_no_slot_from_ot
         [first[1].clone()],
         "the second attempt"
     );
-}
-
-fn expected(known: &[(&str, u64)], updates: Vec<Update>) -> BTreeMap<String, Expected> {
-    let building = Building::of(updates);
-    let known = known.iter().map(|(name, milliseconds)| {
-        let package = name.parse().unwrap();
-        (package, *milliseconds)
-    });
-    let (known, jobs) = (
-        known.collect(),
-        building.history.run().jobs.clone().unwrap(),
-    );
-    let expectations = Expectations::new(&known, &jobs);
-    jobs.values()
-        .map(|job| (job.key.cpv.to_string(), expectations.of(job)))
-        .collect()
-}
-
-fn of_size(name: &str, bytes: u64) -> Update {
-    Update {
-        download: Some(bytes),
-        ..update(name)
-    }
-}
-
-#[test]
-fn a_package_takes_as_long_as_its_newest_build() {
-    let expected = expected(&[("a/a", 5000)], alone(&["a/a-1"]));
-    assert_eq!(expected["a/a-1"], Expected::Known(5 * SECOND));
-}
-
-#[test]
-fn larger_sources_are_taken_to_last_longer_at_the_pace_of_what_is_known() {
-    const MEBIBYTE: u64 = 1 << 20;
-    let updates = || {
-        vec![
-            of_size("a/known-1", MEBIBYTE),
-            of_size("a/small-1", MEBIBYTE / 10),
-            of_size("a/large-1", 100 * MEBIBYTE),
-        ]
-    };
-    let slow = expected(&[("a/known", 50_000)], updates());
-    let fast = expected(&[("a/known", 5_000)], updates());
-    for name in ["a/small-1", "a/large-1"] {
-        let ratio = slow[name].duration().as_secs_f64() / fast[name].duration().as_secs_f64();
-        assert!((ratio - 10.0).abs() < 0.01, "{name}: {ratio}");
-        assert!(matches!(slow[name], Expected::Guessed(_)));
-    }
-    assert!(slow["a/small-1"].duration() < slow["a/known-1"].duration());
-    assert!(slow["a/large-1"].duration() > 20 * slow["a/known-1"].duration());
-}
-
-#[test]
-fn of_what_nothing_is_known_the_middle_of_the_others_is_taken() {
-    let known = [("x/a", 1000), ("x/b", 3000), ("x/c", 900_000)];
-    let expected_here = expected(&known, alone(&["a/a-1"]));
-    assert_eq!(expected_here["a/a-1"], Expected::Guessed(3 * SECOND));
-    let nothing = expected(&[], alone(&["a/a-1"]));
-    assert_eq!(nothing["a/a-1"], Expected::Guessed(UNKNOWN_DURATION));
 }

@@ -241,6 +241,7 @@ fn whose_package_could_not_be_built_because_a_binary_was_spoiled_is_asked_again(
         publish_decisions(&mut history);
         history.say(built(&history.job("a/a-2")));
         history.say(Event::BuildFailed(BuildFailed {
+            had: None,
             run,
             job: history.job("b/b-2").id,
             attempt: 1,

@@ -12,6 +12,7 @@ use std::path::Path;
 use common::*;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::*;
+use gentoo_updater_fleet::needs::{Capacity, Needs};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -142,6 +143,7 @@ fn events() -> Vec<Event> {
         }),
         built(&job()),
         Event::BuildFailed(BuildFailed {
+            had: None,
             run,
             job: job().id,
             attempt,
@@ -244,6 +246,7 @@ fn commands() -> Vec<Command> {
             attempt,
             job: job(),
             dependencies: vec![binary(&update("dev-libs/libalpha-2.0").slot("0/2").key, 4)],
+            needs: Needs::default(),
         }),
         Command::InstallPackages(InstallPackages {
             run,
@@ -376,6 +379,7 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         attempt: 1,
         job: accepting,
         dependencies: Vec::new(),
+        needs: Needs::default(),
     });
     check("golden-options", "BuildPackage.accepts", accepting);
     let sized = Update {
@@ -393,6 +397,7 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         attempt: 1,
         job: sized,
         dependencies: Vec::new(),
+        needs: Needs::default(),
     });
     check("golden-options", "BuildPackage.download", sized);
     let former = Event::GuestScanned(GuestScanned {
@@ -417,6 +422,41 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         }),
     });
     check("golden-options", "WorkerRegistered.slots", roomy);
+    let capacity = Capacity {
+        memory_megabytes: 16_000,
+        disk_megabytes: 114_688,
+    };
+    let measured = Event::WorkerRegistered(WorkerRegistered {
+        worker: worker("builder@b1"),
+        role: Role::Builder,
+        queues: vec!["build.default".to_owned()],
+        machine: Some(BuilderMachine {
+            capacity: Some(capacity),
+            ..machine("b1", None)
+        }),
+    });
+    check("golden-options", "WorkerRegistered.capacity", measured);
+    let killed = Event::BuildFailed(BuildFailed {
+        run: run_id(),
+        job: job().id,
+        attempt: 1,
+        builder: Some("b1".parse().unwrap()),
+        had: Some(capacity.share(1, 2)),
+        failure: Failure::new(FailureClass::Transient, "BuildKilled", "killed"),
+    });
+    check("golden-options", "BuildFailed.had", killed);
+    let needs = Needs {
+        memory_megabytes: Some(8_000),
+        disk_megabytes: Some(20_000),
+    };
+    let heavy = Command::BuildPackage(BuildPackage {
+        run: run_id(),
+        attempt: 2,
+        job: Job { needs, ..job() },
+        dependencies: Vec::new(),
+        needs,
+    });
+    check("golden-options", "BuildPackage.needs", heavy);
     let Event::PackageBuilt(logged) = built(&job()) else {
         panic!("it is built")
     };

@@ -41,6 +41,8 @@ pub enum Fault {
     GuestVanished,
     /// A machine of a builder was unfit for a while.
     Unfit,
+    /// A machine of a builder was too small for what it was told to build.
+    TooSmall,
     /// Work failed for a reason that passes.
     Transient,
     /// Work killed its worker.

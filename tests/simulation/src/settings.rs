@@ -13,6 +13,13 @@ const CONFIGURATION: &str = "
 address = \"ssh://root@b1\"
 [guests.g1]
 address = \"ssh://root@g1\"
+# The first builder of each fleet is too small for these.
+[[packages]]
+atom = \"cat/p1\"
+memory_megabytes = 8000
+[[packages]]
+atom = \"cat/p3\"
+memory_megabytes = 6000
 [policy]
 heartbeat_seconds = 4
 lease_seconds = 12

@@ -14,6 +14,7 @@ mod dead_letters;
 mod distributed;
 mod failing_packages;
 mod further_rounds;
+mod heavy_builds;
 mod main_job;
 mod odd_builders;
 mod platforms;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gentoo_updater_fleet::message::WorkKey;
 use gentoo_updater_fleet::name::WorkerId;
+use gentoo_updater_fleet::needs::{Needs, lacking};
 use gentoo_updater_fleet::state::{Fleet, TaskState};
 use jiff::Timestamp;
 
@@ -83,6 +84,36 @@ pub(super) fn is_for_another(
     others(fleet, me, queue).any(|other| is_fresh || is_at_work(fleet, other))
 }
 
+/// Whether an attempt is to be left to another worker: this machine has too little for it, and another
+/// one has enough, whose worker is at work or had no time yet to come. When it does not come, this one
+/// takes it and says what it lacks.
+pub(super) fn is_for_larger(
+    fleet: &Fleet,
+    work: &WorkKey,
+    needs: &Needs,
+    me: &WorkerId,
+    queue: &String,
+    now: Timestamp,
+) -> bool {
+    let own = fleet.workers.get(me);
+    if own.is_none_or(|worker| lacking(worker, needs).is_none()) {
+        return false;
+    }
+    let is_fresh = || {
+        let task = fleet.runs.get(&work.run)?.tasks.get(&work.task)?;
+        let issued = task.attempts.get(&work.attempt)?.issued.as_ref()?;
+        Some(now.duration_since(issued.last).unsigned_abs() < LEFT_TO_IDLE)
+    };
+    // What the history does not tell yet was issued a moment ago.
+    let is_fresh = is_fresh().unwrap_or(true);
+    let is_large = |other: &&WorkerId| {
+        let worker = fleet.workers.get(*other);
+        worker.is_some_and(|worker| worker.paused.is_none() && lacking(worker, needs).is_none())
+    };
+    let mut larger = others(fleet, me, queue).filter(is_large);
+    larger.any(|other| is_fresh || is_at_work(fleet, other))
+}
+
 /// The other workers that have ever served a queue.
 pub(super) fn others<'a>(
     fleet: &'a Fleet,
@@ -111,9 +142,11 @@ fn is_at_work(fleet: &Fleet, worker: &WorkerId) -> bool {
 #[cfg(test)]
 mod tests {
     use gentoo_updater_fleet::message::{
-        Event, Failure, FailureClass, Role, WorkStarted, WorkerRegistered,
+        BuilderMachine, CommandIssued, Event, Failure, FailureClass, Role, WorkStarted,
+        WorkerRegistered,
     };
     use gentoo_updater_fleet::name::RunId;
+    use gentoo_updater_fleet::needs::Capacity;
 
     use super::*;
     use crate::testing::{run_requested, said, scan_command, scan_failed};
@@ -177,6 +210,61 @@ mod tests {
             !told.leaves(&second, 7200),
             "the other one has fallen silent"
         );
+    }
+
+    #[test]
+    fn what_needs_more_than_this_machine_has_is_left_to_who_has_it_while_that_may_come() {
+        let run = RunId::generate();
+        let mut told = Told(Fleet::default(), 0);
+        told.tell(run_requested(run).message);
+        let mut register = |worker: &str, memory_megabytes| {
+            told.tell(Event::WorkerRegistered(WorkerRegistered {
+                worker: worker.parse().unwrap(),
+                role: Role::Builder,
+                queues: vec![SCAN.to_owned()],
+                machine: Some(BuilderMachine {
+                    builder: "b1".parse().unwrap(),
+                    platform: "default".parse().unwrap(),
+                    compiles_as: None,
+                    slots: Some(1),
+                    capacity: Some(Capacity {
+                        memory_megabytes,
+                        disk_megabytes: 100_000,
+                    }),
+                }),
+            }));
+        };
+        register("builder@spare", 4000);
+        register("builder@weak", 4000);
+        register("builder@large", 8000);
+        let command = scan_command(run, 1).message;
+        let work = command.work();
+        told.tell(Event::CommandIssued(CommandIssued {
+            command: command.id().unwrap(),
+            work: work.clone(),
+            queue: SCAN.to_owned(),
+        }));
+        let leaves = |told: &Told, me: &str, memory, seconds_later| {
+            let now = Timestamp::now() + jiff::SignedDuration::from_secs(seconds_later);
+            let needs = Needs {
+                memory_megabytes: Some(memory),
+                disk_megabytes: None,
+            };
+            let (me, queue) = (me.parse().unwrap(), SCAN.to_owned());
+            is_for_larger(&told.0, &work, &needs, &me, &queue, now)
+        };
+        assert!(leaves(&told, "builder@spare", 8000, 0));
+        assert!(!leaves(&told, "builder@spare", 4000, 0), "it has that");
+        assert!(!leaves(&told, "builder@large", 8000, 0), "it has that");
+        assert!(!leaves(&told, "builder@spare", 8001, 0), "nobody has that");
+        assert!(
+            !leaves(&told, "builder@spare", 8000, 120),
+            "it does not come"
+        );
+        let other = RunId::generate();
+        told.tell(run_requested(other).message);
+        told.claim(&scan_command(other, 1).message.work(), "builder@large");
+        assert!(leaves(&told, "builder@spare", 8000, 120), "it is at work");
     }
 
     #[test]

@@ -8,10 +8,11 @@ use gentoo_updater_fleet::message::{
     BuilderMachine, Command, Envelope, Event, Failure, FailureClass, WorkKey, WorkStarted,
 };
 use gentoo_updater_fleet::name::CommandId;
+use gentoo_updater_fleet::needs::Needs;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::claim::{Standing, is_for_another, standing};
+use super::claim::{Standing, is_for_another, is_for_larger, standing};
 use super::deadly::{Begun, Suspicion};
 use super::heartbeat::{Working, WorkingOn};
 use super::readiness::Verdict;
@@ -70,7 +71,7 @@ impl Worker {
             settle.ack().await?;
             return Ok(Verdict::Silent);
         }
-        if self.is_for_another(&work, &queue) {
+        if self.is_for_another(&command.message, &work, &queue) {
             tracing::info!(run.id = %work.run, task = %work.task, "left to another worker");
             // Dropped unsettled, it goes back to its queue.
             return Ok(Verdict::Left);
@@ -178,12 +179,19 @@ impl Worker {
     }
 
     /// Only who works on one machine of its own leaves attempts to others.
-    fn is_for_another(&self, work: &WorkKey, queue: &String) -> bool {
+    fn is_for_another(&self, command: &Command, work: &WorkKey, queue: &String) -> bool {
         let (Some(view), Some(_)) = (&self.view, &self.spec.builder) else {
             return false;
         };
-        let now = self.spec.clock.now();
-        view.read(|fleet| is_for_another(fleet, work, &self.spec.id, queue, now))
+        let (me, now) = (&self.spec.id, self.spec.clock.now());
+        let needs = match command {
+            Command::BuildPackage(build) => build.needs,
+            _ => Needs::default(),
+        };
+        view.read(|fleet| {
+            is_for_another(fleet, work, me, queue, now)
+                || is_for_larger(fleet, work, &needs, me, queue, now)
+        })
     }
 
     /// Works and publishes the result.

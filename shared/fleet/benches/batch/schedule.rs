@@ -109,6 +109,7 @@ impl<'a> Building<'a> {
                 // It has told what it is when it is asked to build.
                 compiles_as: Platform::from_variables(variable, BTreeSet::new()).ok(),
                 slots: Some(slots),
+                capacity: None,
             }),
         }));
         self.say(Event::RunRequested(RunRequested {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::environment::BuildEnvironment;
 use super::fragment::Fragment;
+use super::packages::{BuildLimits, Packages, demands};
 use super::settings::{
     Broker, Builder, CleanRoom, Guest, History, Platform, Policy, Settings, Ssh, SshConfig,
 };
@@ -94,6 +95,33 @@ pub enum Invalid {
         /// What is allowed.
         rule: String,
     },
+    /// What a table of packages speaks of is no atom.
+    #[error(
+        "the atom of [[packages]] number {number} is {value:?}: {cause}; write it as in \
+         package.use, for example \"www-client/chromium\" or \">=dev-qt/qtwebengine-6\""
+    )]
+    Atom {
+        /// Which of the tables, from 1.
+        number: usize,
+        /// The value.
+        value: String,
+        /// Why it is none.
+        cause: String,
+    },
+    /// A table of packages has nothing but an atom.
+    #[error("[[packages]] of {atom} says nothing; add memory_megabytes, for example")]
+    PackagesSayNothing {
+        /// The atom.
+        atom: String,
+    },
+    /// A value of a table of packages is zero.
+    #[error("{key} in {table} is 0; it must be at least 1, or be left out")]
+    PackagesZero {
+        /// The table.
+        table: String,
+        /// The key.
+        key: &'static str,
+    },
     /// Two guests are one machine.
     #[error(
         "guests.{first} and guests.{second} have one address, {address}; a machine is one guest"
@@ -142,7 +170,10 @@ impl Settings {
         let broker = check_broker(&fragment)?;
         let history = check_history(&fragment)?;
         let ssh = check_ssh(&fragment, &state_directory)?;
-        let policy = check_policy(&fragment)?;
+        let packages = fragment.packages.iter().enumerate();
+        let packages = packages.map(|(place, one)| Packages::check(place + 1, one));
+        let packages = packages.collect::<Result<Vec<_>, _>>()?;
+        let policy = check_policy(&fragment, &packages)?;
         Ok(Self {
             state_directory,
             broker,
@@ -151,6 +182,7 @@ impl Settings {
             platforms,
             builders,
             guests,
+            packages,
             policy,
         })
     }
@@ -373,7 +405,7 @@ fn choose(
     }
 }
 
-fn check_policy(fragment: &Fragment) -> Result<Policy, Invalid> {
+fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, Invalid> {
     let policy = &fragment.policy;
     let seconds = |value: Option<u64>, default: u64| Duration::from_secs(value.unwrap_or(default));
     let heartbeat = seconds(policy.heartbeat_seconds, 10);
@@ -403,7 +435,16 @@ fn check_policy(fragment: &Fragment) -> Result<Policy, Invalid> {
     for (key, value) in [
         ("policy.parallel_scans", policy.parallel_scans),
         ("policy.parallel_installs", policy.parallel_installs),
-    ] {
+    ]
+    .map(|(key, value)| (key, value.map(u64::from)))
+    .into_iter()
+    .chain([
+        (
+            "policy.build_memory_megabytes",
+            policy.build_memory_megabytes,
+        ),
+        ("policy.build_log_megabytes", policy.build_log_megabytes),
+    ]) {
         if value == Some(0) {
             return Err(Invalid::OutOfRange {
                 key,
@@ -415,6 +456,7 @@ fn check_policy(fragment: &Fragment) -> Result<Policy, Invalid> {
     let patience = Patience {
         attempts,
         retry_delay: seconds(policy.retry_delay_seconds, 10),
+        demands: demands(packages),
     };
     Ok(Policy {
         patience,
@@ -424,7 +466,11 @@ fn check_policy(fragment: &Fragment) -> Result<Policy, Invalid> {
         sync: policy.sync.unwrap_or(false),
         sync_timeout: seconds(policy.sync_timeout_seconds, 3600),
         scan_timeout: seconds(policy.scan_timeout_seconds, 900),
-        build_timeout: seconds(policy.build_timeout_seconds, 24 * 3600),
+        build_limits: BuildLimits {
+            timeout: seconds(policy.build_timeout_seconds, 24 * 3600),
+            memory_megabytes: policy.build_memory_megabytes,
+            log_megabytes: policy.build_log_megabytes.unwrap_or(1000),
+        },
         install_timeout: seconds(policy.install_timeout_seconds, 6 * 3600),
         store_wait: seconds(policy.store_wait_seconds, 90),
         grace: seconds(policy.grace_seconds, 30),

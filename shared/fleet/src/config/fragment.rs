@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::environment::EnvironmentFragment;
+use super::packages::PackagesFragment;
 use super::settings::{Access, CleanRoom, Depclean, RestartServices};
 use crate::name::{BuilderName, GuestName, PlatformName};
 
@@ -25,6 +26,8 @@ pub struct Fragment {
     pub(super) builders: BTreeMap<BuilderName, BuilderFragment>,
     #[serde(default)]
     pub(super) guests: BTreeMap<GuestName, GuestFragment>,
+    #[serde(default)]
+    pub(super) packages: Vec<PackagesFragment>,
     #[serde(default)]
     pub(super) policy: PolicyFragment,
 }
@@ -96,6 +99,8 @@ pub(super) struct PolicyFragment {
     pub(super) sync_timeout_seconds: Option<u64>,
     pub(super) scan_timeout_seconds: Option<u64>,
     pub(super) build_timeout_seconds: Option<u64>,
+    pub(super) build_memory_megabytes: Option<u64>,
+    pub(super) build_log_megabytes: Option<u64>,
     pub(super) install_timeout_seconds: Option<u64>,
     pub(super) store_wait_seconds: Option<u64>,
     pub(super) grace_seconds: Option<u64>,

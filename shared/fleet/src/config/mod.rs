@@ -11,6 +11,7 @@ mod check;
 mod environment;
 mod fragment;
 mod named;
+mod packages;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub use check::Invalid;
 pub use environment::{BuildEnvironment, BuildFeature};
 pub use fragment::Fragment;
 pub use named::NotNamed;
+pub use packages::{BuildLimits, Packages};
 pub use settings::{
     Access, Broker, Builder, CleanRoom, Depclean, Guest, History, Platform, Policy,
     RestartServices, Settings, Ssh, SshConfig,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::environment::BuildEnvironment;
+use super::packages::{BuildLimits, Packages};
 use crate::decide::Patience;
 use crate::name::{BuilderName, GuestName, PlatformName};
 
@@ -28,6 +29,8 @@ pub struct Settings {
     pub builders: BTreeMap<BuilderName, Builder>,
     /// The guests.
     pub guests: BTreeMap<GuestName, Guest>,
+    /// What is known of single packages.
+    pub packages: Vec<Packages>,
     /// Times and numbers.
     pub policy: Policy,
 }
@@ -208,8 +211,8 @@ pub struct Policy {
     pub sync_timeout: Duration,
     /// How long a scan may take.
     pub scan_timeout: Duration,
-    /// How long one build may take.
-    pub build_timeout: Duration,
+    /// What one build may take, where `[[packages]]` does not say otherwise.
+    pub build_limits: BuildLimits,
     /// How long one installation may take.
     pub install_timeout: Duration,
     /// How long a guest waits until its view of the store shows the expected binaries.

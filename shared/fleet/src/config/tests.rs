@@ -211,3 +211,67 @@ fn builds_get_what_makes_them_faster_and_nothing_that_changes_binaries() {
         assert!(error.contains(words), "{text}\n{error}");
     }
 }
+
+const HEAVY: &str = "[[packages]]\natom = \"www-client/chromium\"\nmemory_megabytes = 16000\n\
+                     build_timeout_seconds = 7200\n\
+                     [[packages]]\natom = \">=www-client/chromium-120\"\ndisk_megabytes = 30000\n\
+                     build_log_megabytes = 5\n";
+
+fn key(cpv: &str) -> gentoo_updater_portage::build_key::BuildKey {
+    gentoo_updater_portage::build_key::BuildKey {
+        cpv: cpv.parse().unwrap(),
+        slot: "0".parse().unwrap(),
+        repository: "gentoo".parse().unwrap(),
+        ebuild_digest: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
+        use_flags: Default::default(),
+        bindings: Default::default(),
+        environment_digest: None,
+        kernel: None,
+    }
+}
+
+#[test]
+fn packages_have_needs_and_limits_of_their_own() {
+    let settings = parse_text(&format!("{SMALL}{HEAVY}")).unwrap();
+    let policy = &settings.policy;
+    let of = |cpv: &str| policy.build_limits.of(&key(cpv), &settings.packages);
+    assert_eq!(of("a/a-1"), policy.build_limits);
+    assert_eq!(policy.build_limits.timeout.as_secs(), 24 * 3600);
+    assert_eq!(policy.build_limits.memory_megabytes, None);
+    let (old, new) = (of("www-client/chromium-119"), of("www-client/chromium-121"));
+    assert_eq!((old.timeout.as_secs(), old.log_megabytes), (7200, 1000));
+    assert_eq!((new.timeout.as_secs(), new.log_megabytes), (7200, 5));
+    let needs = policy.patience.demands.of(&key("www-client/chromium-121"));
+    assert_eq!(needs.memory_megabytes, Some(16_000));
+    assert_eq!(needs.disk_megabytes, Some(30_000));
+}
+
+#[test]
+fn what_is_wrong_with_a_table_of_packages_is_told_with_its_atom() {
+    let refused = |table: &str| {
+        let error = parse_text(&format!("{SMALL}[[packages]]\n{table}\n"));
+        error.unwrap_err().to_string()
+    };
+    for (table, words) in [
+        (
+            "atom = \"chromium\"\nmemory_megabytes = 1",
+            ["number 1", "\"chromium\""],
+        ),
+        (
+            "atom = \"!a/a\"\nmemory_megabytes = 1",
+            ["!a/a", "must not block"],
+        ),
+        ("atom = \"a/a\"", ["a/a", "says nothing"]),
+        (
+            "atom = \"a/a\"\ndisk_megabytes = 0",
+            ["disk_megabytes", "at least 1"],
+        ),
+        ("memory_megabytes = 1", ["atom", "line 5"]),
+        ("atom = \"a/a\"\nmemory = 1", ["memory", "line 7"]),
+    ] {
+        let error = refused(table);
+        for word in words {
+            assert!(error.contains(word), "{word}: {error}");
+        }
+    }
+}

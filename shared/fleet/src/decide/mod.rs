@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use gentoo_updater_portage::cpv::Cpv;
 
-use self::room::Room;
+use self::room::{Room, Turn};
 use self::step::Step;
 use crate::batch::{self, Answer};
 use crate::closing;
@@ -27,6 +27,7 @@ use crate::message::{
     WorkKey,
 };
 use crate::name::{GuestName, JobId};
+use crate::needs::Demands;
 use crate::order::Expectations;
 use crate::platforms::{self, Standards, Verdict};
 use crate::report::{GuestOutcome, guest_outcome};
@@ -45,6 +46,8 @@ pub struct Patience {
     /// The pause before the second attempt, by the lease clock; it doubles with every further
     /// one, up to an hour.
     pub retry_delay: Duration,
+    /// What the operator knows of what builds need.
+    pub demands: Demands,
 }
 
 impl Default for Patience {
@@ -52,6 +55,7 @@ impl Default for Patience {
         Self {
             attempts: 3,
             retry_delay: Duration::from_secs(10),
+            demands: Demands::default(),
         }
     }
 }
@@ -86,16 +90,16 @@ pub fn decide(fleet: &Fleet, liveness: &Liveness, patience: &Patience) -> Vec<Or
     orders
 }
 
-struct Decision<'a> {
-    fleet: &'a Fleet,
-    run: &'a Run,
+struct Decision<'a, 'f> {
+    fleet: &'f Fleet,
+    run: &'f Run,
     liveness: &'a Liveness,
     patience: &'a Patience,
-    room: &'a mut Room,
+    room: &'a mut Room<'f>,
     orders: &'a mut Vec<Order>,
 }
 
-impl Decision<'_> {
+impl Decision<'_, '_> {
     fn decide(mut self) {
         if !self.sync() || !self.scan() {
             return;
@@ -175,6 +179,9 @@ impl Decision<'_> {
             .collect();
         let mut batch = batch::merge(&answers, &tree::revisions(self.run));
         standards.complete(self.run, &mut batch);
+        for job in &mut batch.jobs {
+            job.needs = self.patience.demands.of(&job.key);
+        }
         self.orders
             .push(Order::Publish(Event::BatchPlanned(BatchPlanned {
                 run: self.run.id,
@@ -197,6 +204,7 @@ impl Decision<'_> {
         for job in under_way {
             self.ensure_built(job);
         }
+        to_begin.retain(|job| self.has_a_place(job));
         to_begin.retain(|job| self.room.is_there(&job.platform));
         // Most of the time nobody is free, and their order does not matter.
         if to_begin.len() > 1
@@ -212,22 +220,37 @@ impl Decision<'_> {
             to_begin.sort_by_key(|job| (Reverse(path(job)), &job.id));
         }
         for job in to_begin {
-            if self.room.is_there(&job.platform) {
-                self.room.take(&job.platform);
+            if self.room.turn(job) == Turn::Now {
                 self.ensure_built(job);
             }
         }
         progress.values().all(JobProgress::is_over)
     }
 
+    /// Whether a builder that takes work has what a build needs. It waits for one for as long as work
+    /// without a worker does.
+    fn has_a_place(&mut self, job: &Job) -> bool {
+        if self.room.is_anywhere(job) {
+            return true;
+        }
+        let work = watch::first_attempt(self.run, job);
+        if self.liveness.is_given_up(&work) {
+            let failure = self.room.nobody_has(job);
+            self.abandon(work, failure);
+        }
+        false
+    }
+
     fn ensure_built(&mut self, job: &Job) {
         let run = self.run;
+        let needs = self.room.needs(job);
         self.ensure(Task::Build(job.id.clone()), |attempt| {
             Command::BuildPackage(BuildPackage {
                 run: run.id,
                 attempt,
                 job: job.clone(),
                 dependencies: run.dependencies(&job.id),
+                needs,
             })
         });
     }

@@ -1,76 +1,224 @@
-//! How many builds can be given out at once.
+//! How many builds can be given out at once, and which.
 //!
 //! A queue hands out what came first, first. So the planner keeps builds until somebody is free to
 //! begin one: then the most urgent goes, also when it could be built only since a moment ago.
+//!
+//! A build that needs much of its machine takes several of its slots, and is kept until a machine that
+//! has so much has so many slots free. They are kept free for it from when it is its turn.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::liveness::Liveness;
-use crate::message::{Role, Task};
+use crate::message::{Failure, FailureClass, Job, Role, Task};
 use crate::name::{PlatformName, WorkerId};
+use crate::needs::{Capacity, Machines, Needs};
 use crate::state::{Attempt, Fleet};
 
 /// The builds that can be given out for each platform.
-pub(super) struct Room {
-    free: BTreeMap<PlatformName, usize>,
+pub(super) struct Room<'a> {
+    platforms: BTreeMap<&'a PlatformName, Platform<'a>>,
+    machines: Machines<'a>,
 }
 
-impl Room {
+/// The builders of a platform that live and take work.
+#[derive(Default)]
+struct Platform<'a> {
+    /// The slots in which nobody works, or will when everything is taken that is on its way. It is not
+    /// known who takes that, so it is no sum of what each builder has free.
+    free: usize,
+    builders: Vec<Builder<'a>>,
+}
+
+struct Builder<'a> {
+    worker: &'a WorkerId,
+    slots: u16,
+    free: u16,
+    /// Absent where it did not say so.
+    capacity: Option<Capacity>,
+}
+
+impl Builder<'_> {
+    /// How many slots a build takes here; `None` where its machine has too little.
+    fn slots_for(&self, needs: &Needs) -> Option<u16> {
+        let Some(capacity) = &self.capacity else {
+            return Some(1);
+        };
+        let fits = needs.lacking(capacity).is_none();
+        fits.then(|| needs.slots(capacity, self.slots))
+    }
+}
+
+/// Whether a build can be given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Now. The slots are taken.
+    Now,
+    /// When builds have ended.
+    Later,
+    /// No builder that lives and takes work has what it needs.
+    Nowhere,
+}
+
+impl<'a> Room<'a> {
     /// The slots of the builders that live and take work, less those in which one works, or will
     /// when it has taken what is on its way.
-    pub(super) fn of(fleet: &Fleet, liveness: &Liveness) -> Self {
-        let mut free: BTreeMap<PlatformName, usize> = BTreeMap::new();
-        let mut working: BTreeSet<&WorkerId> = BTreeSet::new();
-        for (id, worker) in &fleet.workers {
-            let takes_work = worker.role == Role::Builder
-                && worker.paused.is_none()
-                && fleet.pause_of(id, worker.role).is_none()
-                && liveness.may_be_alive(id);
-            if let (true, Some(machine)) = (takes_work, &worker.machine) {
-                let slots = usize::from(machine.slots.unwrap_or(1));
-                *free.entry(machine.platform.clone()).or_default() += slots;
-                working.insert(id);
+    pub(super) fn of(fleet: &'a Fleet, liveness: &Liveness) -> Self {
+        let mut platforms: BTreeMap<&PlatformName, Platform<'a>> = BTreeMap::new();
+        for (worker, registered) in &fleet.workers {
+            let takes_work = registered.role == Role::Builder
+                && registered.paused.is_none()
+                && fleet.pause_of(worker, registered.role).is_none()
+                && liveness.may_be_alive(worker);
+            if let (true, Some(machine)) = (takes_work, &registered.machine) {
+                let slots = machine.slots.unwrap_or(1);
+                let platform = platforms.entry(&machine.platform).or_default();
+                platform.free += usize::from(slots);
+                platform.builders.push(Builder {
+                    worker,
+                    slots,
+                    free: slots,
+                    capacity: machine.capacity,
+                });
             }
         }
-        // A further attempt can lie in its queue for long: whose machine failed leaves it to others,
-        // as long as they are at work. It takes a slot when somebody claims it.
-        let is_taken = |number: u32, attempt: &Attempt, before: u32| match (
-            &attempt.failure,
-            &attempt.claim,
-        ) {
-            (Some(_), _) => false,
-            (None, Some(claim)) => working.contains(&claim.worker),
-            (None, None) => attempt.issued.is_some() && number == before.saturating_add(1),
+        let is_there = |worker: &WorkerId| liveness.may_be_alive(worker);
+        let machines = Machines::of(fleet, is_there);
+        let mut room = Self {
+            platforms,
+            machines,
         };
         for run in fleet.unfinished() {
             let Some(jobs) = &run.jobs else { continue };
             for (task, state) in &run.tasks {
-                let Task::Build(job) = task else { continue };
-                let is_taken = state
-                    .newest()
-                    .is_some_and(|(number, attempt)| is_taken(number, attempt, state.before_retry));
-                if state.outcome.is_some() || !is_taken {
-                    continue;
-                }
-                let platform = jobs.get(job).map(|job| &job.platform);
-                if let Some(free) = platform.and_then(|platform| free.get_mut(platform)) {
-                    *free = free.saturating_sub(1);
+                let Task::Build(id) = task else { continue };
+                let newest = state.newest().filter(|_| state.outcome.is_none());
+                if let (Some((number, attempt)), Some(job)) = (newest, jobs.get(id)) {
+                    room.leave_out(job, number, attempt, state.before_retry);
                 }
             }
         }
-        Self { free }
+        room
     }
 
-    /// Whether a further build can be given out. Where no builder is known that takes work, all of
-    /// them can: they wait in the queue for whoever comes up, and are given up after a while.
-    pub(super) fn is_there(&self, platform: &PlatformName) -> bool {
-        self.free.get(platform).is_none_or(|free| *free > 0)
-    }
-
-    /// A build was given out.
-    pub(super) fn take(&mut self, platform: &PlatformName) {
-        if let Some(free) = self.free.get_mut(platform) {
-            *free = free.saturating_sub(1);
+    /// Takes away what a build under way takes.
+    fn leave_out(&mut self, job: &Job, number: u32, attempt: &Attempt, before_retry: u32) {
+        let needs = self.machines.needs(job);
+        let Some(platform) = self.platforms.get_mut(&job.platform) else {
+            return;
+        };
+        match (&attempt.failure, &attempt.claim) {
+            (Some(_), _) => {}
+            (None, Some(claim)) => platform.take_at(&claim.worker, &needs),
+            // A further attempt can lie in its queue for long: whose machine failed leaves it to others,
+            // as long as they are at work. It takes a slot when somebody claims it.
+            (None, None) => {
+                if attempt.issued.is_some() && number == before_retry.saturating_add(1) {
+                    platform.take(&needs);
+                }
+            }
         }
+    }
+
+    /// What a build needs of its machine.
+    pub(super) fn needs(&self, job: &Job) -> Needs {
+        self.machines.needs(job)
+    }
+
+    /// Whether a further build can be given out at all. Where no builder is known that takes work, all
+    /// of them can: they wait in the queue for whoever comes up, and are given up after a while.
+    pub(super) fn is_there(&self, platform: &PlatformName) -> bool {
+        self.platforms.get(platform).is_none_or(|it| it.free > 0)
+    }
+
+    /// Whether a builder that lives and takes work has what a build needs, or none is known at all.
+    pub(super) fn is_anywhere(&self, job: &Job) -> bool {
+        let needs = self.needs(job);
+        self.platforms.get(&job.platform).is_none_or(|platform| {
+            let mut builders = platform.builders.iter();
+            builders.any(|builder| builder.slots_for(&needs).is_some())
+        })
+    }
+
+    /// That nobody has what a build needs, with what each has.
+    pub(super) fn nobody_has(&self, job: &Job) -> Failure {
+        let needs = self.needs(job);
+        let builders = self.platforms.get(&job.platform);
+        let builders = builders.into_iter().flat_map(|platform| &platform.builders);
+        let lacking = builders.filter_map(|builder| {
+            let lack = needs.lacking(builder.capacity.as_ref()?)?;
+            Some(format!("{}: {lack}", builder.worker))
+        });
+        let lacking: Vec<String> = lacking.collect();
+        let message = format!(
+            "no builder has the {needs} that the configuration says a build of {} needs ({}); give one \
+             more, or say less in [[packages]]",
+            job.key.cpv,
+            lacking.join("; ")
+        );
+        Failure::new(FailureClass::Permanent, "NoBuilderLargeEnough", message)
+    }
+
+    /// It is a build's turn, the most urgent one's first.
+    pub(super) fn turn(&mut self, job: &Job) -> Turn {
+        let needs = self.needs(job);
+        match self.platforms.get_mut(&job.platform) {
+            Some(platform) => platform.turn(&needs),
+            None => Turn::Now,
+        }
+    }
+}
+
+impl<'a> Platform<'a> {
+    fn turn(&mut self, needs: &Needs) -> Turn {
+        if needs.is_none() {
+            let is_free = self.free > 0;
+            self.free = self.free.saturating_sub(1);
+            return if is_free { Turn::Now } else { Turn::Later };
+        }
+        let Some((builder, slots)) = self.roomiest(needs) else {
+            return Turn::Nowhere;
+        };
+        // Where it must wait its slots are kept: what is less urgent would take one after the other.
+        let is_free = builder.free >= slots && self.free >= usize::from(slots);
+        let taken = builder.free.min(slots);
+        let worker = builder.worker;
+        self.take_slots(worker, taken);
+        if is_free { Turn::Now } else { Turn::Later }
+    }
+
+    /// Something was given out: the roomiest of the builders that have what it needs will take it.
+    fn take(&mut self, needs: &Needs) {
+        match self.roomiest(needs).filter(|_| !needs.is_none()) {
+            Some((builder, slots)) => {
+                let worker = builder.worker;
+                self.take_slots(worker, slots);
+            }
+            None => self.free = self.free.saturating_sub(1),
+        }
+    }
+
+    /// A builder works on something.
+    fn take_at(&mut self, worker: &WorkerId, needs: &Needs) {
+        let builder = self.builders.iter().find(|it| it.worker == worker);
+        let Some(builder) = builder else { return };
+        let (worker, slots) = (builder.worker, builder.slots_for(needs).unwrap_or(1));
+        self.take_slots(worker, slots);
+    }
+
+    fn take_slots(&mut self, worker: &'a WorkerId, slots: u16) {
+        self.free = self.free.saturating_sub(usize::from(slots));
+        let builder = self.builders.iter_mut().find(|it| it.worker == worker);
+        if let Some(builder) = builder {
+            builder.free = builder.free.saturating_sub(slots);
+        }
+    }
+
+    /// The builder that lacks the fewest slots for this, and how many it takes there.
+    fn roomiest(&self, needs: &Needs) -> Option<(&Builder<'a>, u16)> {
+        let could = self.builders.iter().filter_map(|builder| {
+            let slots = builder.slots_for(needs)?;
+            Some((builder, slots))
+        });
+        could.min_by_key(|(builder, slots)| (slots.saturating_sub(builder.free), builder.worker))
     }
 }

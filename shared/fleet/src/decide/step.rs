@@ -26,7 +26,7 @@ pub(super) enum Step {
     Bury(Failure),
 }
 
-impl Decision<'_> {
+impl Decision<'_, '_> {
     /// What follows from the newest attempt at a task that has no outcome yet.
     pub(super) fn next_step(&self, work: &WorkKey, state: &TaskState, attempt: &Attempt) -> Step {
         if let Some((failure, _)) = &attempt.failure {

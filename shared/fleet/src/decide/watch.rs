@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::room::Room;
 use crate::liveness::Liveness;
-use crate::message::WorkKey;
-use crate::state::{Attempt, Fleet};
+use crate::message::{Job, Task, WorkKey};
+use crate::state::{Attempt, Fleet, Run};
 
 /// Takes over into the planner's memory what the state says: whose leases run, what has failed and
 /// waits for its next attempt, what lies in a queue, and what of it no living worker serves.
@@ -26,10 +27,40 @@ pub fn observe(fleet: &Fleet, liveness: &mut Liveness) {
     let unserved = issued
         .iter()
         .filter(|(_, (queue, _))| !is_served(fleet, liveness, queue))
-        .map(|(work, _)| work.clone())
-        .collect();
+        .map(|(work, _)| work.clone());
+    let unserved = unserved.chain(without_a_place(fleet, liveness)).collect();
     liveness.watch_unserved(&unserved);
     liveness.watch_issued(&issued);
+}
+
+/// The builds that no builder which takes work has enough memory or space for. What was learnt keeps
+/// nothing from being built, so these are among those of which the operator has said it.
+fn without_a_place(fleet: &Fleet, liveness: &Liveness) -> Vec<WorkKey> {
+    let mut found = Vec::new();
+    let mut room = None;
+    for run in fleet.unfinished() {
+        let jobs = run.jobs.iter().flat_map(|jobs| jobs.values());
+        for job in jobs.filter(|job| !job.needs.is_none()) {
+            let state = run.tasks.get(&Task::Build(job.id.clone()));
+            let is_waiting = state.is_none_or(|it| it.outcome.is_none() && it.newest().is_none());
+            let room = room.get_or_insert_with(|| Room::of(fleet, liveness));
+            if is_waiting && !room.is_anywhere(job) {
+                found.push(first_attempt(run, job));
+            }
+        }
+    }
+    found
+}
+
+/// The attempt at a build that is made next, while none is made.
+pub(super) fn first_attempt(run: &Run, job: &Job) -> WorkKey {
+    let task = Task::Build(job.id.clone());
+    let before = run.tasks.get(&task).map_or(0, |state| state.before_retry);
+    WorkKey {
+        run: run.id,
+        task,
+        attempt: before.saturating_add(1),
+    }
 }
 
 /// The attempts that are claimed and have no result: those whose leases run.

@@ -307,10 +307,10 @@ fn did_not_get_all(run: &Run, name: &GuestName) -> bool {
 }
 
 fn last_attempt(run: &Run, task: Task) -> Option<WorkKey> {
-    let (attempt, _) = run.tasks.get(&task)?.attempts.last_key_value()?;
+    let attempt = run.tasks.get(&task)?.last();
     Some(WorkKey {
         run: run.id,
-        attempt: *attempt,
+        attempt,
         task,
     })
 }

@@ -10,6 +10,7 @@ use super::jobs::KnownJobs;
 use super::task::TaskView;
 use crate::message::{Envelope, Event, Ongoing, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, WorkerId};
+use crate::needs::Capacity;
 use crate::state::Fleet;
 
 /// How it is known who lives.
@@ -131,6 +132,8 @@ pub struct WorkerView {
     pub working_on: Vec<WorkerWork>,
     /// On how many commands it works at once at most, where it says so.
     pub slots: Option<u16>,
+    /// What its machine has for builds, where it says so.
+    pub capacity: Option<Capacity>,
     /// Why its bus takes no messages or did not until now, in its words.
     pub bus_trouble: Option<String>,
     /// Why it takes no work, if it takes none.
@@ -214,6 +217,9 @@ fn view(
             })
             .collect(),
         slots: sign.and_then(|sign| sign.slots),
+        capacity: registration
+            .and_then(|registration| registration.machine.as_ref())
+            .and_then(|machine| machine.capacity),
         bus_trouble: sign.and_then(|sign| sign.bus_trouble.clone()),
         paused,
         queues: registration

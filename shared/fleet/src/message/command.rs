@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::package::{Binary, Change, HeldBack, Job, Task, WorkKey};
 use super::result::{BuildFailed, CleanFailed, InstallFailed, ScanFailed, SyncFailed};
 use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId};
+use crate::needs::Needs;
 use gentoo_updater_portage::build_key::BuildKey;
 
 /// Everything that a worker can be told to do.
@@ -67,6 +68,9 @@ pub struct BuildPackage {
     pub job: Job,
     /// The binaries that must be on the builder before, each behind those that it needs.
     pub dependencies: Vec<Binary>,
+    /// What it needs of its machine, as far as that is known by now.
+    #[serde(default, skip_serializing_if = "Needs::is_none")]
+    pub needs: Needs,
 }
 
 /// One package to install.
@@ -140,6 +144,7 @@ impl BuildPackage {
             job: self.job.id.clone(),
             attempt: self.attempt,
             builder: builder.cloned(),
+            had: None,
             failure,
         })
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::needs::Kind;
+
 /// What a failure means for the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum FailureClass {
@@ -58,6 +60,15 @@ impl Failure {
     /// builder that looks it up the next time sees that, and builds it again.
     pub fn is_of_stored_binary(&self) -> bool {
         matches!(self.cause.as_str(), "BinaryCorrupt" | "StoreLacksBinary")
+    }
+
+    /// What the machine of a build had too little of, if that is why it failed.
+    pub fn lacked(&self) -> Option<Kind> {
+        match self.cause.as_str() {
+            "BuildKilled" => Some(Kind::Memory),
+            "DiskFull" => Some(Kind::Disk),
+            _ => None,
+        }
     }
 
     /// Whether the work was ended because it took longer than it may.

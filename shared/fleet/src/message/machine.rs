@@ -4,6 +4,7 @@ use gentoo_updater_portage::build_key::Platform;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{BuilderName, PlatformName};
+use crate::needs::Capacity;
 
 /// The machine of a builder: for whom it compiles, and as what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,4 +20,7 @@ pub struct BuilderMachine {
     /// did not say so. The planner gives out no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots: Option<u16>,
+    /// What it has for builds, all of its slots together; absent until it was asked for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::{Failure, Finding};
 
 use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, StorePath, WorkerId};
+use crate::needs::Needs;
 
 /// The roles of workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -308,6 +309,9 @@ pub struct Job {
     /// Absent where nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compiled_as: Option<Platform>,
+    /// What it needs of its machine, as the operator has configured it.
+    #[serde(default, skip_serializing_if = "Needs::is_none")]
+    pub needs: Needs,
 }
 
 /// What one guest wants of a batch.

@@ -10,6 +10,7 @@ use super::package::{
     Binary, HeldBack, Identity, InstalledPackage, PackageChange, RepositoryRevision, Update,
 };
 use crate::name::{BuilderName, GuestName, JobId, RunId};
+use crate::needs::Capacity;
 
 /// The ebuild repositories of a builder are up to date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +111,9 @@ pub struct BuildFailed {
     /// On which builder; absent when it never came to one.
     #[serde(default)]
     pub builder: Option<BuilderName>,
+    /// What it had of the machine there; absent where it was not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub had: Option<Capacity>,
     /// Why.
     pub failure: Failure,
 }

@@ -69,6 +69,7 @@ impl Fleet {
             }
             Event::PackageBuilt(event) => self.built(event, at),
             Event::BuildFailed(event) => {
+                self.learn(event);
                 let task = Task::Build(event.job.clone());
                 self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
             }

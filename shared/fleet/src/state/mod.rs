@@ -11,6 +11,7 @@ mod retry;
 mod rings;
 mod run;
 mod sharing;
+mod shortage;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::{BuilderMachine, Failure, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
+use crate::needs::Needs;
 
 pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::JobProgress;
@@ -47,6 +49,8 @@ pub struct Fleet {
     pub over: VecDeque<RunId>,
     /// How long the newest build of a package took, in milliseconds.
     pub durations: BTreeMap<CategoryPackage, u64>,
+    /// What builds of a package need at least, learnt from those that had too little.
+    pub needs: BTreeMap<CategoryPackage, Needs>,
     /// The workers that have registered.
     pub workers: BTreeMap<WorkerId, Registration>,
     /// Who takes no work because an operator wants it so.

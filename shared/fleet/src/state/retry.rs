@@ -20,7 +20,8 @@ impl Fleet {
             return;
         };
         // The same retry once more: another attempt has failed since.
-        if work.attempt <= state.before_retry || !state.attempts.contains_key(&work.attempt) {
+        let is_known = state.attempts.contains_key(&work.attempt) || work.attempt == state.last();
+        if work.attempt <= state.before_retry || !is_known {
             return;
         }
         state.before_retry = work.attempt;

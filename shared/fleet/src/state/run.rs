@@ -192,6 +192,13 @@ impl TaskState {
         (*number > self.before_retry).then_some((*number, attempt))
     }
 
+    /// The number of the last attempt that counts, or of the first one where none was made yet: it may
+    /// have been given up before that.
+    pub fn last(&self) -> u32 {
+        let first = self.before_retry.saturating_add(1);
+        self.newest().map_or(first, |(number, _)| number)
+    }
+
     /// Whether it failed for good.
     pub fn has_failed(&self) -> bool {
         matches!(self.outcome, Some(TaskOutcome::Failed { .. }))

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, unreachable_pub)]
 
+pub mod building;
 pub mod runs;
 
 use std::collections::BTreeMap;
@@ -184,6 +185,7 @@ pub fn machine(builder: &str, cflags: Option<&str>) -> BuilderMachine {
         platform: platform(),
         compiles_as,
         slots: None,
+        capacity: None,
     }
 }
 

@@ -80,6 +80,7 @@ fn an_attempt_that_failed_is_neither_waiting_nor_claimed() {
     issue(&mut history, &curl, 1, "build.default");
     history.claim(curl, 1, "builder@b1");
     history.say(Event::BuildFailed(BuildFailed {
+        had: None,
         run: run_id(),
         job: history.job("net-misc/curl-8.0").id,
         attempt: 1,

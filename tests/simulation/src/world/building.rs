@@ -30,6 +30,11 @@ impl Hands {
             self.trouble.weather.count(Fault::Unfit);
             return Err(failure(FailureClass::Machine, "DiskFull"));
         }
+        let capacity = self.own_machine().map(super::BuilderMachine::capacity);
+        if capacity.is_some_and(|capacity| job.needs.lacking(&capacity).is_some()) {
+            self.trouble.weather.count(Fault::TooSmall);
+            return Err(failure(FailureClass::Machine, "TooLittleMemory"));
+        }
         let compilation = self.compilation(command);
         if self.world.packages.fate(&job.id) == JobFate::Deadly {
             self.die(command).await;
@@ -80,18 +85,18 @@ impl Hands {
     }
 
     pub(super) fn is_fit(&self) -> bool {
-        let builder = self.builder.as_ref();
-        let machine = builder.and_then(|builder| self.world.builders.get(builder));
-        machine.is_none_or(super::BuilderMachine::is_fit)
+        self.own_machine().is_none_or(super::BuilderMachine::is_fit)
+    }
+
+    pub(super) fn own_machine(&self) -> Option<&super::BuilderMachine> {
+        self.world.builders.get(self.builder.as_ref()?)
     }
 
     /// The program that runs for this job of this run on this machine; else a new one.
     fn compilation(&self, command: &BuildPackage) -> Compilation {
         let job = &command.job;
         let fate = self.world.packages.fate(&job.id);
-        let builder = self.builder.as_ref();
-        let machine = builder.and_then(|builder| self.world.builders.get(builder));
-        let slowness = machine.map_or(100, |machine| machine.slowness);
+        let slowness = self.own_machine().map_or(100, |machine| machine.slowness);
         let takes = duration(&self.dice, slowness);
         let mut state = self.world.state();
         let running = state.compilations.iter().rev().find(|known| {
@@ -137,7 +142,7 @@ impl Hands {
         match self.world.packages.fate(&job.id) {
             JobFate::FailsFirst(_) => {
                 self.trouble.weather.count(Fault::Transient);
-                failure(FailureClass::Transient, "FetchFailure")
+                failure(FailureClass::Transient, "BuildKilled")
             }
             _ => failure(FailureClass::Permanent, "CompileFailure"),
         }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuilderCleaned, BuilderMachine, BuilderSynced, Command, Event, Failure, FailureClass,
-    Finding, FindingKind, GuestScanned, GuestUpdated, InstallPackages, PackageChange, ScanGuest,
-    SyncBuilder, WorkKey,
+    Binary, BuildFailed, BuilderCleaned, BuilderMachine, BuilderSynced, Command, Event, Failure,
+    FailureClass, Finding, FindingKind, GuestScanned, GuestUpdated, InstallPackages, PackageChange,
+    ScanGuest, SyncBuilder, WorkKey,
 };
 use gentoo_updater_fleet::name::{BuilderName, GuestName, WorkerId};
 use gentoo_updater_portage::build_key::Platform;
@@ -203,7 +203,14 @@ impl Handler for Hands {
                 };
                 match self.build(builder, build).await {
                     Ok(built) => Event::PackageBuilt(built),
-                    Err(failure) => build.failed(Some(builder), failure),
+                    Err(failure) => Event::BuildFailed(BuildFailed {
+                        run: build.run,
+                        job: build.job.id.clone(),
+                        attempt: build.attempt,
+                        builder: Some(builder.clone()),
+                        had: self.own_machine().map(super::BuilderMachine::capacity),
+                        failure,
+                    }),
                 }
             }
             Command::InstallPackages(order) => match self.install(order).await {
@@ -248,6 +255,7 @@ impl Handler for Hands {
             platform: platform(),
             compiles_as: Some(compiles_as.expect("the variables of a platform")),
             slots: Some(1),
+            capacity: self.own_machine().map(super::BuilderMachine::capacity),
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gentoo_updater_fleet::name::{BuilderName, GuestName};
+use gentoo_updater_fleet::needs::Capacity;
 use tokio::time::Instant;
 
 use crate::random::Dice;
@@ -52,9 +53,19 @@ pub struct BuilderMachine {
     pub unfit: Option<(Instant, Instant)>,
     /// How much longer than others it needs, in hundredths.
     pub slowness: u64,
+    /// Its memory, in megabytes.
+    pub memory: u64,
 }
 
 impl BuilderMachine {
+    /// What it has for builds.
+    pub fn capacity(&self) -> Capacity {
+        Capacity {
+            memory_megabytes: self.memory,
+            disk_megabytes: 100_000,
+        }
+    }
+
     /// Whether it can be worked on now.
     pub fn is_fit(&self) -> bool {
         let now = Instant::now();
@@ -87,14 +98,20 @@ pub(super) fn guests(dice: &Dice) -> BTreeMap<GuestName, GuestMachine> {
 }
 
 pub(super) fn builders(dice: &Dice, begun: Instant) -> BTreeMap<BuilderName, BuilderMachine> {
-    let builder = |number| {
+    let builder = |number: u64| {
         let unfit = dice.per_mille(150).then(|| {
             let from = begun + dice.millis(0, 40_000);
             (from, from + dice.millis(1_000, 60_000))
         });
         let name = format!("b{number}").parse().expect("a name of a builder");
         let slowness = dice.between(100, 300);
-        (name, BuilderMachine { unfit, slowness })
+        let memory = 4000 << (number - 1);
+        let machine = BuilderMachine {
+            unfit,
+            slowness,
+            memory,
+        };
+        (name, machine)
     };
     (1..=dice.between(2, 3)).map(builder).collect()
 }

@@ -190,6 +190,7 @@ async fn a_worker_registers_anew_when_its_machine_turns_out_to_be_another_one() 
     let has_come_up = |fleet: &Fleet| fleet.workers.contains_key(&id);
     within(bench.view.wait_until(has_come_up)).await.unwrap();
     let machine = |platform: &str| BuilderMachine {
+        capacity: None,
         builder: "spare".parse().unwrap(),
         platform: platform.parse().unwrap(),
         compiles_as: None,
