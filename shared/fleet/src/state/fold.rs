@@ -124,6 +124,7 @@ impl Fleet {
                     worker.paused = event.failure.clone().map(|failure| (builder, failure));
                 }
             }
+            Event::DurationsLearned(event) => self.learn(event),
             Event::RetryRequested(event) => self.retry(&event.work),
             Event::PauseRequested(event) => {
                 let pause = Pause {
@@ -176,6 +177,7 @@ impl Fleet {
         });
         if is_first && !event.reused {
             let package = event.binary.cpv.category_package.clone();
+            self.learnt_from.remove(&package);
             self.durations.insert(package, event.duration_ms);
         }
     }

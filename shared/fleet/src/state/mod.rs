@@ -5,6 +5,7 @@
 
 mod bounds;
 mod fold;
+mod learning;
 mod pairs;
 mod progress;
 mod retry;
@@ -20,10 +21,10 @@ use gentoo_updater_portage::name::CategoryPackage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::message::{BuilderMachine, Failure, PauseTarget, Role, WorkKey};
+use crate::message::{BuilderMachine, Durations, Failure, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 
-pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
+pub use bounds::{KEPT_LEARNT, KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::JobProgress;
 pub use rings::BrokenRing;
 pub use run::{
@@ -45,8 +46,11 @@ pub struct Fleet {
     pub runs: BTreeMap<RunId, Arc<Run>>,
     /// The newest runs that are over, in the order in which they ended.
     pub over: VecDeque<RunId>,
-    /// How long the newest build of a package took, in milliseconds.
-    pub durations: BTreeMap<CategoryPackage, u64>,
+    /// How long the newest build of a package took; of what was never built here, how long a
+    /// builder's log says that it takes.
+    pub durations: Durations,
+    /// The packages of which the duration is from a builder's log, and from whose.
+    pub learnt_from: BTreeMap<CategoryPackage, BuilderName>,
     /// The workers that have registered.
     pub workers: BTreeMap<WorkerId, Registration>,
     /// Who takes no work because an operator wants it so.
@@ -112,7 +116,7 @@ impl Fleet {
         }
     }
 
-    /// How long the newest build of a package took, if one is known.
+    /// How long a package takes to be built, if that is known.
     pub fn duration(&self, package: &CategoryPackage) -> Option<Duration> {
         self.durations
             .get(package)
