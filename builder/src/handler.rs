@@ -1,15 +1,15 @@
 //! The order of steps of one build.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::config::{BuildEnvironment, Builder};
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, BuilderMachine, Command, Contents, Event, Failure, FailureClass, Finding,
-    FindingKind, PackageBuilt, Role,
+    Binary, BuildPackage, BuilderMachine, Command, Contents, Durations, Event, Failure,
+    FailureClass, Finding, FindingKind, PackageBuilt, Role,
 };
 use gentoo_updater_fleet::name::{BuilderName, PlatformName, StorePath};
 use gentoo_updater_fleet::platforms;
@@ -23,6 +23,7 @@ use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 use crate::check::{UNREADABLE, check_file, fitting, is_of_result};
 use crate::contents;
 use crate::dependencies;
+use crate::durations;
 use crate::ebuild;
 use crate::log::{self, Kept};
 use crate::program::{self, Means, status};
@@ -40,6 +41,8 @@ pub(crate) struct BuildHandler {
     rooms: Rooms,
     /// As what the machine compiled when it was last asked whether it is ready.
     compiles_as: Mutex<Option<Platform>>,
+    /// What the machine's log told when it was read, once a start.
+    learnt: OnceLock<Arc<Durations>>,
 }
 
 impl BuildHandler {
@@ -57,6 +60,7 @@ impl BuildHandler {
             builder: name,
             store,
             compiles_as: Mutex::default(),
+            learnt: OnceLock::new(),
         }
     }
 
@@ -380,7 +384,15 @@ impl Handler for BuildHandler {
         };
         ready::check(host.as_ref(), &needs, &toolchain).await?;
         self.rooms.look(host.as_ref(), &toolchain).await?;
+        if self.learnt.get().is_none() {
+            let told = durations::learn(host.as_ref(), &self.builder, toolchain.logs()).await;
+            self.learnt.get_or_init(|| Arc::new(told));
+        }
         Ok(())
+    }
+
+    fn durations(&self) -> Arc<Durations> {
+        self.learnt.get().cloned().unwrap_or_default()
     }
 
     fn at_once(&self) -> u16 {

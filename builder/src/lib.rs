@@ -10,6 +10,7 @@ mod arguments;
 mod check;
 mod contents;
 mod dependencies;
+mod durations;
 mod ebuild;
 mod handler;
 mod log;
