@@ -1,15 +1,15 @@
 //! The order of steps of one build.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::config::{BuildEnvironment, Builder};
 use gentoo_updater_fleet::message::{
-    Binary, BuildFailed, BuildPackage, BuilderMachine, Command, Contents, Event, Failure,
-    FailureClass, Finding, FindingKind, PackageBuilt, Role,
+    Binary, BuildFailed, BuildPackage, BuilderMachine, Command, Contents, Durations, Event,
+    Failure, FailureClass, Finding, FindingKind, PackageBuilt, Role,
 };
 use gentoo_updater_fleet::name::{BuilderName, PlatformName, StorePath};
 use gentoo_updater_fleet::needs::Capacity;
@@ -24,6 +24,7 @@ use crate::capacity;
 use crate::check::{UNREADABLE, check_file, fitting, is_of_result};
 use crate::contents;
 use crate::dependencies;
+use crate::durations;
 use crate::ebuild;
 use crate::explain::explain;
 use crate::log::{self, Kept};
@@ -43,6 +44,8 @@ pub(crate) struct BuildHandler {
     rooms: Rooms,
     shares: Shares,
     known: Mutex<Known>,
+    /// What the machine's log told when it was read, once a start.
+    learnt: OnceLock<Arc<Durations>>,
 }
 
 /// What the machine was when it was last asked whether it is ready.
@@ -70,6 +73,7 @@ impl BuildHandler {
             builder: name,
             store,
             known: Mutex::default(),
+            learnt: OnceLock::new(),
         }
     }
 
@@ -358,7 +362,15 @@ impl Handler for BuildHandler {
         self.rooms.look(host.as_ref(), &toolchain).await?;
         let capacity = self.capacity(host.as_ref()).await?;
         self.known().capacity = Some(capacity::rounded(capacity));
+        if self.learnt.get().is_none() {
+            let told = durations::learn(host.as_ref(), &self.builder, toolchain.logs()).await;
+            self.learnt.get_or_init(|| Arc::new(told));
+        }
         Ok(())
+    }
+
+    fn durations(&self) -> Arc<Durations> {
+        self.learnt.get().cloned().unwrap_or_default()
     }
 
     fn at_once(&self) -> u16 {

@@ -11,6 +11,7 @@ mod capacity;
 mod check;
 mod contents;
 mod dependencies;
+mod durations;
 mod ebuild;
 mod explain;
 mod handler;

@@ -53,6 +53,8 @@ pub(crate) struct Toolchain {
     features: String,
     /// Where ccache keeps results of the compiler.
     compiled: String,
+    /// Where emerge writes its log.
+    logs: PathBuf,
 }
 
 impl Toolchain {
@@ -66,7 +68,14 @@ impl Toolchain {
         builder: &BuilderName,
     ) -> Result<(Self, Platform), Failure> {
         let machine = format!("builder {builder}");
-        const OWN: [&str; 5] = ["CC", "PORTAGE_TMPDIR", "DISTDIR", "FEATURES", "CCACHE_DIR"];
+        const OWN: [&str; 6] = [
+            "CC",
+            "PORTAGE_TMPDIR",
+            "DISTDIR",
+            "FEATURES",
+            "CCACHE_DIR",
+            "EMERGE_LOG_DIR",
+        ];
         let names = [&OWN[..], &Platform::VARIABLES].concat();
         let settings = portage_settings(host, &machine, &names, LIMIT).await?;
         let platform = platform::of_machine(|name| settings.get(name), builder)?;
@@ -80,6 +89,7 @@ impl Toolchain {
             distfiles: value("DISTDIR"),
             features: value("FEATURES"),
             compiled: value("CCACHE_DIR"),
+            logs: folder_of_logs(&value("EMERGE_LOG_DIR")),
         };
         Ok((toolchain, platform))
     }
@@ -94,7 +104,13 @@ impl Toolchain {
             distfiles: distfiles.to_owned(),
             features: "sandbox userpriv".to_owned(),
             compiled: "/var/cache/ccache".to_owned(),
+            logs: folder_of_logs(""),
         }
+    }
+
+    /// Where emerge writes its log.
+    pub(crate) fn logs(&self) -> &Path {
+        &self.logs
     }
 
     /// The machine's folders that builds are to find as others left them, and leave for others.
@@ -109,6 +125,12 @@ impl Toolchain {
         let all = all.into_iter().filter(|folder| folder.starts_with('/'));
         all.map(PathBuf::from).collect()
     }
+}
+
+/// EMERGE_LOG_DIR, and where nobody has set it what emerge takes (`_emerge/actions.py`).
+fn folder_of_logs(set: &str) -> PathBuf {
+    let set = Some(set).filter(|set| set.starts_with('/'));
+    set.unwrap_or("/var/log").into()
 }
 
 /// Checks that the store is there and can be written, that there is space where something is
@@ -288,6 +310,13 @@ mod tests {
         // Where Portage names no place, there is none to share.
         toolchain.distfiles.clear();
         assert_eq!(shared(&toolchain, &environment), ["/srv/ccache"]);
+    }
+
+    #[test]
+    fn the_log_of_emerge_is_where_the_machine_says_or_where_emerge_puts_it() {
+        assert_eq!(folder_of_logs("/srv/log"), Path::new("/srv/log"));
+        assert_eq!(folder_of_logs(""), Path::new("/var/log"));
+        assert_eq!(folder_of_logs("log"), Path::new("/var/log"));
     }
 
     #[tokio::test]

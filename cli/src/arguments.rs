@@ -76,8 +76,9 @@ pub(crate) enum Subcommand {
     /// Show the batch of a run: what is built in which order, and what stands in the way
     ///
     /// The longest remaining path comes first. EXPECTED is how long a job takes or took; a guess,
-    /// for what was never built, has a question mark. PATH is the time from the start of a job to
-    /// the end of the longest chain of jobs behind it, with any number of builders.
+    /// for what neither the fleet nor a builder's log knows, has a question mark. PATH is the time
+    /// from the start of a job to the end of the longest chain of jobs behind it, with any number of
+    /// builders.
     #[command(
         after_help = "Examples:\n  gentoo-updater plan\n  gentoo-updater plan 8aee16bc3b6f --json\n  gentoo-updater plan --graph | dot -Tsvg > plan.svg"
     )]

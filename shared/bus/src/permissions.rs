@@ -163,7 +163,7 @@ fn kinds(user: &User) -> Vec<&'static str> {
             ];
         }
         Role::Scanner => &["GuestScanned", "ScanFailed"],
-        Role::Builder => &["PackageBuilt", "BuildFailed"],
+        Role::Builder => &["PackageBuilt", "BuildFailed", "DurationsLearned"],
         Role::Installer => &["GuestUpdated", "InstallFailed"],
         Role::Janitor => &[
             "BuilderSynced",

@@ -166,7 +166,9 @@ pub fn says_such(user: &User, event: &Event) -> bool {
         | Event::RunFinished(_)
         | Event::PlannerAlive(_) => user.is(Role::Planner),
         Event::GuestScanned(_) | Event::ScanFailed(_) => user.is(Role::Scanner),
-        Event::PackageBuilt(_) | Event::BuildFailed(_) => user.is(Role::Builder),
+        Event::PackageBuilt(_) | Event::BuildFailed(_) | Event::DurationsLearned(_) => {
+            user.is(Role::Builder)
+        }
         Event::GuestUpdated(_) | Event::InstallFailed(_) => user.role() == Role::Installer,
         Event::BuilderSynced(_)
         | Event::SyncFailed(_)
@@ -195,6 +197,10 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
         // Where a builder is named it is held for unfit, and gets no work.
         Event::WorkerPaused(event) => {
             event.worker == *sender && (event.builder.is_none() || user.is(Role::Builder))
+        }
+        // A builder's one worker has the builder's name.
+        Event::DurationsLearned(event) => {
+            sender.as_str() == format!("{}@{}", Role::Builder, event.builder)
         }
         Event::WorkerAlive(event) => {
             let mut tasks = event.working_on.iter().map(|ongoing| &ongoing.work.task);

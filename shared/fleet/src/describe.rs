@@ -102,6 +102,11 @@ pub fn describe(event: &Event) -> String {
             Some(failure) => format!("{} takes no work: {}", e.worker, failure.cause),
             None => format!("{} takes work again", e.worker),
         },
+        Event::DurationsLearned(e) => format!(
+            "{}: its log tells how long {} took to build",
+            e.builder,
+            counted(e.durations.len(), "package")
+        ),
         Event::RetryRequested(e) => format!("{} is to be tried again", e.work.task),
         Event::PauseRequested(e) => match &e.reason {
             Some(reason) => format!("{} is to pause: {reason}", e.target),

@@ -21,7 +21,8 @@ const GROWTH: f64 = 0.7;
 /// How long a job will take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// As long as the newest build of the same package.
+    /// As long as the newest build of the same package or, where there was none, as a builder's log
+    /// tells.
     Known(Duration),
     /// Nothing is known of the package.
     Guessed(Duration),
@@ -38,7 +39,7 @@ impl Expected {
 
 /// What the jobs of a batch are taken to last.
 ///
-/// A package that was never built is compared with those of the same batch that were: the size of
+/// A package of which nothing is known is compared with those of the same batch that are known: the size of
 /// its sources, where guests said what they would download, says how much longer or shorter it
 /// will take. Otherwise it is taken to last as long as the middle one of all known packages.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub struct Expectations<'a> {
 }
 
 impl<'a> Expectations<'a> {
-    /// From the durations of the history, in milliseconds, for the jobs of a batch.
+    /// From [`Fleet::durations`](crate::state::Fleet::durations), for the jobs of a batch.
     pub fn new(known: &'a BTreeMap<CategoryPackage, u64>, jobs: &BTreeMap<JobId, Job>) -> Self {
         #[allow(clippy::cast_precision_loss)]
         let pace = |job: &Job| {

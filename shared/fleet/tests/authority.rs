@@ -44,7 +44,7 @@ fn expected(event: &Event) -> &'static str {
         | Event::RunFinished(_)
         | Event::PlannerAlive(_) => "planner",
         Event::GuestScanned(_) | Event::ScanFailed(_) => "scanner",
-        Event::PackageBuilt(_) | Event::BuildFailed(_) => "builder",
+        Event::PackageBuilt(_) | Event::BuildFailed(_) | Event::DurationsLearned(_) => "builder",
         Event::GuestUpdated(_) | Event::InstallFailed(_) => "installer guest.g1",
         Event::BuilderSynced(_)
         | Event::SyncFailed(_)
@@ -137,7 +137,7 @@ fn allowed<T>(may: impl Fn(&User) -> Result<T, Overstep>) -> String {
 #[test]
 fn every_event_may_be_said_by_whose_business_it_is_and_by_nobody_else() {
     let events = all::<Event>();
-    assert_eq!(events.len(), 23, "a kind has no golden file");
+    assert_eq!(events.len(), 24, "a kind has no golden file");
     for event in events {
         let may = allowed(|user| may_say(user, &as_said_by(user, &event)));
         assert_eq!(may, expected(&event), "{}", event.kind());
@@ -293,6 +293,19 @@ fn the_name_of_a_user_tells_who_it_is() {
     ] {
         assert_eq!(fleet.find(stranger), None, "{stranger}");
     }
+}
+
+#[test]
+fn a_builder_tells_of_its_own_log_and_of_no_other() {
+    let user = User::Role(Role::Builder);
+    let event = golden::<Event>("DurationsLearned").message;
+    let said_by = |sender| {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        may_say(&user, &Envelope::new(worker(sender), at, event.clone()))
+    };
+    assert_eq!(said_by("builder@b1"), Ok(()));
+    let refused = Err(Overstep::Subject("DurationsLearned"));
+    assert_eq!(said_by("builder@b2"), refused);
 }
 
 #[test]

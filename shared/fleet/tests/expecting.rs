@@ -34,6 +34,34 @@ fn of_size(name: &str, bytes: u64) -> Update {
 }
 
 #[test]
+fn what_lasts_long_by_the_log_of_a_builder_is_given_out_first() {
+    let names = ["a/a-1", "a/b-1", "a/c-1", "a/d-1"];
+    let mut learnt: [u64; 4] = [10, 40, 20, 30];
+    for _ in 0..learnt.len() {
+        learnt.rotate_left(1);
+        let mut building = Building::of(alone(&names));
+        let packages = names.map(|name| cpv(name).category_package);
+        building
+            .history
+            .say(Event::DurationsLearned(DurationsLearned {
+                builder: "one".parse().unwrap(),
+                durations: packages.into_iter().zip(learnt).collect(),
+            }));
+        building.register("builder@one", 1);
+        let mut longest_first = names.to_vec();
+        longest_first.sort_by_key(|name| {
+            let place = names.iter().position(|other| other == name);
+            std::cmp::Reverse(learnt[place.unwrap()])
+        });
+        for name in longest_first {
+            assert_eq!(building.given_out(), [name], "{learnt:?}");
+            building.claim(name, 1, "builder@one");
+            building.built(name);
+        }
+    }
+}
+
+#[test]
 fn a_package_takes_as_long_as_its_newest_build() {
     let expected = expected(&[("a/a", 5000)], alone(&["a/a-1"]));
     assert_eq!(expected["a/a-1"], Expected::Known(5 * SECOND));

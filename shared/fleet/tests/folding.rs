@@ -65,7 +65,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
         0 => PauseTarget::Role(Role::Builder),
         _ => PauseTarget::Worker(by.clone()),
     };
-    match kind % 20 {
+    match kind % 21 {
         0 | 1 => requested(id),
         2 | 3 => finished(id),
         4 => Event::CommandIssued(CommandIssued {
@@ -168,6 +168,10 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             queues: vec!["build.default".to_owned()],
             machine: None,
         }),
+        20 => Event::DurationsLearned(DurationsLearned {
+            builder: format!("b{}", which % 3).parse().unwrap(),
+            durations: [(job.key.cpv.category_package.clone(), u64::from(class))].into(),
+        }),
         16 => Event::PauseRequested(PauseRequested {
             target,
             reason: None,
@@ -180,9 +184,9 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
 type Item = Option<Envelope<Event>>;
 
 fn items() -> impl Strategy<Value = Vec<Item>> {
-    let item = (0..19_u8, 0..40_u8, any::<u8>(), 1..4_u32, any::<u8>()).prop_map(
+    let item = (0..22_u8, 0..40_u8, any::<u8>(), 1..4_u32, any::<u8>()).prop_map(
         |(kind, run, which, attempt, class)| {
-            (kind < 18).then(|| {
+            (kind < 21).then(|| {
                 let event = event(kind, run, which, attempt, class);
                 Envelope::new(worker("test@1"), Timestamp::UNIX_EPOCH, event)
             })

@@ -205,6 +205,10 @@ fn events() -> Vec<Event> {
             builder: Some("b1".parse().unwrap()),
             failure: Some(failure()),
         }),
+        Event::DurationsLearned(DurationsLearned {
+            builder: "b1".parse().unwrap(),
+            durations: [("sys-devel/gcc".parse().unwrap(), 3_600_000)].into(),
+        }),
         Event::RetryRequested(RetryRequested { work: work() }),
         Event::PauseRequested(PauseRequested {
             target: PauseTarget::Role(Role::Builder),

@@ -85,6 +85,32 @@ fn a_merge_that_failed_was_interrupted_or_killed_has_no_end() {
 }
 
 #[test]
+fn only_what_was_compiled_and_ended_well_tells_how_long_it_was_compiled() {
+    let history = History::parse(LOG).unwrap();
+    let compiled = |cpv: &str, total: u32| {
+        let merges = of(&history, cpv).into_iter();
+        let merges = merges.filter(|merge| merge.name.position.total == total);
+        let all: Vec<_> = merges.map(Merge::compiled).collect();
+        all
+    };
+    // Without the time in which it was installed.
+    let labbase = compiled("sys-apps/labbase-1.0-r1", 14);
+    assert_eq!(labbase, [Some(1_795_419_577 - 1_795_419_552)]);
+    assert_eq!(compiled("app-misc/failer-2.0", 5), [None]);
+    for merge in &history.merges {
+        let has = |step: Step| merge.steps.iter().any(|(other, _)| *other == step);
+        let was_compiled = has(Step::Compiling) && merge.completed.is_some();
+        assert_eq!(merge.compiled().is_some(), was_compiled, "{merge:?}");
+        assert!(!(was_compiled && has(Step::MergingBinary)), "{merge:?}");
+    }
+    let binaries = history.merges.iter().filter(|merge| {
+        let mut steps = merge.steps.iter();
+        steps.any(|(step, _)| *step == Step::MergingBinary)
+    });
+    assert!(binaries.count() > 0, "the log has binaries");
+}
+
+#[test]
 fn runs_end_in_four_ways() {
     let history = History::parse(LOG).unwrap();
     let end = |arguments: &str, started: u64| {

@@ -1,7 +1,5 @@
 //! Builds that need much of their machine, and builds that take more than they may.
 
-use std::time::Duration;
-
 use gentoo_updater_tests::actions::{self, History, Workers};
 use gentoo_updater_tests::assertions::{self, installed};
 use gentoo_updater_tests::fixtures::{Lab, Scene};

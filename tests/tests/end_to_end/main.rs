@@ -13,6 +13,7 @@ mod configuration;
 mod dead_letters;
 mod distributed;
 mod failing_packages;
+mod former_builds;
 mod further_rounds;
 mod heavy_builds;
 mod main_job;

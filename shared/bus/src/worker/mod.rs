@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gentoo_updater_fleet::message::{BuilderMachine, Command, Event, Failure, Role};
+use gentoo_updater_fleet::message::{BuilderMachine, Command, Durations, Event, Failure, Role};
 use gentoo_updater_fleet::name::{BuilderName, WorkerId};
 
 use crate::clock::{Clock, Speaker};
@@ -56,6 +56,12 @@ pub trait Handler: Send + Sync + 'static {
     /// registers, and registers anew when [`Self::ready`] has found out something else.
     fn machine(&self) -> Option<BuilderMachine> {
         None
+    }
+
+    /// How long packages took to be built on its machine before, as far as [`Self::ready`] has found
+    /// out, for builders. The worker tells what of it the history does not know.
+    fn durations(&self) -> Arc<Durations> {
+        Arc::default()
     }
 
     /// How many commands its machine can work on at once, as far as is known by now; it may be

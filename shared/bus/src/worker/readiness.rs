@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use gentoo_updater_fleet::message::{BuilderMachine, Event, Failure, FailureClass, WorkerPaused};
+use gentoo_updater_fleet::message::{
+    BuilderMachine, Durations, DurationsLearned, Event, Failure, FailureClass, WorkerPaused,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::serve::registration;
 use super::{Handler, WorkerSpec};
+use crate::follow::FleetView;
 use crate::seam::{Bus, BusError};
 
 /// How long a worker takes no commands.
@@ -64,6 +67,8 @@ pub(super) struct Found {
     unfit: Option<Failure>,
     /// What it is.
     machine: Option<BuilderMachine>,
+    /// How long packages took to be built on it before.
+    durations: Arc<Durations>,
 }
 
 /// [`Found`], from the check to [`tell`].
@@ -71,8 +76,10 @@ pub(super) type Told = Arc<watch::Sender<Found>>;
 
 /// As the worker has registered, before the first check.
 pub(super) fn registered_with(machine: Option<BuilderMachine>) -> Told {
-    let unfit = None;
-    Arc::new(watch::Sender::new(Found { unfit, machine }))
+    Arc::new(watch::Sender::new(Found {
+        machine,
+        ..Found::default()
+    }))
 }
 
 /// Waits until the machine is fit.
@@ -165,11 +172,12 @@ async fn until_ready(handler: Arc<dyn Handler>, pauses: Pauses, told: Told, paus
         sleep(pauses.after(failures, pauses.longest_unready)).await;
         failures += 1;
     }
-    let machine = handler.machine();
+    let (machine, durations) = (handler.machine(), handler.durations());
     told.send_if_modified(|told| {
         let fit = Found {
             unfit: None,
             machine,
+            durations,
         };
         let is_news = *told != fit;
         *told = fit;
@@ -182,12 +190,14 @@ async fn until_ready(handler: Arc<dyn Handler>, pauses: Pauses, told: Told, paus
 const REGISTERED_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// Says in the log and in the history when the machine is found unfit, and when it is fit again;
-/// and that the worker is there when its machine is another than it was, and once a day.
+/// that the worker is there when its machine is another than it was, and once a day; and how long
+/// packages took to be built on the machine before, as far as that is news to `view`.
 ///
 /// What is found out from this call on is told, whenever the future is polled.
 pub(super) fn tell(
     bus: Arc<dyn Bus>,
     spec: WorkerSpec,
+    view: Option<FleetView>,
     told: &Told,
 ) -> impl Future<Output = Result<(), BusError>> + use<> {
     let mut changes = told.subscribe();
@@ -203,6 +213,12 @@ pub(super) fn tell(
             };
             let found = changes.borrow_and_update().clone();
             registers |= found.machine != said.machine;
+            // Before the machine is said to be known, which a batch waits for: its order goes by them.
+            if found.durations != said.durations
+                && let Some(event) = learned(&spec, view.as_ref(), &found.durations)
+            {
+                bus.publish(&spec.speaker().say(event)).await?;
+            }
             if registers {
                 let event = registration(&spec, found.machine.clone());
                 bus.publish(&spec.speaker().say(event)).await?;
@@ -216,6 +232,17 @@ pub(super) fn tell(
             said = found;
         }
     }
+}
+
+/// What of these durations the history does not know; nothing where it knows them all.
+fn learned(spec: &WorkerSpec, view: Option<&FleetView>, durations: &Durations) -> Option<Event> {
+    let builder = spec.builder.clone()?;
+    let durations = view?.read(|fleet| fleet.news_in(&builder, durations));
+    let is_news = !durations.is_empty();
+    is_news.then_some(Event::DurationsLearned(DurationsLearned {
+        builder,
+        durations,
+    }))
 }
 
 /// That the machine is unfit, or fit again.

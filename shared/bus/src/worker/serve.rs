@@ -132,7 +132,8 @@ impl Worker {
             jobs.spawn(self.clone().resume(claim));
         }
         let told = registered_with(self.registered.clone());
-        let telling = tell(self.bus.clone(), self.spec.clone(), &told);
+        let (bus, view) = (self.bus.clone(), self.view.clone());
+        let telling = tell(bus, self.spec.clone(), view, &told);
         let mut telling = AbortOnDropHandle::new(tokio::spawn(telling));
         let mut readiness = Readiness::new(self.handler.clone(), pauses, told);
         // Absent while no commands are taken: what was on its way here goes to others.

@@ -22,7 +22,8 @@ pub struct EventFilter {
     pub run: Option<RunName>,
     /// It concerns this guest: it names it, or a job that it wants.
     pub guest: Option<GuestName>,
-    /// It concerns a package that this atom speaks of: a job, or what a guest needs or got.
+    /// It concerns a package that this atom speaks of: a job, what a guest needs or got, or what a
+    /// builder's log tells.
     pub package: Option<Atom>,
     /// Its type is one of these.
     pub kinds: BTreeSet<String>,
@@ -82,6 +83,8 @@ fn concerns_package(event: &Event, atom: &Atom, jobs: &KnownJobs) -> bool {
         Event::BatchPlanned(e) => e.batch.jobs.iter().any(|job| speaks_of(atom, &job.key)),
         Event::GuestUpdated(e) => changed(atom, &e.changes) || held(atom, &e.held),
         Event::InstallFailed(e) => changed(atom, &e.changes) || held(atom, &e.held),
+        // No version is told.
+        Event::DurationsLearned(e) => e.durations.contains_key(atom.category_package()),
         Event::BuilderCleaned(e) => changed(atom, &e.removed) || changed(atom, &e.updated),
         _ => false,
     }

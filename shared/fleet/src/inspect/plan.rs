@@ -59,7 +59,7 @@ pub struct PlanJob {
     pub waits_for: Vec<JobId>,
     /// How long it takes, in milliseconds: it took so long, or did when it was built last.
     pub duration_ms: u64,
-    /// Whether that is a guess, because the package was never built.
+    /// Whether that is a guess, because neither the fleet nor the log of a builder knows the package.
     pub guessed: bool,
     /// From its start to the end of the longest chain of jobs behind it, in milliseconds.
     pub path_ms: u64,

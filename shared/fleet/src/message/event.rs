@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
-use super::machine::BuilderMachine;
+use super::machine::{BuilderMachine, Durations};
 use super::package::{Batch, PauseTarget, Role, Task, WorkKey};
 use super::result::{
     BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, GuestScanned, GuestUpdated,
@@ -54,6 +54,8 @@ pub enum Event {
     WorkerRegistered(WorkerRegistered),
     /// A worker takes no work because its machine is unfit, or takes it again.
     WorkerPaused(WorkerPaused),
+    /// A builder's machine has a log of builds before, and the worker has read it.
+    DurationsLearned(DurationsLearned),
     /// An operator wants further attempts at a task that failed for good.
     RetryRequested(RetryRequested),
     /// An operator wants a worker, or all of a role, to take no new work.
@@ -68,7 +70,7 @@ pub enum Event {
 
 impl Event {
     /// The types of the events that the history keeps, as they are written on the wire.
-    pub const KEPT_KINDS: [&str; 21] = [
+    pub const KEPT_KINDS: [&str; 22] = [
         "RunRequested",
         "CommandIssued",
         "WorkStarted",
@@ -87,6 +89,7 @@ impl Event {
         "RunFinished",
         "WorkerRegistered",
         "WorkerPaused",
+        "DurationsLearned",
         "RetryRequested",
         "PauseRequested",
         "ResumeRequested",
@@ -114,6 +117,7 @@ impl Event {
             Self::RetryRequested(e) => Some(e.work.run),
             Self::WorkerRegistered(_)
             | Self::WorkerPaused(_)
+            | Self::DurationsLearned(_)
             | Self::PauseRequested(_)
             | Self::ResumeRequested(_)
             | Self::WorkerAlive(_)
@@ -142,6 +146,7 @@ impl Event {
             Self::RunFinished(_) => "RunFinished",
             Self::WorkerRegistered(_) => "WorkerRegistered",
             Self::WorkerPaused(_) => "WorkerPaused",
+            Self::DurationsLearned(_) => "DurationsLearned",
             Self::RetryRequested(_) => "RetryRequested",
             Self::PauseRequested(_) => "PauseRequested",
             Self::ResumeRequested(_) => "ResumeRequested",
@@ -171,6 +176,7 @@ impl Event {
             | Self::RunFinished(_)
             | Self::WorkerRegistered(_)
             | Self::WorkerPaused(_)
+            | Self::DurationsLearned(_)
             | Self::RetryRequested(_)
             | Self::PauseRequested(_)
             | Self::ResumeRequested(_)
@@ -333,6 +339,15 @@ pub struct WorkerPaused {
     pub builder: Option<BuilderName>,
     /// Why it takes none; absent when it takes work again.
     pub failure: Option<Failure>,
+}
+
+/// A builder's machine has a log of builds before, and the worker has read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DurationsLearned {
+    /// The builder.
+    pub builder: BuilderName,
+    /// What the log tells and the history did not know; see [`crate::state::Fleet::news_in`].
+    pub durations: Durations,
 }
 
 /// An operator wants further attempts at a task that failed for good, of a run that goes on: a

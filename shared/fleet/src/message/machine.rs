@@ -1,10 +1,16 @@
 //! What a builder says of its machine.
 
+use std::collections::BTreeMap;
+
 use gentoo_updater_portage::build_key::Platform;
+use gentoo_updater_portage::name::CategoryPackage;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{BuilderName, PlatformName};
 use crate::needs::Capacity;
+
+/// How long packages take to be built, in milliseconds.
+pub type Durations = BTreeMap<CategoryPackage, u64>;
 
 /// The machine of a builder: for whom it compiles, and as what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,12 +17,12 @@ pub use command::{
 };
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
-    BatchPlanned, CommandIssued, Event, Ongoing, PauseRequested, PlannerAlive, ResumeRequested,
-    RetryRequested, RunFinished, RunKind, RunOutcome, RunRequested, TaskAbandoned, ToSync,
-    WorkStarted, WorkerAlive, WorkerPaused, WorkerRegistered,
+    BatchPlanned, CommandIssued, DurationsLearned, Event, Ongoing, PauseRequested, PlannerAlive,
+    ResumeRequested, RetryRequested, RunFinished, RunKind, RunOutcome, RunRequested, TaskAbandoned,
+    ToSync, WorkStarted, WorkerAlive, WorkerPaused, WorkerRegistered,
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
-pub use machine::BuilderMachine;
+pub use machine::{BuilderMachine, Durations};
 pub use package::{
     Batch, Binary, Change, Contents, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage,
     Job, PackageChange, PauseTarget, Purpose, RepositoryRevision, Role, SubslotBinding, Task,

@@ -20,6 +20,9 @@ pub const KNOWN_RUNS: usize = 1000;
 pub const KEPT_PLANNERS: usize = 10;
 /// How many registrations of other workers are kept, those that registered last.
 pub const KEPT_WORKERS: usize = 1000;
+/// Of how many packages durations are kept that builders' logs tell: of some more than a machine has
+/// installed. What comes then is not taken.
+pub const KEPT_LEARNT: usize = 8000;
 
 impl Fleet {
     /// Notes that a run is over, and forgets those that ended long before it.

@@ -69,7 +69,7 @@ impl Fleet {
             }
             Event::PackageBuilt(event) => self.built(event, at),
             Event::BuildFailed(event) => {
-                self.learn(event);
+                self.note_shortage(event);
                 let task = Task::Build(event.job.clone());
                 self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
             }
@@ -125,6 +125,7 @@ impl Fleet {
                     worker.paused = event.failure.clone().map(|failure| (builder, failure));
                 }
             }
+            Event::DurationsLearned(event) => self.learn(event),
             Event::RetryRequested(event) => self.retry(&event.work),
             Event::PauseRequested(event) => {
                 let pause = Pause {
@@ -177,6 +178,7 @@ impl Fleet {
         });
         if is_first && !event.reused {
             let package = event.binary.cpv.category_package.clone();
+            self.learnt_from.remove(&package);
             self.durations.insert(package, event.duration_ms);
         }
     }

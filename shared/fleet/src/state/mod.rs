@@ -5,6 +5,7 @@
 
 mod bounds;
 mod fold;
+mod learning;
 mod pairs;
 mod progress;
 mod retry;
@@ -21,11 +22,11 @@ use gentoo_updater_portage::name::CategoryPackage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::message::{BuilderMachine, Failure, PauseTarget, Role, WorkKey};
+use crate::message::{BuilderMachine, Durations, Failure, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 use crate::needs::Needs;
 
-pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
+pub use bounds::{KEPT_LEARNT, KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::JobProgress;
 pub use rings::BrokenRing;
 pub use run::{
@@ -47,8 +48,11 @@ pub struct Fleet {
     pub runs: BTreeMap<RunId, Arc<Run>>,
     /// The newest runs that are over, in the order in which they ended.
     pub over: VecDeque<RunId>,
-    /// How long the newest build of a package took, in milliseconds.
-    pub durations: BTreeMap<CategoryPackage, u64>,
+    /// How long the newest build of a package took; of what was never built here, how long a
+    /// builder's log says that it takes.
+    pub durations: Durations,
+    /// The packages of which the duration is from a builder's log, and from whose.
+    pub learnt_from: BTreeMap<CategoryPackage, BuilderName>,
     /// What builds of a package need at least, learnt from those that had too little.
     pub needs: BTreeMap<CategoryPackage, Needs>,
     /// The workers that have registered.
@@ -116,7 +120,7 @@ impl Fleet {
         }
     }
 
-    /// How long the newest build of a package took, if one is known.
+    /// How long a package takes to be built, if that is known.
     pub fn duration(&self, package: &CategoryPackage) -> Option<Duration> {
         self.durations
             .get(package)

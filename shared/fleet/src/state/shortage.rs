@@ -7,7 +7,7 @@ use crate::needs::{Capacity, Kind, learnt};
 impl Fleet {
     /// Notes that a build had too little memory or space. It counts whatever became of its run: the
     /// package is the same in the next one.
-    pub(super) fn learn(&mut self, event: &BuildFailed) {
+    pub(super) fn note_shortage(&mut self, event: &BuildFailed) {
         let (Some(kind), Some(had), Some(whole)) =
             (event.failure.lacked(), event.had, self.capacity_of(event))
         else {

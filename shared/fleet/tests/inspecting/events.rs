@@ -75,6 +75,25 @@ fn a_package_is_found_in_events_that_name_only_its_job() {
 }
 
 #[test]
+fn a_package_is_found_in_what_the_log_of_a_builder_tells() {
+    let mut history = History::default();
+    history.say(Event::DurationsLearned(DurationsLearned {
+        builder: "b1".parse().unwrap(),
+        durations: [("dev-libs/openssl".parse().unwrap(), 1000)].into(),
+    }));
+    let told = |atom: &str| {
+        let filter = EventFilter {
+            package: Some(atom.parse().unwrap()),
+            ..EventFilter::default()
+        };
+        !taken(&history, &filter).is_empty()
+    };
+    assert!(told("dev-libs/openssl"));
+    assert!(told("<dev-libs/openssl-3"), "no version is told");
+    assert!(!told("net-misc/curl"));
+}
+
+#[test]
 fn a_guest_is_concerned_by_what_names_it_and_by_the_jobs_that_it_wants() {
     let filter = |name: &str| EventFilter {
         guest: Some(guest(name)),

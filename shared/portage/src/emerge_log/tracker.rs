@@ -29,6 +29,19 @@ impl Merge {
         duration(self.started, self.completed, self.clock_was_set_back)
     }
 
+    /// How many seconds it was compiled, without what was fetched before and installed afterwards:
+    /// from [`Step::Compiling`] to [`Step::Merging`], which with `--jobs` holds a wait for other
+    /// packages to be installed. Nothing where it was not compiled, as a binary, or did not end well.
+    #[must_use]
+    pub fn compiled(&self) -> Option<u64> {
+        self.completed?;
+        let is = |step| move |(other, _): &&(Step, u64)| *other == step;
+        let merging = self.steps.iter().rfind(is(Step::Merging));
+        let compiling = self.steps.iter().rfind(is(Step::Compiling));
+        let (compiling, merging) = (compiling?.1, merging?.1);
+        duration(Some(compiling), Some(merging), self.clock_was_set_back)
+    }
+
     /// The last sign of it.
     #[must_use]
     pub fn last_seen(&self) -> Option<u64> {

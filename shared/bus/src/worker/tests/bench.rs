@@ -29,6 +29,8 @@ pub(super) struct Stepped {
     pub(super) unfit: Mutex<Option<Failure>>,
     /// What its machine is, once it was asked.
     pub(super) machine: Mutex<Option<BuilderMachine>>,
+    /// How long packages took to be built there before.
+    pub(super) durations: Mutex<Arc<Durations>>,
     /// How often it was asked.
     pub(super) asked: watch::Sender<usize>,
     /// How much it says that its machine can do at once.
@@ -55,6 +57,10 @@ impl Handler for Stepped {
 
     fn machine(&self) -> Option<BuilderMachine> {
         self.machine.lock().unwrap().clone()
+    }
+
+    fn durations(&self) -> Arc<Durations> {
+        self.durations.lock().unwrap().clone()
     }
 
     fn at_once(&self) -> u16 {
@@ -207,6 +213,7 @@ impl Running {
             failure,
             unfit: Mutex::new(unfit),
             machine: Mutex::default(),
+            durations: Mutex::default(),
             asked: watch::Sender::new(0),
             at_once: bench.at_once,
         });

@@ -214,6 +214,53 @@ async fn a_worker_registers_anew_when_its_machine_turns_out_to_be_another_one() 
 }
 
 #[tokio::test]
+async fn what_the_machine_tells_of_former_builds_is_told_once_however_often_the_worker_restarts() {
+    let bench = Bench::new().await;
+    let log = |durations: &[(&str, u64)]| -> Durations {
+        let all = durations.iter();
+        all.map(|(name, duration)| (name.parse().unwrap(), *duration))
+            .collect()
+    };
+    let first = log(&[("a/a", 9000), ("a/b", 7000)]);
+    let grown = log(&[("a/a", 9000), ("a/b", 7000), ("a/c", 1000)]);
+    for (start, durations) in [&first, &first, &grown, &grown].into_iter().enumerate() {
+        let spec = builder(&bench, "builder@spare");
+        let id = spec.id.clone();
+        let worker = Running::start_unfit(&bench, spec, None, Some(off()), SHORT);
+        worker.asked(1).await;
+        let machine = BuilderMachine {
+            capacity: None,
+            builder: "spare".parse().unwrap(),
+            platform: format!("p{start}").parse().unwrap(),
+            compiles_as: None,
+            slots: Some(1),
+        };
+        *worker.handler.machine.lock().unwrap() = Some(machine.clone());
+        *worker.handler.durations.lock().unwrap() = Arc::new(durations.clone());
+        *worker.handler.unfit.lock().unwrap() = None;
+        // Whoever knows the machine knows what there is to know of its durations.
+        let is_known = |fleet: &Fleet| {
+            let registered = fleet.workers.get(&id);
+            registered.is_some_and(|worker| worker.machine.as_ref() == Some(&machine))
+        };
+        within(bench.view.wait_until(is_known)).await.unwrap();
+        assert!(bench.view.read(|fleet| fleet.durations == *durations));
+        worker.stop().await.unwrap();
+    }
+    let told: Vec<_> = bench
+        .history()
+        .await
+        .into_iter()
+        .filter_map(|event| match event.message {
+            Event::DurationsLearned(told) => Some((told.builder.to_string(), told.durations)),
+            _ => None,
+        })
+        .collect();
+    let spare = || "spare".to_owned();
+    assert_eq!(told, [(spare(), first), (spare(), log(&[("a/c", 1000)]))]);
+}
+
+#[tokio::test]
 async fn a_worker_takes_no_more_than_its_machine_can_do_at_once() {
     let mut bench = Bench::new().await;
     bench.at_once = 1;
