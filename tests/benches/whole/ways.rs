@@ -4,13 +4,12 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use gentoo_updater_tests::actions::{
-    self, Workers, make_kinds, prepare_for_v2, slow_down, want_what_guests_want,
+    Workers, make_kinds, prepare_for_v2, slow_down, want_what_guests_want,
 };
-use gentoo_updater_tests::assertions::{
-    compilations, compilations_in_rooms, exit_code_is, outcome_is,
-};
+use gentoo_updater_tests::assertions::{compilations, compilations_in_rooms};
 use gentoo_updater_tests::fixtures::{Lab, Scene, stop_if_interrupted};
 
 use crate::cost::{Cost, Guest, taken};
@@ -18,8 +17,11 @@ use crate::processor::Processor;
 use crate::work::compile;
 
 pub(crate) const GUESTS: usize = 6;
-/// How many files the compiler gets for each package: it takes some seconds.
-const FILES: u32 = 6;
+/// How many files the compiler gets for each package: four seconds on a machine that has nothing else
+/// to do. What takes longer saves more.
+const FILES: u32 = 4;
+/// How long a run may take.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// This project, with two builders of two clean-room slots each.
 pub(crate) fn updater(processor: &Processor) -> Result<Cost, Box<dyn Error>> {
@@ -32,13 +34,19 @@ pub(crate) fn updater(processor: &Processor) -> Result<Cost, Box<dyn Error>> {
     let guests = prepare(lab, &lab.guests(), &lab.builders());
     let mut workers = Workers::start(&scene);
     workers.wait_until_ready();
-    let mut run = None;
-    let (wall, cpu) = taken(processor, || run = Some(actions::run(&scene)))?;
-    let run = run.ok_or("there was no run")?;
-    exit_code_is(&run, 0);
-    for (guest, _) in &guests {
-        outcome_is(&run.report, guest, "Updated");
-    }
+    let mut ended = None;
+    let (wall, cpu) = taken(processor, || {
+        ended = Some(scene.command("run", &["run"], PATIENCE));
+    })?;
+    let ended = ended.ok_or("there was no run")?;
+    // A panic, so that the scene tells what happened.
+    assert!(
+        ended.status.success(),
+        "the run ended with {}:\n{}{}",
+        ended.status,
+        ended.stdout,
+        ended.stderr
+    );
     workers.all_still_run();
     Ok(Cost {
         wall,
