@@ -1,7 +1,7 @@
 //! What one message costs from its sender to its reader, without anything of this project.
 
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use lapin::options::{
@@ -14,6 +14,8 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProper
 const QUEUE: &str = "hops";
 /// About as long as a command to build.
 const BODY: [u8; 1000] = [b'x'; 1000];
+/// How long everybody is idle between two of them, as between two jobs.
+const IDLE: Duration = Duration::from_millis(20);
 
 /// A queue as those of commands are, with a sender and a reader of their own connections.
 pub(crate) struct Hops {
@@ -69,6 +71,7 @@ impl Hops {
             if !delivery.acker.ack(BasicAckOptions::default()).await? {
                 return Err("not acknowledged".into());
             }
+            tokio::time::sleep(IDLE).await;
         }
         Ok(taken)
     }
