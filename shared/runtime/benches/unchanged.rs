@@ -7,6 +7,8 @@
 //! 19,000 with its cache, and an overlay as large as one that is still looked at file by file. Each
 //! time is processor time of all processes, user and system, and the best of several rounds.
 
+#[path = "../../portage/benches/speed/outcome.rs"]
+mod outcome;
 #[path = "../../portage/benches/speed/table.rs"]
 #[allow(dead_code)]
 mod table;
@@ -34,14 +36,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run().await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("bench: {error}");
-            ExitCode::from(2)
-        }
-    }
+    outcome::exit_code(run().await)
 }
 
 /// Whether every limit is kept.

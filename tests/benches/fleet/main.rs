@@ -7,6 +7,8 @@
 //! The guests work on this machine's processors too, for everybody. The others ask for emerge's
 //! plan alone; the scanner asks for all that a batch is made of, and reads it.
 
+#[path = "../../../shared/portage/benches/speed/quantile.rs"]
+mod quantile;
 #[path = "../../../shared/portage/benches/speed/table.rs"]
 #[allow(dead_code)]
 mod table;

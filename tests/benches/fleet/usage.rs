@@ -10,6 +10,8 @@ use std::time::Instant;
 use gentoo_updater_tests::fixtures::{enter_netns, stop_if_interrupted};
 use wait4::Wait4 as _;
 
+use crate::quantile::middle;
+
 /// What processes cost, as the kernel counts it (getrusage(2)).
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Usage {
@@ -107,11 +109,7 @@ impl Drop for Running {
 impl Usage {
     /// The middle of each number.
     pub(crate) fn middle(all: &[Self]) -> Self {
-        let of = |number: fn(&Self) -> f64| {
-            let mut numbers: Vec<f64> = all.iter().map(number).collect();
-            numbers.sort_by(f64::total_cmp);
-            numbers[numbers.len() / 2]
-        };
+        let of = |number: fn(&Self) -> f64| middle(all.iter().map(number).collect());
         Self {
             wall: of(|usage| usage.wall),
             processor: of(|usage| usage.processor),

@@ -7,6 +7,8 @@
 //! note of what was ordered, the detached job under its lock, and following it over ssh. The bare
 //! emerge is timed on the guest itself. Proof and verification are shown, and are not part of it.
 
+#[path = "../../../shared/portage/benches/speed/quantile.rs"]
+mod quantile;
 #[path = "../../../shared/portage/benches/speed/table.rs"]
 #[allow(dead_code)]
 mod table;
@@ -18,13 +20,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bare::middle;
 use gentoo_updater_portage::command::install_binaries;
 use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_runtime::emerge::in_own_environment;
 use gentoo_updater_tests::actions::prepare_for_v2;
 use gentoo_updater_tests::assertions::installed;
 use gentoo_updater_tests::fixtures::{Scene, run_bench, stop_if_interrupted};
+use quantile::middle;
 use serde_json::Value;
 use table::{Limit, Table};
 

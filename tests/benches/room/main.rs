@@ -9,39 +9,33 @@
 //! that the build needs is installed. One package takes the compiler a while, as most do; what one
 //! costs that compiles nothing is shown, and says what each job costs in any case.
 
+#[path = "../../../shared/portage/benches/speed/quantile.rs"]
+mod quantile;
 #[path = "../../../shared/portage/benches/speed/table.rs"]
 #[allow(dead_code)]
 mod table;
 
 #[path = "../shared/bare.rs"]
 mod bare;
+#[path = "../shared/work.rs"]
+mod work;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use bare::middle;
 use gentoo_updater_portage::command::build_binary;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_runtime::emerge::in_own_environment;
 use gentoo_updater_tests::actions::{History, prepare_for_v2, publish_only, run_guests, want_only};
 use gentoo_updater_tests::fixtures::{Lab, Scene, run_bench, stop_if_interrupted};
+use quantile::middle;
 use table::{Limit, Table};
 
 /// How often each builds. The middle counts.
 const ROUNDS: u32 = 5;
 
-/// Compiles sixteen files of some hundred functions, one after another.
-const COMPILE: &str = r#"
-src_compile() {
-	local file function
-	for file in {1..16}; do
-		for function in {1..300}; do
-			echo "int f_${file}_${function}(int a, int b) { int c = ${function}; while (a-- > b) c += a * b ^ c; return c; }"
-		done > "${file}.c"
-		gcc ${CFLAGS} -c "${file}.c" || die
-	done
-}
-"#;
+/// How many files of some hundred functions are compiled.
+const FILES: u32 = 16;
 
 fn main() -> ExitCode {
     run_bench(measure)
@@ -51,16 +45,26 @@ fn main() -> ExitCode {
 #[derive(Debug, Clone, Copy)]
 struct Package {
     name: &'static str,
-    compile: &'static str,
+    files: u32,
+}
+
+impl Package {
+    /// What its ebuild has of its own.
+    fn ebuild(self) -> String {
+        match self.files {
+            0 => String::new(),
+            files => format!("src_compile() {{\n{}}}\n", work::compile(files)),
+        }
+    }
 }
 
 const LONG: Package = Package {
     name: "long",
-    compile: COMPILE,
+    files: FILES,
 };
 const SHORT: Package = Package {
     name: "short",
-    compile: "",
+    files: 0,
 };
 
 /// Whether the limit is kept.
@@ -75,7 +79,7 @@ fn measure() -> bool {
     for round in 0..=ROUNDS {
         stop_if_interrupted();
         for package in [LONG, SHORT] {
-            publish_only(&scene.lab, &version(package, round), package.compile);
+            publish_only(&scene.lab, &version(package, round), &package.ebuild());
         }
         let bare_of = |package| bare_emerge(&scene.lab, &version(package, round));
         let early = (round % 2 == 0).then(|| [LONG, SHORT].map(bare_of));

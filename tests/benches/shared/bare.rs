@@ -25,9 +25,3 @@ pub(crate) fn seconds(lab: &Lab, machine: &str, command: &Command) -> f64 {
     let moment = |text: &str| text.parse::<f64>().expect("seconds since 1970");
     moment(end) - moment(begin)
 }
-
-/// The middle number.
-pub(crate) fn middle(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
-}

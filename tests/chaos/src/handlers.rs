@@ -71,17 +71,7 @@ impl SceneHandler {
             };
             program.run(&self.scene).await?;
         }
-        Ok(PackageBuilt {
-            run: build.run,
-            job: job.id.clone(),
-            attempt: build.attempt,
-            builder,
-            binary: binary(&job.key)?,
-            reused,
-            duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            findings: Vec::new(),
-            log_path: None,
-        })
+        built(build, builder, reused, begun.elapsed())
     }
 
     /// No job may be released before what it needs is built.
@@ -142,6 +132,29 @@ impl SceneHandler {
             updated: Vec::new(),
         })
     }
+}
+
+/// What a builder says that has built something, or has found it in the store.
+///
+/// # Errors
+/// When a package's name is none for a file.
+pub fn built(
+    build: &BuildPackage,
+    builder: BuilderName,
+    reused: bool,
+    took: Duration,
+) -> Result<PackageBuilt, Failure> {
+    Ok(PackageBuilt {
+        run: build.run,
+        job: build.job.id.clone(),
+        attempt: build.attempt,
+        builder,
+        binary: binary(&build.job.key)?,
+        reused,
+        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        findings: Vec::new(),
+        log_path: None,
+    })
 }
 
 fn binary(key: &BuildKey) -> Result<Binary, Failure> {

@@ -12,4 +12,5 @@ pub mod program;
 mod roles;
 pub mod scene;
 
-pub use roles::{Role, serve};
+pub use handlers::built;
+pub use roles::{Role, serve, spec_of};

@@ -57,77 +57,61 @@ impl Role {
 /// # Errors
 /// As the real workers.
 pub async fn serve(role: &Role, context: &Context, scene: Scene) -> anyhow::Result<()> {
+    if *role == Role::Planner {
+        return gentoo_updater_planner::serve(context).await;
+    }
+    let spec = spec_of(role, context)?;
+    let handler = Arc::new(SceneHandler {
+        scene: Arc::new(scene),
+        builder: spec.builder.clone(),
+    });
+    worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
+    Ok(())
+}
+
+/// Who a worker is that takes commands. Builders have one slot.
+///
+/// # Errors
+/// For the planner, which takes none, and for a builder that the configuration does not know.
+pub fn spec_of(role: &Role, context: &Context) -> anyhow::Result<WorkerSpec> {
     let settings = &context.settings;
+    let policy = &settings.policy;
     let (role, instance, queues, slots, builder) = match role {
-        Role::Planner => return gentoo_updater_planner::serve(context).await,
+        Role::Planner => anyhow::bail!("a planner takes no commands"),
         Role::Scanner => {
             let queues = vec![topology::SCAN.to_owned()];
-            (
-                message::Role::Scanner,
-                "all",
-                queues,
-                settings.policy.parallel_scans,
-                None,
-            )
+            let slots = policy.parallel_scans;
+            (message::Role::Scanner, "all", queues, slots, None)
         }
         Role::Builder { name } => {
             let builder = settings.builders.get(name);
             let builder = builder.with_context(|| format!("there is no builder {name}"))?;
             let queues = vec![topology::build_queue(&builder.platform)];
-            (
-                message::Role::Builder,
-                name.as_str(),
-                queues,
-                1,
-                Some(name.clone()),
-            )
+            let own = Some(name.clone());
+            (message::Role::Builder, name.as_str(), queues, 1, own)
         }
         Role::Installer => {
-            let queues = settings
-                .guests
-                .keys()
-                .map(topology::install_queue)
-                .collect();
-            (
-                message::Role::Installer,
-                "all",
-                queues,
-                settings.policy.parallel_installs,
-                None,
-            )
+            let queues = settings.guests.keys().map(topology::install_queue);
+            let (queues, slots) = (queues.collect(), policy.parallel_installs);
+            (message::Role::Installer, "all", queues, slots, None)
         }
         Role::Janitor => {
-            let queues = settings
-                .builders
-                .keys()
-                .map(topology::clean_queue)
-                .collect();
-            (
-                message::Role::Janitor,
-                "all",
-                queues,
-                settings.policy.parallel_installs,
-                None,
-            )
+            let queues = settings.builders.keys().map(topology::clean_queue);
+            let (queues, slots) = (queues.collect(), policy.parallel_installs);
+            (message::Role::Janitor, "all", queues, slots, None)
         }
     };
     let id = worker_id(&role.to_string(), instance)?;
-    let spec = WorkerSpec {
+    Ok(WorkerSpec {
         state_directory: context.state_of(&id),
         id,
         clock: context.clock.clone(),
         role,
         queues,
         slots,
-        heartbeat: settings.policy.heartbeat,
-        grace: settings.policy.grace,
+        heartbeat: policy.heartbeat,
+        grace: policy.grace,
         read_back: true,
-        builder: builder.clone(),
-    };
-    let handler = Arc::new(SceneHandler {
-        scene: Arc::new(scene),
         builder,
-    });
-    worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
-    Ok(())
+    })
 }

@@ -90,6 +90,17 @@ impl Scene {
         Self::new(folder, build, &[("g1", "zlib")], &[])
     }
 
+    /// One guest, and so many jobs, each of which needs the one before.
+    pub fn chain(folder: &Path, jobs: usize) -> Self {
+        let mut scene = Self::new(folder, Duration::ZERO, &[], &[]);
+        let link = |number: usize| cpv(&format!("link{number}"));
+        let guest = "g1".parse().expect("a guest of a scene");
+        scene.guests.insert(guest, (0..jobs).map(link).collect());
+        let needs = (1..jobs).map(|number| (link(number), BTreeSet::from([link(number - 1)])));
+        scene.needs = needs.collect();
+        scene
+    }
+
     /// The same, with a package, or a machine, that takes longer.
     #[must_use]
     pub fn with_slow(mut self, name: &str, build: Duration) -> Self {

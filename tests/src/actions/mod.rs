@@ -5,6 +5,7 @@ mod ebuilds;
 mod gate;
 mod guests;
 mod history;
+mod kinds;
 mod run;
 mod workers;
 
@@ -16,5 +17,6 @@ pub use guests::{
     want_only,
 };
 pub use history::History;
+pub use kinds::{KINDS, make_kinds, want_what_guests_want};
 pub use run::{Run, Running, run, run_guests, run_synced, scan, scan_anew, start_run};
 pub use workers::{Worker, Workers};

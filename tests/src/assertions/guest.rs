@@ -4,6 +4,19 @@ use crate::fixtures::Lab;
 
 /// The guest's own Portage plans nothing, asked with neutral options and not by this project.
 pub fn plans_nothing(lab: &Lab, guest: &str) {
+    let rows = planned(lab, guest);
+    assert!(
+        rows.is_empty(),
+        "{guest} still plans something:\n{}",
+        rows.join("\n")
+    );
+}
+
+/// The rows of what the guest's own Portage plans, asked with neutral options and not by this project.
+///
+/// # Panics
+/// When it cannot say how many there are.
+pub fn planned(lab: &Lab, guest: &str) -> Vec<String> {
     let argv = [
         "env",
         "LC_ALL=C.UTF-8",
@@ -16,15 +29,17 @@ pub fn plans_nothing(lab: &Lab, guest: &str) {
         "@world",
     ];
     let said = lab.exec(guest, &argv);
+    let rows = said.stdout.lines().filter(|line| line.starts_with('['));
+    let rows: Vec<String> = rows.map(str::to_owned).collect();
+    let total = format!("Total: {} package", rows.len());
     assert!(
-        said.stdout
-            .lines()
-            .any(|line| line.starts_with("Total: 0 packages")),
-        "{guest} still plans something (exit code {}):\n{}{}",
+        said.stdout.lines().any(|line| line.starts_with(&total)),
+        "{guest} does not say what it plans (exit code {}):\n{}{}",
         said.code,
         said.stdout,
         said.stderr
     );
+    rows
 }
 
 /// Nothing on the guest could have compiled.

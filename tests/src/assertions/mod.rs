@@ -11,7 +11,7 @@ mod root;
 pub use binaries::{Binaries, Indexed};
 pub use builder::{BuilderBefore, builder_is_clean, compilations, compilations_in_rooms};
 pub use emerge_log::{Transaction, transactions};
-pub use guest::{has_no_compiler, plans_nothing, was_never_logged_in_to};
+pub use guest::{has_no_compiler, planned, plans_nothing, was_never_logged_in_to};
 pub use installed::{Installed, installed};
 pub use reports::{
     exit_code_is, failure_of, finding_texts, job, jobs_in_state, outcome_is, outcome_of,

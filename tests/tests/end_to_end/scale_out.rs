@@ -2,40 +2,29 @@
 
 use std::time::Duration;
 
-use gentoo_updater_tests::actions::{self, History, Run, Worker, Workers};
+use gentoo_updater_tests::actions::{self, History, KINDS, Run, Worker, Workers};
 use gentoo_updater_tests::assertions::{
     self, Binaries, RootBefore, compilations_in_rooms, installed, no_room_is_open,
 };
 use gentoo_updater_tests::fixtures::{Lab, Scene, wait_until};
 
 const BUILDERS: [&str; 2] = ["b1", "b2"];
-/// Flags of a package that all want, by guest: each kind is two guests.
-const KINDS: [(&[&str], &str); 3] = [
-    (&["g1", "g2"], "-doc fast"),
-    (&["g3", "g4"], "doc -fast"),
-    (&["g5", "g6"], "doc fast"),
-];
+/// The guests, each with its flags.
+type Guests = Vec<(String, &'static str)>;
 
 /// The fleet before its update to v2.
-fn scene() -> Scene {
+fn scene() -> (Scene, Guests) {
     let mut scene = Scene::with_broker(6, 2);
     scene.configuration.clean_room = "auto";
     scene.configuration.slots = 2;
     let lab = &scene.lab;
     actions::prepare_for_v2(lab);
-    for (guests, flags) in KINDS {
-        for guest in guests {
-            let wants = ["app-misc/hello", "app-misc/greeter", "app-misc/slowpoke"];
-            actions::want_only(lab, guest, &wants);
-            let line = format!("echo 'dev-libs/libbeta {flags}' > /etc/portage/package.use/own");
-            lab.sh(guest, &line);
-        }
-    }
-    scene
+    let guests = actions::make_kinds(lab, &lab.guests());
+    (scene, guests)
 }
 
 /// Every key was compiled once, all guests have what they want, and the builders are what they were.
-fn all_went_well(scene: &Scene, run: &Run, before: &[RootBefore]) {
+fn all_went_well(scene: &Scene, guests: &Guests, run: &Run, before: &[RootBefore]) {
     let lab = &scene.lab;
     assertions::exit_code_is(run, 0);
     let history = History::read(scene);
@@ -52,19 +41,17 @@ fn all_went_well(scene: &Scene, run: &Run, before: &[RootBefore]) {
     assert_eq!(compiled, events, "compiled (left), events (right)");
     let of_library = compiled.iter().filter(|cpv| *cpv == "dev-libs/libbeta-1.0");
     assert_eq!(of_library.count(), KINDS.len(), "a binary for each kind");
-    for (guests, flags) in KINDS {
-        for guest in guests {
-            assertions::outcome_is(&run.report, guest, "Updated");
-            assertions::plans_nothing(lab, guest);
-            let packages = installed(lab, guest);
-            let library = &packages["dev-libs/libbeta-1.0"].use_flags;
-            for flag in ["doc", "fast"] {
-                let is_wanted = flags.split(' ').any(|word| word == flag);
-                assert_eq!(library.contains(flag), is_wanted, "{flag} on {guest}");
-            }
-            let rdepend = &packages["app-misc/hello-2.0"].rdepend;
-            assert!(rdepend.contains("dev-libs/libalpha:0/2="), "{rdepend}");
+    for (guest, flags) in guests {
+        assertions::outcome_is(&run.report, guest, "Updated");
+        assertions::plans_nothing(lab, guest);
+        let packages = installed(lab, guest);
+        let library = &packages["dev-libs/libbeta-1.0"].use_flags;
+        for flag in ["doc", "fast"] {
+            let is_wanted = flags.split(' ').any(|word| word == flag);
+            assert_eq!(library.contains(flag), is_wanted, "{flag} on {guest}");
         }
+        let rdepend = &packages["app-misc/hello-2.0"].rdepend;
+        assert!(rdepend.contains("dev-libs/libalpha:0/2="), "{rdepend}");
     }
     for (builder, before) in BUILDERS.iter().zip(before) {
         before.is_unchanged(lab);
@@ -81,17 +68,17 @@ fn roots(lab: &Lab) -> Vec<RootBefore> {
 
 #[test]
 fn two_builders_with_two_slots_build_every_key_once_for_six_guests_of_three_kinds() {
-    let scene = scene();
+    let (scene, guests) = scene();
     let before = roots(&scene.lab);
     let mut workers = Workers::start(&scene);
     let run = actions::run(&scene);
-    all_went_well(&scene, &run, &before);
+    all_went_well(&scene, &guests, &run, &before);
     workers.all_still_run();
 }
 
 #[test]
 fn a_builder_that_is_killed_in_the_middle_builds_nothing_twice() {
-    let scene = scene();
+    let (scene, guests) = scene();
     let lab = &scene.lab;
     for builder in BUILDERS {
         actions::slow_down(lab, builder, 10);
@@ -105,6 +92,6 @@ fn a_builder_that_is_killed_in_the_middle_builds_nothing_twice() {
     });
     workers.kill_and_start(&Worker::builder("b1"));
     let run = running.to_the_end();
-    all_went_well(&scene, &run, &before);
+    all_went_well(&scene, &guests, &run, &before);
     workers.all_still_run();
 }

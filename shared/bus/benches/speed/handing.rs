@@ -14,10 +14,10 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 
+use crate::quantile::quantile;
 use crate::support::messages::scan_command;
 use crate::support::{Broker, open, raw, scan_queue};
 use crate::table::{Limit, Table};
-use crate::turns::quantile;
 
 /// How many commands wait.
 const QUEUED: usize = 100_000;

@@ -19,6 +19,11 @@ mod idle;
 mod publish;
 mod turns;
 
+#[path = "../../../portage/benches/speed/outcome.rs"]
+mod outcome;
+#[path = "../../../portage/benches/speed/quantile.rs"]
+#[allow(dead_code)]
+mod quantile;
 #[path = "../../tests/amqp/support/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod support;
@@ -34,14 +39,7 @@ use table::Table;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("bench: {error}");
-            ExitCode::from(2)
-        }
-    }
+    outcome::exit_code(run().await)
 }
 
 /// Whether every limit is kept.

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
+use crate::quantile::quantile;
 use crate::table::{Limit, Table};
 
 /// How many turns each of the two has; one more, which warms up, is not counted.
@@ -62,12 +63,4 @@ async fn time(work: &mut impl AsyncFnMut() -> Done) -> Result<Vec<f64>, Box<dyn 
     }
     seconds.remove(0);
     Ok(seconds)
-}
-
-/// The value that this part of all is not above.
-pub(crate) fn quantile(values: &mut [f64], part: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let place = (values.len() as f64 * part).ceil() as usize;
-    let place = place.clamp(1, values.len().max(1));
-    values.get(place - 1).copied().unwrap_or(f64::NAN)
 }

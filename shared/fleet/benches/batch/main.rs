@@ -6,6 +6,10 @@
 //! itself: its fold and its decisions run, and only builders and clocks are made up.
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "../../../portage/benches/speed/memory.rs"]
+mod memory;
+#[path = "../../../portage/benches/speed/outcome.rs"]
+mod outcome;
 #[path = "../../../portage/benches/speed/table.rs"]
 #[allow(dead_code)]
 mod table;
@@ -22,19 +26,10 @@ use std::process::ExitCode;
 use table::Table;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let result = match arguments.iter().position(|word| word == merging::CHILD) {
-        Some(place) => merging::child(arguments.get(place + 1)).map(|()| true),
+    outcome::exit_code(match memory::asked_for() {
+        Some(work) => merging::child(&work).map(|()| true),
         None => run(),
-    };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("bench: {error}");
-            ExitCode::from(2)
-        }
-    }
+    })
 }
 
 /// Whether every limit is kept.

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::process::Command;
 
 use gentoo_updater_fleet::batch::{Answer, merge};
 use gentoo_updater_fleet::message::Batch;
 use gentoo_updater_fleet::name::PlatformName;
 
 use crate::fleets::Plans;
+use crate::memory;
 use crate::table::{Limit, Table, best_of};
 
 const GUESTS: usize = 1000;
 const UPDATES: usize = 500;
-/// The argument of the child that merges once, and says what memory it had.
-pub(crate) const CHILD: &str = "--merge";
 
 pub(crate) fn measure(table: &mut Table) -> Result<(), Box<dyn Error>> {
     let plans = Plans::draw(GUESTS, UPDATES, true);
@@ -41,11 +39,11 @@ pub(crate) fn measure(table: &mut Table) -> Result<(), Box<dyn Error>> {
     drop(apart);
     table.check(
         "  memory, plans and batch",
-        memory("shared")?,
+        mebibytes("shared")?,
         "MiB",
         Limit::Below(1024.0),
     );
-    table.show("  memory, no row shared", memory("apart")?, "MiB");
+    table.show("  memory, no row shared", mebibytes("apart")?, "MiB");
     Ok(())
 }
 
@@ -67,34 +65,15 @@ fn answers<'a>(plans: &'a Plans, platform: &'a PlatformName) -> Vec<Answer<'a>> 
 }
 
 /// Merges once, and prints the most memory that was used.
-pub(crate) fn child(how: Option<&String>) -> Result<(), Box<dyn Error>> {
-    let shared = how.ok_or("how?")? == "shared";
-    let plans = Plans::draw(GUESTS, UPDATES, shared);
+pub(crate) fn child(how: &str) -> Result<(), Box<dyn Error>> {
+    let plans = Plans::draw(GUESTS, UPDATES, how == "shared");
     let platform = platform()?;
     let batch: Batch = merge(&answers(&plans, &platform), &BTreeMap::new());
     assert_eq!(batch.guests.len(), GUESTS, "all guests are in it");
-    println!("{}", peak_memory()?);
-    Ok(())
-}
-
-/// The most memory that this process ever had, in KiB (VmHWM of proc(5)).
-fn peak_memory() -> Result<u64, Box<dyn Error>> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line
-        .and_then(|line| line.trim().strip_suffix(" kB"))
-        .ok_or("no VmHWM in /proc/self/status")?;
-    Ok(number.parse()?)
+    memory::tell()
 }
 
 /// In MiB.
-fn memory(how: &str) -> Result<f64, Box<dyn Error>> {
-    let output = Command::new(std::env::current_exe()?)
-        .args([CHILD, how])
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("the child: {}", String::from_utf8_lossy(&output.stderr)).into());
-    }
-    let kibibytes: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
-    Ok(kibibytes / 1024.0)
+fn mebibytes(how: &str) -> Result<f64, Box<dyn Error>> {
+    Ok(memory::of_child(how)? / 1024.0)
 }

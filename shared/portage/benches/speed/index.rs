@@ -2,17 +2,13 @@
 
 use std::error::Error;
 use std::io::BufRead as _;
-use std::process::Command;
 
 use gentoo_updater_portage::packages_index::{Decoder, IndexError};
 
 use crate::input::{self, Numbers};
+use crate::memory;
 use crate::reference;
 use crate::table::{Limit, Table, best_of};
-
-/// The argument that makes this program read one index, made piece by piece, and print the most
-/// memory that it ever had.
-pub(crate) const CHILD: &str = "--memory-of-index-of-megabytes";
 
 const MEGABYTE: usize = 1_000_000;
 /// The size of the index, in megabytes.
@@ -79,8 +75,8 @@ pub(crate) fn measure(table: &mut Table) -> Result<(), Box<dyn Error>> {
     let rate = small.0.len() as f64 / MEGABYTE as f64 / portage.seconds;
     table.show("  Portage's PackageIndex", rate, "MB/s");
 
-    let least = memory_of_child(SIZE / 100)?;
-    let most = memory_of_child(SIZE)?;
+    let least = memory::of_child(&(SIZE / 100).to_string())?;
+    let most = memory::of_child(&SIZE.to_string())?;
     table.check(
         "  memory for 100 MB more than for 1 MB",
         most - least,
@@ -138,9 +134,10 @@ fn lines(text: &str) -> usize {
     lines
 }
 
-/// Reads an index that is never in memory as a whole, and prints the most memory that was used.
-pub(crate) fn child(megabytes: Option<&String>) -> Result<(), Box<dyn Error>> {
-    let megabytes: usize = megabytes.ok_or("how many megabytes?")?.parse()?;
+/// Reads an index of so many megabytes that is never in memory as a whole, and prints the most memory
+/// that was used.
+pub(crate) fn child(megabytes: &str) -> Result<(), Box<dyn Error>> {
+    let megabytes: usize = megabytes.parse()?;
     // The header counts the entries, so they are made twice.
     let entries = Entries::of_megabytes(megabytes).count();
     let header = input::index_header(entries);
@@ -154,26 +151,5 @@ pub(crate) fn child(megabytes: Option<&String>) -> Result<(), Box<dyn Error>> {
     }
     decoder.finish()?;
     assert_eq!(found, entries, "the index holds the entries that were made");
-    println!("{}", peak_memory()?);
-    Ok(())
-}
-
-/// The most memory that this process ever had, in KiB (VmHWM of proc(5)).
-fn peak_memory() -> Result<u64, Box<dyn Error>> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line
-        .and_then(|line| line.trim().strip_suffix(" kB"))
-        .ok_or("no VmHWM in /proc/self/status")?;
-    Ok(number.parse()?)
-}
-
-fn memory_of_child(megabytes: usize) -> Result<f64, Box<dyn Error>> {
-    let output = Command::new(std::env::current_exe()?)
-        .args([CHILD, &megabytes.to_string()])
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("the child: {}", String::from_utf8_lossy(&output.stderr)).into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+    memory::tell()
 }

@@ -8,6 +8,8 @@
 
 mod index;
 mod input;
+mod memory;
+mod outcome;
 mod plan;
 mod reference;
 mod strings;
@@ -20,19 +22,10 @@ use std::process::ExitCode;
 use table::Table;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let result = match arguments.iter().position(|word| word == index::CHILD) {
-        Some(place) => index::child(arguments.get(place + 1)).map(|()| true),
+    outcome::exit_code(match memory::asked_for() {
+        Some(work) => index::child(&work).map(|()| true),
         None => run(),
-    };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("bench: {error}");
-            ExitCode::from(2)
-        }
-    }
+    })
 }
 
 /// Whether every limit is kept.

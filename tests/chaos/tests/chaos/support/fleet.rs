@@ -5,13 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gentoo_updater_bus::Bus;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_chaos::Role;
 use gentoo_updater_chaos::scene::Scene;
-use gentoo_updater_fleet::config;
 use gentoo_updater_fleet::message::{Envelope, Event, RunKind, RunRequested};
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_runtime::Context;
@@ -20,29 +18,9 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::opening::{Policy, START_SECONDS, context, open, write_configuration};
 use super::process::Process;
 use super::within;
-
-/// How long a fleet may take to come up on a small machine where others come up too.
-const START_SECONDS: u64 = 120;
-
-/// How patient the fleet is, in seconds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Policy {
-    pub(crate) lease: u64,
-    pub(crate) heartbeat: u64,
-}
-
-impl Default for Policy {
-    /// A lease that nobody may lose: a worker that lost its connection is back within 8 s, and a
-    /// machine that runs all these tests at once is slow.
-    fn default() -> Self {
-        Self {
-            lease: 30,
-            heartbeat: 2,
-        }
-    }
-}
 
 /// How the workers reach the broker.
 pub(crate) struct Ways {
@@ -66,6 +44,7 @@ pub(crate) struct Fleet {
     pub(crate) url: String,
     ways: Ways,
     policy: Policy,
+    roles: Vec<Role>,
     stop: CancellationToken,
     processes: BTreeMap<Role, Process>,
     // The last field: everything else is gone when the folder goes.
@@ -96,6 +75,16 @@ impl Fleet {
         policy: Policy,
         scene: impl FnOnce(&Path) -> Scene,
     ) -> Self {
+        Self::start_with(ways, policy, all_roles().to_vec(), scene).await
+    }
+
+    /// As [`Self::start`], with these workers.
+    pub(crate) async fn start_with(
+        ways: impl Into<Ways>,
+        policy: Policy,
+        roles: Vec<Role>,
+        scene: impl FnOnce(&Path) -> Scene,
+    ) -> Self {
         let folder = owner::folder();
         let scene = scene(folder.path());
         scene.write(&folder.path().join("scene.json"));
@@ -114,6 +103,7 @@ impl Fleet {
             url,
             ways,
             policy,
+            roles,
             stop,
             processes,
             folder,
@@ -122,24 +112,33 @@ impl Fleet {
         fleet
     }
 
-    /// Starts a worker of each role, and two builders, and waits until the history knows them.
+    /// Starts its workers, and waits until the history knows them.
     async fn start_workers(&mut self) {
-        let roles = all_roles();
-        for role in &roles {
-            self.start_worker(role, None);
+        for role in self.roles.clone() {
+            self.start_worker(&role, None);
         }
-        let ready = self
-            .view
-            .wait_until(|state| state.workers.len() == roles.len());
+        self.until_registered(self.roles.len()).await;
+    }
+
+    /// Waits until the history knows so many workers.
+    pub(crate) async fn until_registered(&self, workers: usize) {
+        let ready = self.view.wait_until(|state| state.workers.len() == workers);
         within("the start of the fleet", START_SECONDS, ready)
             .await
             .expect("a history");
     }
 
+    /// What a further worker needs that lives in this process, as one of the benches has.
+    #[allow(dead_code)]
+    pub(crate) async fn context(&self, name: &str) -> Context {
+        let (scene, policy) = (&self.scene, self.policy);
+        context(scene, policy, &self.url, name, self.stop.child_token()).await
+    }
+
     /// Waits until all workers have ended with an error, each with this in its log, and starts
     /// them again, as their service manager does. The history may be another one than before.
     pub(crate) async fn all_end_and_start_again(&mut self, error: &str) {
-        for role in all_roles() {
+        for role in self.roles.clone() {
             let status = self.worker_ended(&role).await;
             let name = role.name();
             assert!(!status.success(), "{name} ended with {status}");
@@ -284,39 +283,4 @@ impl Drop for Fleet {
         self.processes.clear();
         owner::end_all_in(self.folder.path());
     }
-}
-
-/// Declares what a fleet needs through this URL: on a cluster its node leads the queues then.
-pub(crate) async fn declare(url: &str) {
-    let folder = owner::folder();
-    let scene = Scene::full(folder.path(), Duration::ZERO);
-    let bus = open(&scene, Policy::default(), url, CancellationToken::new()).await;
-    bus.close().await;
-}
-
-async fn open(scene: &Scene, policy: Policy, url: &str, stop: CancellationToken) -> Arc<dyn Bus> {
-    let file = scene.folder.join("test.toml");
-    write_configuration(&file, scene, policy, url);
-    let settings = Arc::new(config::load(&file).expect("the configuration of a test"));
-    let opened = Context::with_broker(settings, "test", stop);
-    let context = within("the connection", START_SECONDS, opened).await;
-    context.expect("a broker").bus
-}
-
-fn write_configuration(file: &Path, scene: &Scene, policy: Policy, url: &str) {
-    let folder = scene.folder.display();
-    let Policy { lease, heartbeat } = policy;
-    let mut text = format!(
-        "state_directory = \"{folder}/state\"\n\
-         [broker]\nurl = \"{url}\"\n\
-         [platforms.default]\nstore = \"{folder}/store\"\n\
-         [builders.b1]\naddress = \"local\"\n\
-         [builders.b2]\naddress = \"local\"\n\
-         [policy]\nlease_seconds = {lease}\nheartbeat_seconds = {heartbeat}\n\
-         retry_delay_seconds = 1\ngrace_seconds = 5\n"
-    );
-    for guest in scene.guests.keys() {
-        text.push_str(&format!("[guests.{guest}]\naddress = \"ssh://{guest}\"\n"));
-    }
-    fs::write(file, text).expect("a file of a test");
 }

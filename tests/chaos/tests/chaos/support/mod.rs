@@ -3,12 +3,14 @@
 mod check;
 mod figures;
 mod fleet;
+mod opening;
 mod process;
 mod waiting;
 
 pub(crate) use check::Expected;
 pub(crate) use figures::{Figures, report};
-pub(crate) use fleet::{Fleet, Policy, Ways, builder, declare};
+pub(crate) use fleet::{Fleet, Ways, builder};
+pub(crate) use opening::{Policy, declare};
 pub(crate) use process::was_killed;
 
 use std::time::Duration;
