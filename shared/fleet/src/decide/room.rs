@@ -46,10 +46,14 @@ impl Room {
             let Some(jobs) = &run.jobs else { continue };
             for (task, state) in &run.tasks {
                 let Task::Build(job) = task else { continue };
+                // Most are over.
+                if state.outcome.is_some() {
+                    continue;
+                }
                 let is_taken = state
                     .newest()
                     .is_some_and(|(number, attempt)| is_taken(number, attempt, state.before_retry));
-                if state.outcome.is_some() || !is_taken {
+                if !is_taken {
                     continue;
                 }
                 let platform = jobs.get(job).map(|job| &job.platform);
