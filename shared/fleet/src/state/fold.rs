@@ -241,7 +241,7 @@ impl Fleet {
             tasks: Default::default(),
             finished: None,
             told: Default::default(),
-            graph: Default::default(),
+            known: Default::default(),
         };
         self.runs
             .entry(event.run)
@@ -272,6 +272,7 @@ impl Fleet {
         }
         state.outcome = Some(TaskOutcome::Done { attempt, at });
         keep(run);
+        run.known.forget_progress();
         true
     }
 
@@ -300,6 +301,7 @@ impl Fleet {
             });
         }
         keep(run);
+        run.known.forget_progress();
     }
 
     fn abandon(&mut self, work: &WorkKey, failure: &Failure, at: Timestamp) {
@@ -312,6 +314,7 @@ impl Fleet {
                 failure: failure.clone(),
                 at,
             });
+            run.known.forget_progress();
         }
     }
 }

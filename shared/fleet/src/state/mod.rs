@@ -11,6 +11,7 @@ mod retry;
 mod rings;
 mod run;
 mod sharing;
+mod wants;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -24,11 +25,12 @@ use crate::message::{BuilderMachine, Failure, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 
 pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
-pub use progress::JobProgress;
+pub use progress::{JobProgress, Progress};
 pub use rings::BrokenRing;
 pub use run::{
     Attempt, Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome, TaskState,
 };
+pub use wants::Plan;
 
 /// The state of the fleet. It does not grow with the history: see [`KEPT_RUNS`] and its like.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
