@@ -374,7 +374,7 @@ impl fmt::Display for HoldReason {
 }
 
 /// A package that changed on a machine.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PackageChange {
     /// What it was before; absent for a new package.
     pub before: Option<Cpv>,

@@ -292,6 +292,7 @@ fn guest_report(known: Option<&Standards>, run: &Run, name: &GuestName) -> Guest
         None if outcome == GuestOutcome::HeldBack => all_held(run, name),
         None => Vec::new(),
     };
+    let changes = installation.into_iter().flat_map(|i| &i.changes);
     GuestReport {
         outcome,
         updates: wanted
@@ -302,7 +303,7 @@ fn guest_report(known: Option<&Standards>, run: &Run, name: &GuestName) -> Guest
             Some(installation) => !installation.begun,
             None => !run.tasks.contains_key(&Task::Install(name.clone())),
         },
-        changes: installation.map(|i| i.changes.clone()).unwrap_or_default(),
+        changes: changes.map(|change| change.as_ref().clone()).collect(),
         held,
         failure: failure.cloned(),
         findings,

@@ -75,26 +75,28 @@ impl Fleet {
             Event::GuestUpdated(event) => {
                 let task = Task::Install(event.guest.clone());
                 self.done(event.run, task, event.attempt, at, |run| {
+                    let installation = Installation {
+                        begun: true,
+                        changes: run.share_changes(&event.changes),
+                        held: event.held.clone(),
+                        findings: event.findings.clone(),
+                    };
                     if let Some(guest) = run.guests.get_mut(&event.guest) {
-                        guest.installation = Some(Installation {
-                            begun: true,
-                            changes: event.changes.clone(),
-                            held: event.held.clone(),
-                            findings: event.findings.clone(),
-                        });
+                        guest.installation = Some(installation);
                     }
                 });
             }
             Event::InstallFailed(event) => {
                 let task = Task::Install(event.guest.clone());
                 self.failed(event.run, task, event.attempt, &event.failure, at, |run| {
+                    let installation = Installation {
+                        begun: event.begun,
+                        changes: run.share_changes(&event.changes),
+                        held: event.held.clone(),
+                        findings: event.findings.clone(),
+                    };
                     if let Some(guest) = run.guests.get_mut(&event.guest) {
-                        guest.installation = Some(Installation {
-                            begun: event.begun,
-                            changes: event.changes.clone(),
-                            held: event.held.clone(),
-                            findings: event.findings.clone(),
-                        });
+                        guest.installation = Some(installation);
                     }
                 });
             }

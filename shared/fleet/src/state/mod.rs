@@ -11,6 +11,7 @@ mod retry;
 mod rings;
 mod run;
 mod sharing;
+mod steps;
 mod wants;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::message::{BuilderMachine, Failure, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 
-pub use bounds::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
+pub use bounds::{KEPT_PLANNERS, KEPT_ROWS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use progress::{JobProgress, Progress};
 pub use rings::BrokenRing;
 pub use run::{

@@ -84,8 +84,8 @@ pub struct Guest {
 pub struct Installation {
     /// Whether it had begun, so that the guest may have changed.
     pub begun: bool,
-    /// What changed.
-    pub changes: Vec<PackageChange>,
+    /// What changed. Guests share what changed alike.
+    pub changes: Vec<Arc<PackageChange>>,
     /// What was left out on purpose.
     pub held: Vec<HeldBack>,
     /// What an administrator should know.

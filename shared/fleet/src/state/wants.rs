@@ -15,7 +15,8 @@ use crate::name::{GuestName, JobId, PlatformName};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The jobs whose binaries it installs, ascending. A fleet says this half a million times, so it
-    /// is no more than a number.
+    /// is no more than a number. A snapshot has it elsewhere (`state/sharing.rs`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wants: Vec<Place>,
     /// What an administrator should know of these binaries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
