@@ -27,13 +27,14 @@ lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is instal
 	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run tests/*.sh tests/benches/*/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
-bench: ## Measure readers, bus, planner, unchanged guests, installations, clean rooms, the scan of a fleet and a whole run against their limits (as root)
+bench: ## Measure readers, bus, planner, a large fleet, unchanged guests, installations, clean rooms, the scan of a fleet and a whole run against their limits (as root)
 	cargo bench --locked -p gentoo-updater-portage --bench speed
 	cargo bench --locked -p gentoo-updater-fleet --bench batch
 	cargo build --locked --release --workspace --bins
 	cargo bench --locked -p gentoo-updater-bus --bench speed
 	cargo bench --locked -p gentoo-updater-bus --bench history
 	cargo bench --locked --workspace --bench next_job
+	cargo bench --locked -p gentoo-updater-chaos --bench scale
 	cargo bench --locked -p gentoo-updater-runtime --bench unchanged
 	cargo bench --locked --workspace --bench install
 	cargo bench --locked --workspace --bench room

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology;
 use gentoo_updater_bus::{BusError, Speaker, Wakeup, Wakeups};
-use gentoo_updater_fleet::decide::{Order, decide, is_held, observe};
+use gentoo_updater_fleet::decide::{Order, decide_without, is_held, observe};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::{
     Command, CommandIssued, Event, Failure, PlannerAlive, Role, WorkerRegistered,
@@ -167,22 +167,26 @@ impl Planner<'_> {
 
     /// Decides and carries out until nothing is left to do.
     async fn carry_out(&mut self) -> anyhow::Result<()> {
+        // What has to wait makes room for what need not: a decision does not name everything.
+        let mut waiting = BTreeSet::new();
+        let mut held = BTreeSet::new();
         loop {
             let patience = &self.context.settings.policy.patience;
             let liveness = &mut self.liveness;
             liveness.expect(self.beats.ahead());
             let (offset, orders) = self.view.read(|fleet| {
                 observe(fleet, liveness);
-                (fleet.offset, decide(fleet, liveness, patience))
+                let orders = decide_without(fleet, liveness, patience, &waiting);
+                (fleet.offset, orders)
             });
-            let mut last = None;
-            let mut held = BTreeSet::new();
+            let (mut last, before) = (None, waiting.len());
             for order in orders {
                 match order {
                     Order::Issue(command) => {
                         let queue = topology::queue_for(&command);
                         if self.is_held(&queue) {
                             held.insert(queue);
+                            waiting.insert(command.work());
                         } else {
                             last = Some(self.issue(command, queue).await?);
                         }
@@ -194,13 +198,14 @@ impl Planner<'_> {
                     }
                 }
             }
-            self.tell_held(held);
             // The next decision sees what this one did, or it would do it again.
-            let Some(last) = last else {
+            if let Some(last) = last {
+                self.view.wait_for_event(last).await?;
+            } else if waiting.len() == before {
+                self.tell_held(held);
                 self.decided = offset;
                 return Ok(());
-            };
-            self.view.wait_for_event(last).await?;
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::RepositoryName;
 
-use crate::message::{Batch, GuestPlan, Job, Purpose, Update};
+use crate::message::{Batch, GuestPlan, Job, Update};
 use crate::name::{GuestName, JobId, PlatformName};
 use crate::needs::Needs;
 
@@ -30,6 +30,8 @@ pub struct Answer<'a> {
 /// a library with documentation, say), the first guest's choice serves both: whatever differs in
 /// the result is part of the key.
 ///
+/// What each guest wants is not said: it follows from its own answer, by the same keys.
+///
 /// What any of the guests of a job accepts is accepted for its build. `revisions` are those that the
 /// run goes by.
 pub fn merge(answers: &[Answer<'_>], revisions: &BTreeMap<RepositoryName, String>) -> Batch {
@@ -45,7 +47,6 @@ pub fn merge(answers: &[Answer<'_>], revisions: &BTreeMap<RepositoryName, String
         if merging.jobs.len() > begun {
             merging.resolve_needs(answer, &numbers, begun);
         }
-        let mut wants = Vec::new();
         for (update, number) in answer.updates.iter().zip(numbers) {
             let Some(job) = merging.jobs.get_mut(number) else {
                 continue;
@@ -55,16 +56,8 @@ pub fn merge(answers: &[Answer<'_>], revisions: &BTreeMap<RepositoryName, String
             job.accepts.extend(more);
             // A guest that has some of the sources would download the rest.
             job.download = job.download.max(update.download);
-            if update.purpose == Purpose::Runtime {
-                job.wanted_by.insert(answer.guest.clone());
-                wants.push((update.key.cpv.clone(), job.id.clone()));
-            }
         }
-        let plan = GuestPlan {
-            wants: wants.into_iter().collect(),
-            findings: Vec::new(),
-        };
-        guests.insert(answer.guest.clone(), plan);
+        guests.insert(answer.guest.clone(), GuestPlan::default());
     }
     let mut jobs = merging.jobs;
     jobs.sort_unstable_by(|one, other| one.id.cmp(&other.id));

@@ -1,10 +1,13 @@
 //! Closing a guest's set: what can be installed when something failed to build.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use gentoo_updater_portage::cpv::Cpv;
+use gentoo_updater_portage::name::{CategoryPackage, Slot};
 
-use crate::message::{GuestScanned, HeldBack, HoldReason, InstalledPackage, Purpose, Update};
+use crate::message::{
+    GuestScanned, HeldBack, HoldReason, InstalledPackage, Purpose, SubslotBinding, Update,
+};
 
 /// What a guest gets, and what it does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +39,9 @@ pub fn close<'a>(
             held.insert(&update.key.cpv, reason);
         }
     }
+    let bound = Bound::of(scan);
     loop {
+        let replaced = replaced(&wanted, &held);
         let mut more = Vec::new();
         for update in &wanted {
             let cpv = &update.key.cpv;
@@ -45,7 +50,7 @@ pub fn close<'a>(
             }
             if let Some(need) = needs(update).find(|need| held.contains_key(need)) {
                 more.push((cpv, HoldReason::Needs(need.clone())));
-            } else if let Some(broken) = would_break(update, scan, &wanted, &held) {
+            } else if let Some(broken) = bound.broken_by(update, &replaced) {
                 more.push((cpv, HoldReason::WouldBreak(broken.clone())));
             }
         }
@@ -81,31 +86,45 @@ fn needs(update: &Update) -> impl Iterator<Item = &Cpv> {
     update.runtime_needs.iter().chain(bound)
 }
 
-/// An installed package that this update would leave bound to a subslot that is gone.
-fn would_break<'a>(
-    update: &Update,
-    scan: &'a GuestScanned,
-    wanted: &[&Update],
-    held: &BTreeMap<&Cpv, HoldReason>,
-) -> Option<&'a Cpv> {
-    let key = &update.key;
-    let replaced: BTreeSet<_> = wanted
-        .iter()
-        .filter(|other| !held.contains_key(&other.key.cpv))
-        .map(|other| (&other.key.cpv.category_package, &other.key.slot.slot))
-        .collect();
-    let is_replaced = |installed: &InstalledPackage| {
-        replaced.contains(&(&installed.cpv.category_package, &installed.slot.slot))
-    };
-    let loses_its_library = |installed: &InstalledPackage| {
-        installed.bindings.iter().any(|binding| {
-            binding.package == key.cpv.category_package
-                && binding.slot.slot == key.slot.slot
-                && binding.slot.subslot != key.slot.subslot
-        })
-    };
-    scan.installed
-        .iter()
-        .find(|installed| loses_its_library(installed) && !is_replaced(installed))
-        .map(|installed| &installed.cpv)
+/// Packages and slots.
+type Slots<'a> = HashSet<(&'a CategoryPackage, &'a Slot)>;
+
+/// What the transaction replaces.
+fn replaced<'a>(wanted: &[&'a Update], held: &BTreeMap<&Cpv, HoldReason>) -> Slots<'a> {
+    let installed = wanted.iter().filter(|u| !held.contains_key(&u.key.cpv));
+    installed
+        .map(|u| (&u.key.cpv.category_package, &u.key.slot.slot))
+        .collect()
+}
+
+/// Installed packages by what they are bound to, each in the order of the guest's answer.
+struct Bound<'a>(HashMap<(&'a CategoryPackage, &'a Slot), Vec<(&'a InstalledPackage, &'a Slot)>>);
+
+impl<'a> Bound<'a> {
+    fn of(scan: &'a GuestScanned) -> Self {
+        let mut bound: HashMap<_, Vec<_>> = HashMap::new();
+        for installed in &scan.installed {
+            for SubslotBinding { package, slot } in &installed.bindings {
+                let installed = (installed.as_ref(), &slot.subslot);
+                bound
+                    .entry((package, &slot.slot))
+                    .or_default()
+                    .push(installed);
+            }
+        }
+        Self(bound)
+    }
+
+    /// An installed package that this update would leave bound to a subslot that is gone.
+    fn broken_by(&self, update: &Update, replaced: &Slots<'_>) -> Option<&'a Cpv> {
+        let key = &update.key;
+        let bound = self.0.get(&(&key.cpv.category_package, &key.slot.slot))?;
+        let is_replaced = |installed: &InstalledPackage| {
+            replaced.contains(&(&installed.cpv.category_package, &installed.slot.slot))
+        };
+        let broken = bound
+            .iter()
+            .find(|(installed, subslot)| **subslot != key.slot.subslot && !is_replaced(installed));
+        broken.map(|(installed, _)| &installed.cpv)
+    }
 }

@@ -8,7 +8,7 @@ use common::runs::{finished, requested, run_number};
 use common::*;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::*;
-use gentoo_updater_fleet::state::{KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
+use gentoo_updater_fleet::state::{KEPT_PLANNERS, KEPT_ROWS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 
 fn many_runs(count: u128) -> History {
     let mut history = History::default();
@@ -167,4 +167,29 @@ fn of_planners_and_of_workers_those_that_registered_last_are_kept() {
     assert!(!workers.contains_key(&worker("builder@gone")));
     assert_eq!(workers.len(), KEPT_WORKERS + KEPT_PLANNERS);
     assert!(workers.contains_key(&worker(&format!("planner@{}", KEPT_WORKERS - 2))));
+}
+
+/// A snapshot has to hold all of them.
+#[test]
+fn fewer_runs_are_kept_where_they_tell_very_much() {
+    let mut history = History::default();
+    let row = std::sync::Arc::new(update("a/a-2"));
+    // Two runs of this size are too much together, beside the newest one too.
+    for (number, rows) in [
+        (0, 10),
+        (1, KEPT_ROWS * 2 / 3),
+        (2, KEPT_ROWS * 2 / 3),
+        (3, 10),
+    ] {
+        let run = run_number(number);
+        history.say(requested(run));
+        history.say(Event::GuestScanned(GuestScanned {
+            run,
+            updates: vec![row.clone(); rows],
+            ..scanned("g1", vec![], vec![])
+        }));
+        history.say(finished(run));
+    }
+    let kept: Vec<RunId> = history.fleet.runs.keys().copied().collect();
+    assert_eq!(kept, [run_number(2), run_number(3)]);
 }

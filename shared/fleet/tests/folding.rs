@@ -100,7 +100,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
                 guests: [(
                     guest("g1"),
                     GuestPlan {
-                        wants: Default::default(),
+                        wants: None,
                         findings: Vec::new(),
                     },
                 )]
@@ -298,7 +298,10 @@ fn the_first_result_stands_whichever_attempt_it_is_of() {
         let after = (history.run().clone(), history.fleet.durations.clone());
         assert_eq!(after, before);
         assert_eq!(history.run().built[&job].binary.build_id, first);
-        assert_eq!(history.run().progress()[&job], JobProgress::Built);
+        assert_eq!(
+            history.run().progress().get(&job),
+            Some(&JobProgress::Built)
+        );
     }
 }
 

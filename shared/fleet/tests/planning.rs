@@ -29,7 +29,7 @@ fn merge_of(guests: &[(&str, Vec<Update>)]) -> Batch {
 fn guests_that_agree_share_one_job() {
     let batch = merge_of(&[("g1", vec![update("a/a-2")]), ("g2", vec![update("a/a-2")])]);
     assert_eq!(batch.jobs.len(), 1);
-    assert_eq!(batch.jobs[0].wanted_by.len(), 2);
+    assert_eq!(batch.guests.len(), 2);
 }
 
 #[test]
@@ -50,14 +50,12 @@ fn what_any_guest_of_a_job_accepts_is_accepted_for_its_build() {
 }
 
 #[test]
-fn one_flag_of_difference_makes_two_jobs_and_each_guest_wants_its_own() {
+fn one_flag_of_difference_makes_two_jobs() {
     let batch = merge_of(&[
         ("g1", vec![update("a/a-2").flag("ssl", true)]),
         ("g2", vec![update("a/a-2").flag("ssl", false)]),
     ]);
     assert_eq!(batch.jobs.len(), 2);
-    let wanted = |name| &batch.guests[&guest(name)].wants[&cpv("a/a-2")];
-    assert_ne!(wanted("g1"), wanted("g2"));
 }
 
 #[test]
@@ -70,7 +68,7 @@ fn one_binding_of_difference_makes_two_jobs() {
 }
 
 #[test]
-fn what_only_builds_need_is_built_and_wanted_by_nobody() {
+fn what_only_builds_need_is_built() {
     let batch = merge_of(&[(
         "g1",
         vec![
@@ -85,9 +83,7 @@ fn what_only_builds_need_is_built_and_wanted_by_nobody() {
             .find(|job| job.key.cpv == cpv(name))
             .unwrap()
     };
-    assert!(job("a/tool-1").wanted_by.is_empty());
     assert!(job("a/a-2").build_needs.contains(&job("a/tool-1").id));
-    assert_eq!(batch.guests[&guest("g1")].wants.len(), 1);
 }
 
 fn held(

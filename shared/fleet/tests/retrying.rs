@@ -104,7 +104,8 @@ fn retry_lib(history: &mut History, attempt: u32) {
 }
 
 fn progress(history: &History, name: &str) -> JobProgress {
-    history.run().progress()[&history.job(name).id].clone()
+    let job = history.job(name).id;
+    history.run().progress().get(&job).unwrap().clone()
 }
 
 /// What the state is, but for how far it was read.

@@ -59,7 +59,7 @@ fn order(history: &mut History) -> Vec<String> {
         order.push(next);
     }
     let progress = history.run().progress();
-    assert!(progress.values().all(|p| *p == JobProgress::Built));
+    assert!(progress.iter().all(|(_, p)| *p == JobProgress::Built));
     order
 }
 
@@ -261,7 +261,7 @@ fn what_fails_outside_of_a_ring_holds_all_of_it_back() {
     }));
     let progress = history.run().progress();
     let held = JobProgress::HeldBack(failed);
-    assert_eq!(progress.values().filter(|p| **p == held).count(), 2);
+    assert_eq!(progress.iter().filter(|(_, p)| **p == held).count(), 2);
 }
 
 /// Jobs that need each other in every way, and in which order those that are ready are built.

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
-use gentoo_updater_fleet::message::Event;
+use gentoo_updater_fleet::message::{Event, GuestUpdated, PackageChange};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use gentoo_updater_fleet::state::Fleet;
 
@@ -56,6 +56,36 @@ fn a_snapshot_writes_each_row_once_and_gives_shared_rows_back() {
     history.fleet = read;
     says(&mut history, "g3", false);
     assert_eq!(shared(&history.fleet, "g2", "g3"), [true; 3]);
+}
+
+#[test]
+fn what_changed_alike_is_shared_and_written_once() {
+    let mut history = History::requested(&["g1", "g2"]);
+    for name in ["g1", "g2"] {
+        let change = |name: &str| PackageChange {
+            before: None,
+            after: Some(cpv(name)),
+        };
+        history.say(Event::GuestUpdated(GuestUpdated {
+            run: run_id(),
+            guest: guest(name),
+            attempt: 1,
+            changes: vec![change("a/a-2"), change("b/b-2")],
+            held: vec![],
+            findings: vec![],
+        }));
+    }
+    let text = serde_json::to_string(&history.fleet).unwrap();
+    assert_eq!(text.matches("a/a-2").count(), 1, "{text}");
+    let read: Fleet = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, history.fleet);
+    for fleet in [&history.fleet, &read] {
+        let changes = |name| {
+            let guest = &fleet.runs[&run_id()].guests[&guest(name)];
+            guest.installation.clone().unwrap().changes
+        };
+        assert!(Arc::ptr_eq(&changes("g1")[1], &changes("g2")[1]));
+    }
 }
 
 #[test]

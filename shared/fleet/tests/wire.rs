@@ -33,9 +33,12 @@ fn job() -> Job {
         platform: &platform(),
         updates: &rows([key()]),
     };
-    gentoo_updater_fleet::batch::merge(&[answer], &Default::default())
-        .jobs
-        .remove(0)
+    let mut batch = gentoo_updater_fleet::batch::merge(&[answer], &Default::default());
+    // As the state has it.
+    Job {
+        wanted_by: [guest("g1")].into(),
+        ..batch.jobs.remove(0)
+    }
 }
 
 fn work() -> WorkKey {
@@ -133,7 +136,7 @@ fn events() -> Vec<Event> {
                 guests: [(
                     guest("g1"),
                     GuestPlan {
-                        wants: [(cpv("dev-libs/libbeta-1.0"), job().id)].into(),
+                        wants: Some([(cpv("dev-libs/libbeta-1.0"), job().id)].into()),
                         findings: Vec::new(),
                     },
                 )]
@@ -473,7 +476,7 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         ..job()
     };
     let plan = GuestPlan {
-        wants: [(cpv("dev-libs/libbeta-1.0"), job.id.clone())].into(),
+        wants: Some([(cpv("dev-libs/libbeta-1.0"), job.id.clone())].into()),
         findings: vec![finding()],
     };
     let planned = Event::BatchPlanned(BatchPlanned {
@@ -485,6 +488,20 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         },
     });
     check("golden-options", "BatchPlanned.platforms", planned);
+    // As it is planned today: what guests want follows from their answers.
+    let job = Job {
+        wanted_by: Default::default(),
+        ..self::job()
+    };
+    let planned = Event::BatchPlanned(BatchPlanned {
+        run: run_id(),
+        batch: Batch {
+            jobs: vec![job],
+            guests: [(guest("g1"), GuestPlan::default())].into(),
+            unserved: Default::default(),
+        },
+    });
+    check("golden-options", "BatchPlanned.following", planned);
 }
 
 #[test]

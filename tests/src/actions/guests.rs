@@ -125,3 +125,22 @@ pub fn truncate_in(lab: &Lab, guest: &str, path: &str) {
         said.stderr
     );
 }
+
+/// Locks of the store that are none, as on a share that knows none: flock(1) and those of Portage.
+const WITHOUT_LOCKS: &str = r#"
+cat > /usr/local/bin/flock <<'END'
+#!/bin/sh
+case $(readlink /proc/self/fd/9) in */.gentoo-updater/lock) exit 0 ;; esac
+exec /usr/bin/flock "$@"
+END
+chmod 755 /usr/local/bin/flock
+cat > /usr/lib/python3/dist-packages/no_locks.pth <<'END'
+import fcntl; fcntl.lockf = fcntl.flock = lambda *arguments: None
+END
+python3 -c 'import fcntl; fcntl.lockf(-1, 0)'
+"#;
+
+/// From now on the store is, for a builder, a share without locks.
+pub fn take_locks_of_store_away(lab: &Lab, builder: &str) {
+    lab.sh(builder, WITHOUT_LOCKS);
+}

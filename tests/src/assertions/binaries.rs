@@ -69,6 +69,13 @@ impl Binaries {
         }
     }
 
+    /// The paths of all that the index names, sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let mut paths: Vec<&str> = self.index.iter().map(|entry| entry.get("PATH")).collect();
+        paths.sort_unstable();
+        paths.into_iter()
+    }
+
     /// The entries of one version.
     pub fn entries(&self, cpv: &str) -> Vec<&Indexed> {
         self.index
@@ -95,6 +102,44 @@ impl Binaries {
         names.sort();
         names
     }
+}
+
+/// Prints the path of each file in the store that could be a binary.
+const LIST_BINARIES: &str = r#"
+cd /var/cache/binpkgs
+find . -path ./.gentoo-updater -prune -o -type f \
+    \( -name '*.gpkg.tar' -o -name '*.xpak' -o -name '*.tbz2' \) -printf '%P\n' | LC_ALL=C sort
+"#;
+
+/// Every binary in the store is in its index once, and the index names none that is not there:
+/// Portage's own check, and a count of files that trusts nobody.
+///
+/// # Panics
+/// When one is not.
+pub fn every_file_is_indexed(lab: &Lab, builder: &str) {
+    let said = lab.exec(builder, &["emaint", "--check", "binhost"]);
+    assert!(
+        said.code == 0,
+        "emaint on {builder} ended with {}:\n{}{}",
+        said.code,
+        said.stdout,
+        said.stderr
+    );
+    let files = lab.sh(builder, LIST_BINARIES);
+    let binaries = Binaries::of(lab);
+    let indexed: Vec<&str> = binaries.paths().collect();
+    let files: Vec<&str> = files.lines().collect();
+    assert!(!files.is_empty(), "the store has binaries");
+    assert_eq!(files, indexed, "files (left), index (right)");
+}
+
+/// Nobody holds the lock that is a folder, and none that was taken away is left of it.
+///
+/// # Panics
+/// When there is one.
+pub fn lock_of_store_is_free(lab: &Lab) {
+    let control = lab.store().join(".gentoo-updater");
+    assert!(!control.join("lock.d").exists(), "the lock was given back");
 }
 
 fn records(lab: &Lab) -> Vec<Value> {

@@ -1,8 +1,10 @@
 //! Two builders of two slots each, and six guests of three kinds.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gentoo_updater_tests::actions::{self, History, KINDS, Run, Worker, Workers};
+use gentoo_updater_fleet::message::{PackageBuilt, Task};
+use gentoo_updater_tests::actions::{self, Gate, History, KINDS, Run, Worker, Workers};
 use gentoo_updater_tests::assertions::{
     self, Binaries, RootBefore, compilations_in_rooms, installed, no_room_is_open,
 };
@@ -24,7 +26,7 @@ fn scene() -> (Scene, Guests) {
 }
 
 /// Every key was compiled once, all guests have what they want, and the builders are what they were.
-fn all_went_well(scene: &Scene, guests: &Guests, run: &Run, before: &[RootBefore]) {
+fn all_went_well(scene: &Scene, run: &Run, before: &Before) {
     let lab = &scene.lab;
     assertions::exit_code_is(run, 0);
     let history = History::read(scene);
@@ -34,13 +36,39 @@ fn all_went_well(scene: &Scene, guests: &Guests, run: &Run, before: &[RootBefore
             .any(|built| built.builder.as_str() == builder);
         assert!(worked, "{builder} built something");
     }
-    let compiled = compilations_in_rooms(lab);
-    let recorded = Binaries::of(lab).recorded();
+    every_key_is_in_the_store_once(scene, before);
+    guests_have_what_they_want(lab, &before.guests, run);
+    for (builder, before) in BUILDERS.iter().zip(&before.roots) {
+        before.is_unchanged(lab);
+        nothing_is_left(lab, builder);
+    }
+    assertions::every_file_is_indexed(lab, "b1");
+}
+
+/// What was compiled to its end, what the history tells of and what the store has are the same.
+fn every_key_is_in_the_store_once(scene: &Scene, before: &Before) {
+    let compiled = compilations_in_rooms(&scene.lab);
+    let binaries = Binaries::of(&scene.lab);
+    let recorded = binaries.recorded();
     assert_eq!(compiled, recorded, "compiled (left), records (right)");
-    let events = history.compiled();
+    let events = History::read(scene).compiled();
     assert_eq!(compiled, events, "compiled (left), events (right)");
+    let records = binaries.records.iter();
+    let mut paths: Vec<_> = records
+        .filter_map(|r| r["binary"]["path"].as_str())
+        .collect();
+    paths.sort_unstable();
+    let mut made: Vec<&str> = binaries.paths().collect();
+    made.retain(|path| !before.in_store.contains(*path));
+    assert_eq!(
+        made, paths,
+        "what is new in the index (left), records (right)"
+    );
     let of_library = compiled.iter().filter(|cpv| *cpv == "dev-libs/libbeta-1.0");
     assert_eq!(of_library.count(), KINDS.len(), "a binary for each kind");
+}
+
+fn guests_have_what_they_want(lab: &Lab, guests: &Guests, run: &Run) {
     for (guest, flags) in guests {
         assertions::outcome_is(&run.report, guest, "Updated");
         assertions::plans_nothing(lab, guest);
@@ -53,26 +81,39 @@ fn all_went_well(scene: &Scene, guests: &Guests, run: &Run, before: &[RootBefore
         let rdepend = &packages["app-misc/hello-2.0"].rdepend;
         assert!(rdepend.contains("dev-libs/libalpha:0/2="), "{rdepend}");
     }
-    for (builder, before) in BUILDERS.iter().zip(before) {
-        before.is_unchanged(lab);
-        no_room_is_open(lab, builder);
-        let left = lab.sh(builder, "find /var/tmp/gentoo-updater -mindepth 1");
-        assert_eq!(left, "", "left on {builder}");
-    }
 }
 
-fn roots(lab: &Lab) -> Vec<RootBefore> {
-    let roots = BUILDERS.iter().map(|builder| RootBefore::of(lab, builder));
-    roots.collect()
+fn nothing_is_left(lab: &Lab, builder: &str) {
+    no_room_is_open(lab, builder);
+    let left = lab.sh(builder, "find /var/tmp/gentoo-updater -mindepth 1");
+    assert_eq!(left, "", "left on {builder}");
+}
+
+/// What there was before a run.
+struct Before {
+    guests: Guests,
+    roots: [RootBefore; 2],
+    /// The paths of the binaries in the store.
+    in_store: BTreeSet<String>,
+}
+
+impl Before {
+    fn of(lab: &Lab, guests: Guests) -> Self {
+        Self {
+            guests,
+            roots: BUILDERS.map(|builder| RootBefore::of(lab, builder)),
+            in_store: Binaries::of(lab).paths().map(str::to_owned).collect(),
+        }
+    }
 }
 
 #[test]
 fn two_builders_with_two_slots_build_every_key_once_for_six_guests_of_three_kinds() {
     let (scene, guests) = scene();
-    let before = roots(&scene.lab);
+    let before = Before::of(&scene.lab, guests);
     let mut workers = Workers::start(&scene);
     let run = actions::run(&scene);
-    all_went_well(&scene, &guests, &run, &before);
+    all_went_well(&scene, &run, &before);
     workers.all_still_run();
 }
 
@@ -83,7 +124,7 @@ fn a_builder_that_is_killed_in_the_middle_builds_nothing_twice() {
     for builder in BUILDERS {
         actions::slow_down(lab, builder, 10);
     }
-    let before = roots(lab);
+    let before = Before::of(lab, guests);
     let mut workers = Workers::start(&scene);
     let running = actions::start_run(&scene, "run");
     let is_building = "ls -d /var/tmp/gentoo-updater/*/*/room";
@@ -92,6 +133,80 @@ fn a_builder_that_is_killed_in_the_middle_builds_nothing_twice() {
     });
     workers.kill_and_start(&Worker::builder("b1"));
     let run = running.to_the_end();
-    all_went_well(&scene, &guests, &run, &before);
+    all_went_well(&scene, &run, &before);
+    workers.all_still_run();
+}
+
+/// The worker and every process of the machine go at once, in the middle of a build.
+#[test]
+fn what_a_machine_had_that_dies_for_good_is_built_by_the_other_one() {
+    let (scene, guests) = scene();
+    let lab = &scene.lab;
+    // All kinds of it are built side by side, so that each builder has one of them.
+    let gates = BUILDERS.map(|builder| Gate::in_rooms(lab, builder, "compile", "libbeta"));
+    let before = Before::of(lab, guests);
+    let mut workers = Workers::start(&scene);
+    let running = actions::start_run(&scene, "run");
+    let dead = Gate::wait_until_one_is_reached(&gates);
+    let (dead, survivor) = (BUILDERS[dead], BUILDERS[1 - dead]);
+
+    workers.kill(&Worker::builder(dead));
+    lab.must(&["stop", dead]);
+    for (builder, gate) in BUILDERS.iter().zip(&gates) {
+        if *builder == survivor {
+            gate.open();
+        }
+    }
+    let run = running.to_the_end();
+
+    guests_have_what_they_want(lab, &before.guests, &run);
+    let report = &run.report;
+    let finished = report["jobs"].as_array().expect("the report has jobs");
+    assert!(
+        finished.iter().all(|job| job["state"] == "built"),
+        "{finished:#?}"
+    );
+    every_key_is_in_the_store_once(&scene, &before);
+    assertions::every_file_is_indexed(lab, survivor);
+    let history = History::read(&scene);
+    let begun: BTreeSet<&Task> = history
+        .started()
+        .filter(|claim| claim.builder.as_ref().is_some_and(|on| on.as_str() == dead))
+        .map(|claim| &claim.work.task)
+        .collect();
+    let is_taken_over = |built: &PackageBuilt| {
+        built.builder.as_str() == survivor && begun.contains(&Task::Build(built.job.clone()))
+    };
+    assert!(
+        history.built().any(is_taken_over),
+        "of {begun:?} {survivor} built something"
+    );
+    // That nobody can clean it is told, and nothing else is.
+    assertions::exit_code_is(&run, 1);
+    let failure = &report["builders"][dead]["failure"];
+    assert_eq!(failure["cause"], "Unreachable", "{failure:#}");
+    let failure = &report["builders"][survivor]["failure"];
+    assert!(failure.is_null(), "{failure:#}");
+    nothing_is_left(lab, survivor);
+    workers.all_still_run();
+    lab.must(&["start", dead]);
+    for root in &before.roots {
+        root.is_unchanged(lab);
+    }
+    no_room_is_open(lab, dead);
+}
+
+/// Two builders of two slots write one store at a time, whose locks hold nobody back.
+#[test]
+fn two_builders_with_two_slots_share_a_store_without_locks() {
+    let (scene, guests) = scene();
+    for builder in BUILDERS {
+        actions::take_locks_of_store_away(&scene.lab, builder);
+    }
+    let before = Before::of(&scene.lab, guests);
+    let mut workers = Workers::start(&scene);
+    let run = actions::run(&scene);
+    all_went_well(&scene, &run, &before);
+    assertions::lock_of_store_is_free(&scene.lab);
     workers.all_still_run();
 }

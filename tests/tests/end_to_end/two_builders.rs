@@ -10,29 +10,15 @@ fn two_builders_give_the_same_result_as_one() {
     give_the_same_result_as_one(&scene);
 }
 
-/// Locks of the store that are none, as on a share that knows none: flock(1) and those of Portage.
-const WITHOUT_LOCKS: &str = r#"
-cat > /usr/local/bin/flock <<'END'
-#!/bin/sh
-case $(readlink /proc/self/fd/9) in */.gentoo-updater/lock) exit 0 ;; esac
-exec /usr/bin/flock "$@"
-END
-chmod 755 /usr/local/bin/flock
-cat > /usr/lib/python3/dist-packages/no_locks.pth <<'END'
-import fcntl; fcntl.lockf = fcntl.flock = lambda *arguments: None
-END
-python3 -c 'import fcntl; fcntl.lockf(-1, 0)'
-"#;
-
 #[test]
 fn two_builders_share_a_store_without_locks() {
     let scene = Scene::with_broker(2, 2);
     for builder in ["b1", "b2"] {
-        scene.lab.sh(builder, WITHOUT_LOCKS);
+        actions::take_locks_of_store_away(&scene.lab, builder);
     }
     give_the_same_result_as_one(&scene);
-    let control = scene.lab.store().join(".gentoo-updater");
-    assert!(!control.join("lock.d").exists(), "the lock was given back");
+    assertions::every_file_is_indexed(&scene.lab, "b1");
+    assertions::lock_of_store_is_free(&scene.lab);
 }
 
 fn give_the_same_result_as_one(scene: &Scene) {

@@ -1,11 +1,12 @@
 //! Half a million updates become one batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use gentoo_updater_fleet::batch::{Answer, merge};
 use gentoo_updater_fleet::message::Batch;
 use gentoo_updater_fleet::name::PlatformName;
+use gentoo_updater_portage::build_key::BuildKey;
 
 use crate::fleets::Plans;
 use crate::memory;
@@ -19,8 +20,13 @@ pub(crate) fn measure(table: &mut Table) -> Result<(), Box<dyn Error>> {
     let platform = platform()?;
     let answers = answers(&plans, &platform);
     let batch = merge(&answers, &BTreeMap::new());
-    let wants: usize = batch.guests.values().map(|plan| plan.wants.len()).sum();
-    assert_eq!(wants, GUESTS * UPDATES, "nothing is lost");
+    let keys: BTreeSet<&BuildKey> = batch.jobs.iter().map(|job| &job.key).collect();
+    let rows = plans.guests.iter().flat_map(|(_, updates)| updates);
+    assert!(
+        rows.clone().all(|row| keys.contains(&row.key)),
+        "nothing is lost"
+    );
+    assert_eq!(rows.count(), GUESTS * UPDATES);
     let time = best_of(3, || merge(&answers, &BTreeMap::new())).as_secs_f64();
     table.check(
         "500,000 updates of 1,000 guests into one batch",
@@ -30,6 +36,11 @@ pub(crate) fn measure(table: &mut Table) -> Result<(), Box<dyn Error>> {
     );
     #[allow(clippy::cast_precision_loss)]
     table.show("  jobs in it", batch.jobs.len() as f64, "");
+    #[allow(clippy::cast_precision_loss)]
+    let mebibytes = serde_json::to_vec(&batch)?.len() as f64 / 1024.0 / 1024.0;
+    // What a broker takes (`max_message_size` of RabbitMQ 4.0 and later).
+    table.check("  as a message", mebibytes, "MiB", Limit::Below(16.0));
+    drop(keys);
     drop((batch, answers));
     let apart = Plans::draw(GUESTS, UPDATES, false);
     let answers = self::answers(&apart, &platform);

@@ -4,34 +4,31 @@
 //! every command that should be out and is not. Calling it twice names the same things twice;
 //! the ids of commands are deterministic, and claims make a repeated command harmless.
 
+mod install;
 mod room;
 mod round;
 mod step;
 mod watch;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-use gentoo_updater_portage::cpv::Cpv;
 
 use self::room::{Room, Turn};
 use self::step::Step;
 use crate::batch::{self, Answer};
-use crate::closing;
 use crate::graph::Place;
 use crate::liveness::Liveness;
 use crate::message::{
-    BatchPlanned, BuildPackage, CleanBuilder, Command, Event, Failure, InstallPackage,
-    InstallPackages, Job, RunFinished, RunOutcome, ScanGuest, SyncBuilder, Task, TaskAbandoned,
-    WorkKey,
+    BatchPlanned, BuildPackage, CleanBuilder, Command, Event, Failure, Job, RunFinished,
+    RunOutcome, ScanGuest, SyncBuilder, Task, TaskAbandoned, WorkKey,
 };
 use crate::name::{GuestName, JobId};
 use crate::needs::Demands;
 use crate::order::Expectations;
 use crate::platforms::{self, Standards, Verdict};
 use crate::report::{GuestOutcome, guest_outcome};
-use crate::state::{Attempt, Fleet, Guest, JobProgress, Run};
+use crate::state::{Fleet, JobProgress, Progress, Run, TaskState};
 use crate::tree;
 
 pub use step::WORKERS_FELL_SILENT;
@@ -71,9 +68,21 @@ pub enum Order {
     Publish(Event),
 }
 
-/// Everything that should be out and is not. The only time that counts is that of `liveness`,
+/// Everything that should be out and is not, but of installations the first few: whoever carries it
+/// out asks again until there is nothing. The only time that counts is that of `liveness`,
 /// which [`observe`] has told what the state is: no clock of a machine that jumps can stop it.
 pub fn decide(fleet: &Fleet, liveness: &Liveness, patience: &Patience) -> Vec<Order> {
+    decide_without(fleet, liveness, patience, &BTreeSet::new())
+}
+
+/// The same without what was named before and has to wait with the planner, because an operator has
+/// paused whoever would issue or take it: then others get their turn.
+pub fn decide_without(
+    fleet: &Fleet,
+    liveness: &Liveness,
+    patience: &Patience,
+    waiting: &BTreeSet<WorkKey>,
+) -> Vec<Order> {
     let mut orders = Vec::new();
     let mut room = Room::of(fleet, liveness);
     for run in fleet.unfinished() {
@@ -82,6 +91,7 @@ pub fn decide(fleet: &Fleet, liveness: &Liveness, patience: &Patience) -> Vec<Or
             run,
             liveness,
             patience,
+            waiting,
             room: &mut room,
             orders: &mut orders,
         }
@@ -95,13 +105,15 @@ struct Decision<'a, 'f> {
     run: &'f Run,
     liveness: &'a Liveness,
     patience: &'a Patience,
+    waiting: &'a BTreeSet<WorkKey>,
     room: &'a mut Room<'f>,
     orders: &'a mut Vec<Order>,
 }
 
 impl Decision<'_, '_> {
     fn decide(mut self) {
-        if !self.sync() || !self.scan() {
+        // Once there is a batch all of them have answered.
+        if self.run.jobs.is_none() && !(self.sync() && self.scan()) {
             return;
         }
         if self.run.is_scan_only() {
@@ -191,22 +203,43 @@ impl Decision<'_, '_> {
 
     /// Of the jobs whose dependencies are built as many are out as builders can work on, the longest
     /// remaining path first. True when nothing is left to build.
-    fn build(&mut self, progress: &BTreeMap<JobId, JobProgress>) -> bool {
+    fn build(&mut self, progress: &Progress) -> bool {
         let Some(jobs) = &self.run.jobs else {
             return false;
         };
-        let ready = progress
-            .iter()
-            .filter(|(_, progress)| **progress == JobProgress::Ready)
-            .filter_map(|(id, _)| jobs.get(id));
-        let (mut to_begin, under_way): (Vec<&Job>, Vec<&Job>) =
-            ready.partition(|job| self.is_to_begin(&Task::Build(job.id.clone())));
-        for job in under_way {
-            self.ensure_built(job);
+        let is_ready = |id: &JobId| progress.get(id) == Some(&JobProgress::Ready);
+        for (task, state) in &self.run.tasks {
+            if let Task::Build(id) = task
+                && state.outcome.is_none()
+                && is_under_way(state)
+                && is_ready(id)
+                && let Some(job) = jobs.get(id)
+            {
+                self.ensure_built(job);
+            }
         }
-        to_begin.retain(|job| self.has_a_place(job));
-        to_begin.retain(|job| self.room.is_there(&job.platform));
-        // Most of the time nobody is free, and their order does not matter.
+        for job in self.to_begin(progress, jobs) {
+            match self.room.turn(job) {
+                Turn::Now => self.ensure_built(job),
+                Turn::Later => {}
+                Turn::Nowhere => self.wait_for_a_larger_builder(job),
+            }
+        }
+        progress.is_over()
+    }
+
+    /// The jobs that can be given out for the first time, the most urgent one first.
+    fn to_begin<'j>(&self, progress: &Progress, jobs: &'j BTreeMap<JobId, Job>) -> Vec<&'j Job> {
+        // Most of the time nobody is free.
+        let mut platforms = self.run.guests.values().map(|guest| &guest.platform);
+        if !platforms.any(|platform| self.room.is_there(platform)) {
+            return Vec::new();
+        }
+        let ready = progress.iter().filter(|(_, p)| **p == JobProgress::Ready);
+        let mut to_begin: Vec<&Job> = ready
+            .filter_map(|(id, _)| jobs.get(id))
+            .filter(|job| self.room.is_there(&job.platform) && self.is_to_begin(&job.id))
+            .collect();
         if to_begin.len() > 1
             && let Some(graph) = self.run.graph()
         {
@@ -217,28 +250,19 @@ impl Decision<'_, '_> {
             let duration = |place: Place| durations.get(place).copied().unwrap_or_default();
             let paths = graph.remaining_paths(duration);
             let path = |job: &Job| paths.get(graph.place(&job.id)?);
-            to_begin.sort_by_key(|job| (Reverse(path(job)), &job.id));
+            to_begin.sort_by_cached_key(|job| (Reverse(path(job)), &job.id));
         }
-        for job in to_begin {
-            if self.room.turn(job) == Turn::Now {
-                self.ensure_built(job);
-            }
-        }
-        progress.values().all(JobProgress::is_over)
+        to_begin
     }
 
-    /// Whether a builder that takes work has what a build needs. It waits for one for as long as work
-    /// without a worker does.
-    fn has_a_place(&mut self, job: &Job) -> bool {
-        if self.room.is_anywhere(job) {
-            return true;
-        }
+    /// No builder that takes work has what a build needs. It waits for one as long as work without a
+    /// worker does.
+    fn wait_for_a_larger_builder(&mut self, job: &Job) {
         let work = watch::first_attempt(self.run, job);
         if self.liveness.is_given_up(&work) {
             let failure = self.room.nobody_has(job);
             self.abandon(work, failure);
         }
-        false
     }
 
     fn ensure_built(&mut self, job: &Job) {
@@ -255,77 +279,10 @@ impl Decision<'_, '_> {
         });
     }
 
-    /// Whether a task was never given out. What was is given out again without a look at the room:
-    /// a worker whose machine failed leaves it to others for as long as they hold a claim, and who
-    /// fell silent loses a claim by the next attempt alone.
-    fn is_to_begin(&self, task: &Task) -> bool {
-        let Some(state) = self.run.tasks.get(task) else {
-            return true;
-        };
-        let is_under_way = |attempt: &Attempt| {
-            attempt.issued.is_some() || attempt.claim.is_some() || attempt.failure.is_some()
-        };
-        let newest = state.newest();
-        state.outcome.is_none() && !newest.is_some_and(|(_, attempt)| is_under_way(attempt))
-    }
-
-    /// A guest's set is closed, and ordered, when all that it wants is built or will never be.
-    /// True when no guest is left.
-    fn install(&mut self, progress: &BTreeMap<JobId, JobProgress>) -> bool {
-        let mut all = true;
-        for (name, guest) in &self.run.guests {
-            // Its set was closed when it was ordered.
-            if self.run.is_over(&Task::Install(name.clone())) {
-                continue;
-            }
-            let Some(plan) = &guest.plan else { continue };
-            let over = |id| progress.get(id).is_some_and(JobProgress::is_over);
-            if !plan.wants.values().all(over) {
-                all = false;
-                continue;
-            }
-            all &= self.install_on(name, guest, progress);
-        }
-        all
-    }
-
-    fn install_on(
-        &mut self,
-        name: &GuestName,
-        guest: &Guest,
-        progress: &BTreeMap<JobId, JobProgress>,
-    ) -> bool {
-        let (Some(scan), Some(plan)) = (&guest.scan, &guest.plan) else {
-            return true;
-        };
-        let binary = |cpv: &Cpv| Some(&self.run.built.get(plan.wants.get(cpv)?)?.binary);
-        let closed = closing::close(scan, |cpv| self.run.missing(plan, progress, cpv));
-        let packages: Vec<InstallPackage> = closed
-            .install
-            .iter()
-            .filter_map(|update| {
-                let binary = binary(&update.key.cpv)?.clone();
-                Some(InstallPackage {
-                    key: update.key.clone(),
-                    change: update.change,
-                    binary,
-                })
-            })
-            .collect();
-        if packages.is_empty() {
-            return true;
-        }
-        let run = self.run.id;
-        self.ensure(Task::Install(name.clone()), |attempt| {
-            Command::InstallPackages(InstallPackages {
-                run,
-                attempt,
-                guest: name.clone(),
-                platform: guest.platform.clone(),
-                packages: packages.clone(),
-                held: closed.held.clone(),
-            })
-        })
+    /// Whether a job was never given out.
+    fn is_to_begin(&self, job: &JobId) -> bool {
+        let state = self.run.tasks.get(&Task::Build(job.clone()));
+        state.is_none_or(|state| state.outcome.is_none() && !is_under_way(state))
     }
 
     /// Every builder that worked for the run is cleaned. True when all are.
@@ -385,17 +342,20 @@ impl Decision<'_, '_> {
 
     /// Sees to it that a task is under way. True when it is over.
     fn ensure(&mut self, task: Task, command: impl Fn(u32) -> Command) -> bool {
+        self.ensure_if(task, |attempt| Some(command(attempt)))
+    }
+
+    /// The same of a task that is over where there is nothing to order.
+    fn ensure_if(&mut self, task: Task, command: impl Fn(u32) -> Option<Command>) -> bool {
         let Some(state) = self.run.tasks.get(&task) else {
-            self.orders.push(Order::Issue(command(1)));
-            return false;
+            return self.issue(task, 1, command);
         };
         if state.outcome.is_some() {
             return true;
         }
         let Some((number, attempt)) = state.newest() else {
             let next = state.before_retry.saturating_add(1);
-            self.orders.push(Order::Issue(command(next)));
-            return false;
+            return self.issue(task, next, command);
         };
         let work = WorkKey {
             run: self.run.id,
@@ -403,21 +363,50 @@ impl Decision<'_, '_> {
             attempt: number,
         };
         match self.next_step(&work, state, attempt) {
-            Step::Wait => {}
-            Step::Issue(attempt) => self.orders.push(Order::Issue(command(attempt))),
+            Step::Wait => false,
+            Step::Issue(attempt) => self.issue(work.task, attempt, command),
             Step::Abandon(failure) => self.abandon(work, failure),
             Step::Bury(failure) => {
                 let command = command(work.attempt);
-                self.orders.push(Order::Bury(command, failure.clone()));
-                self.abandon(work, failure);
+                let bury = |command| Order::Bury(command, failure.clone());
+                self.orders.extend(command.map(bury));
+                self.abandon(work, failure)
             }
         }
-        false
     }
 
-    fn abandon(&mut self, work: WorkKey, failure: Failure) {
+    /// True when there is nothing to order.
+    fn issue(
+        &mut self,
+        task: Task,
+        attempt: u32,
+        command: impl Fn(u32) -> Option<Command>,
+    ) -> bool {
+        let run = self.run.id;
+        let work = WorkKey { run, task, attempt };
+        if self.waiting.contains(&work) {
+            return false;
+        }
+        let command = command(attempt);
+        let is_nothing = command.is_none();
+        self.orders.extend(command.map(Order::Issue));
+        is_nothing
+    }
+
+    fn abandon(&mut self, work: WorkKey, failure: Failure) -> bool {
         let abandoned = TaskAbandoned { work, failure };
         let event = Event::TaskAbandoned(abandoned);
         self.orders.push(Order::Publish(event));
+        false
     }
+}
+
+/// Whether a task was given out. It is given out again without a look at the room: a worker whose
+/// machine failed leaves it to others for as long as they hold a claim, and who fell silent loses a
+/// claim by the next attempt alone.
+fn is_under_way(state: &TaskState) -> bool {
+    let newest = state.newest();
+    newest.is_some_and(|(_, attempt)| {
+        attempt.issued.is_some() || attempt.claim.is_some() || attempt.failure.is_some()
+    })
 }

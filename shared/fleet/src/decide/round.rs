@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gentoo_updater_portage::cpv::Cpv;
 
-use crate::closing;
 use crate::message::{Failure, FindingKind, RunKind, RunRequested, Task, ToSync};
 use crate::name::{GuestName, JobId, PlatformName};
 use crate::report::{GuestOutcome, guest_outcome};
@@ -70,8 +69,7 @@ fn can_have_more(run: &Run, name: &GuestName) -> bool {
     else {
         return false;
     };
-    let progress = run.progress();
-    let now = closing::close(scan, |cpv| run.missing(plan, &progress, cpv));
+    let now = run.close(scan, plan);
     let had = |cpv: &Cpv| installation.held.iter().all(|held| held.cpv != *cpv);
     now.install.iter().any(|update| !had(&update.key.cpv))
 }
@@ -91,7 +89,9 @@ fn lacked_a_binary(run: &Run, name: &GuestName) -> bool {
         Some(JobProgress::HeldBack(by)) => Some(by.clone()),
         _ => None,
     };
-    let wanted = plan.into_iter().flat_map(|plan| plan.wants.values());
+    let wanted = plan
+        .into_iter()
+        .flat_map(|plan| run.wanted(plan).into_values());
     let mut failed = wanted.filter_map(failed);
     failed.any(|job| is_of_binary(Task::Build(job)))
 }

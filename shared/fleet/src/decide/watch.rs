@@ -1,6 +1,6 @@
 //! What the planner's memory takes over from the state: whose clocks run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::room::Room;
 use crate::liveness::Liveness;
@@ -24,9 +24,10 @@ pub fn observe(fleet: &Fleet, liveness: &mut Liveness) {
             Some((work, (issued.queue.clone(), issued.times)))
         })
         .collect();
+    let served = served(fleet, liveness);
     let unserved = issued
         .iter()
-        .filter(|(_, (queue, _))| !is_served(fleet, liveness, queue))
+        .filter(|(_, (queue, _))| !served.contains(queue.as_str()))
         .map(|(work, _)| work.clone());
     let unserved = unserved.chain(without_a_place(fleet, liveness)).collect();
     liveness.watch_unserved(&unserved);
@@ -103,15 +104,16 @@ fn newest(fleet: &Fleet) -> Vec<(WorkKey, &Attempt)> {
     newest
 }
 
-/// Whether work in this queue may hope. Whom an operator has paused will be resumed one day, also
-/// when the machine is off meanwhile; whose own machine is unfit is nobody, as who is silent is.
-fn is_served(fleet: &Fleet, liveness: &Liveness, queue: &String) -> bool {
-    let mut workers = fleet.workers.iter();
-    workers.any(|(id, worker)| {
-        worker.queues.contains(queue)
-            && (fleet.pause_of(id, worker.role).is_some()
-                || worker.paused.is_none() && liveness.is_alive(id))
-    })
+/// The queues whose work may hope. Whom an operator has paused will be resumed one day, also when the
+/// machine is off meanwhile; whose own machine is unfit is nobody, as who is silent is.
+fn served<'a>(fleet: &'a Fleet, liveness: &Liveness) -> HashSet<&'a str> {
+    let workers = fleet.workers.iter();
+    let serving = workers.filter(|(id, worker)| {
+        fleet.pause_of(id, worker.role).is_some()
+            || worker.paused.is_none() && liveness.is_alive(id)
+    });
+    let queues = serving.flat_map(|(_, worker)| &worker.queues);
+    queues.map(String::as_str).collect()
 }
 
 /// Whether commands to this queue are to wait with the planner: an operator has paused a worker

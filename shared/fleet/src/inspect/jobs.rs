@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gentoo_updater_portage::build_key::BuildKey;
 
-use crate::message::{Event, Job, Task, WorkKey};
+use crate::message::{Event, GuestScanned, Job, Purpose, Task, WorkKey};
 use crate::name::{GuestName, JobId, PlatformName, RunId};
 use crate::state::Fleet;
 
@@ -21,7 +21,18 @@ pub struct KnownJob {
 
 /// The jobs of the batches that were read so far.
 #[derive(Debug, Clone, Default)]
-pub struct KnownJobs(BTreeMap<(RunId, JobId), KnownJob>);
+pub struct KnownJobs {
+    jobs: BTreeMap<(RunId, JobId), KnownJob>,
+    /// What was said of the runs of which no batch was read so far.
+    before: BTreeMap<RunId, BeforeBatch>,
+}
+
+/// What guests want of a batch that is to come.
+#[derive(Debug, Clone, Default)]
+struct BeforeBatch {
+    platforms: BTreeMap<GuestName, PlatformName>,
+    wants: BTreeMap<GuestName, BTreeSet<JobId>>,
+}
 
 impl KnownJobs {
     /// The jobs of all runs that are known.
@@ -38,19 +49,44 @@ impl KnownJobs {
         known
     }
 
-    /// Keeps the jobs of a batch; other events say nothing of jobs that is not known by then. As
-    /// in the state, the first batch of a run stands.
+    /// Keeps the jobs of a batch, and before it what guests want of it; other events say nothing of
+    /// jobs that is not known by then. As in the state, the first batch of a run and the first answer of a
+    /// guest stand.
     pub fn learn(&mut self, event: &Event) {
-        if let Event::BatchPlanned(planned) = event {
-            for job in &planned.batch.jobs {
-                self.insert(planned.run, job);
+        match event {
+            Event::RunRequested(requested) => {
+                let platforms = requested.guests.clone();
+                self.before.entry(requested.run).or_default().platforms = platforms;
             }
+            Event::GuestScanned(scanned) => {
+                if let Some(before) = self.before.get_mut(&scanned.run) {
+                    before.learn(scanned);
+                }
+            }
+            Event::BatchPlanned(planned) => {
+                for job in &planned.batch.jobs {
+                    self.insert(planned.run, job);
+                }
+                let before = self.before.remove(&planned.run).unwrap_or_default();
+                for (guest, wants) in before.wants {
+                    let is_in_it = planned.batch.guests.contains_key(&guest);
+                    for id in wants.into_iter().filter(|_| is_in_it) {
+                        if let Some(job) = self.jobs.get_mut(&(planned.run, id)) {
+                            job.wanted_by.insert(guest.clone());
+                        }
+                    }
+                }
+            }
+            Event::RunFinished(finished) => {
+                self.before.remove(&finished.run);
+            }
+            _ => {}
         }
     }
 
     /// What is known of a job.
     pub fn get(&self, run: RunId, id: &JobId) -> Option<&KnownJob> {
-        self.0.get(&(run, id.clone()))
+        self.jobs.get(&(run, id.clone()))
     }
 
     /// The job that an event is about, where it is about one that is known.
@@ -65,7 +101,23 @@ impl KnownJobs {
             key: job.key.clone(),
             wanted_by: job.wanted_by.clone(),
         };
-        self.0.entry((run, job.id.clone())).or_insert(known);
+        self.jobs.entry((run, job.id.clone())).or_insert(known);
+    }
+}
+
+impl BeforeBatch {
+    fn learn(&mut self, scanned: &GuestScanned) {
+        let Some(platform) = self.platforms.get(&scanned.guest) else {
+            return;
+        };
+        let wanted = scanned
+            .updates
+            .iter()
+            .filter(|row| row.purpose == Purpose::Runtime);
+        let wants = || wanted.map(|row| JobId::of(platform, &row.key)).collect();
+        self.wants
+            .entry(scanned.guest.clone())
+            .or_insert_with(wants);
     }
 }
 

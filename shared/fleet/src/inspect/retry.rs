@@ -206,7 +206,9 @@ fn one(fleet: &Fleet, run: &Run, jobs: &[&Job], text: &str) -> Result<Retry, Unk
     }
     let lacks = |name: &GuestName| {
         let plan = run.guests.get(name).and_then(|guest| guest.plan.as_ref());
-        let mut wanted = plan.into_iter().flat_map(|plan| plan.wants.values());
+        let mut wanted = plan
+            .into_iter()
+            .flat_map(|plan| run.wanted(plan).into_values());
         wanted.any(|id| match progress.get(id) {
             Some(JobProgress::Failed) => *id == job,
             Some(JobProgress::HeldBack(by)) => *by == job,

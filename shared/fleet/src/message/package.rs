@@ -289,7 +289,8 @@ pub struct Job {
     pub platform: PlatformName,
     /// What to build.
     pub key: BuildKey,
-    /// The guests that install it; empty when only other jobs need it.
+    /// The guests that install it; empty when only other jobs need it, and in a batch that says
+    /// nothing of what guests want ([`GuestPlan::wants`]): the state knows it then.
     pub wanted_by: BTreeSet<GuestName>,
     /// Jobs whose binaries must be on the builder before this one is compiled.
     pub build_needs: BTreeSet<JobId>,
@@ -315,10 +316,14 @@ pub struct Job {
 }
 
 /// What one guest wants of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct GuestPlan {
-    /// The jobs whose binaries it installs, by package.
-    pub wants: BTreeMap<Cpv, JobId>,
+    /// The jobs whose binaries it installs, by package. Absent where they follow from what the guest
+    /// has said: they are the jobs of the keys of its rows that are for [`Purpose::Runtime`]. To
+    /// write them down for every guest would be far more than all the rest of a batch, and more than
+    /// a broker takes of a fleet of a thousand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wants: Option<BTreeMap<Cpv, JobId>>,
     /// What an administrator should know of these binaries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
@@ -373,7 +378,7 @@ impl fmt::Display for HoldReason {
 }
 
 /// A package that changed on a machine.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PackageChange {
     /// What it was before; absent for a new package.
     pub before: Option<Cpv>,

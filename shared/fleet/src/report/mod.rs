@@ -21,7 +21,7 @@ use crate::message::{
 };
 use crate::name::{BuilderName, GuestName, RunId, WorkerId};
 use crate::platforms::{Standards, Verdict};
-use crate::state::{Fleet, JobProgress, Run};
+use crate::state::{Fleet, Run};
 use crate::tree;
 
 /// How a guest stands in a run.
@@ -87,9 +87,7 @@ pub fn guest_outcome(run: &Run, name: &GuestName) -> GuestOutcome {
     let Some(plan) = &guest.plan else {
         return GuestOutcome::Building;
     };
-    let progress = run.progress();
-    let over = |id| progress.get(id).is_some_and(JobProgress::is_over);
-    if !plan.wants.values().all(over) {
+    if !run.progress().is_over_for(plan) {
         GuestOutcome::Building
     } else if run.tasks.contains_key(&install) {
         GuestOutcome::Installing
@@ -294,6 +292,7 @@ fn guest_report(known: Option<&Standards>, run: &Run, name: &GuestName) -> Guest
         None if outcome == GuestOutcome::HeldBack => all_held(run, name),
         None => Vec::new(),
     };
+    let changes = installation.into_iter().flat_map(|i| &i.changes);
     GuestReport {
         outcome,
         updates: wanted
@@ -304,7 +303,7 @@ fn guest_report(known: Option<&Standards>, run: &Run, name: &GuestName) -> Guest
             Some(installation) => !installation.begun,
             None => !run.tasks.contains_key(&Task::Install(name.clone())),
         },
-        changes: installation.map(|i| i.changes.clone()).unwrap_or_default(),
+        changes: changes.map(|change| change.as_ref().clone()).collect(),
         held,
         failure: failure.cloned(),
         findings,
@@ -336,6 +335,5 @@ fn all_held(run: &Run, name: &GuestName) -> Vec<HeldBack> {
     let (Some(scan), Some(plan)) = (&guest.scan, &guest.plan) else {
         return Vec::new();
     };
-    let progress = run.progress();
-    crate::closing::close(scan, |cpv| run.missing(plan, &progress, cpv)).held
+    run.close(scan, plan).held
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Fleet, Registration, Run};
+use super::{Fleet, Guest, Registration, Run};
 use crate::message::{Purpose, Role, WorkerRegistered};
 use crate::name::{RunId, WorkerId};
 
@@ -13,6 +13,10 @@ use crate::name::{RunId, WorkerId};
 /// once, or end one after the other while somebody looks. Of an older one the history tells; what
 /// runs have said is most of what a process knows of a fleet.
 pub const KEPT_RUNS: usize = 4;
+/// How many rows those of them tell together that are kept beside the newest one: updates of guests, and
+/// what changed on them. A thousand guests with 500 updates each tell a million, which are 7 MB of a
+/// packed snapshot, and a broker takes no snapshot of more than 16 MiB.
+pub const KEPT_ROWS: usize = 1_000_000;
 /// Of how many runs it is known that they are over, so that a command or a result that comes very
 /// late is dropped without a word.
 pub const KNOWN_RUNS: usize = 1000;
@@ -46,20 +50,25 @@ impl Fleet {
 
     /// The first rounds of the runs that are kept: those that go on, and the newest that do not.
     fn kept(&self) -> BTreeSet<RunId> {
-        let mut kept: BTreeSet<RunId> = self
-            .unfinished()
-            .map(|run| self.first_round(run.id))
-            .collect();
-        let most = kept.len() + KEPT_RUNS;
-        for run in self
-            .over
-            .iter()
-            .rev()
-            .filter(|run| self.runs.contains_key(run))
-        {
-            if kept.len() < most {
-                kept.insert(self.first_round(*run));
+        let going_on = self.unfinished().map(|run| self.first_round(run.id));
+        let mut kept: BTreeSet<RunId> = going_on.collect();
+        let (mut over, mut rows) = (0, 0usize);
+        let known = self.over.iter().rev().filter(|r| self.runs.contains_key(r));
+        for first in known.map(|run| self.first_round(*run)) {
+            if kept.contains(&first) {
+                continue;
             }
+            let of_it = self
+                .runs
+                .values()
+                .filter(|r| self.first_round(r.id) == first);
+            rows = rows.saturating_add(of_it.map(|run| run.rows()).sum());
+            // The newest is kept however much it tells.
+            if over >= KEPT_RUNS || over > 0 && rows > KEPT_ROWS {
+                break;
+            }
+            over += 1;
+            kept.insert(first);
         }
         kept
     }
@@ -108,6 +117,16 @@ impl Fleet {
 }
 
 impl Run {
+    /// How many rows its guests tell.
+    fn rows(&self) -> usize {
+        let of_guest = |guest: &Guest| {
+            let updates = guest.scan.as_ref().map_or(0, |scan| scan.updates.len());
+            let done = guest.installation.as_ref();
+            updates + done.map_or(0, |done| done.changes.len())
+        };
+        self.guests.values().map(of_guest).sum()
+    }
+
     /// What a guest has installed is most of what a run knows. When the run is over it only tells
     /// what is held back on a guest for which nothing was ordered.
     fn forget_what_no_report_needs(&mut self) {

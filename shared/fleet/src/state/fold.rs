@@ -76,26 +76,28 @@ impl Fleet {
             Event::GuestUpdated(event) => {
                 let task = Task::Install(event.guest.clone());
                 self.done(event.run, task, event.attempt, at, |run| {
+                    let installation = Installation {
+                        begun: true,
+                        changes: run.share_changes(&event.changes),
+                        held: event.held.clone(),
+                        findings: event.findings.clone(),
+                    };
                     if let Some(guest) = run.guests.get_mut(&event.guest) {
-                        guest.installation = Some(Installation {
-                            begun: true,
-                            changes: event.changes.clone(),
-                            held: event.held.clone(),
-                            findings: event.findings.clone(),
-                        });
+                        guest.installation = Some(installation);
                     }
                 });
             }
             Event::InstallFailed(event) => {
                 let task = Task::Install(event.guest.clone());
                 self.failed(event.run, task, event.attempt, &event.failure, at, |run| {
+                    let installation = Installation {
+                        begun: event.begun,
+                        changes: run.share_changes(&event.changes),
+                        held: event.held.clone(),
+                        findings: event.findings.clone(),
+                    };
                     if let Some(guest) = run.guests.get_mut(&event.guest) {
-                        guest.installation = Some(Installation {
-                            begun: event.begun,
-                            changes: event.changes.clone(),
-                            held: event.held.clone(),
-                            findings: event.findings.clone(),
-                        });
+                        guest.installation = Some(installation);
                     }
                 });
             }
@@ -244,7 +246,7 @@ impl Fleet {
             tasks: Default::default(),
             finished: None,
             told: Default::default(),
-            graph: Default::default(),
+            known: Default::default(),
         };
         self.runs
             .entry(event.run)
@@ -275,6 +277,7 @@ impl Fleet {
         }
         state.outcome = Some(TaskOutcome::Done { attempt, at });
         keep(run);
+        run.known.forget_progress();
         true
     }
 
@@ -303,6 +306,7 @@ impl Fleet {
             });
         }
         keep(run);
+        run.known.forget_progress();
     }
 
     fn abandon(&mut self, work: &WorkKey, failure: &Failure, at: Timestamp) {
@@ -315,6 +319,7 @@ impl Fleet {
                 failure: failure.clone(),
                 at,
             });
+            run.known.forget_progress();
         }
     }
 }

@@ -13,6 +13,8 @@ mod rings;
 mod run;
 mod sharing;
 mod shortage;
+mod steps;
+mod wants;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -26,12 +28,13 @@ use crate::message::{BuilderMachine, Durations, Failure, PauseTarget, Role, Work
 use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 use crate::needs::Needs;
 
-pub use bounds::{KEPT_LEARNT, KEPT_PLANNERS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
-pub use progress::JobProgress;
+pub use bounds::{KEPT_LEARNT, KEPT_PLANNERS, KEPT_ROWS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
+pub use progress::{JobProgress, Progress};
 pub use rings::BrokenRing;
 pub use run::{
     Attempt, Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome, TaskState,
 };
+pub use wants::Plan;
 
 /// The state of the fleet. It does not grow with the history: see [`KEPT_RUNS`] and its like.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! What follows from the state of a batch: which jobs can be built, and which never will be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use gentoo_updater_portage::cpv::Cpv;
-
 use super::run::Run;
+use super::wants::Plan;
+use crate::closing::{self, ClosedSet};
 use crate::graph::{Graph, Place};
-use crate::message::{Binary, GuestPlan, HoldReason, Task};
+use crate::message::{Binary, GuestScanned, HoldReason, Task};
 use crate::name::JobId;
 
 /// How far a job is.
@@ -35,6 +35,10 @@ impl JobProgress {
 impl Run {
     /// Which of its jobs wait for which, once all answers were merged. Rings are broken in it.
     pub fn graph(&self) -> Option<&Graph> {
+        self.shared_graph().map(AsRef::as_ref)
+    }
+
+    fn shared_graph(&self) -> Option<&Arc<Graph>> {
         let jobs = self.jobs.as_ref()?;
         let graph = || {
             let mut graph = Graph::new(jobs);
@@ -43,7 +47,7 @@ impl Run {
             }
             Arc::new(graph)
         };
-        Some(self.graph.0.get_or_init(graph))
+        Some(self.known.graph.get_or_init(graph))
     }
 
     /// What a job waits for: what must be built before it, and is not.
@@ -57,27 +61,24 @@ impl Run {
         ids.filter(|id| !self.built.contains_key(*id)).collect()
     }
 
-    /// How far every job is.
-    pub fn progress(&self) -> BTreeMap<JobId, JobProgress> {
-        let Some(graph) = self.graph() else {
-            return BTreeMap::new();
+    /// How far every job is. It is found out once after each event that changes it.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.known
+            .progress
+            .get_or_init(|| Arc::new(self.find_progress()))
+            .clone()
+    }
+
+    fn find_progress(&self) -> Progress {
+        let Some(graph) = self.shared_graph() else {
+            return Progress::default();
         };
-        let places = |ids: &mut dyn Iterator<Item = &JobId>| {
-            let mut found = vec![false; graph.len()];
-            for place in ids.filter_map(|id| graph.place(id)) {
-                if let Some(found) = found.get_mut(place) {
-                    *found = true;
-                }
-            }
-            found
-        };
-        let is_built = places(&mut self.built.keys());
-        let has_failed = places(
-            &mut self.tasks.iter().filter_map(|(task, state)| match task {
-                Task::Build(job) if state.has_failed() => Some(job),
-                _ => None,
-            }),
-        );
+        let is_built = marked(graph.ids(), self.built.keys());
+        let failed = self.tasks.iter().filter_map(|(task, state)| match task {
+            Task::Build(job) if state.has_failed() => Some(job),
+            _ => None,
+        });
+        let has_failed = marked(graph.ids(), failed);
         let is_missing = |need: &Place| !is_built.get(*need).copied().unwrap_or_default();
         let state = |place: Place| {
             if !is_missing(&place) {
@@ -90,29 +91,30 @@ impl Run {
                 JobProgress::Ready
             }
         };
-        let mut progress: Vec<JobProgress> = (0..graph.len()).map(state).collect();
-        hold_back(graph, &mut progress);
-        graph.ids().iter().cloned().zip(progress).collect()
+        let mut states: Vec<JobProgress> = (0..graph.len()).map(state).collect();
+        hold_back(graph, &mut states);
+        Progress {
+            graph: graph.clone(),
+            states,
+        }
     }
 
-    /// Why there is no binary for what a guest wants, if there is none.
-    pub fn missing(
-        &self,
-        plan: &GuestPlan,
-        progress: &BTreeMap<JobId, JobProgress>,
-        cpv: &Cpv,
-    ) -> Option<HoldReason> {
-        let id = plan.wants.get(cpv);
-        if id.is_some_and(|id| self.built.contains_key(id)) {
-            return None;
-        }
-        let cause = match id.and_then(|id| progress.get(id)) {
-            Some(JobProgress::HeldBack(cause)) => self.jobs.as_ref()?.get(cause),
-            _ => None,
-        };
-        Some(cause.map_or(HoldReason::BuildFailed, |job| {
-            HoldReason::Needs(job.key.cpv.clone())
-        }))
+    /// Closes the set of a guest by what is built and what will never be.
+    pub fn close<'a>(&self, scan: &'a GuestScanned, plan: &Plan) -> ClosedSet<'a> {
+        let (wanted, progress) = (self.wanted(plan), self.progress());
+        closing::close(scan, |cpv| {
+            let id = wanted.get(cpv).copied();
+            if id.is_some_and(|id| self.built.contains_key(id)) {
+                return None;
+            }
+            let cause = match id.and_then(|id| progress.get(id)) {
+                Some(JobProgress::HeldBack(cause)) => self.jobs.as_ref()?.get(cause),
+                _ => None,
+            };
+            Some(cause.map_or(HoldReason::BuildFailed, |job| {
+                HoldReason::Needs(job.key.cpv.clone())
+            }))
+        })
     }
 
     /// The binaries that must be on a builder before it compiles this job, each behind those
@@ -132,16 +134,72 @@ impl Run {
     }
 }
 
-/// The graph of a run's batch. It says nothing that the jobs do not say, and is no part of a
-/// snapshot.
+/// How far the jobs of a batch are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    graph: Arc<Graph>,
+    /// In the order of their ids.
+    states: Vec<JobProgress>,
+}
+
+impl Progress {
+    /// Of one job.
+    pub fn get(&self, job: &JobId) -> Option<&JobProgress> {
+        self.at(self.graph.place(job)?)
+    }
+
+    /// Of the job at a place of the graph.
+    pub fn at(&self, place: Place) -> Option<&JobProgress> {
+        self.states.get(place)
+    }
+
+    /// Of all jobs, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&JobId, &JobProgress)> {
+        self.graph.ids().iter().zip(&self.states)
+    }
+
+    /// Whether nothing more will happen to anything that a guest wants.
+    pub fn is_over_for(&self, plan: &Plan) -> bool {
+        let mut wants = plan.wants.iter();
+        wants.all(|place| self.at(*place).is_some_and(JobProgress::is_over))
+    }
+
+    /// Whether nothing more will happen to any job.
+    pub fn is_over(&self) -> bool {
+        self.states.iter().all(JobProgress::is_over)
+    }
+}
+
+/// What follows from the jobs of a run and what became of them. It says nothing that the run does not
+/// say, and is no part of a snapshot.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known(OnceLock<Arc<Graph>>);
+pub(super) struct Known {
+    graph: OnceLock<Arc<Graph>>,
+    progress: OnceLock<Arc<Progress>>,
+}
+
+impl Known {
+    /// A task has come to its end, or is open again.
+    pub(super) fn forget_progress(&mut self) {
+        self.progress = OnceLock::new();
+    }
+}
 
 /// Two runs are equal whether or not somebody has looked at their graphs.
 impl PartialEq for Known {
     fn eq(&self, _: &Self) -> bool {
         true
     }
+}
+
+/// Which of these ids are among others. Both are in their order.
+fn marked<'a>(ids: &[JobId], others: impl Iterator<Item = &'a JobId>) -> Vec<bool> {
+    let mut others = others.peekable();
+    let is_among = |id| {
+        while others.next_if(|other| *other < id).is_some() {}
+        others.peek().is_some_and(|other| *other == id)
+    };
+    ids.iter().map(is_among).collect()
 }
 
 /// Marks all that waits for something that failed, however far away, with the job that failed.

@@ -26,6 +26,7 @@ impl Fleet {
         }
         state.before_retry = work.attempt;
         state.outcome = None;
+        run.known.forget_progress();
         run.retries = run.retries.saturating_add(1);
         // For guests that were installed without what is built now.
         run.more_rounds = run.more_rounds.max(1);

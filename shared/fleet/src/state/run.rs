@@ -10,8 +10,9 @@ use super::pairs;
 use super::progress::Known;
 use super::rings::{self, BrokenRing};
 use super::sharing::{self, Told};
+use super::wants::{self, Plan};
 use crate::message::{
-    Batch, Failure, Finding, GuestPlan, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
+    Batch, Failure, Finding, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
     RepositoryRevision, RunKind, RunOutcome, Task, ToSync,
 };
 use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
@@ -58,9 +59,9 @@ pub struct Run {
     /// The rows that its guests have told so far.
     #[serde(skip)]
     pub(super) told: Told,
-    /// Which of its jobs wait for which.
+    /// Which of its jobs wait for which, and how far they are.
     #[serde(skip)]
-    pub(super) graph: Known,
+    pub(super) known: Known,
 }
 
 /// One guest in a run.
@@ -71,7 +72,7 @@ pub struct Guest {
     /// What it said; absent until it was asked, or when that failed.
     pub scan: Option<Arc<GuestScanned>>,
     /// What it wants of the batch.
-    pub plan: Option<Arc<GuestPlan>>,
+    pub plan: Option<Arc<Plan>>,
     /// Why no builder compiles for it, if that is so.
     pub unserved: Option<Failure>,
     /// How the installation ended.
@@ -83,8 +84,8 @@ pub struct Guest {
 pub struct Installation {
     /// Whether it had begun, so that the guest may have changed.
     pub begun: bool,
-    /// What changed.
-    pub changes: Vec<PackageChange>,
+    /// What changed. Guests share what changed alike.
+    pub changes: Vec<Arc<PackageChange>>,
     /// What was left out on purpose.
     pub held: Vec<HeldBack>,
     /// What an administrator should know.
@@ -238,7 +239,9 @@ impl Run {
             // Two planners may have merged the same answers; the first result stands.
             return;
         }
-        for (guest, plan) in batch.guests {
+        let jobs = batch.jobs.into_iter().map(|job| (job.id.clone(), job));
+        let mut jobs = jobs.collect();
+        for (guest, plan) in wants::of_batch(&self.guests, &mut jobs, batch.guests) {
             if let Some(guest) = self.guests.get_mut(&guest) {
                 guest.plan = Some(Arc::new(plan));
             }
@@ -248,9 +251,8 @@ impl Run {
                 guest.unserved = Some(failure);
             }
         }
-        let jobs = batch.jobs.into_iter().map(|job| (job.id.clone(), job));
-        let jobs = jobs.collect();
         self.rings = rings::broken(&jobs);
         self.jobs = Some(Arc::new(jobs));
+        self.known = Known::default();
     }
 }

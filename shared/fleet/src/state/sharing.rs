@@ -11,7 +11,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
 use super::run::{Guest, Run};
-use crate::message::{GuestScanned, InstalledPackage, Update};
+use super::steps::Steps;
+use crate::message::{GuestScanned, InstalledPackage, PackageChange, Update};
 use crate::name::GuestName;
 
 /// The rows that the guests of a run have told. It says nothing that the run does not say, and is
@@ -20,6 +21,7 @@ use crate::name::GuestName;
 pub(super) struct Told {
     updates: HashSet<Arc<Update>>,
     installed: HashSet<Arc<InstalledPackage>>,
+    changes: HashSet<Arc<PackageChange>>,
 }
 
 /// Two runs are equal whatever they remember for the sake of memory.
@@ -52,17 +54,36 @@ fn share<T: Eq + Hash>(told: &mut HashSet<Arc<T>>, rows: &mut Vec<Arc<T>>) {
 impl Run {
     /// Keeps what a guest has said.
     pub(super) fn keep_answer(&mut self, answer: &GuestScanned) {
-        if self.told.updates.is_empty() && self.told.installed.is_empty() {
-            // This run came from a snapshot, perhaps, whose rows are shared and not known here.
-            for scan in self.guests.values().filter_map(|guest| guest.scan.as_ref()) {
-                self.told.updates.extend(scan.updates.iter().cloned());
-                self.told.installed.extend(scan.installed.iter().cloned());
-            }
-        }
+        self.recall();
         if let Some(guest) = self.guests.get_mut(&answer.guest) {
             let mut answer = answer.clone();
             self.told.share(&mut answer);
             guest.scan = Some(Arc::new(answer));
+        }
+    }
+
+    /// What changed on a guest, as others may have told it before.
+    pub(super) fn share_changes(&mut self, changes: &[PackageChange]) -> Vec<Arc<PackageChange>> {
+        self.recall();
+        let mut changes = changes.iter().cloned().map(Arc::new).collect();
+        share(&mut self.told.changes, &mut changes);
+        changes
+    }
+
+    /// A run that came from a snapshot has shared rows that are not known here.
+    fn recall(&mut self) {
+        let told = &mut self.told;
+        if !(told.updates.is_empty() && told.installed.is_empty() && told.changes.is_empty()) {
+            return;
+        }
+        for guest in self.guests.values() {
+            let scan = guest.scan.iter();
+            told.updates
+                .extend(scan.clone().flat_map(|scan| scan.updates.iter().cloned()));
+            told.installed
+                .extend(scan.flat_map(|scan| scan.installed.iter().cloned()));
+            let changes = guest.installation.iter().flat_map(|done| &done.changes);
+            told.changes.extend(changes.cloned());
         }
     }
 }
@@ -73,6 +94,7 @@ struct Written {
     /// Every row once, in the order in which the guests, by their names, tell it first.
     updates: Vec<Arc<Update>>,
     installed: Vec<Arc<InstalledPackage>>,
+    changes: Vec<Arc<PackageChange>>,
     guests: BTreeMap<GuestName, WrittenGuest>,
 }
 
@@ -81,23 +103,35 @@ struct Written {
 struct WrittenGuest {
     guest: Guest,
     /// Places in [`Written::updates`].
-    updates: Vec<usize>,
+    updates: Steps,
     /// Places in [`Written::installed`].
-    installed: Vec<usize>,
+    installed: Steps,
+    /// Places in [`Written::changes`].
+    #[serde(default, skip_serializing_if = "Steps::is_empty")]
+    changes: Steps,
+    /// What it wants of the batch.
+    #[serde(default, skip_serializing_if = "Steps::is_empty")]
+    wants: Steps,
 }
 
 /// Gives each row its place.
 struct Places<T>(HashMap<Arc<T>, usize>);
 
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
 impl<T: Eq + Hash> Places<T> {
-    fn of(&mut self, rows: &[Arc<T>], all: &mut Vec<Arc<T>>) -> Vec<usize> {
+    fn of(&mut self, rows: &[Arc<T>], all: &mut Vec<Arc<T>>) -> Steps {
         let place = |row: &Arc<T>| {
             *self.0.entry(row.clone()).or_insert_with(|| {
                 all.push(row.clone());
                 all.len() - 1
             })
         };
-        rows.iter().map(place).collect()
+        Steps::of(rows.iter().map(place))
     }
 }
 
@@ -109,15 +143,26 @@ pub(super) fn serialize<S: Serializer>(
     let mut written = Written {
         updates: Vec::new(),
         installed: Vec::new(),
+        changes: Vec::new(),
         guests: BTreeMap::new(),
     };
-    let (mut updates, mut installed) = (Places(HashMap::new()), Places(HashMap::new()));
+    let (mut updates, mut installed) = (Places::default(), Places::default());
+    let mut changes = Places::default();
     for (name, guest) in guests {
         let mut kept = WrittenGuest {
             guest: guest.clone(),
-            updates: Vec::new(),
-            installed: Vec::new(),
+            updates: Steps::default(),
+            installed: Steps::default(),
+            changes: Steps::default(),
+            wants: Steps::default(),
         };
+        if let Some(done) = &mut kept.guest.installation {
+            let own = std::mem::take(&mut done.changes);
+            kept.changes = changes.of(&own, &mut written.changes);
+        }
+        if let Some(plan) = kept.guest.plan.as_mut().map(Arc::make_mut) {
+            kept.wants = Steps::of(std::mem::take(&mut plan.wants).into_iter());
+        }
         if let Some(scan) = &guest.scan {
             kept.updates = updates.of(&scan.updates, &mut written.updates);
             kept.installed = installed.of(&scan.installed, &mut written.installed);
@@ -141,12 +186,12 @@ pub(super) fn serialize<S: Serializer>(
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<GuestName, Guest>, D::Error> {
-    fn rows<T, E: serde::de::Error>(places: &[usize], all: &[Arc<T>]) -> Result<Vec<Arc<T>>, E> {
-        let row = |place: &usize| {
-            let row = all.get(*place).cloned();
+    fn rows<T, E: serde::de::Error>(steps: &Steps, all: &[Arc<T>]) -> Result<Vec<Arc<T>>, E> {
+        let row = |place: usize| {
+            let row = all.get(place).cloned();
             row.ok_or_else(|| E::custom(format!("there is no row {place}")))
         };
-        places.iter().map(row).collect()
+        steps.places().map(row).collect()
     }
     let written = Written::deserialize(deserializer)?;
     let mut guests = BTreeMap::new();
@@ -157,6 +202,12 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
             scan.installed = rows(&kept.installed, &written.installed)?;
         } else if !kept.updates.is_empty() || !kept.installed.is_empty() {
             return Err(D::Error::custom(format!("{name} has rows and no answer")));
+        }
+        if let Some(done) = &mut guest.installation {
+            done.changes = rows(&kept.changes, &written.changes)?;
+        }
+        if let Some(plan) = guest.plan.as_mut().map(Arc::make_mut) {
+            plan.wants = kept.wants.places().collect();
         }
         guests.insert(name, guest);
     }

@@ -128,7 +128,7 @@ fn ends_without_cause(run: &Run) -> Vec<String> {
             Some(_) => {}
         }
     }
-    for (job, progress) in run.progress() {
+    for (job, progress) in run.progress().iter() {
         if let JobProgress::HeldBack(cause) = progress
             && run.failure(&Task::Build(cause.clone())).is_none()
         {

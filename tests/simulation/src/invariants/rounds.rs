@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use gentoo_updater_fleet::closing;
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
 use gentoo_updater_fleet::state::Run;
@@ -66,8 +65,7 @@ fn could_have_more(run: &Run, name: &GuestName) -> Option<bool> {
         .iter()
         .map(|update| installed(update).into())
         .collect();
-    let progress = run.progress();
-    let now = closing::close(&scan, |cpv| run.missing(plan, &progress, cpv)).install;
+    let now = run.close(&scan, plan).install;
     let held = &guest.installation.as_ref()?.held;
     let gets = |cpv: &Cpv| now.iter().any(|update| update.key.cpv == *cpv);
     Some(held.iter().any(|held| gets(&held.cpv)))
