@@ -37,9 +37,9 @@ pub(crate) fn measure(table: &mut Table) -> Result<(), Box<dyn Error>> {
     #[allow(clippy::cast_precision_loss)]
     table.show("  jobs in it", batch.jobs.len() as f64, "");
     #[allow(clippy::cast_precision_loss)]
-    let mebibytes = serde_json::to_vec(&batch)?.len() as f64 / 1024.0 / 1024.0;
+    let size = serde_json::to_vec(&batch)?.len() as f64 / 1024.0 / 1024.0;
     // What a broker takes (`max_message_size` of RabbitMQ 4.0 and later).
-    table.check("  as a message", mebibytes, "MiB", Limit::Below(16.0));
+    table.check("  as a message", size, "MiB", Limit::Below(16.0));
     drop(keys);
     drop((batch, answers));
     let apart = Plans::draw(GUESTS, UPDATES, false);
