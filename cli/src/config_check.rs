@@ -2,29 +2,94 @@
 
 use std::path::Path;
 
-use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::config::{BuildLimits, Builder, CleanRoom, Packages, Settings};
+use gentoo_updater_fleet::words::counted;
+
+use crate::output;
 
 /// Says what a configuration, which was found to be right, means.
-pub(crate) fn check(settings: &Settings, path: &Path) -> u8 {
-    println!("{}: ok", path.display());
-    match &settings.broker {
-        None => println!("  bus: embedded, all roles in one process"),
-        Some(broker) => println!("  bus: RabbitMQ at {}", without_password(&broker.url)),
-    }
-    println!("  state: {}", settings.state_directory.display());
+pub(crate) fn check(settings: &Settings, path: &Path) -> anyhow::Result<u8> {
+    let text = text(settings, path);
+    output::print(|output| output.write_all(text.as_bytes()))?;
+    Ok(crate::EXIT_DONE)
+}
+
+fn text(settings: &Settings, path: &Path) -> String {
+    let mut lines = vec![format!("{}: ok", path.display())];
+    lines.push(match &settings.broker {
+        None => "  bus: embedded, all roles in one process".to_owned(),
+        Some(broker) => format!("  bus: RabbitMQ at {}", without_password(&broker.url)),
+    });
+    lines.push(format!("  state: {}", settings.state_directory.display()));
     for (name, platform) in &settings.platforms {
-        println!("  platform {name}: store {}", platform.store.display());
+        lines.push(format!(
+            "  platform {name}: store {}",
+            platform.store.display()
+        ));
     }
     for (name, builder) in &settings.builders {
-        println!(
-            "  builder {name}: {} ({})",
-            builder.address, builder.platform
-        );
+        lines.push(format!("  builder {name}: {}", of_builder(builder)));
     }
     for (name, guest) in &settings.guests {
-        println!("  guest {name}: {} ({})", guest.address, guest.platform);
+        lines.push(format!(
+            "  guest {name}: {} ({})",
+            guest.address, guest.platform
+        ));
     }
-    crate::EXIT_ALL_UPDATED
+    lines.push(format!(
+        "  each build: {}",
+        of_limits(&settings.policy.build_limits)
+    ));
+    for packages in &settings.packages {
+        lines.push(format!(
+            "  packages {}: {}",
+            packages.atom,
+            of_packages(packages)
+        ));
+    }
+    output::harmless(&(lines.join("\n") + "\n"))
+}
+
+fn of_builder(builder: &Builder) -> String {
+    let rooms = match builder.clean_room {
+        CleanRoom::Auto => "clean rooms where it can have them",
+        CleanRoom::Never => "no clean rooms",
+    };
+    let mut words = vec![
+        format!("{} ({})", builder.address, builder.platform),
+        counted(u32::from(builder.slots), "slot"),
+        rooms.to_owned(),
+    ];
+    let variables = builder.environment.variables.iter();
+    words.extend(variables.map(|(name, value)| format!("{name}={value:?}")));
+    words.extend(builder.environment.features.iter().map(ToString::to_string));
+    words.join(", ")
+}
+
+fn of_limits(limits: &BuildLimits) -> String {
+    let memory = limits.memory_megabytes.map_or_else(
+        || "all memory".to_owned(),
+        |megabytes| format!("{megabytes} MB of memory"),
+    );
+    let (seconds, log) = (limits.timeout.as_secs(), limits.log_megabytes);
+    format!("at most {seconds} s, {memory}, {log} MB of log")
+}
+
+fn of_packages(packages: &Packages) -> String {
+    let limits = [
+        packages
+            .timeout
+            .map(|limit| format!("{} s", limit.as_secs())),
+        packages
+            .memory_megabytes
+            .map(|it| format!("{it} MB of memory")),
+        packages.log_megabytes.map(|it| format!("{it} MB of log")),
+    ];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
+    let needs = (!packages.needs.is_none()).then(|| format!("need {}", packages.needs));
+    let limits = (!limits.is_empty()).then(|| format!("at most {}", limits.join(", ")));
+    let words: Vec<String> = needs.into_iter().chain(limits).collect();
+    words.join("; ")
 }
 
 /// The URL without what must not be shown.

@@ -122,7 +122,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Broker { command } => broker::broker(settings()?.as_ref(), command),
         Subcommand::Config {
             command: ConfigCommand::Check,
-        } => Ok(config_check::check(settings()?.as_ref(), &common.config)),
+        } => config_check::check(settings()?.as_ref(), &common.config),
         Subcommand::Parse { command } => parse::parse(&command),
     }
 }

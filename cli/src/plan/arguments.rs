@@ -5,7 +5,7 @@ use gentoo_updater_fleet::inspect::RunName;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanOptions {
-    /// This run instead of the newest; the last twelve characters of its id will do
+    /// This run instead of the newest that builds; the last twelve characters of its id will do
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<RunName>,
 

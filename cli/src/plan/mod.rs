@@ -33,7 +33,7 @@ pub(crate) async fn plan(settings: &Arc<Settings>, options: &PlanOptions) -> any
     let fleet = looked?;
     let run = match &options.run {
         Some(name) => Some(name.find(&fleet).ok_or_else(|| unknown(name))?),
-        None => fleet.newest(),
+        None => fleet.newest_update(),
     };
     let Some(run) = run else {
         return crate::no_run_yet(options.json);

@@ -13,15 +13,25 @@ const NAMED: usize = 4;
 
 /// The table, with the sums and the rings below it.
 pub(super) fn text(view: &PlanView, now: Timestamp) -> String {
+    let without = match view.not_asked.as_slice() {
+        [] => String::new(),
+        guests => {
+            let names: Vec<&str> = guests.iter().map(GuestName::as_str).collect();
+            format!(
+                "Without {}, which could not be asked: `gentoo-updater status` says why.\n",
+                names.join(", ")
+            )
+        }
+    };
     if view.jobs.is_empty() {
-        return format!("Run {}: nothing is to be built.\n", view.run);
+        return format!("Run {}: nothing is to be built.\n{without}", view.run);
     }
     let header = [
         "JOB", "PACKAGE", "USE", "FOR", "EXPECTED", "PATH", "PROGRESS",
     ];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(view.jobs.iter().map(|job| row(view, job, now)));
-    let mut text = format!("Run {}\n\n{}\n", view.run, output::table(&rows));
+    let mut text = format!("Run {}\n{without}\n{}\n", view.run, output::table(&rows));
     let totals = &view.totals;
     let lengths = format!(
         "{} of work, {} of it left; {} built, {} failed or held back\n",

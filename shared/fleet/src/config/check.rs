@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::environment::BuildEnvironment;
 use super::fragment::Fragment;
+use super::invalid::Invalid;
 use super::packages::{BuildLimits, Packages, demands};
 use super::settings::{
     Broker, Builder, CleanRoom, Guest, History, Platform, Policy, Settings, Ssh, SshConfig,
@@ -13,137 +14,6 @@ use super::settings::{
 use crate::decide::Patience;
 use crate::name::{BuilderName, GuestName, PlatformName};
 
-/// Why values do not fit together. Each names its key and the remedy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
-    /// No guest is named.
-    #[error(
-        "there is no guest; add a table such as [guests.web] with address = \"ssh://root@web\""
-    )]
-    NoGuests,
-    /// No builder is named.
-    #[error(
-        "there is no builder; add a table such as [builders.fast] with address = \"ssh://root@fast\""
-    )]
-    NoBuilders,
-    /// An address is missing.
-    #[error("{table}.address is missing; write \"local\" or \"ssh://user@host:port\"")]
-    AddressMissing {
-        /// The table.
-        table: String,
-    },
-    /// A platform is named that is not there.
-    #[error("{table}.platform names {platform}, and there is no [platforms.{platform}]")]
-    PlatformUnknown {
-        /// The table.
-        table: String,
-        /// The platform.
-        platform: PlatformName,
-    },
-    /// There are several platforms and none is named.
-    #[error("{table}.platform is missing, and there are several: {platforms}")]
-    PlatformMissing {
-        /// The table.
-        table: String,
-        /// The choice.
-        platforms: String,
-    },
-    /// A platform has guests and nobody who builds for it.
-    #[error("no builder is of platform {platform}, and guest {guest} is; add a builder for it")]
-    PlatformWithoutBuilder {
-        /// The platform.
-        platform: PlatformName,
-        /// One of its guests.
-        guest: GuestName,
-    },
-    /// A path must be absolute.
-    #[error("{key} is {path}; it must be an absolute path")]
-    PathNotAbsolute {
-        /// The key.
-        key: String,
-        /// The path.
-        path: String,
-    },
-    /// A number is too small or too large.
-    #[error("{key} is {value}; it must be {rule}")]
-    OutOfRange {
-        /// The key.
-        key: &'static str,
-        /// The value.
-        value: u64,
-        /// What is allowed.
-        rule: &'static str,
-    },
-    /// A builder that builds on the machine itself is to build several packages at once there.
-    #[error(
-        "builders.{builder} has slots = {slots} and clean_room = \"never\"; without clean rooms one \
-         package is built at a time, so leave one of the two out"
-    )]
-    SlotsWithoutRooms {
-        /// The builder.
-        builder: BuilderName,
-        /// Its slots.
-        slots: u16,
-    },
-    /// What the builds of a builder are to get cannot be that.
-    #[error("{key} is {value:?}; it must be {rule}")]
-    Environment {
-        /// The key.
-        key: String,
-        /// The value.
-        value: String,
-        /// What is allowed.
-        rule: String,
-    },
-    /// What a table of packages speaks of is no atom.
-    #[error(
-        "the atom of [[packages]] number {number} is {value:?}: {cause}; write it as in \
-         package.use, for example \"www-client/chromium\" or \">=dev-qt/qtwebengine-6\""
-    )]
-    Atom {
-        /// Which of the tables, from 1.
-        number: usize,
-        /// The value.
-        value: String,
-        /// Why it is none.
-        cause: String,
-    },
-    /// A table of packages has nothing but an atom.
-    #[error("[[packages]] of {atom} says nothing; add memory_megabytes, for example")]
-    PackagesSayNothing {
-        /// The atom.
-        atom: String,
-    },
-    /// A value of a table of packages is zero.
-    #[error("{key} in {table} is 0; it must be at least 1, or be left out")]
-    PackagesZero {
-        /// The table.
-        table: String,
-        /// The key.
-        key: &'static str,
-    },
-    /// Two guests are one machine.
-    #[error(
-        "guests.{first} and guests.{second} have one address, {address}; a machine is one guest"
-    )]
-    SameMachine {
-        /// One.
-        first: GuestName,
-        /// The other.
-        second: GuestName,
-        /// Their address.
-        address: String,
-    },
-    /// What the names of the broker's users begin with needs quoting.
-    #[error("broker.user_prefix is {value:?}; it must be made of a-z A-Z 0-9 - and _")]
-    UserPrefix {
-        /// The value.
-        value: String,
-    },
-    /// The URL of the broker has another scheme.
-    #[error("broker.url must begin with amqp:// or amqps://")]
-    BrokerUrl,
-}
 impl Settings {
     pub(super) fn check(fragment: Fragment) -> Result<Self, Invalid> {
         let platforms = check_platforms(&fragment)?;
@@ -304,10 +174,8 @@ fn check_builders(
         let platform = choose(&table, builder.platform.as_ref(), platforms)?;
         let slots = builder.slots.unwrap_or(1);
         if slots == 0 {
-            return Err(Invalid::OutOfRange {
-                key: "builders.NAME.slots",
-                value: 0,
-                rule: "at least 1",
+            return Err(Invalid::Zero {
+                key: format!("{table}.slots"),
             });
         }
         let clean_room = builder.clean_room.unwrap_or_default();
@@ -326,7 +194,20 @@ fn check_builders(
         };
         Ok((name.clone(), builder))
     };
-    fragment.builders.iter().map(check).collect()
+    let builders = fragment.builders.iter().map(check);
+    let builders = builders.collect::<Result<BTreeMap<_, _>, _>>()?;
+    let mut seen: BTreeMap<(&str, &PlatformName), &BuilderName> = BTreeMap::new();
+    for (name, builder) in &builders {
+        let machine = (builder.address.as_str(), &builder.platform);
+        if let Some(first) = seen.insert(machine, name) {
+            return Err(Invalid::SameBuilder {
+                first: first.clone(),
+                second: name.clone(),
+                address: builder.address.clone(),
+            });
+        }
+    }
+    Ok(builders)
 }
 
 fn check_guests(
@@ -439,6 +320,13 @@ fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, In
     .map(|(key, value)| (key, value.map(u64::from)))
     .into_iter()
     .chain([
+        ("policy.sync_timeout_seconds", policy.sync_timeout_seconds),
+        ("policy.scan_timeout_seconds", policy.scan_timeout_seconds),
+        ("policy.build_timeout_seconds", policy.build_timeout_seconds),
+        (
+            "policy.install_timeout_seconds",
+            policy.install_timeout_seconds,
+        ),
         (
             "policy.build_memory_megabytes",
             policy.build_memory_megabytes,
@@ -450,6 +338,18 @@ fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, In
                 key,
                 value: 0,
                 rule: "at least 1",
+            });
+        }
+    }
+    for one in packages {
+        let limit = one.memory_megabytes.or(policy.build_memory_megabytes);
+        if let (Some(needs), Some(limit)) = (one.needs.memory_megabytes, limit)
+            && needs > limit
+        {
+            return Err(Invalid::NeedsMoreThanAllowed {
+                atom: one.atom.to_string(),
+                needs,
+                limit,
             });
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::check::Invalid;
+use super::invalid::Invalid;
 
 /// The table as it is written. Its keys are the variables of make.conf(5) and distcc(1).
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -10,15 +10,16 @@
 mod check;
 mod environment;
 mod fragment;
+mod invalid;
 mod named;
 mod packages;
 mod settings;
 
 use std::path::{Path, PathBuf};
 
-pub use check::Invalid;
 pub use environment::{BuildEnvironment, BuildFeature};
 pub use fragment::Fragment;
+pub use invalid::Invalid;
 pub use named::NotNamed;
 pub use packages::{BuildLimits, Packages};
 pub use settings::{

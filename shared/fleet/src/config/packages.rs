@@ -6,7 +6,7 @@ use gentoo_updater_portage::atom::Atom;
 use gentoo_updater_portage::build_key::BuildKey;
 use serde::Deserialize;
 
-use super::check::Invalid;
+use super::invalid::Invalid;
 use crate::needs::{Demands, Needs, speaks_of};
 
 /// One table `[[packages]]` as it is written.
@@ -90,8 +90,8 @@ impl Packages {
         }
         for (key, value) in values {
             if value == Some(0) {
-                let table = format!("[[packages]] of {}", fragment.atom);
-                return Err(Invalid::PackagesZero { table, key });
+                let key = format!("{key} in [[packages]] of {}", fragment.atom);
+                return Err(Invalid::Zero { key });
             }
         }
         Ok(Self {

@@ -266,6 +266,10 @@ fn what_is_wrong_with_a_table_of_packages_is_told_with_its_atom() {
             "atom = \"a/a\"\ndisk_megabytes = 0",
             ["disk_megabytes", "at least 1"],
         ),
+        (
+            "atom = \"a/a\"\nmemory_megabytes = 2\nbuild_memory_megabytes = 1",
+            ["a/a", "2 MB of memory"],
+        ),
         ("memory_megabytes = 1", ["atom", "line 5"]),
         ("atom = \"a/a\"\nmemory = 1", ["memory", "line 7"]),
     ] {
@@ -273,5 +277,25 @@ fn what_is_wrong_with_a_table_of_packages_is_told_with_its_atom() {
         for word in words {
             assert!(error.contains(word), "{word}: {error}");
         }
+    }
+}
+
+#[test]
+fn two_builders_of_a_platform_on_one_machine_and_limits_of_zero_are_refused() {
+    let twice = format!("{SMALL}[builders.b2]\naddress = \"local\"\n");
+    let error = parse_text(&twice).unwrap_err().to_string();
+    assert!(
+        error.contains("b1") && error.contains("b2") && error.contains("slots"),
+        "{error}"
+    );
+    for key in ["scan", "build", "install", "sync"] {
+        let key = format!("{key}_timeout_seconds");
+        let error = parse_text(&format!("{SMALL}[policy]\n{key} = 0\n"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(&key) && error.contains("at least 1"),
+            "{error}"
+        );
     }
 }

@@ -13,7 +13,7 @@ use crate::graph::{Graph, Place};
 use crate::message::{Job, Task};
 use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, WorkerId};
 use crate::order::{Expectations, Expected};
-use crate::state::{Fleet, JobProgress, Run};
+use crate::state::{Fleet, JobProgress, Run, TaskState};
 
 /// The batch of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,6 +26,8 @@ pub struct PlanView {
     pub scan_only: bool,
     /// What comes before the batch and is not over.
     pub waits_for: Vec<String>,
+    /// The guests that could not be asked, so that nothing is built for them.
+    pub not_asked: Vec<GuestName>,
     /// The jobs, the longest remaining path first.
     pub jobs: Vec<PlanJob>,
     /// The rings that had to be broken.
@@ -145,6 +147,7 @@ impl PlanView {
                 planned: false,
                 scan_only: run.is_scan_only(),
                 waits_for: what_comes_before(run),
+                not_asked: not_asked(run),
                 jobs: Vec::new(),
                 rings: Vec::new(),
                 totals: PlanTotals::default(),
@@ -187,6 +190,7 @@ impl PlanView {
             planned: true,
             scan_only: run.is_scan_only(),
             waits_for: Vec::new(),
+            not_asked: not_asked(run),
             totals: totals(&views, critical),
             jobs: views,
             rings: rings(run, jobs),
@@ -201,6 +205,14 @@ impl PlanView {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn not_asked(run: &Run) -> Vec<GuestName> {
+    let failed = run.guests.keys().filter(|guest| {
+        let scan = run.tasks.get(&Task::Scan((*guest).clone()));
+        scan.is_some_and(TaskState::has_failed)
+    });
+    failed.cloned().collect()
 }
 
 /// The syncs and scans that are not over.

@@ -126,7 +126,7 @@ pub fn retry(fleet: &Fleet, text: &str) -> Result<Retry, UnknownRetry> {
         }
     }
     let named = Named::parse(text).ok_or_else(|| UnknownRetry::Malformed(text.to_owned()))?;
-    let newest = fleet.newest().ok_or(UnknownRetry::NoRun)?;
+    let newest = fleet.newest_update().ok_or(UnknownRetry::NoRun)?;
     let rounds = rounds(fleet, newest);
     let found = rounds.iter().rev().find_map(|round| {
         let jobs = round.jobs.iter().flat_map(|jobs| jobs.values());

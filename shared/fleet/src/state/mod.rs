@@ -149,6 +149,13 @@ impl Fleet {
         self.newest_where(|_| true)
     }
 
+    /// The same of those that do more than show what is pending; one that shows it where there is no
+    /// other.
+    pub fn newest_update(&self) -> Option<&Run> {
+        self.newest_where(|run| !run.is_scan_only())
+            .or_else(|| self.newest())
+    }
+
     /// The same of those that have this guest.
     pub fn newest_of(&self, guest: &GuestName) -> Option<&Run> {
         self.newest_where(|run| run.guests.contains_key(guest))

@@ -1,0 +1,159 @@
+//! Why a configuration whose values are well-formed cannot be used.
+
+use crate::name::{BuilderName, GuestName, PlatformName};
+
+/// Why values do not fit together. Each names its key and the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// No guest is named.
+    #[error(
+        "there is no guest; add a table such as [guests.web] with address = \"ssh://root@web\""
+    )]
+    NoGuests,
+    /// No builder is named.
+    #[error(
+        "there is no builder; add a table such as [builders.fast] with address = \"ssh://root@fast\""
+    )]
+    NoBuilders,
+    /// An address is missing.
+    #[error("{table}.address is missing; write \"local\" or \"ssh://user@host:port\"")]
+    AddressMissing {
+        /// The table.
+        table: String,
+    },
+    /// A platform is named that is not there.
+    #[error("{table}.platform names {platform}, and there is no [platforms.{platform}]")]
+    PlatformUnknown {
+        /// The table.
+        table: String,
+        /// The platform.
+        platform: PlatformName,
+    },
+    /// There are several platforms and none is named.
+    #[error("{table}.platform is missing, and there are several: {platforms}")]
+    PlatformMissing {
+        /// The table.
+        table: String,
+        /// The choice.
+        platforms: String,
+    },
+    /// A platform has guests and nobody who builds for it.
+    #[error("no builder is of platform {platform}, and guest {guest} is; add a builder for it")]
+    PlatformWithoutBuilder {
+        /// The platform.
+        platform: PlatformName,
+        /// One of its guests.
+        guest: GuestName,
+    },
+    /// A path must be absolute.
+    #[error("{key} is {path}; it must be an absolute path")]
+    PathNotAbsolute {
+        /// The key.
+        key: String,
+        /// The path.
+        path: String,
+    },
+    /// A number is too small or too large.
+    #[error("{key} is {value}; it must be {rule}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: u64,
+        /// What is allowed.
+        rule: &'static str,
+    },
+    /// A builder that builds on the machine itself is to build several packages at once there.
+    #[error(
+        "builders.{builder} has slots = {slots} and clean_room = \"never\"; without clean rooms one \
+         package is built at a time, so leave one of the two out"
+    )]
+    SlotsWithoutRooms {
+        /// The builder.
+        builder: BuilderName,
+        /// Its slots.
+        slots: u16,
+    },
+    /// What the builds of a builder are to get cannot be that.
+    #[error("{key} is {value:?}; it must be {rule}")]
+    Environment {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        rule: String,
+    },
+    /// What a table of packages speaks of is no atom.
+    #[error(
+        "the atom of [[packages]] number {number} is {value:?}: {cause}; write it as in \
+         package.use and without wildcards, for example \"www-client/chromium\" or \">=dev-qt/qtwebengine-6\""
+    )]
+    Atom {
+        /// Which of the tables, from 1.
+        number: usize,
+        /// The value.
+        value: String,
+        /// Why it is none.
+        cause: String,
+    },
+    /// A table of packages has nothing but an atom.
+    #[error("[[packages]] of {atom} says nothing; add memory_megabytes, for example")]
+    PackagesSayNothing {
+        /// The atom.
+        atom: String,
+    },
+    /// A build is sent to a machine that has so much, and ended before it can use it.
+    #[error(
+        "[[packages]] of {atom} says that a build needs {needs} MB of memory, and it may use {limit} MB \
+         (build_memory_megabytes); raise the second"
+    )]
+    NeedsMoreThanAllowed {
+        /// The atom.
+        atom: String,
+        /// What it needs.
+        needs: u64,
+        /// What it may use.
+        limit: u64,
+    },
+    /// A number that cannot be zero.
+    #[error("{key} is 0; it must be at least 1, or be left out")]
+    Zero {
+        /// The key, with its table.
+        key: String,
+    },
+    /// Two builders of a platform are one machine.
+    #[error(
+        "builders.{first} and builders.{second} have one address, {address}; a machine is one builder: \
+         give that one more slots"
+    )]
+    SameBuilder {
+        /// One.
+        first: BuilderName,
+        /// The other.
+        second: BuilderName,
+        /// Their address.
+        address: String,
+    },
+    /// Two guests are one machine.
+    #[error(
+        "guests.{first} and guests.{second} have one address, {address}; a machine is one guest"
+    )]
+    SameMachine {
+        /// One.
+        first: GuestName,
+        /// The other.
+        second: GuestName,
+        /// Their address.
+        address: String,
+    },
+    /// What the names of the broker's users begin with needs quoting.
+    #[error("broker.user_prefix is {value:?}; it must be made of a-z A-Z 0-9 - and _")]
+    UserPrefix {
+        /// The value.
+        value: String,
+    },
+    /// The URL of the broker has another scheme.
+    #[error("broker.url must begin with amqp:// or amqps://")]
+    BrokerUrl,
+}
