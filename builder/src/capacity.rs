@@ -63,16 +63,16 @@ fn read(text: &str) -> Option<Capacity> {
     })
 }
 
-/// What is told to others: rounded down to eighths of a power of two, since the free space of a disk is
-/// another one each time.
+/// What is told to others: space rounded down to eighths of a power of two, since it is another one each
+/// time.
 pub(crate) fn rounded(capacity: Capacity) -> Capacity {
     let round = |value: u64| match value.checked_ilog2() {
         Some(power) if power > 3 => value >> (power - 3) << (power - 3),
         _ => value,
     };
     Capacity {
-        memory_megabytes: round(capacity.memory_megabytes),
         disk_megabytes: round(capacity.disk_megabytes),
+        ..capacity
     }
 }
 
@@ -108,15 +108,10 @@ mod tests {
 
     #[test]
     fn little_changes_are_not_told() {
-        assert_eq!(
-            rounded(capacity(15_998, 114_699)),
-            capacity(15_360, 114_688)
-        );
-        assert_eq!(
-            rounded(capacity(15_361, 122_879)),
-            capacity(15_360, 114_688)
-        );
-        assert_eq!(rounded(capacity(0, 15)), capacity(0, 15));
+        let rounded = |disk| rounded(capacity(15_998, disk));
+        assert_eq!(rounded(114_699), capacity(15_998, 114_688));
+        assert_eq!(rounded(122_879), capacity(15_998, 114_688));
+        assert_eq!(rounded(15), capacity(15_998, 15));
     }
 
     #[tokio::test]

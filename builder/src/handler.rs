@@ -77,11 +77,13 @@ impl BuildHandler {
         }
     }
 
-    /// The build's share of the machine, when that is large enough by now. What was begun before has
-    /// taken of its space already.
+    /// The build's share of the machine. It is looked whether that is large enough by now when those have
+    /// ended for whose slots it waits; what was begun before has taken of the space already.
     async fn share(&self, command: &BuildPackage) -> Result<Share, Failure> {
         let configured = &command.job.needs;
         let capacity = self.known().capacity;
+        let at_once = self.rooms.at_once();
+        let share = self.shares.take(command.needs, capacity, at_once).await;
         if !configured.is_none() {
             let host = self.context.machines.builder(&self.builder).await?;
             if !jobs::is_known(host.as_ref(), &self.spec(command)).await? {
@@ -89,8 +91,7 @@ impl BuildHandler {
                 share::check(&self.builder, &command.job.key.cpv, configured, &now)?;
             }
         }
-        let at_once = self.rooms.at_once();
-        Ok(self.shares.take(command.needs, capacity, at_once).await)
+        Ok(share)
     }
 
     async fn capacity(&self, host: &dyn Host) -> Result<Capacity, Failure> {
@@ -360,8 +361,11 @@ impl Handler for BuildHandler {
         };
         ready::check(host.as_ref(), &needs, &toolchain).await?;
         self.rooms.look(host.as_ref(), &toolchain).await?;
-        let capacity = self.capacity(host.as_ref()).await?;
-        self.known().capacity = Some(capacity::rounded(capacity));
+        // While something is built there is less space than there is for builds.
+        if self.shares.are_idle() {
+            let capacity = self.capacity(host.as_ref()).await?;
+            self.known().capacity = Some(capacity::rounded(capacity));
+        }
         if self.learnt.get().is_none() {
             let told = durations::learn(host.as_ref(), &self.builder, toolchain.logs()).await;
             self.learnt.get_or_init(|| Arc::new(told));
@@ -375,6 +379,16 @@ impl Handler for BuildHandler {
 
     fn at_once(&self) -> u16 {
         self.rooms.at_once()
+    }
+
+    fn slots_for(&self, command: &Command) -> u16 {
+        let Command::BuildPackage(build) = command else {
+            return 1;
+        };
+        let capacity = self.known().capacity;
+        let at_once = self.rooms.at_once();
+        self.shares
+            .slots_for(&build.needs, capacity.as_ref(), at_once)
     }
 
     fn machine(&self) -> Option<BuilderMachine> {

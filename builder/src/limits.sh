@@ -1,9 +1,9 @@
 # What a build may take: memory of all its processes together, and bytes of its log.
 
-# The file of a control group that counts what was killed for its limit, and the file of the limit
-# itself: cgroup2 where that has a memory controller, else the first version.
+# Makes a control group of its own for a job: in cgroup2 where that has a memory controller, else in the
+# first version. One that an attempt before has left is made anew, for it counts what was killed then.
 memory_group() {
-    group= name=gentoo-updater-$1
+    name=gentoo-updater-$1
     if [ -r /sys/fs/cgroup/cgroup.controllers ]; then
         # It may be on already, and cannot be switched on where this is a container's root.
         echo +memory 2> /dev/null > /sys/fs/cgroup/cgroup.subtree_control
@@ -12,10 +12,15 @@ memory_group() {
         set -- /sys/fs/cgroup/memory memory.limit_in_bytes memory.memsw.limit_in_bytes \
             memory.oom_control
     fi
-    mkdir "$1/$name" 2> /dev/null || [ -d "$1/$name" ] || return 1
+    [ ! -d "$1/$name" ] || rmdir "$1/$name" || return 1
+    mkdir "$1/$name" || return 1
     group=$1/$name limit=$2 swap=$3 kills=$4
-    [ -w "$group/$limit" ]
-}
+    if [ ! -w "$group/$limit" ]; then
+        rmdir "$group"
+        group=
+        return 1
+    fi
+} 2> /dev/null
 
 # Sets the limit of the group. Where there is swap, none is used beyond it.
 limit_memory() {
@@ -23,36 +28,51 @@ limit_memory() {
     if [ "$swap" = memory.swap.max ]; then bytes_of_swap=0; else bytes_of_swap=$bytes; fi
     echo "$bytes" > "$group/$limit" || return 1
     [ ! -w "$group/$swap" ] || echo "$bytes_of_swap" > "$group/$swap"
+    # Nobody goes on without what was killed, and takes it for missing.
+    [ ! -w "$group/memory.oom.group" ] || echo 1 > "$group/memory.oom.group"
 }
 
 was_killed_for_memory() {
-    [ -n "$group" ] && [ "$(sed -n 's/^oom_kill //p' "$group/$kills" 2> /dev/null || echo 0)" -gt 0 ]
+    [ -n "$group" ] || return 1
+    killed=$(sed -n 's/^oom_kill //p' "$group/$kills" 2> /dev/null)
+    [ "${killed:-0}" -gt 0 ]
 }
 
-# Prints the processes that descend from one (proc_pid_stat(5): the name may hold anything).
-below() {
+# Sets $left to the processes that descend from one (proc_pid_stat(5): the name may hold anything).
+find_below() {
+    table=
     for entry in /proc/[0-9]*; do
-        stat=$(cat "$entry/stat" 2> /dev/null) || continue
-        set -- "$1" "${entry#/proc/}" ${stat##*) }
-        if [ "$4" = "$1" ]; then
-            echo "$2"
-            below "$2"
-        fi
+        { read -r stat < "$entry/stat"; } 2> /dev/null || continue
+        set -- "$1" ${stat##*) }
+        table="$table ${entry#/proc/}:${3-}"
     done
+    found=" $1 " more=yes
+    while [ -n "$more" ]; do
+        more=
+        for row in $table; do
+            case $found in *" ${row%%:*} "*) continue ;; esac
+            case $found in *" ${row#*:} "*) found="$found${row%%:*} " more=yes ;; esac
+        done
+    done
+    left=${found#" $1 "}
 }
 
 # Ends a build: its first process takes all others of its room along. On the machine itself emerge
-# ends what it has started, when it is told to end.
+# ends what it has started, when it is told to end; what does not listen is killed, also when nobody
+# is left who has started it.
 end_build() {
     if [ -n "$2" ]; then kill -s KILL "$1"; return; fi
-    seconds=30 signal=TERM
-    while left=$(below "$1") && [ -n "$left" ]; do
-        [ "$seconds" -gt 0 ] || signal=KILL
-        kill -s "$signal" $left
+    seconds=30
+    find_below "$1"
+    all=$left
+    while [ -n "$left" ] && [ "$seconds" -gt 0 ]; do
+        kill -s TERM $left
         seconds=$((seconds - 1))
         sleep 1
+        find_below "$1"
+        all="$all $left"
     done
-    kill -s "$signal" "$1"
+    kill -s KILL $all "$1"
 } 2> /dev/null
 
 # limited ID MEMORY LOG MEGABYTES ROOM COMMAND…: runs a command with these limits, each in megabytes
@@ -72,7 +92,10 @@ limited() {
     "$@" &
     build=$!
     (
-        while [ "$(stat -L -c %s "$log")" -le "$most" ]; do sleep 1; done
+        # A log that cannot be looked at is no large one.
+        while size=$(stat -L -c %s "$log" 2> /dev/null) || size=0; [ "${size:-0}" -le "$most" ]; do
+            sleep 1
+        done
         : > "$work/log-too-large"
         end_build "$build" "$room"
     ) &
@@ -83,10 +106,11 @@ limited() {
     wait "$watch" 2> /dev/null
     if [ "$status" != 0 ] && [ -e "$work/log-too-large" ]; then
         status=26
-    elif [ "$status" != 0 ] && was_killed_for_memory; then
+    elif was_killed_for_memory; then
+        # Also where the build went on without it: what came out may lack something.
         status=25
     fi
-    # What the build has left running on the machine keeps the group, and ends with it by then.
+    # What the build has left running on the machine keeps the group; the janitor removes it then.
     [ -z "$group" ] || rmdir "$group" 2> /dev/null
     return "$status"
 }

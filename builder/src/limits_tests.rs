@@ -55,7 +55,7 @@ impl Build {
 }
 
 const ENDLESS: &str = r#"
-    (echo "$$" > "$1/first"; sh -c 'echo $$ > "$1/second"; exec sleep 600' second "$1") &
+    (sh -c 'trap "" TERM; echo $$ > "$1/second"; while :; do sleep 1; done' second "$1") &
     until [ -s "$1/second" ]; do :; done
     while :; do echo 0123456789012345678901234567890123456789; done"#;
 
@@ -79,6 +79,13 @@ fn what_writes_too_much_into_its_log_is_ended_with_all_that_it_has_started() {
     assert_eq!(output.status.code(), Some(26), "{output:?}");
     assert!(build.log().len() > 1 << 20);
     assert!(!is_there(&build.folder.path().join("second")));
+}
+
+#[test]
+fn a_log_that_cannot_be_looked_at_ends_no_build() {
+    let build = Build::new();
+    let output = build.run(&[], r#"mv "$1/log" "$1/moved"; sleep 3; exit 23"#);
+    assert_eq!(output.status.code(), Some(23), "{output:?}");
 }
 
 fn is_root() -> bool {
@@ -114,6 +121,9 @@ fn what_needs_more_memory_than_it_may_use_is_killed_and_told_from_what_another_k
     let mut build = Build::new();
     build.memory = "64";
     let output = build.run(&[], GREEDY);
+    assert_eq!(output.status.code(), Some(25), "{output:?} {}", build.log());
+    build.memory = "63";
+    let output = build.run(&[], &format!("sh -c '{GREEDY}' || echo it lacks something"));
     assert_eq!(output.status.code(), Some(25), "{output:?} {}", build.log());
     build.memory = "65";
     let output = build.run(&[], "kill -s KILL $$");

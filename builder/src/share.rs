@@ -32,6 +32,27 @@ impl Shares {
         }
     }
 
+    /// How many slots a build takes of a machine that works in so many of them at once by now: all of
+    /// them where it needs much and nobody knows yet what the machine has.
+    pub(crate) fn slots_for(
+        &self,
+        needs: &Needs,
+        capacity: Option<&Capacity>,
+        at_once: u16,
+    ) -> u16 {
+        let slots = self.slots.min(at_once);
+        match capacity {
+            Some(capacity) => needs.slots(capacity, slots),
+            None if needs.is_none() => 1,
+            None => slots,
+        }
+    }
+
+    /// Whether nothing is built.
+    pub(crate) fn are_idle(&self) -> bool {
+        self.free.available_permits() == usize::from(self.slots)
+    }
+
     /// Waits until as many slots are free as the build takes of a machine that works in so many of them
     /// at once by now.
     pub(crate) async fn take(
@@ -41,7 +62,7 @@ impl Shares {
         at_once: u16,
     ) -> Share {
         let slots = self.slots.min(at_once);
-        let taken = capacity.map_or(1, |capacity| needs.slots(&capacity, slots));
+        let taken = self.slots_for(&needs, capacity.as_ref(), at_once);
         // Nobody closes it.
         let free = self.free.clone().acquire_many_owned(u32::from(taken)).await;
         Share {
@@ -106,6 +127,16 @@ mod tests {
         assert!(take(memory(2001)).now_or_never().is_none());
         drop(first);
         assert!(take(memory(2001)).now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_build_that_needs_much_has_a_machine_alone_of_which_nothing_is_known() {
+        let shares = Shares::new(4);
+        assert_eq!(shares.slots_for(&memory(1), None, 4), 4);
+        assert_eq!(shares.slots_for(&Needs::default(), None, 4), 1);
+        assert!(shares.are_idle());
+        let share = shares.take(memory(1), None, 4).now_or_never().unwrap();
+        assert!(!shares.are_idle() && share.had.is_none());
     }
 
     #[test]

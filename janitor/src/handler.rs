@@ -9,12 +9,21 @@ use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::command;
 use gentoo_updater_portage::outcome;
-use gentoo_updater_runtime::{Context, emerge, jobs, repositories, vdb, wrong_command};
+use gentoo_updater_runtime::{Context, ask, emerge, jobs, repositories, vdb, wrong_command};
 
 use crate::{logs, plan};
 
 /// Where builds work; all of a run's folder is the run's.
 const WORK: &str = "/var/tmp/gentoo-updater";
+
+/// Removes the control groups that builds of a run have left, whose processes are gone by now.
+const GROUPS: &str = r#"
+for group in /sys/fs/cgroup/gentoo-updater-build-"$1"-* \
+    /sys/fs/cgroup/memory/gentoo-updater-build-"$1"-*; do
+    if [ -d "$group" ]; then rmdir "$group" 2> /dev/null; fi
+done
+:
+"#;
 
 /// Brings the ebuild repositories of builders up to date, and cleans builders.
 pub(crate) struct JanitorHandler {
@@ -44,6 +53,9 @@ impl JanitorHandler {
     /// Removes the folders of the run, and logs that need not be kept any more.
     async fn sweep(&self, host: &dyn Host, order: &CleanBuilder) -> Result<(), Failure> {
         jobs::sweep(host, order.run, &[WORK]).await?;
+        let groups =
+            gentoo_updater_hosts::Command::shell("groups", GROUPS, [order.run.to_string()]);
+        ask(host, &groups).await?;
         let Some(store) = self.context.settings.store_of(&order.builder) else {
             return Ok(());
         };

@@ -4,16 +4,13 @@
 //! failed counts where nothing is configured, and never keeps a package from being built at all: it is
 //! known that it was too little, and not how much would have been enough.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use gentoo_updater_portage::atom::{Atom, Candidate};
 use gentoo_updater_portage::build_key::BuildKey;
 use serde::{Deserialize, Serialize};
 
-use crate::message::Job;
-use crate::name::{PlatformName, WorkerId};
-use crate::state::{Fleet, Registration};
+use crate::state::Registration;
 
 /// What a build needs of its machine, in megabytes (2^20 bytes); nothing where nothing is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,46 +168,21 @@ pub(crate) fn learnt(had: u64, whole: u64) -> u64 {
     }
 }
 
-/// Machines of builders by their workers, and what builds need of them.
-#[derive(Debug, Clone)]
-pub struct Machines<'a> {
-    fleet: &'a Fleet,
-    largest: BTreeMap<&'a PlatformName, Capacity>,
-}
-
-impl<'a> Machines<'a> {
-    /// Those of the workers that are there.
-    pub fn of(fleet: &'a Fleet, is_there: impl Fn(&WorkerId) -> bool) -> Self {
-        let mut largest: BTreeMap<&PlatformName, Capacity> = BTreeMap::new();
-        for (id, worker) in &fleet.workers {
-            let Some(machine) = &worker.machine else {
-                continue;
-            };
-            let Some(capacity) = machine.capacity.filter(|_| is_there(id)) else {
-                continue;
-            };
-            let known = largest.entry(&machine.platform).or_insert(capacity);
-            let Capacity {
-                memory_megabytes,
-                disk_megabytes,
-            } = capacity;
-            known.memory_megabytes = known.memory_megabytes.max(memory_megabytes);
-            known.disk_megabytes = known.disk_megabytes.max(disk_megabytes);
-        }
-        Self { fleet, largest }
+/// What a build needs where these machines can be had: what is configured and, as far as one of them
+/// has that, what was learnt. What was learnt is cut to the largest of those that have what is
+/// configured.
+pub(crate) fn of_build<'a>(
+    configured: Needs,
+    learnt: Needs,
+    machines: impl Iterator<Item = &'a Capacity> + Clone,
+) -> Needs {
+    let all = configured.or(learnt);
+    if learnt.is_none() || machines.clone().any(|it| all.lacking(it).is_none()) {
+        return all;
     }
-
-    /// What a build needs: what is configured or, as far as a machine is there that has it, what was
-    /// learnt.
-    pub fn needs(&self, job: &Job) -> Needs {
-        let learnt = self.fleet.needs.get(&job.key.cpv.category_package);
-        let learnt = learnt.copied().unwrap_or_default();
-        let learnt = match self.largest.get(&job.platform) {
-            Some(largest) => learnt.at_most(largest),
-            None => learnt,
-        };
-        job.needs.or(learnt)
-    }
+    let could = machines.filter(|it| configured.lacking(it).is_none());
+    let largest = could.max_by_key(|it| (it.memory_megabytes, it.disk_megabytes));
+    largest.map_or(all, |largest| configured.or(learnt.at_most(largest)))
 }
 
 /// What a worker's machine has too little of for a build. One that did not say what it has is taken to

@@ -50,7 +50,7 @@ fn a_build_that_needs_half_of_a_machine_takes_half_of_its_slots() {
 }
 
 #[test]
-fn slots_are_kept_for_a_build_whose_turn_it_is() {
+fn a_build_whose_turn_it_is_gets_the_next_free_slot_and_nothing_overtakes_it() {
     let names = ["a/a-1", "a/b-1", "a/c-1"];
     let mut building = Building::with(with_heavy(&names), heavy(8000));
     building.register_with("builder@one", 2, Some(4000));
@@ -66,12 +66,93 @@ fn slots_are_kept_for_a_build_whose_turn_it_is() {
     }
     // It comes back with more memory.
     building.register_with("builder@one", 2, Some(8000));
+    assert!(building.given_out().is_empty());
     building.built(&first[0]);
-    assert!(building.given_out().is_empty(), "a slot is kept free");
-    building.built(&first[1]);
-    assert_eq!(building.given_out(), ["a/heavy-1"]);
+    assert_eq!(
+        building.given_out(),
+        ["a/heavy-1"],
+        "it waits there for the other slot"
+    );
     building.claim("a/heavy-1", 1, "builder@one");
+    building.built(&first[1]);
     assert!(building.given_out().is_empty(), "it takes all");
+}
+
+#[test]
+fn what_waits_on_one_builder_takes_no_slots_of_another() {
+    let names = ["a/a-1", "a/b-1", "a/c-1", "a/d-1", "a/e-1"];
+    let mut building = Building::with(with_heavy(&names), heavy(8000));
+    building.register_with("builder@large", 2, Some(8000));
+    building.register_with("builder@small", 2, Some(4000));
+    let first = building.given_out();
+    assert_eq!(first.len(), 3, "{first:?}");
+    assert_eq!(first[0], "a/heavy-1");
+    // The large one has taken a light one before the heavy one came.
+    building.claim(&first[1], 1, "builder@large");
+    building.claim("a/heavy-1", 1, "builder@large");
+    building.claim(&first[2], 1, "builder@small");
+    assert_eq!(
+        building.given_out().len(),
+        1,
+        "the small one has a slot free"
+    );
+}
+
+#[test]
+fn what_was_learnt_of_a_large_builder_is_built_by_a_small_one_where_that_is_the_only_one() {
+    let mut building = Building::of(with_heavy(&[]));
+    building.register_with("builder@big", 2, Some(16_000));
+    building.given_out();
+    failed(&mut building, 1, "big", "BuildKilled", had(8000));
+    building.history.say(Event::WorkerPaused(WorkerPaused {
+        worker: worker("builder@big"),
+        builder: None,
+        failure: Some(permanent("StoreMissing")),
+    }));
+    building.register_with("builder@small", 1, Some(4000));
+    building.wait(60, &["builder@big", "builder@small"]);
+    let commands = building.commands();
+    assert_eq!(commands.len(), 1);
+    assert_eq!(commands[0].needs, memory(4000));
+}
+
+#[test]
+fn what_an_operator_keeps_from_work_is_waited_for() {
+    let mut building = Building::with(with_heavy(&[]), heavy(8000));
+    building.register_with("builder@small", 1, Some(4000));
+    building.register_with("builder@big", 1, Some(8000));
+    let target = PauseTarget::Worker(worker("builder@big"));
+    building.history.say(Event::PauseRequested(PauseRequested {
+        target: target.clone(),
+        reason: None,
+    }));
+    building.wait(600, &["builder@small", "builder@big"]);
+    assert!(building.decide().is_empty());
+    building
+        .history
+        .say(Event::ResumeRequested(ResumeRequested { target }));
+    assert_eq!(building.given_out(), ["a/heavy-1"]);
+}
+
+#[test]
+fn an_attempt_that_failed_waits_for_a_builder_that_is_large_enough_and_is_not_counted_again() {
+    let mut building = Building::with(with_heavy(&[]), heavy(8000));
+    building.register_with("builder@big", 1, Some(8000));
+    building.register_with("builder@small", 1, Some(4000));
+    building.given_out();
+    failed(&mut building, 1, "small", "TooLittleMemory", had(4000));
+    // The large one is gone.
+    building.wait(50, &["builder@small"]);
+    assert!(building.decide().is_empty());
+    building.liveness.alive(&worker("builder@big"), []);
+    assert_eq!(building.given_out(), ["a/heavy-1"]);
+    failed(&mut building, 2, "small", "TooLittleMemory", had(4000));
+    building.wait(120, &["builder@small"]);
+    let orders = building.decide();
+    let [Order::Publish(Event::TaskAbandoned(abandoned))] = orders.as_slice() else {
+        panic!("{orders:?}")
+    };
+    assert_eq!(abandoned.failure.cause, "NoBuilderLargeEnough");
 }
 
 #[test]
@@ -189,19 +270,9 @@ fn what_was_killed_gets_twice_as_much_and_then_a_larger_machine_or_all_that_ther
     assert_eq!(next(Some((1, 2000))), (2, memory(4000)));
     assert_eq!(next(Some((2, 8000))), (3, memory(8000)), "it had all");
     building.register_with("builder@large", 1, Some(12_000));
-    let job = building.history.job("a/heavy-1");
-    let needs = |building: &Building| {
-        let machines = gentoo_updater_fleet::needs::Machines::of(&building.history.fleet, |_| true);
-        machines.needs(&job)
-    };
-    assert_eq!(needs(&building), memory(10_000), "a larger one is there");
-    // It is the same in every later run, until the operator says otherwise.
-    let told = Job {
-        needs: memory(3000),
-        ..job.clone()
-    };
-    let machines = gentoo_updater_fleet::needs::Machines::of(&building.history.fleet, |_| true);
-    assert_eq!(machines.needs(&told), memory(3000));
+    let package = "a/heavy".parse().unwrap();
+    let learnt = building.history.fleet.needs[&package];
+    assert_eq!(learnt, memory(10_000), "for a larger one");
 }
 
 #[test]

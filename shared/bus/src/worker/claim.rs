@@ -11,6 +11,10 @@ use jiff::Timestamp;
 /// For how long a worker whose machine failed leaves the next attempt to others that seem idle.
 const LEFT_TO_IDLE: Duration = Duration::from_secs(60);
 
+/// For how long a worker leaves what its machine is too small for to one that is large enough and seems
+/// idle: longer than a lease.
+const LEFT_TO_LARGER: Duration = Duration::from_secs(300);
+
 /// What the history says of one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -99,10 +103,11 @@ pub(super) fn is_for_larger(
     if own.is_none_or(|worker| lacking(worker, needs).is_none()) {
         return false;
     }
+    // By then the planner knows whether it lives, and waits with the next attempt if it does not.
     let is_fresh = || {
         let task = fleet.runs.get(&work.run)?.tasks.get(&work.task)?;
         let issued = task.attempts.get(&work.attempt)?.issued.as_ref()?;
-        Some(now.duration_since(issued.last).unsigned_abs() < LEFT_TO_IDLE)
+        Some(now.duration_since(issued.last).unsigned_abs() < LEFT_TO_LARGER)
     };
     // What the history does not tell yet was issued a moment ago.
     let is_fresh = is_fresh().unwrap_or(true);
@@ -258,13 +263,13 @@ mod tests {
         assert!(!leaves(&told, "builder@large", 8000, 0), "it has that");
         assert!(!leaves(&told, "builder@spare", 8001, 0), "nobody has that");
         assert!(
-            !leaves(&told, "builder@spare", 8000, 120),
+            !leaves(&told, "builder@spare", 8000, 600),
             "it does not come"
         );
         let other = RunId::generate();
         told.tell(run_requested(other).message);
         told.claim(&scan_command(other, 1).message.work(), "builder@large");
-        assert!(leaves(&told, "builder@spare", 8000, 120), "it is at work");
+        assert!(leaves(&told, "builder@spare", 8000, 600), "it is at work");
     }
 
     #[test]

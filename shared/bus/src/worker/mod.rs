@@ -71,6 +71,12 @@ pub trait Handler: Send + Sync + 'static {
         u16::MAX
     }
 
+    /// How many of these slots a command takes, as far as is known by now. The worker takes nothing
+    /// further while all are taken.
+    fn slots_for(&self, _command: &Command) -> u16 {
+        1
+    }
+
     /// The event that says that the command could not be done.
     fn failed(&self, command: &Command, failure: Failure) -> Event;
 }

@@ -217,7 +217,15 @@ pub(super) fn tell(
             if found.durations != said.durations
                 && let Some(event) = learned(&spec, view.as_ref(), &found.durations)
             {
-                bus.publish(&spec.speaker().say(event)).await?;
+                match bus.publish(&spec.speaker().say(event)).await {
+                    // Its user has the permissions of an older version. Work needs no durations.
+                    Err(BusError::AccessRefused { detail }) => tracing::warn!(
+                        detail,
+                        "how long packages took to be built is not told: the broker refuses it; give this \
+                         user the permissions that `gentoo-updater broker permissions` shows"
+                    ),
+                    published => published?,
+                }
             }
             if registers {
                 let event = registration(&spec, found.machine.clone());

@@ -115,7 +115,35 @@ pub(super) fn registration(spec: &WorkerSpec, machine: Option<BuilderMachine>) -
     })
 }
 
-type Jobs = JoinSet<Result<Verdict, WorkerError>>;
+/// What is worked on, with the slots that each takes.
+#[derive(Default)]
+struct Jobs {
+    all: JoinSet<(u16, Result<Verdict, WorkerError>)>,
+    taken: u16,
+}
+
+impl Jobs {
+    fn spawn(
+        &mut self,
+        slots: u16,
+        job: impl Future<Output = Result<Verdict, WorkerError>> + Send + 'static,
+    ) {
+        self.taken = self.taken.saturating_add(slots);
+        self.all.spawn(async move { (slots, job.await) });
+    }
+
+    /// The next that ends; `None` where nothing is worked on.
+    async fn next(&mut self) -> Option<Result<Verdict, WorkerError>> {
+        let ended = self.all.join_next().await?;
+        Some(match ended {
+            Ok((slots, ended)) => {
+                self.taken = self.taken.saturating_sub(slots);
+                ended
+            }
+            Err(error) => of_task(error),
+        })
+    }
+}
 
 impl Worker {
     async fn run(self: Arc<Self>, pauses: Pauses) -> Result<(), WorkerError> {
@@ -127,9 +155,10 @@ impl Worker {
         let (spec, handler) = (self.spec.clone(), self.handler.clone());
         let beating = beat(bus, spec, handler, working_on, paused.clone());
         let mut heartbeat = AbortOnDropHandle::new(tokio::spawn(beating));
-        let mut jobs = Jobs::new();
+        let mut jobs = Jobs::default();
         for claim in self.store.claims().await? {
-            jobs.spawn(self.clone().resume(claim));
+            let slots = self.handler.slots_for(&claim.message.message);
+            jobs.spawn(slots, self.clone().resume(claim));
         }
         let told = registered_with(self.registered.clone());
         let (bus, view) = (self.bus.clone(), self.view.clone());
@@ -141,15 +170,15 @@ impl Worker {
         let mut is_fit = false;
         loop {
             // How many the machine can do at once may be known better after each look at it.
-            let slots = usize::from(self.spec.slots(self.handler.as_ref()));
-            if is_fit && commands.is_none() && jobs.len() < slots && !is_paused {
+            let slots = self.spec.slots(self.handler.as_ref());
+            if is_fit && commands.is_none() && jobs.taken < slots && !is_paused {
                 commands = Some(self.bus.commands(&self.spec.queues).await?);
             }
             tokio::select! {
                biased;
                 () = self.stop.cancelled() => break,
-                Some(job) = jobs.join_next() => {
-                    if !readiness.conclude(&ended(job)?, self.has_others()) {
+                Some(ended) = jobs.next() => {
+                    if !readiness.conclude(&ended?, self.has_others()) {
                         is_fit = false;
                         commands = None;
                     }
@@ -171,11 +200,13 @@ impl Worker {
                 }
                 // Also while it takes nothing: others wait for what it says of its machine.
                 () = readiness.ready(), if !is_fit => is_fit = true,
-                delivery = next(&mut commands), if jobs.len() < slots => {
-                    jobs.spawn(self.clone().take(delivery?));
+                delivery = next(&mut commands), if jobs.taken < slots => {
+                    let delivery = delivery?;
+                    let taken = self.handler.slots_for(&delivery.command.message);
+                    jobs.spawn(taken, self.clone().take(delivery));
                     // What is fetched ahead while all slots are taken could not be taken by a
                     // worker that is free.
-                    if jobs.len() >= slots && let Some(commands) = &mut commands {
+                    if jobs.taken >= slots && let Some(commands) = &mut commands {
                         commands.rest().await;
                     }
                 }
@@ -198,8 +229,8 @@ impl Worker {
     /// Waits for running work. The heartbeat goes on meanwhile: its task ends with [`Self::run`].
     async fn finish(&self, mut jobs: Jobs) -> Result<(), WorkerError> {
         let all = async {
-            while let Some(job) = jobs.join_next().await {
-                ended(job)?;
+            while let Some(ended) = jobs.next().await {
+                ended?;
             }
             Ok(())
         };
@@ -207,7 +238,7 @@ impl Worker {
             Ok(Err(WorkerError::Bus(BusError::Closed))) => Ok(()),
             Ok(ended) => ended,
             Err(_) => {
-                let left = jobs.len();
+                let left = jobs.all.len();
                 tracing::info!(worker = %self.spec.id, left, "stopped; unfinished work stays claimed");
                 Ok(())
             }
@@ -222,13 +253,14 @@ async fn next(commands: &mut Option<Box<dyn Commands>>) -> Result<CommandDeliver
     }
 }
 
-fn ended<T>(job: Result<Result<T, WorkerError>, JoinError>) -> Result<T, WorkerError> {
-    match job {
-        Ok(ended) => ended,
-        Err(error) => match error.try_into_panic() {
-            // Handlers' panics are caught before; this one is a defect of the worker itself.
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(WorkerError::Bus(BusError::Closed)),
-        },
+fn ended<T>(task: Result<Result<T, WorkerError>, JoinError>) -> Result<T, WorkerError> {
+    task.unwrap_or_else(of_task)
+}
+
+fn of_task<T>(error: JoinError) -> Result<T, WorkerError> {
+    match error.try_into_panic() {
+        // Handlers' panics are caught before; this one is a defect of the worker itself.
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Err(WorkerError::Bus(BusError::Closed)),
     }
 }

@@ -215,7 +215,7 @@ impl Decision<'_, '_> {
                 && is_ready(id)
                 && let Some(job) = jobs.get(id)
             {
-                self.ensure_built(job);
+                self.go_on(job, state);
             }
         }
         for job in self.to_begin(progress, jobs) {
@@ -255,10 +255,22 @@ impl Decision<'_, '_> {
         to_begin
     }
 
+    /// What was given out before is given out again whether or not there is room, but for what needs
+    /// much and has failed: in the queue it would stand in the way of builders that are too small.
+    fn go_on(&mut self, job: &Job, state: &TaskState) {
+        let newest = state.newest();
+        let has_failed = newest.is_some_and(|(_, attempt)| attempt.failure.is_some());
+        if !has_failed || self.room.needs(job).is_none() || self.room.is_anywhere_now(job) {
+            self.ensure_built(job);
+        } else if !self.room.is_anywhere(job) {
+            self.wait_for_a_larger_builder(job);
+        }
+    }
+
     /// No builder that takes work has what a build needs. It waits for one as long as work without a
     /// worker does.
     fn wait_for_a_larger_builder(&mut self, job: &Job) {
-        let work = watch::first_attempt(self.run, job);
+        let work = watch::last_attempt(self.run, job);
         if self.liveness.is_given_up(&work) {
             let failure = self.room.nobody_has(job);
             self.abandon(work, failure);

@@ -4,20 +4,22 @@
 //! begin one: then the most urgent goes, also when it could be built only since a moment ago.
 //!
 //! A build that needs much of its machine takes several of its slots, and is kept until a machine that
-//! has so much has so many slots free. They are kept free for it from when it is its turn.
+//! has so much has one free. It is given out then: on the machine it waits for the others, which are
+//! given to nobody else meanwhile. Kept back here it would be overtaken by one light build after the
+//! other.
 
 use std::collections::BTreeMap;
 
 use crate::liveness::Liveness;
 use crate::message::{Failure, FailureClass, Job, Role, Task};
 use crate::name::{PlatformName, WorkerId};
-use crate::needs::{Capacity, Machines, Needs};
+use crate::needs::{Capacity, Needs, of_build};
 use crate::state::{Attempt, Fleet};
 
 /// The builds that can be given out for each platform.
 pub(super) struct Room<'a> {
+    fleet: &'a Fleet,
     platforms: BTreeMap<&'a PlatformName, Platform<'a>>,
-    machines: Machines<'a>,
 }
 
 /// The builders of a platform that live and take work.
@@ -53,7 +55,7 @@ impl Builder<'_> {
 pub(super) enum Turn {
     /// Now. The slots are taken.
     Now,
-    /// When builds have ended.
+    /// When a build has ended.
     Later,
     /// No builder that lives and takes work has what it needs.
     Nowhere,
@@ -81,12 +83,7 @@ impl<'a> Room<'a> {
                 });
             }
         }
-        let is_there = |worker: &WorkerId| liveness.may_be_alive(worker);
-        let machines = Machines::of(fleet, is_there);
-        let mut room = Self {
-            platforms,
-            machines,
-        };
+        let mut room = Self { fleet, platforms };
         for run in fleet.unfinished() {
             let Some(jobs) = &run.jobs else { continue };
             for (task, state) in &run.tasks {
@@ -102,7 +99,7 @@ impl<'a> Room<'a> {
 
     /// Takes away what a build under way takes.
     fn leave_out(&mut self, job: &Job, number: u32, attempt: &Attempt, before_retry: u32) {
-        let needs = self.machines.needs(job);
+        let needs = self.needs(job);
         let Some(platform) = self.platforms.get_mut(&job.platform) else {
             return;
         };
@@ -121,7 +118,16 @@ impl<'a> Room<'a> {
 
     /// What a build needs of its machine.
     pub(super) fn needs(&self, job: &Job) -> Needs {
-        self.machines.needs(job)
+        let learnt = self.fleet.needs.get(&job.key.cpv.category_package);
+        let learnt = learnt.copied().unwrap_or_default();
+        match self.platforms.get(&job.platform) {
+            Some(platform) => {
+                let builders = platform.builders.iter();
+                let machines = builders.filter_map(|builder| builder.capacity.as_ref());
+                of_build(job.needs, learnt, machines)
+            }
+            None => job.needs.or(learnt),
+        }
     }
 
     /// Whether a further build can be given out at all. Where no builder is known that takes work, all
@@ -132,10 +138,19 @@ impl<'a> Room<'a> {
 
     /// Whether a builder that lives and takes work has what a build needs, or none is known at all.
     pub(super) fn is_anywhere(&self, job: &Job) -> bool {
+        self.any(job, |_| true)
+    }
+
+    /// Whether such a builder has a slot free.
+    pub(super) fn is_anywhere_now(&self, job: &Job) -> bool {
+        self.any(job, |builder| builder.free > 0)
+    }
+
+    fn any(&self, job: &Job, is_it: impl Fn(&Builder<'_>) -> bool) -> bool {
         let needs = self.needs(job);
         self.platforms.get(&job.platform).is_none_or(|platform| {
             let mut builders = platform.builders.iter();
-            builders.any(|builder| builder.slots_for(&needs).is_some())
+            builders.any(|builder| builder.slots_for(&needs).is_some() && is_it(builder))
         })
     }
 
@@ -151,7 +166,7 @@ impl<'a> Room<'a> {
         let lacking: Vec<String> = lacking.collect();
         let message = format!(
             "no builder has the {needs} that the configuration says a build of {} needs ({}); give one \
-             more, or say less in [[packages]]",
+             more, or say less in [[packages]] and run again",
             job.key.cpv,
             lacking.join("; ")
         );
@@ -178,12 +193,12 @@ impl<'a> Platform<'a> {
         let Some((builder, slots)) = self.roomiest(needs) else {
             return Turn::Nowhere;
         };
-        // Where it must wait its slots are kept: what is less urgent would take one after the other.
-        let is_free = builder.free >= slots && self.free >= usize::from(slots);
-        let taken = builder.free.min(slots);
+        if builder.free == 0 || self.free == 0 {
+            return Turn::Later;
+        }
         let worker = builder.worker;
-        self.take_slots(worker, taken);
-        if is_free { Turn::Now } else { Turn::Later }
+        self.take_slots(worker, slots);
+        Turn::Now
     }
 
     /// Something was given out: the roomiest of the builders that have what it needs will take it.
@@ -205,11 +220,13 @@ impl<'a> Platform<'a> {
         self.take_slots(worker, slots);
     }
 
+    /// At most those that it has: what waits there for more of them takes none from others.
     fn take_slots(&mut self, worker: &'a WorkerId, slots: u16) {
-        self.free = self.free.saturating_sub(usize::from(slots));
         let builder = self.builders.iter_mut().find(|it| it.worker == worker);
         if let Some(builder) = builder {
-            builder.free = builder.free.saturating_sub(slots);
+            let taken = builder.free.min(slots);
+            builder.free -= taken;
+            self.free = self.free.saturating_sub(usize::from(taken));
         }
     }
 

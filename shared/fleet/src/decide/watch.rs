@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::room::Room;
 use crate::liveness::Liveness;
 use crate::message::{Job, Task, WorkKey};
-use crate::state::{Attempt, Fleet, Run};
+use crate::needs::lacking;
+use crate::state::{Attempt, Fleet, Run, TaskState};
 
 /// Takes over into the planner's memory what the state says: whose leases run, what has failed and
 /// waits for its next attempt, what lies in a queue, and what of it no living worker serves.
@@ -34,33 +34,51 @@ pub fn observe(fleet: &Fleet, liveness: &mut Liveness) {
     liveness.watch_issued(&issued);
 }
 
-/// The builds that no builder which takes work has enough memory or space for. What was learnt keeps
-/// nothing from being built, so these are among those of which the operator has said it.
+/// The builds that wait for a builder with enough memory or space, and for which none is there. What
+/// was learnt keeps nothing from being built, so these are among those of which the operator has said
+/// it.
 fn without_a_place(fleet: &Fleet, liveness: &Liveness) -> Vec<WorkKey> {
     let mut found = Vec::new();
-    let mut room = None;
     for run in fleet.unfinished() {
         let jobs = run.jobs.iter().flat_map(|jobs| jobs.values());
         for job in jobs.filter(|job| !job.needs.is_none()) {
             let state = run.tasks.get(&Task::Build(job.id.clone()));
-            let is_waiting = state.is_none_or(|it| it.outcome.is_none() && it.newest().is_none());
-            let room = room.get_or_insert_with(|| Room::of(fleet, liveness));
-            if is_waiting && !room.is_anywhere(job) {
-                found.push(first_attempt(run, job));
+            let is_waiting = state.is_none_or(|state| {
+                let newest = state.newest();
+                state.outcome.is_none() && newest.is_none_or(|(_, it)| it.failure.is_some())
+            });
+            if is_waiting && !has_a_place(fleet, liveness, job) {
+                found.push(last_attempt(run, job));
             }
         }
     }
     found
 }
 
-/// The attempt at a build that is made next, while none is made.
-pub(super) fn first_attempt(run: &Run, job: &Job) -> WorkKey {
+/// Whether a builder has what the configuration says that a build needs, or none is there at all. One
+/// that an operator has paused will be resumed one day.
+fn has_a_place(fleet: &Fleet, liveness: &Liveness, job: &Job) -> bool {
+    let mut there = fleet
+        .workers
+        .iter()
+        .filter(|(id, worker)| {
+            let machine = worker.machine.as_ref();
+            machine.is_some_and(|machine| machine.platform == job.platform)
+                && (fleet.pause_of(id, worker.role).is_some()
+                    || worker.paused.is_none() && liveness.may_be_alive(id))
+        })
+        .peekable();
+    there.peek().is_none() || there.any(|(_, worker)| lacking(worker, &job.needs).is_none())
+}
+
+/// The last attempt at a build, or the one that is made next while none is made.
+pub(super) fn last_attempt(run: &Run, job: &Job) -> WorkKey {
     let task = Task::Build(job.id.clone());
-    let before = run.tasks.get(&task).map_or(0, |state| state.before_retry);
+    let attempt = run.tasks.get(&task).map_or(1, TaskState::last);
     WorkKey {
         run: run.id,
         task,
-        attempt: before.saturating_add(1),
+        attempt,
     }
 }
 
