@@ -119,6 +119,10 @@ fn progress(view: &PlanView, job: &PlanJob, now: Timestamp) -> String {
             let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
             format!("waits for {}", bounded(&needs, ", "))
         }
+        PlanProgress::Ready if job.too_large => {
+            format!("ready, and no builder has the {} that it needs", job.needs)
+        }
+        PlanProgress::Ready if !job.needs.is_none() => format!("ready, needs {}", job.needs),
         PlanProgress::Ready => "ready".to_owned(),
         PlanProgress::Claimed { by, since } => {
             format!("{by}, for {}", words(now.duration_since(*since)))

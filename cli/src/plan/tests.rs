@@ -1,7 +1,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use gentoo_updater_fleet::inspect::PlanView;
+use gentoo_updater_fleet::inspect::{PlanProgress, PlanView};
 use gentoo_updater_fleet::message::Event;
 use gentoo_updater_fleet::state::Fleet;
 
@@ -78,4 +78,29 @@ fn a_run_without_a_batch_tells_what_it_waits_for() {
     let fleet = testing::fleet(&events.collect::<Vec<_>>());
     let words = table::not_planned(&view(&fleet));
     assert!(words.ends_with("it waits for scan of web."), "{words}");
+}
+
+#[test]
+fn a_plan_tells_what_builds_need_of_a_machine_and_who_could_not_be_asked() {
+    let mut view = view(&half());
+    view.not_asked = vec!["db".parse().unwrap()];
+    for job in &mut view.jobs {
+        job.progress = PlanProgress::Ready;
+        job.needs.memory_megabytes = Some(16_000);
+    }
+    view.jobs[0].too_large = true;
+    let text = table::text(&view, now());
+    for words in [
+        "Without db, which could not be asked",
+        "ready, needs 16000 MB of memory",
+        "ready, and no builder has the 16000 MB of memory that it needs",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    view.jobs.clear();
+    let text = table::text(&view, now());
+    assert!(
+        text.contains("nothing is to be built") && text.contains("Without db"),
+        "{text}"
+    );
 }

@@ -361,3 +361,22 @@ fn who_is_paused_again_is_paused_for_the_new_reason_and_resumed_by_one_word() {
     history.say(Event::ResumeRequested(ResumeRequested { target }));
     assert!(history.fleet.pauses.is_empty());
 }
+
+/// Somebody looks what is pending after a run has failed, and then for what failed.
+#[test]
+fn the_newest_run_that_builds_is_found_behind_those_that_only_look() {
+    let mut history = History::default();
+    let (first, second) = (runs::run_number(1), runs::run_number(2));
+    history.say(runs::requested(first));
+    history.say(runs::finished(first));
+    let Event::RunRequested(requested) = runs::requested(second) else {
+        panic!("it is one")
+    };
+    history.say(Event::RunRequested(RunRequested {
+        kind: RunKind::ScanOnly,
+        ..requested
+    }));
+    let newest = |run: Option<&gentoo_updater_fleet::state::Run>| run.map(|run| run.id);
+    assert_eq!(newest(history.fleet.newest()), Some(second));
+    assert_eq!(newest(history.fleet.newest_update()), Some(first));
+}

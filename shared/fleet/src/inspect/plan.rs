@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::graph::{Graph, Place};
 use crate::message::{Job, Task};
 use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, WorkerId};
+use crate::needs::{Needs, lacking};
 use crate::order::{Expectations, Expected};
 use crate::state::{Fleet, JobProgress, Run, TaskState};
 
@@ -27,6 +28,7 @@ pub struct PlanView {
     /// What comes before the batch and is not over.
     pub waits_for: Vec<String>,
     /// The guests that could not be asked, so that nothing is built for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_asked: Vec<GuestName>,
     /// The jobs, the longest remaining path first.
     pub jobs: Vec<PlanJob>,
@@ -67,6 +69,12 @@ pub struct PlanJob {
     pub path_ms: u64,
     /// Whether it is part of the longest chain of all.
     pub critical: bool,
+    /// What it needs of its machine: what is configured or, where nothing is, what was learnt.
+    #[serde(skip_serializing_if = "Needs::is_none")]
+    pub needs: Needs,
+    /// Whether that is configured, and no builder that has ever come up has it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub too_large: bool,
     /// How far it is.
     pub progress: PlanProgress,
 }
@@ -176,6 +184,8 @@ impl PlanView {
                     path_ms: milliseconds(path(&job.id).unwrap_or_default()),
                     critical: on_it.contains(&job.id),
                     progress: progress_of(run, job, progress.get(&job.id)),
+                    needs: needs_of(fleet, job),
+                    too_large: is_too_large(fleet, job),
                     differing_use: flags.get(&job.id).cloned().unwrap_or_default(),
                     ..needs(run, jobs, job)
                 }
@@ -213,6 +223,24 @@ fn not_asked(run: &Run) -> Vec<GuestName> {
         scan.is_some_and(TaskState::has_failed)
     });
     failed.cloned().collect()
+}
+
+/// What is configured or, where nothing is, what was learnt.
+fn needs_of(fleet: &Fleet, job: &Job) -> Needs {
+    let learnt = fleet.needs.get(&job.key.cpv.category_package);
+    job.needs.or(learnt.copied().unwrap_or_default())
+}
+
+fn is_too_large(fleet: &Fleet, job: &Job) -> bool {
+    let mut builders = fleet
+        .workers
+        .values()
+        .filter(|worker| {
+            let machine = worker.machine.as_ref();
+            machine.is_some_and(|machine| machine.platform == job.platform)
+        })
+        .peekable();
+    builders.peek().is_some() && builders.all(|worker| lacking(worker, &job.needs).is_some())
 }
 
 /// The syncs and scans that are not over.
@@ -260,6 +288,8 @@ fn needs(run: &Run, jobs: &BTreeMap<JobId, Job>, job: &Job) -> PlanJob {
         guessed: false,
         path_ms: 0,
         critical: false,
+        needs: Needs::default(),
+        too_large: false,
         progress: PlanProgress::Waiting,
     }
 }

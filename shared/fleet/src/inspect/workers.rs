@@ -133,6 +133,7 @@ pub struct WorkerView {
     /// On how many commands it works at once at most, where it says so.
     pub slots: Option<u16>,
     /// What its machine has for builds, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
     /// Why its bus takes no messages or did not until now, in its words.
     pub bus_trouble: Option<String>,
