@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Event, Task, WorkKey, WorkerAlive};
-use gentoo_updater_fleet::name::WorkerId;
+use gentoo_updater_fleet::name::{RunId, WorkerId};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use tokio::time::Instant;
 
@@ -30,6 +30,8 @@ struct Seen {
     issued: BTreeMap<WorkKey, Instant>,
     claimed: BTreeSet<WorkKey>,
     told: BTreeSet<WorkKey>,
+    /// The runs in which an operator had something tried again.
+    retried: BTreeSet<RunId>,
     snapshots: Vec<Snapshot>,
     violations: Vec<String>,
 }
@@ -93,15 +95,25 @@ impl Records {
         self.seen().claimed.insert(work);
     }
 
+    /// An operator has something tried again in a run.
+    pub fn retry(&self, run: RunId) {
+        self.seen().retried.insert(run);
+    }
+
     /// Whether a command is of no use any more: it is claimed, its task has a result or was given
-    /// up, or a later attempt was issued.
+    /// up, or a later attempt was issued; or it is a cleaning that would come before a build that is
+    /// tried again.
     pub fn is_taken_care_of(&self, work: &WorkKey) -> bool {
         let seen = self.seen();
         let later = |other: &WorkKey| {
             (other.run, &other.task) == (work.run, &work.task) && other.attempt > work.attempt
         };
         let same = |other: &WorkKey| (other.run, &other.task) == (work.run, &work.task);
-        seen.claimed.contains(work) || seen.issued.keys().any(later) || seen.told.iter().any(same)
+        let is_early = matches!(work.task, Task::Clean(_)) && seen.retried.contains(&work.run);
+        is_early
+            || seen.claimed.contains(work)
+            || seen.issued.keys().any(later)
+            || seen.told.iter().any(same)
     }
 
     /// Whether a result was kept.
