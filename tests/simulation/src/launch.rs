@@ -99,6 +99,7 @@ impl Fleet {
             dice: self.dice.fork(),
             weather: self.weather.clone(),
             bus: self.embedded.clone(),
+            records: self.records.clone(),
             speaker: Speaker::new("operator@desk".parse().expect("a name"), clock),
             over: self.over.clone(),
         }

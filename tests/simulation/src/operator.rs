@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::faults::{Fault, Weather};
 use crate::random::Dice;
+use crate::records::Records;
 use crate::world::{World, platform};
 
 /// An operator at a desk, without troubles of its own.
@@ -27,6 +28,8 @@ pub struct Operator {
     pub weather: Arc<Weather>,
     /// The bus, without its faults.
     pub bus: Arc<Embedded>,
+    /// What has been seen of workers.
+    pub records: Arc<Records>,
     /// Whose clock tells when something was asked for.
     pub speaker: Speaker,
     /// Ends it.
@@ -124,6 +127,9 @@ impl Operator {
     }
 
     async fn say(&self, event: Event) -> Result<(), String> {
+        if let Event::RetryRequested(retry) = &event {
+            self.records.retry(retry.work.run);
+        }
         let said = self.bus.publish(&self.speaker.say(event)).await;
         said.map_err(|error| error.to_string())
     }

@@ -51,6 +51,9 @@ fn what_a_builder_compiles_is_compiled_by_the_hosts_that_its_environment_names()
         served.contains("COMPILE_OK") && served.contains("answer.c"),
         "what b2 compiled: {served}"
     );
-    let log = lab.sh("b1", "cat /var/log/gentoo-updater/*/answer-1-*.log");
+    let log = lab.sh(
+        "b1",
+        "zcat /var/cache/binpkgs/.gentoo-updater/logs/*/app-misc-answer-1-*.log.gz",
+    );
     assert!(log.contains("MAKEOPTS is -j3 -l5"), "{log}");
 }

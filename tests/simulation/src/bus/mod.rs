@@ -130,7 +130,6 @@ impl Bus for FaultyBus {
         match &event.message {
             Event::WorkerAlive(alive) => self.trouble.records.sign(alive),
             Event::WorkStarted(started) => self.trouble.records.claim(started.work.clone()),
-            Event::RetryRequested(retry) => self.trouble.records.retry(retry.work.run),
             Event::TaskAbandoned(abandoned) => self.trouble.records.tell(abandoned.work.clone()),
             _ => {}
         }
