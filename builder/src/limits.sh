@@ -62,7 +62,7 @@ find_below() {
 # is left who has started it.
 end_build() {
     if [ -n "$2" ]; then kill -s KILL "$1"; return; fi
-    seconds=30
+    seconds=${seconds_to_end:-30}
     find_below "$1"
     all=$left
     while [ -n "$left" ] && [ "$seconds" -gt 0 ]; do
@@ -92,12 +92,17 @@ limited() {
     "$@" &
     build=$!
     (
-        # A log that cannot be looked at is no large one.
-        while size=$(stat -L -c %s "$log" 2> /dev/null) || size=0; [ "${size:-0}" -le "$most" ]; do
+        # It ends with the build, also when nobody is left to tell it.
+        while kill -s 0 "$build" 2> /dev/null; do
+            # A log that cannot be looked at is no large one.
+            size=$(stat -L -c %s "$log" 2> /dev/null)
+            if [ "${size:-0}" -gt "$most" ]; then
+                : > "$work/log-too-large"
+                end_build "$build" "$room"
+                break
+            fi
             sleep 1
         done
-        : > "$work/log-too-large"
-        end_build "$build" "$room"
     ) &
     watch=$!
     wait "$build"

@@ -180,7 +180,7 @@ for job in /var/lib/gentoo-updater/jobs/build-*; do
     read -r runner _ < "$job/pid"
     [ ! -e "$job/status" ] || continue
     build=$(pgrep -P "$runner")
-    holder=$(pgrep -P "$build")
+    holder=$(pgrep -P "$build" -x unshare)
     kill -KILL "$runner" "$build" "$holder"
 done
 "#;
