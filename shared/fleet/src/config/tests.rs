@@ -282,10 +282,14 @@ fn what_is_wrong_with_a_table_of_packages_is_told_with_its_atom() {
 
 #[test]
 fn two_builders_of_a_platform_on_one_machine_and_limits_of_zero_are_refused() {
-    let twice = format!("{SMALL}[builders.b2]\naddress = \"local\"\n");
-    let error = parse_text(&twice).unwrap_err().to_string();
+    let twice = |address: &str| {
+        let one = |name: &str| format!("[builders.{name}]\naddress = \"{address}\"\n");
+        parse_text(&format!("{SMALL}{}{}", one("b2"), one("b3")))
+    };
+    twice("local").unwrap();
+    let error = twice("ssh://fast").unwrap_err().to_string();
     assert!(
-        error.contains("b1") && error.contains("b2") && error.contains("slots"),
+        error.contains("b3") && error.contains("b2") && error.contains("slots"),
         "{error}"
     );
     for key in ["scan", "build", "install", "sync"] {
