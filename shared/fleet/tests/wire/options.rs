@@ -1,0 +1,173 @@
+//! Fields that later versions added: left out where they say nothing, so that messages stay what they
+//! were.
+
+use super::*;
+
+#[test]
+fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
+    let Event::RunRequested(run) = events().remove(0) else {
+        panic!("the first event is a request")
+    };
+    let forced = Event::RunRequested(RunRequested {
+        force: true,
+        ..run.clone()
+    });
+    check("golden-options", "RunRequested.force", forced);
+    let synced = Event::RunRequested(RunRequested {
+        sync: ToSync {
+            builders: ["b1".parse().unwrap()].into(),
+            guests: [guest("g1")].into(),
+        },
+        ..run.clone()
+    });
+    check("golden-options", "RunRequested.sync", synced);
+    let after_retries = Event::RunRequested(RunRequested { retries: 2, ..run });
+    check("golden-options", "RunRequested.retries", after_retries);
+    let after_retries = Event::RunFinished(RunFinished {
+        run: run_id(),
+        outcome: RunOutcome::Complete,
+        retries: 2,
+    });
+    check("golden-options", "RunFinished.retries", after_retries);
+    let Command::ScanGuest(scan) = commands().remove(0) else {
+        panic!("the first command is a scan")
+    };
+    let forced = Command::ScanGuest(ScanGuest {
+        force: true,
+        ..scan.clone()
+    });
+    assert_ne!(
+        forced.id().unwrap(),
+        Command::ScanGuest(scan.clone()).id().unwrap(),
+        "who asks anew issues another command"
+    );
+    check("golden-options", "ScanGuest.force", forced);
+    let synced = Command::ScanGuest(ScanGuest { sync: true, ..scan });
+    check("golden-options", "ScanGuest.sync", synced);
+    let accepting = Job {
+        accepts: [cpv("dev-libs/libalpha-1.0")].into(),
+        revision: Some("2026-01-05".to_owned()),
+        ..job()
+    };
+    let accepting = Command::BuildPackage(BuildPackage {
+        run: run_id(),
+        attempt: 1,
+        job: accepting,
+        dependencies: Vec::new(),
+        needs: Needs::default(),
+    });
+    check("golden-options", "BuildPackage.accepts", accepting);
+    let sized = Update {
+        download: Some(1_048_576),
+        ..key()
+    };
+    let sized = Event::GuestScanned(scanned("g1", vec![sized], vec![]));
+    check("golden-options", "GuestScanned.download", sized);
+    let sized = Job {
+        download: Some(1_048_576),
+        ..job()
+    };
+    let sized = Command::BuildPackage(BuildPackage {
+        run: run_id(),
+        attempt: 1,
+        job: sized,
+        dependencies: Vec::new(),
+        needs: Needs::default(),
+    });
+    check("golden-options", "BuildPackage.download", sized);
+    let former = Event::GuestScanned(GuestScanned {
+        unchanged_since: Some(Timestamp::UNIX_EPOCH),
+        ..scanned("g1", vec![], vec![])
+    });
+    check("golden-options", "GuestScanned.unchanged", former);
+    let described = Event::WorkerRegistered(WorkerRegistered {
+        worker: worker("builder@b1"),
+        role: Role::Builder,
+        queues: vec!["build.default".to_owned()],
+        machine: Some(machine("b1", Some("-march=x86-64-v3 -O2"))),
+    });
+    check("golden-options", "WorkerRegistered.machine", described);
+    let roomy = Event::WorkerRegistered(WorkerRegistered {
+        worker: worker("builder@b1"),
+        role: Role::Builder,
+        queues: vec!["build.default".to_owned()],
+        machine: Some(BuilderMachine {
+            slots: Some(4),
+            ..machine("b1", None)
+        }),
+    });
+    check("golden-options", "WorkerRegistered.slots", roomy);
+    let capacity = Capacity {
+        memory_megabytes: 16_000,
+        disk_megabytes: 114_688,
+    };
+    let measured = Event::WorkerRegistered(WorkerRegistered {
+        worker: worker("builder@b1"),
+        role: Role::Builder,
+        queues: vec!["build.default".to_owned()],
+        machine: Some(BuilderMachine {
+            capacity: Some(capacity),
+            ..machine("b1", None)
+        }),
+    });
+    check("golden-options", "WorkerRegistered.capacity", measured);
+    let killed = Event::BuildFailed(BuildFailed {
+        run: run_id(),
+        job: job().id,
+        attempt: 1,
+        builder: Some("b1".parse().unwrap()),
+        had: Some(capacity.share(1, 2)),
+        failure: Failure::new(FailureClass::Transient, "BuildKilled", "killed"),
+    });
+    check("golden-options", "BuildFailed.had", killed);
+    let needs = Needs {
+        memory_megabytes: Some(8_000),
+        disk_megabytes: Some(20_000),
+    };
+    let heavy = Command::BuildPackage(BuildPackage {
+        run: run_id(),
+        attempt: 2,
+        job: Job { needs, ..job() },
+        dependencies: Vec::new(),
+        needs,
+    });
+    check("golden-options", "BuildPackage.needs", heavy);
+    let Event::PackageBuilt(logged) = built(&job()) else {
+        panic!("it is built")
+    };
+    let log_path = Some("b1:/var/cache/binpkgs/.gentoo-updater/logs/a.log.gz".to_owned());
+    let logged = Event::PackageBuilt(PackageBuilt { log_path, ..logged });
+    check("golden-options", "PackageBuilt.log", logged);
+    let compiled_as = machine("b1", Some("-O2")).compiles_as;
+    let job = Job {
+        compiled_as,
+        ..job()
+    };
+    let plan = GuestPlan {
+        wants: Some([(cpv("dev-libs/libbeta-1.0"), job.id.clone())].into()),
+        findings: vec![finding()],
+    };
+    let planned = Event::BatchPlanned(BatchPlanned {
+        run: run_id(),
+        batch: Batch {
+            jobs: vec![job],
+            guests: [(guest("g1"), plan)].into(),
+            unserved: [(guest("g2"), permanent("PlatformUnserved"))].into(),
+        },
+    });
+    check("golden-options", "BatchPlanned.platforms", planned);
+    // As it is planned today: what guests want follows from their answers.
+    let job = Job {
+        wanted_by: Default::default(),
+        ..self::job()
+    };
+    let planned = Event::BatchPlanned(BatchPlanned {
+        run: run_id(),
+        batch: Batch {
+            jobs: vec![job],
+            guests: [(guest("g1"), GuestPlan::default())].into(),
+            unserved: Default::default(),
+        },
+    });
+    check("golden-options", "BatchPlanned.following", planned);
+}
