@@ -151,7 +151,7 @@ async fn a_policy_outranks_the_retention_that_a_stream_was_declared_with() {
             }
         })
         .await;
-        let trimmed = within(first_offset(&connection, name)).await > 0;
+        let trimmed = within(first_offset(&vhost, name)).await > 0;
         assert_eq!(trimmed, name != "as-declared", "{name}");
     }
     connection.close(200, "".into()).await.unwrap();
@@ -259,7 +259,7 @@ async fn the_newest_of_many_large_snapshots_is_always_there() {
     }
     assert_eq!(within(bus.newest_snapshot()).await.unwrap(), newest);
     assert!(
-        within(first_offset(&connection, SNAPSHOTS)).await > 0,
+        within(first_offset(&vhost, SNAPSHOTS)).await > 0,
         "old ones are gone"
     );
     bus.close().await;

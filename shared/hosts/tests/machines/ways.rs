@@ -27,7 +27,8 @@ impl Agent {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        while !socket.exists() {
+        // The socket is there a moment before anybody listens on it.
+        while tokio::net::UnixStream::connect(&socket).await.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Self { child, socket }

@@ -154,22 +154,32 @@ pub(crate) async fn history_of(bus: &Amqp, from: Position, count: usize) -> Vec<
     ids
 }
 
-/// The offset of the oldest message of a stream that holds one.
-pub(crate) async fn first_offset(connection: &Connection, stream: &str) -> i64 {
-    let channel = connection.create_channel().await.unwrap();
-    channel
-        .basic_qos(10, BasicQosOptions::default())
-        .await
-        .unwrap();
+/// The offset of the oldest message of a stream that holds one. A broker that trims the stream just
+/// then ends the connection with an internal error; any reader asks again.
+pub(crate) async fn first_offset(vhost: &Vhost, stream: &str) -> i64 {
+    loop {
+        let (connection, channel) = raw(vhost).await;
+        let read = oldest(&channel, stream).await;
+        // It may have ended with the error.
+        let _ = connection.close(200, "".into()).await;
+        match read {
+            Ok(offset) => return offset,
+            Err(error) => assert!(error.to_string().contains("INTERNAL_ERROR"), "{error}"),
+        }
+    }
+}
+
+async fn oldest(channel: &Channel, stream: &str) -> Result<i64, lapin::Error> {
+    channel.basic_qos(10, BasicQosOptions::default()).await?;
     let mut arguments = FieldTable::default();
     let first = AMQPValue::LongString("first".into());
     arguments.insert("x-stream-offset".into(), first);
     let options = BasicConsumeOptions::default();
     let consumer = channel.basic_consume(stream.into(), "".into(), options, arguments);
-    let message = consumer.await.unwrap().next().await.unwrap().unwrap();
+    let message = consumer.await?.next().await.unwrap()?;
     let headers = message.properties.headers().clone().unwrap();
     match headers.inner()["x-stream-offset"] {
-        AMQPValue::LongLongInt(offset) => offset,
+        AMQPValue::LongLongInt(offset) => Ok(offset),
         ref other => panic!("{other:?} is no offset"),
     }
 }
