@@ -9,7 +9,7 @@ use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::config::{BuildEnvironment, Builder};
 use gentoo_updater_fleet::message::{
     Binary, BuildFailed, BuildPackage, BuilderMachine, Command, Contents, Durations, Event,
-    Failure, FailureClass, Finding, FindingKind, PackageBuilt, Role,
+    Failure, FailureClass, Finding, FindingKind, PackageBuilt, Role, SearchStore, StoreSearched,
 };
 use gentoo_updater_fleet::name::{BuilderName, PlatformName, StorePath};
 use gentoo_updater_fleet::needs::Capacity;
@@ -31,6 +31,7 @@ use crate::log::{self, Kept};
 use crate::program::{self, Means};
 use crate::ready::{self, Needs, Toolchain};
 use crate::room::{Rooms, Way};
+use crate::search;
 use crate::share::{self, Share, Shares};
 use crate::store::{Held, Store};
 
@@ -102,6 +103,18 @@ impl BuildHandler {
         let folders = temporary.filter(|_| !is_room).into_iter();
         let folders: Vec<String> = folders.chain([program::WORK.to_owned()]).collect();
         capacity::ask_machine(host, &self.builder, &folders).await
+    }
+
+    async fn search(&self, command: &SearchStore) -> Result<StoreSearched, Failure> {
+        let host = self.context.machines.builder(&self.builder).await?;
+        let store = Store::new(host, self.store.clone());
+        Ok(StoreSearched {
+            run: command.run,
+            platform: command.platform.clone(),
+            attempt: command.attempt,
+            builder: self.builder.clone(),
+            held: search::held(&store, &command.wanted).await?,
+        })
     }
 
     async fn build(&self, command: &BuildPackage) -> Result<PackageBuilt, Failure> {
@@ -326,8 +339,13 @@ async fn examine(
 #[async_trait]
 impl Handler for BuildHandler {
     async fn handle(&self, command: &Command) -> Event {
-        let Command::BuildPackage(build) = command else {
-            return self.failed(command, wrong_command(command));
+        let build = match command {
+            Command::BuildPackage(build) => build,
+            Command::SearchStore(search) => {
+                let searched = self.search(search).await.map(Event::StoreSearched);
+                return searched.unwrap_or_else(|failure| search.failed(failure));
+            }
+            _ => return self.failed(command, wrong_command(command)),
         };
         let share = match self.share(build).await {
             Ok(share) => share,

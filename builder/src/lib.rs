@@ -25,6 +25,7 @@ mod publish_tests;
 mod ready;
 mod record;
 mod room;
+mod search;
 mod serve;
 mod share;
 mod store;

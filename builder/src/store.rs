@@ -107,6 +107,19 @@ impl Store {
         Self { host, path }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder of the records.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.path.join(".gentoo-updater/keys")
+    }
+
+    fn record(&self, key: &BuildKey) -> PathBuf {
+        self.keys().join(format!("{}.json", key.digest()))
+    }
+
     /// What serves this key on machines that are `wanted`. The file is read and measured: a record
     /// alone proves nothing.
     pub(crate) async fn look_up(
@@ -114,11 +127,8 @@ impl Store {
         key: &BuildKey,
         wanted: Option<&Platform>,
     ) -> Result<Held, Failure> {
-        let file = self
-            .path
-            .join(".gentoo-updater/keys")
-            .join(format!("{}.json", key.digest()));
-        let command = Command::shell("record", PRINT_RECORD, [file.display().to_string()]);
+        let file = self.record(key).display().to_string();
+        let command = Command::shell("record", PRINT_RECORD, [file]);
         let output = self.run(&command).await?;
         let text = String::from_utf8_lossy(&succeeded(&output, "StoreUnreadable")?.stdout);
         let Some(text) = text.strip_prefix("record\n") else {
@@ -168,10 +178,7 @@ impl Store {
         key: &BuildKey,
         path: Option<&StorePath>,
     ) -> Result<(), Failure> {
-        let record = self
-            .path
-            .join(".gentoo-updater/keys")
-            .join(format!("{}.json", key.digest()));
+        let record = self.record(key);
         let binary = path.map(|path| path.below(&self.path));
         let files = std::iter::once(record)
             .chain(binary)
@@ -265,13 +272,13 @@ impl Store {
             })
     }
 
-    async fn run(&self, command: &Command) -> Result<Output, Failure> {
+    pub(crate) async fn run(&self, command: &Command) -> Result<Output, Failure> {
         ask(self.host.as_ref(), command).await
     }
 }
 
 /// Trouble with the store is the machine's, and never the package's.
-fn succeeded<'a>(output: &'a Output, cause: &str) -> Result<&'a Output, Failure> {
+pub(crate) fn succeeded<'a>(output: &'a Output, cause: &str) -> Result<&'a Output, Failure> {
     if output.status == ExitStatus::Code(0) {
         return Ok(output);
     }

@@ -163,7 +163,13 @@ fn kinds(user: &User) -> Vec<&'static str> {
             ];
         }
         Role::Scanner => &["GuestScanned", "ScanFailed"],
-        Role::Builder => &["PackageBuilt", "BuildFailed", "DurationsLearned"],
+        Role::Builder => &[
+            "StoreSearched",
+            "SearchFailed",
+            "PackageBuilt",
+            "BuildFailed",
+            "DurationsLearned",
+        ],
         Role::Installer => &["GuestUpdated", "InstallFailed"],
         Role::Janitor => &[
             "BuilderSynced",

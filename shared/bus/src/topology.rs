@@ -61,7 +61,7 @@ const CONSUMER_TIMEOUT: i64 = 86_400_000;
 /// Streams are trimmed by whole segments, so a segment is small against the whole.
 const SEGMENT_BYTES: i64 = 50_000_000;
 
-/// The queue of the builds for a platform.
+/// The queue of the builds for a platform, and of the searches in its store.
 pub fn build_queue(platform: &PlatformName) -> String {
     format!("build.{platform}")
 }
@@ -82,6 +82,7 @@ pub fn clean_queue(builder: &BuilderName) -> String {
 pub fn queue_of(task: &Task, platform: Option<&PlatformName>) -> String {
     match task {
         Task::Scan(_) => SCAN.to_owned(),
+        Task::Search(platform) => build_queue(platform),
         Task::Build(_) => platform.map_or_else(|| "build".to_owned(), build_queue),
         Task::Install(guest) => install_queue(guest),
         Task::Sync(builder) | Task::Clean(builder) => clean_queue(builder),

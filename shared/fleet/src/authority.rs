@@ -69,7 +69,7 @@ impl User {
     fn works_on(&self, task: &Task) -> bool {
         match task {
             Task::Scan(_) => self.is(Role::Scanner),
-            Task::Build(_) => self.is(Role::Builder),
+            Task::Search(_) | Task::Build(_) => self.is(Role::Builder),
             Task::Install(guest) => self.installs_on(guest),
             Task::Sync(_) | Task::Clean(_) => self.is(Role::Janitor),
         }
@@ -166,9 +166,11 @@ pub fn says_such(user: &User, event: &Event) -> bool {
         | Event::RunFinished(_)
         | Event::PlannerAlive(_) => user.is(Role::Planner),
         Event::GuestScanned(_) | Event::ScanFailed(_) => user.is(Role::Scanner),
-        Event::PackageBuilt(_) | Event::BuildFailed(_) | Event::DurationsLearned(_) => {
-            user.is(Role::Builder)
-        }
+        Event::StoreSearched(_)
+        | Event::SearchFailed(_)
+        | Event::PackageBuilt(_)
+        | Event::BuildFailed(_)
+        | Event::DurationsLearned(_) => user.is(Role::Builder),
         Event::GuestUpdated(_) | Event::InstallFailed(_) => user.role() == Role::Installer,
         Event::BuilderSynced(_)
         | Event::SyncFailed(_)
@@ -223,6 +225,8 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
         | Event::SyncFailed(_)
         | Event::GuestScanned(_)
         | Event::ScanFailed(_)
+        | Event::StoreSearched(_)
+        | Event::SearchFailed(_)
         | Event::PackageBuilt(_)
         | Event::BuildFailed(_)
         | Event::BuilderCleaned(_)

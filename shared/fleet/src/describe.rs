@@ -60,6 +60,15 @@ pub fn describe(event: &Event) -> String {
             counted(e.batch.jobs.len(), "job"),
             counted(e.batch.guests.len(), "guest")
         ),
+        Event::StoreSearched(e) => format!(
+            "the store of {} holds {} of the batch",
+            e.platform,
+            counted(e.held.len(), "package")
+        ),
+        Event::SearchFailed(e) => format!(
+            "the store of {} could not be searched: {}",
+            e.platform, e.failure.cause
+        ),
         Event::PackageBuilt(e) => {
             let how = if e.reused { "reused" } else { "built" };
             format!(

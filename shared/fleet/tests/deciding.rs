@@ -59,7 +59,7 @@ fn planned(updates: Vec<Update>, installed: Vec<InstalledPackage>) -> History {
     let mut history = History::requested(&["g1"]);
     history.say(Event::GuestScanned(scanned("g1", updates, installed)));
     publish_decisions(&mut history);
-    assert!(history.run().jobs.is_some());
+    history.search_in_vain();
     history
 }
 
@@ -106,6 +106,7 @@ fn nothing_is_merged_before_the_last_guest_has_answered_or_failed() {
         failure,
     }));
     publish_decisions(&mut history);
+    history.search_in_vain();
     assert_eq!(builds(&history), ["a/a-2"]);
 }
 

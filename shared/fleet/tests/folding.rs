@@ -46,6 +46,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
     let builder: BuilderName = "b1".parse().unwrap();
     let task = match which % 4 {
         0 => Task::Scan(guest(name)),
+        1 if attempt.is_multiple_of(3) => Task::Search(platform()),
         1 => Task::Build(job.id.clone()),
         2 => Task::Install(guest(name)),
         _ if attempt.is_multiple_of(2) => Task::Sync(builder.clone()),
@@ -65,7 +66,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
         0 => PauseTarget::Role(Role::Builder),
         _ => PauseTarget::Worker(by.clone()),
     };
-    match kind % 21 {
+    match kind % 23 {
         0 | 1 => requested(id),
         2 | 3 => finished(id),
         4 => Event::CommandIssued(CommandIssued {
@@ -172,6 +173,19 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             builder: format!("b{}", which % 3).parse().unwrap(),
             durations: [(job.key.cpv.category_package.clone(), u64::from(class))].into(),
         }),
+        21 => Event::StoreSearched(StoreSearched {
+            run: id,
+            platform: platform(),
+            attempt,
+            builder,
+            held: [(job.id.clone(), binary(&job.key, attempt))].into(),
+        }),
+        22 => Event::SearchFailed(SearchFailed {
+            run: id,
+            platform: platform(),
+            attempt,
+            failure,
+        }),
         16 => Event::PauseRequested(PauseRequested {
             target,
             reason: None,
@@ -184,9 +198,9 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
 type Item = Option<Envelope<Event>>;
 
 fn items() -> impl Strategy<Value = Vec<Item>> {
-    let item = (0..22_u8, 0..40_u8, any::<u8>(), 1..4_u32, any::<u8>()).prop_map(
+    let item = (0..24_u8, 0..40_u8, any::<u8>(), 1..4_u32, any::<u8>()).prop_map(
         |(kind, run, which, attempt, class)| {
-            (kind < 21).then(|| {
+            (kind < 23).then(|| {
                 let event = event(kind, run, which, attempt, class);
                 Envelope::new(worker("test@1"), Timestamp::UNIX_EPOCH, event)
             })

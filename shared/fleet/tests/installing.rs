@@ -30,6 +30,7 @@ fn all_is_built() -> History {
             history.say(event);
         }
     }
+    history.search_in_vain();
     let job = history.job("a/a-2");
     history.say(built(&job));
     history

@@ -85,6 +85,9 @@ impl Fleet {
     /// Says what the planner would say after carrying out what is decided now.
     fn obey(&mut self) {
         for _ in 0..2 {
+            if self.history.run().jobs.is_some() {
+                self.history.search_in_vain();
+            }
             for order in self.orders() {
                 match order {
                     Order::Issue(command) => {

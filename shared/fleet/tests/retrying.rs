@@ -64,6 +64,7 @@ fn failed() -> History {
     history.say(Event::GuestScanned(scanned("g1", updates, vec![])));
     let planned = published(&history);
     say_all(&mut history, planned);
+    history.search_in_vain();
     history.say(built(&history.job("a/other-2")));
     fail(&mut history, 1, permanent("CompileFailure"));
     history

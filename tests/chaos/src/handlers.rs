@@ -1,5 +1,6 @@
 //! What the synthetic workers do with their commands.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,8 @@ use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
     Binary, BuildPackage, BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure,
-    FailureClass, GuestUpdated, InstallPackages, PackageBuilt, PackageChange,
+    FailureClass, GuestUpdated, InstallPackages, PackageBuilt, PackageChange, SearchStore,
+    StoreSearched,
 };
 use gentoo_updater_fleet::name::{BuilderName, JobId};
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
@@ -37,6 +39,7 @@ impl Handler for SceneHandler {
                 repositories: Vec::new(),
             })),
             Command::ScanGuest(scan) => Ok(Event::GuestScanned(self.scene.answer(scan))),
+            Command::SearchStore(search) => self.search(search).map(Event::StoreSearched),
             Command::BuildPackage(build) => self.build(build).await.map(Event::PackageBuilt),
             Command::InstallPackages(set) => self.install(set).await.map(Event::GuestUpdated),
             Command::CleanBuilder(clean) => self.clean(clean).await.map(Event::BuilderCleaned),
@@ -50,6 +53,25 @@ impl Handler for SceneHandler {
 }
 
 impl SceneHandler {
+    fn search(&self, search: &SearchStore) -> Result<StoreSearched, Failure> {
+        let builder = self.builder.clone();
+        let builder =
+            builder.ok_or_else(|| wrong_command(&Command::SearchStore(search.clone())))?;
+        let mut held = BTreeMap::new();
+        for (job, wanted) in &search.wanted {
+            if self.scene.stored(job).exists() {
+                held.insert(job.clone(), binary(&wanted.key)?);
+            }
+        }
+        Ok(StoreSearched {
+            run: search.run,
+            platform: search.platform.clone(),
+            attempt: search.attempt,
+            builder,
+            held,
+        })
+    }
+
     async fn build(&self, build: &BuildPackage) -> Result<PackageBuilt, Failure> {
         let job = &build.job;
         let builder = self.builder.clone();

@@ -167,6 +167,7 @@ impl Records {
 pub fn work_of(event: &Event) -> Option<WorkKey> {
     let (run, task, attempt) = match event {
         Event::GuestScanned(e) => (e.run, Task::Scan(e.guest.clone()), e.attempt),
+        Event::StoreSearched(e) => (e.run, Task::Search(e.platform.clone()), e.attempt),
         Event::PackageBuilt(e) => (e.run, Task::Build(e.job.clone()), e.attempt),
         Event::GuestUpdated(e) => (e.run, Task::Install(e.guest.clone()), e.attempt),
         Event::BuilderSynced(e) => (e.run, Task::Sync(e.builder.clone()), e.attempt),
@@ -181,6 +182,7 @@ pub fn failed_work(event: &Event) -> Option<WorkKey> {
     let (run, task, attempt) = match event {
         Event::SyncFailed(e) => (e.run, Task::Sync(e.builder.clone()), e.attempt),
         Event::ScanFailed(e) => (e.run, Task::Scan(e.guest.clone()), e.attempt),
+        Event::SearchFailed(e) => (e.run, Task::Search(e.platform.clone()), e.attempt),
         Event::BuildFailed(e) => (e.run, Task::Build(e.job.clone()), e.attempt),
         Event::InstallFailed(e) => (e.run, Task::Install(e.guest.clone()), e.attempt),
         Event::CleanFailed(e) => (e.run, Task::Clean(e.builder.clone()), e.attempt),

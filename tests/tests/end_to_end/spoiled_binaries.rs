@@ -79,6 +79,11 @@ fn a_spoiled_binary_is_found_before_emerge_meets_it_and_built_again_and_a_late_d
     assertions::outcome_is(&run.report, "g1", "Updated");
     let reused = assertions::jobs_in_state(&run.report, "reused");
     assert_eq!(reused, FOR_GUEST, "reused although there are duplicates");
+    let changed = run.report["builders"].as_object().expect("builders");
+    assert!(
+        changed.is_empty(),
+        "no builder had anything to do: {changed:#?}"
+    );
     let after = ["g1", "g2"].map(|guest| transactions(lab, guest).len());
     assert_eq!(after, [first + 1, second], "calls of emerge that change");
     let builds = |guest: &str| {

@@ -7,6 +7,7 @@
 mod install;
 mod room;
 mod round;
+mod search;
 mod step;
 mod watch;
 
@@ -23,7 +24,7 @@ use crate::message::{
     BatchPlanned, BuildPackage, CleanBuilder, Command, Event, Failure, Job, RunFinished,
     RunOutcome, ScanGuest, SyncBuilder, Task, TaskAbandoned, WorkKey,
 };
-use crate::name::{GuestName, JobId};
+use crate::name::{GuestName, JobId, PlatformName};
 use crate::needs::Demands;
 use crate::order::Expectations;
 use crate::platforms::{self, Standards, Verdict};
@@ -122,7 +123,8 @@ impl Decision<'_, '_> {
             self.plan();
         } else {
             let progress = self.run.progress();
-            let built = self.build(&progress);
+            let searched = self.search();
+            let built = self.build(&progress, &searched);
             let installed = self.install(&progress);
             if built && installed && self.clean() {
                 self.finish();
@@ -202,8 +204,9 @@ impl Decision<'_, '_> {
     }
 
     /// Of the jobs whose dependencies are built as many are out as builders can work on, the longest
-    /// remaining path first. True when nothing is left to build.
-    fn build(&mut self, progress: &Progress) -> bool {
+    /// remaining path first; none of a platform whose store is not `searched` yet. True when nothing is
+    /// left to build.
+    fn build(&mut self, progress: &Progress, searched: &BTreeSet<&PlatformName>) -> bool {
         let Some(jobs) = &self.run.jobs else {
             return false;
         };
@@ -214,11 +217,12 @@ impl Decision<'_, '_> {
                 && is_under_way(state)
                 && is_ready(id)
                 && let Some(job) = jobs.get(id)
+                && searched.contains(&job.platform)
             {
                 self.go_on(job, state);
             }
         }
-        for job in self.to_begin(progress, jobs) {
+        for job in self.to_begin(progress, jobs, searched) {
             match self.room.turn(job) {
                 Turn::Now => self.ensure_built(job),
                 Turn::Later => {}
@@ -229,16 +233,22 @@ impl Decision<'_, '_> {
     }
 
     /// The jobs that can be given out for the first time, the most urgent one first.
-    fn to_begin<'j>(&self, progress: &Progress, jobs: &'j BTreeMap<JobId, Job>) -> Vec<&'j Job> {
+    fn to_begin<'j>(
+        &self,
+        progress: &Progress,
+        jobs: &'j BTreeMap<JobId, Job>,
+        searched: &BTreeSet<&PlatformName>,
+    ) -> Vec<&'j Job> {
         // Most of the time nobody is free.
-        let mut platforms = self.run.guests.values().map(|guest| &guest.platform);
-        if !platforms.any(|platform| self.room.is_there(platform)) {
+        let is_there =
+            |platform: &PlatformName| searched.contains(platform) && self.room.is_there(platform);
+        if !searched.iter().any(|platform| is_there(platform)) {
             return Vec::new();
         }
         let ready = progress.iter().filter(|(_, p)| **p == JobProgress::Ready);
         let mut to_begin: Vec<&Job> = ready
             .filter_map(|(id, _)| jobs.get(id))
-            .filter(|job| self.room.is_there(&job.platform) && self.is_to_begin(&job.id))
+            .filter(|job| is_there(&job.platform) && self.is_to_begin(&job.id))
             .collect();
         if to_begin.len() > 1
             && let Some(graph) = self.run.graph()
@@ -329,7 +339,10 @@ impl Decision<'_, '_> {
         let guests_are_well = self.run.guests.keys().all(is_well);
         // Who lacked a binary goes on, or is not well.
         let is_mended = |failure: &Failure| further.is_some() && failure.is_of_stored_binary();
-        let mut failures = self.run.tasks.keys().filter_map(|t| self.run.failure(t));
+        // What could not be searched for was looked for by whoever was to build it.
+        let is_search = |task: &Task| matches!(task, Task::Search(_));
+        let tasks = self.run.tasks.keys().filter(|task| !is_search(task));
+        let mut failures = tasks.filter_map(|task| self.run.failure(task));
         let tasks_are_well = failures.all(is_mended);
         let pending = self.run.is_scan_only();
         let outcome = if tasks_are_well && (guests_are_well || pending) {

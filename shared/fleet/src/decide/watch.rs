@@ -41,7 +41,8 @@ fn without_a_place(fleet: &Fleet, liveness: &Liveness) -> Vec<WorkKey> {
     let mut found = Vec::new();
     for run in fleet.unfinished() {
         let jobs = run.jobs.iter().flat_map(|jobs| jobs.values());
-        for job in jobs.filter(|job| !job.needs.is_none()) {
+        let to_build = jobs.filter(|job| !run.built.contains_key(&job.id));
+        for job in to_build.filter(|job| !job.needs.is_none()) {
             let state = run.tasks.get(&Task::Build(job.id.clone()));
             let is_waiting = state.is_none_or(|state| {
                 let newest = state.newest();

@@ -11,9 +11,9 @@ use crate::name::{GuestName, JobId, RunId};
 /// One attempt at a task, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TaskView {
-    /// `sync`, `scan`, `build`, `install` or `clean`.
+    /// `sync`, `scan`, `search`, `build`, `install` or `clean`.
     pub kind: &'static str,
-    /// The guest or the builder; for a build its package and version, where the job is known.
+    /// The guest, the builder or the platform; for a build its package and version, where the job is known.
     pub subject: Option<String>,
     /// The job, for a build.
     pub job: Option<JobId>,
@@ -37,6 +37,7 @@ impl TaskView {
             Task::Install(guest) => ("install", Some(guest.to_string()), vec![guest.clone()]),
             Task::Sync(builder) => ("sync", Some(builder.to_string()), Vec::new()),
             Task::Clean(builder) => ("clean", Some(builder.to_string()), Vec::new()),
+            Task::Search(platform) => ("search", Some(platform.to_string()), Vec::new()),
             Task::Build(_) => {
                 let guests = |job: &KnownJob| job.wanted_by.iter().cloned().collect();
                 let package = known.map(|job| job.key.cpv.to_string());
@@ -65,6 +66,7 @@ impl fmt::Display for TaskView {
             ("scan", Some(guest), _) => write!(f, "scan of {guest}")?,
             ("install", Some(guest), _) => write!(f, "install on {guest}")?,
             ("sync", Some(builder), _) => write!(f, "sync of {builder}")?,
+            ("search", Some(platform), _) => write!(f, "search of the store of {platform}")?,
             ("clean", Some(builder), _) => write!(f, "cleaning of {builder}")?,
             (_, Some(package), _) => {
                 write!(f, "build {package}")?;

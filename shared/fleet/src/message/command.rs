@@ -1,5 +1,7 @@
 //! Commands: what a worker is to do. Imperatives. Only the planner issues them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -7,10 +9,12 @@ use uuid::Uuid;
 use super::event::Event;
 use super::failure::Failure;
 use super::package::{Binary, Change, HeldBack, Job, Task, WorkKey};
-use super::result::{BuildFailed, CleanFailed, InstallFailed, ScanFailed, SyncFailed};
-use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId};
+use super::result::{
+    BuildFailed, CleanFailed, InstallFailed, ScanFailed, SearchFailed, SyncFailed,
+};
+use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId};
 use crate::needs::Needs;
-use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::build_key::{BuildKey, Platform};
 
 /// Everything that a worker can be told to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +24,8 @@ pub enum Command {
     SyncBuilder(SyncBuilder),
     /// Ask a guest what it needs.
     ScanGuest(ScanGuest),
+    /// Find out which binaries of a batch a store holds.
+    SearchStore(SearchStore),
     /// Build one package.
     BuildPackage(BuildPackage),
     /// Install a closed set on a guest, in one transaction.
@@ -55,6 +61,29 @@ pub struct ScanGuest {
     /// Whether its ebuild repositories are brought up to date before it is asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sync: bool,
+}
+
+/// Find out which binaries of a batch a store holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchStore {
+    /// The run.
+    pub run: RunId,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The platform whose store it is.
+    pub platform: PlatformName,
+    /// What is looked for, by the jobs that would build it.
+    pub wanted: BTreeMap<JobId, Wanted>,
+}
+
+/// What a binary must be to do in place of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The key that it serves.
+    pub key: BuildKey,
+    /// The machines that it runs on, as far as they were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiled_as: Option<Platform>,
 }
 
 /// Build one package.
@@ -136,6 +165,18 @@ impl ScanGuest {
     }
 }
 
+impl SearchStore {
+    /// That it could not be done.
+    pub fn failed(&self, failure: Failure) -> Event {
+        Event::SearchFailed(SearchFailed {
+            run: self.run,
+            platform: self.platform.clone(),
+            attempt: self.attempt,
+            failure,
+        })
+    }
+}
+
 impl BuildPackage {
     /// That it could not be done, on this builder.
     pub fn failed(&self, builder: Option<&BuilderName>, failure: Failure) -> Event {
@@ -187,6 +228,7 @@ impl Command {
         let (run, attempt, task) = match self {
             Self::SyncBuilder(c) => (c.run, c.attempt, Task::Sync(c.builder.clone())),
             Self::ScanGuest(c) => (c.run, c.attempt, Task::Scan(c.guest.clone())),
+            Self::SearchStore(c) => (c.run, c.attempt, Task::Search(c.platform.clone())),
             Self::BuildPackage(c) => (c.run, c.attempt, Task::Build(c.job.id.clone())),
             Self::InstallPackages(c) => (c.run, c.attempt, Task::Install(c.guest.clone())),
             Self::CleanBuilder(c) => (c.run, c.attempt, Task::Clean(c.builder.clone())),
@@ -199,6 +241,7 @@ impl Command {
         match self {
             Self::SyncBuilder(_) => "SyncBuilder",
             Self::ScanGuest(_) => "ScanGuest",
+            Self::SearchStore(_) => "SearchStore",
             Self::BuildPackage(_) => "BuildPackage",
             Self::InstallPackages(_) => "InstallPackages",
             Self::CleanBuilder(_) => "CleanBuilder",
@@ -210,6 +253,7 @@ impl Command {
         match self {
             Self::SyncBuilder(command) => command.failed(failure),
             Self::ScanGuest(command) => command.failed(failure),
+            Self::SearchStore(command) => command.failed(failure),
             Self::BuildPackage(command) => command.failed(builder, failure),
             Self::InstallPackages(command) => command.failed(failure),
             Self::CleanBuilder(command) => command.failed(failure),

@@ -10,7 +10,7 @@ use super::machine::{BuilderMachine, Durations};
 use super::package::{Batch, PauseTarget, Role, Task, WorkKey};
 use super::result::{
     BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, GuestScanned, GuestUpdated,
-    InstallFailed, PackageBuilt, ScanFailed, SyncFailed,
+    InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreSearched, SyncFailed,
 };
 use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId, WorkerId};
 
@@ -34,6 +34,10 @@ pub enum Event {
     ScanFailed(ScanFailed),
     /// All answers were merged.
     BatchPlanned(BatchPlanned),
+    /// It was looked which binaries of the batch a store holds.
+    StoreSearched(StoreSearched),
+    /// A store could not be searched.
+    SearchFailed(SearchFailed),
     /// A binary that fits its key is in the store.
     PackageBuilt(PackageBuilt),
     /// A job could not be built.
@@ -70,7 +74,7 @@ pub enum Event {
 
 impl Event {
     /// The types of the events that the history keeps, as they are written on the wire.
-    pub const KEPT_KINDS: [&str; 22] = [
+    pub const KEPT_KINDS: [&str; 24] = [
         "RunRequested",
         "CommandIssued",
         "WorkStarted",
@@ -79,6 +83,8 @@ impl Event {
         "GuestScanned",
         "ScanFailed",
         "BatchPlanned",
+        "StoreSearched",
+        "SearchFailed",
         "PackageBuilt",
         "BuildFailed",
         "GuestUpdated",
@@ -106,6 +112,8 @@ impl Event {
             Self::GuestScanned(e) => Some(e.run),
             Self::ScanFailed(e) => Some(e.run),
             Self::BatchPlanned(e) => Some(e.run),
+            Self::StoreSearched(e) => Some(e.run),
+            Self::SearchFailed(e) => Some(e.run),
             Self::PackageBuilt(e) => Some(e.run),
             Self::BuildFailed(e) => Some(e.run),
             Self::GuestUpdated(e) => Some(e.run),
@@ -136,6 +144,8 @@ impl Event {
             Self::GuestScanned(_) => "GuestScanned",
             Self::ScanFailed(_) => "ScanFailed",
             Self::BatchPlanned(_) => "BatchPlanned",
+            Self::StoreSearched(_) => "StoreSearched",
+            Self::SearchFailed(_) => "SearchFailed",
             Self::PackageBuilt(_) => "PackageBuilt",
             Self::BuildFailed(_) => "BuildFailed",
             Self::GuestUpdated(_) => "GuestUpdated",
@@ -160,6 +170,7 @@ impl Event {
         match self {
             Self::SyncFailed(e) => Some(&e.failure),
             Self::ScanFailed(e) => Some(&e.failure),
+            Self::SearchFailed(e) => Some(&e.failure),
             Self::BuildFailed(e) => Some(&e.failure),
             Self::InstallFailed(e) => Some(&e.failure),
             Self::CleanFailed(e) => Some(&e.failure),
@@ -170,6 +181,7 @@ impl Event {
             | Self::BuilderSynced(_)
             | Self::GuestScanned(_)
             | Self::BatchPlanned(_)
+            | Self::StoreSearched(_)
             | Self::PackageBuilt(_)
             | Self::GuestUpdated(_)
             | Self::BuilderCleaned(_)

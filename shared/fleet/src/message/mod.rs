@@ -13,7 +13,8 @@ mod package;
 mod result;
 
 pub use command::{
-    BuildPackage, CleanBuilder, Command, InstallPackage, InstallPackages, ScanGuest, SyncBuilder,
+    BuildPackage, CleanBuilder, Command, InstallPackage, InstallPackages, ScanGuest, SearchStore,
+    SyncBuilder, Wanted,
 };
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
@@ -30,5 +31,5 @@ pub use package::{
 };
 pub use result::{
     BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, GuestScanned, GuestUpdated,
-    InstallFailed, PackageBuilt, ScanFailed, SyncFailed,
+    InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreSearched, SyncFailed,
 };

@@ -71,6 +71,8 @@ pub enum Task {
     Sync(BuilderName),
     /// Ask a guest what it needs.
     Scan(GuestName),
+    /// Find out which binaries of a batch the store of a platform holds.
+    Search(PlatformName),
     /// Build one job.
     Build(JobId),
     /// Install the closed set of a guest.
@@ -84,6 +86,7 @@ impl fmt::Display for Task {
         match self {
             Self::Sync(builder) => write!(f, "sync of {builder}"),
             Self::Scan(guest) => write!(f, "scan of {guest}"),
+            Self::Search(platform) => write!(f, "search of the store of {platform}"),
             Self::Build(job) => write!(f, "build {}", job.short()),
             Self::Install(guest) => write!(f, "install on {guest}"),
             Self::Clean(builder) => write!(f, "cleaning of {builder}"),

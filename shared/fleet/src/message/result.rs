@@ -1,5 +1,6 @@
 //! What came of a command: the bodies of the events that say so.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use super::failure::{Failure, Finding};
 use super::package::{
     Binary, HeldBack, Identity, InstalledPackage, PackageChange, RepositoryRevision, Update,
 };
-use crate::name::{BuilderName, GuestName, JobId, RunId};
+use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId};
 use crate::needs::Capacity;
 
 /// The ebuild repositories of a builder are up to date.
@@ -68,6 +69,52 @@ pub struct ScanFailed {
     pub run: RunId,
     /// The guest.
     pub guest: GuestName,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// It was looked which binaries of the batch a store holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSearched {
+    /// The run.
+    pub run: RunId,
+    /// The platform whose store it is.
+    pub platform: PlatformName,
+    /// Which attempt found this.
+    pub attempt: u32,
+    /// Who looked.
+    pub builder: BuilderName,
+    /// The binaries that are there as they were stored, and need not be built. What is not among them
+    /// is looked for again by whoever is to build it.
+    pub held: BTreeMap<JobId, Binary>,
+}
+
+impl StoreSearched {
+    /// That a job need not be built.
+    pub fn reused(&self, job: &JobId, binary: &Binary) -> PackageBuilt {
+        PackageBuilt {
+            run: self.run,
+            job: job.clone(),
+            attempt: self.attempt,
+            builder: self.builder.clone(),
+            binary: binary.clone(),
+            reused: true,
+            duration_ms: 0,
+            findings: Vec::new(),
+            log_path: None,
+        }
+    }
+}
+
+/// A store could not be searched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchFailed {
+    /// The run.
+    pub run: RunId,
+    /// The platform whose store it is.
+    pub platform: PlatformName,
     /// Which attempt failed.
     pub attempt: u32,
     /// Why.

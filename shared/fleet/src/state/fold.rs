@@ -8,9 +8,9 @@ use super::run::{Claim, Cleaning, Finished, Guest, Installation, Issued, Run, Ta
 use super::{Fleet, Pause};
 use crate::message::{
     CommandIssued, Envelope, Event, Failure, FailureClass, PackageBuilt, PauseTarget, RunFinished,
-    RunKind, RunRequested, Task, WorkKey,
+    RunKind, RunRequested, StoreSearched, Task, WorkKey,
 };
-use crate::name::RunId;
+use crate::name::{JobId, RunId};
 
 impl Fleet {
     /// Takes one event of the history over.
@@ -66,6 +66,11 @@ impl Fleet {
                 if let Some(run) = self.open(event.run) {
                     run.plan(event.batch.clone());
                 }
+            }
+            Event::StoreSearched(event) => self.searched(event, at),
+            Event::SearchFailed(event) => {
+                let task = Task::Search(event.platform.clone());
+                self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
             }
             Event::PackageBuilt(event) => self.built(event, at),
             Event::BuildFailed(event) => {
@@ -170,6 +175,23 @@ impl Fleet {
             first,
             last: at,
             times,
+        });
+    }
+
+    /// What is in the store need not be built. A build that was given out says itself what it found.
+    fn searched(&mut self, event: &StoreSearched, at: Timestamp) {
+        let task = Task::Search(event.platform.clone());
+        self.done(event.run, task, event.attempt, at, |run| {
+            let is_to_build = |run: &Run, id: &JobId| {
+                let job = run.jobs.as_ref().and_then(|jobs| jobs.get(id));
+                job.is_some_and(|job| job.platform == event.platform)
+                    && !run.tasks.contains_key(&Task::Build(id.clone()))
+            };
+            for (id, binary) in &event.held {
+                if is_to_build(run, id) {
+                    run.built.insert(id.clone(), event.reused(id, binary));
+                }
+            }
         });
     }
 

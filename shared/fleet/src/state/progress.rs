@@ -8,7 +8,7 @@ use super::wants::Plan;
 use crate::closing::{self, ClosedSet};
 use crate::graph::{Graph, Place};
 use crate::message::{Binary, GuestScanned, HoldReason, Task};
-use crate::name::JobId;
+use crate::name::{JobId, PlatformName};
 
 /// How far a job is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,16 @@ impl Run {
             Arc::new(graph)
         };
         Some(self.known.graph.get_or_init(graph))
+    }
+
+    /// The platforms for which something is in the batch.
+    pub fn platforms(&self) -> &BTreeSet<PlatformName> {
+        let platforms = || {
+            let jobs = self.jobs.iter().flat_map(|jobs| jobs.values());
+            let platforms: BTreeSet<&PlatformName> = jobs.map(|job| &job.platform).collect();
+            platforms.into_iter().cloned().collect()
+        };
+        self.known.platforms.get_or_init(platforms)
     }
 
     /// What a job waits for: what must be built before it, and is not.
@@ -174,6 +184,7 @@ impl Progress {
 /// say, and is no part of a snapshot.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
+    platforms: OnceLock<BTreeSet<PlatformName>>,
     graph: OnceLock<Arc<Graph>>,
     progress: OnceLock<Arc<Progress>>,
 }

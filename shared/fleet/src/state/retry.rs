@@ -64,7 +64,7 @@ impl Run {
                 let installation = guest.and_then(|guest| guest.installation.as_ref());
                 installation.is_none_or(|installation| !installation.begun)
             }
-            Task::Sync(_) | Task::Scan(_) | Task::Clean(_) => false,
+            Task::Sync(_) | Task::Scan(_) | Task::Search(_) | Task::Clean(_) => false,
         };
         let has_failed = self
             .tasks

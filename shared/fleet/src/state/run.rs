@@ -222,15 +222,17 @@ impl Run {
             .is_some_and(|state| state.outcome.is_some())
     }
 
-    /// The builders that worked on this run's jobs, in any attempt.
+    /// The builders that worked on this run's jobs, in any attempt. Who only looked into the store for
+    /// what it holds did not.
     pub fn builders(&self) -> std::collections::BTreeSet<&BuilderName> {
-        let built = self.built.values().map(|built| &built.builder);
-        let claimed = self.tasks.values().flat_map(|task| {
-            task.attempts
-                .values()
-                .filter_map(|attempt| attempt.claim.as_ref()?.builder.as_ref())
+        let built = self.built.values().filter(|built| !built.reused);
+        let tasks = self.tasks.iter();
+        let builds = tasks.filter(|(task, _)| matches!(task, Task::Build(_)));
+        let claimed = builds.flat_map(|(_, state)| {
+            let attempts = state.attempts.values();
+            attempts.filter_map(|attempt| attempt.claim.as_ref()?.builder.as_ref())
         });
-        built.chain(claimed).collect()
+        built.map(|built| &built.builder).chain(claimed).collect()
     }
 
     /// Takes over the batch.

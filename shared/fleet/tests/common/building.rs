@@ -39,6 +39,7 @@ impl Building {
                 building.history.say(event);
             }
         }
+        building.history.search_in_vain();
         building
     }
 

@@ -242,6 +242,21 @@ impl History {
         self.offset += 1;
     }
 
+    /// The stores of the batch were searched, and hold none of it.
+    pub fn search_in_vain(&mut self) {
+        let run = self.run();
+        let (id, platforms) = (run.id, run.platforms().clone());
+        for platform in platforms {
+            self.say(Event::StoreSearched(StoreSearched {
+                run: id,
+                platform,
+                attempt: 1,
+                builder: "b1".parse().unwrap(),
+                held: Default::default(),
+            }));
+        }
+    }
+
     pub fn run(&self) -> &gentoo_updater_fleet::state::Run {
         &self.fleet.runs[&run_id()]
     }

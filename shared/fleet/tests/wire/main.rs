@@ -147,6 +147,19 @@ fn events() -> Vec<Event> {
                 unserved: Default::default(),
             },
         }),
+        Event::StoreSearched(StoreSearched {
+            run,
+            platform: platform(),
+            attempt,
+            builder: builder.clone(),
+            held: [(job().id, binary(&key().key, 2))].into(),
+        }),
+        Event::SearchFailed(SearchFailed {
+            run,
+            platform: platform(),
+            attempt,
+            failure: failure(),
+        }),
         built(&job()),
         Event::BuildFailed(BuildFailed {
             had: None,
@@ -250,6 +263,19 @@ fn commands() -> Vec<Command> {
             guest: guest("g1"),
             force: false,
             sync: false,
+        }),
+        Command::SearchStore(SearchStore {
+            run,
+            attempt,
+            platform: platform(),
+            wanted: [(
+                job().id,
+                Wanted {
+                    key: key().key,
+                    compiled_as: None,
+                },
+            )]
+            .into(),
         }),
         Command::BuildPackage(BuildPackage {
             run,

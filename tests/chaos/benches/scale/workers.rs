@@ -9,7 +9,7 @@ use gentoo_updater_bus::worker::{self, Handler, WorkerError, WorkerSpec};
 use gentoo_updater_fleet::message::{
     Binary, BuildPackage, BuilderCleaned, BuilderMachine, Command, Contents, Event, Failure,
     GuestScanned, GuestUpdated, Identity, InstallPackages, InstalledPackage, PackageBuilt,
-    PackageChange, Role, ScanGuest, SubslotBinding, Update,
+    PackageChange, Role, ScanGuest, SearchStore, StoreSearched, SubslotBinding, Update,
 };
 use gentoo_updater_fleet::name::{BuilderName, GuestName, JobId};
 use gentoo_updater_portage::build_key::{BindingTarget, HexDigest, Platform};
@@ -204,6 +204,7 @@ impl Handler for Worker {
         lock(&self.known.commands).note(command.kind(), bytes);
         match command {
             Command::ScanGuest(scan) => Event::GuestScanned(self.scan(scan)),
+            Command::SearchStore(search) => Event::StoreSearched(self.search(search)),
             Command::BuildPackage(build) => Event::PackageBuilt(self.build(build)),
             Command::InstallPackages(set) => Event::GuestUpdated(install(set)),
             Command::CleanBuilder(clean) => Event::BuilderCleaned(BuilderCleaned {
@@ -251,6 +252,17 @@ impl Worker {
             installed: guest.installed.clone(),
             findings: Vec::new(),
             unchanged_since: None,
+        }
+    }
+
+    /// The store of a fleet that has never been updated.
+    fn search(&self, search: &SearchStore) -> StoreSearched {
+        StoreSearched {
+            run: search.run,
+            platform: search.platform.clone(),
+            attempt: search.attempt,
+            builder: self.builder.clone().expect("a builder"),
+            held: BTreeMap::new(),
         }
     }
 

@@ -5,6 +5,7 @@ mod deadly;
 mod letters;
 mod order;
 mod rounds;
+mod searching;
 mod snapshots;
 mod syncing;
 
@@ -59,6 +60,8 @@ pub fn broken(end: &End<'_>) -> Vec<String> {
     broken.extend(claims::needless_compilations(end));
     broken.extend(order::early_compilations(end));
     broken.extend(syncing::early_scans(end));
+    broken.extend(searching::early_builds(end));
+    broken.extend(searching::builds_of_what_was_there(end));
     broken.extend(doubled_results(end));
     broken.extend(letters::needless_letters(end));
     broken.extend(letters::lost_letters(end));
@@ -169,15 +172,17 @@ fn wrong_binaries(world: &World, run: &Run) -> Vec<String> {
 fn doubled_results(end: &End<'_>) -> Vec<String> {
     let mut broken = Vec::new();
     for run in end.fleet.runs.values() {
+        let found = searching::first_found(end, run);
         let first_built = |job: &JobId| {
-            end.history
-                .iter()
-                .find_map(|seen| match &seen.event.message {
-                    Event::PackageBuilt(built) if built.run == run.id && built.job == *job => {
-                        Some(built)
-                    }
-                    _ => None,
-                })
+            let events = end.history.iter().map(|seen| &seen.event.message);
+            let mut built = events.filter_map(|event| match event {
+                Event::PackageBuilt(built) if built.run == run.id && built.job == *job => {
+                    Some(built.clone())
+                }
+                _ => None,
+            });
+            let searched = found.and_then(|it| Some(it.reused(job, it.held.get(job)?)));
+            searched.or_else(|| built.next())
         };
         let is_retried = |job: &JobId| {
             let work = WorkKey {
@@ -188,7 +193,7 @@ fn doubled_results(end: &End<'_>) -> Vec<String> {
             !claims::retries(end, &work).is_empty()
         };
         for (job, built) in &run.built {
-            if first_built(job) != Some(built) && !is_retried(job) {
+            if first_built(job).as_ref() != Some(built) && !is_retried(job) {
                 broken.push(format!(
                     "not the first result of job {} counts",
                     job.short()

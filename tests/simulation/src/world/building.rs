@@ -1,7 +1,8 @@
 //! What a builder does with a job.
 
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, Failure, FailureClass, Job, PackageBuilt, Task, WorkKey,
+    Binary, BuildPackage, Failure, FailureClass, Job, PackageBuilt, SearchStore, StoreSearched,
+    Task, WorkKey,
 };
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_portage::build_key::HexDigest;
@@ -49,6 +50,31 @@ impl Hands {
         let binary = self.publish(job);
         self.trouble.step().await;
         Ok(built(builder, command, binary, false))
+    }
+
+    /// What the store holds, which machines that are unfit cannot say.
+    pub(super) async fn search(
+        &self,
+        builder: &BuilderName,
+        search: &SearchStore,
+    ) -> Result<StoreSearched, Failure> {
+        self.takes(10, 300).await;
+        if !self.is_fit() {
+            self.trouble.weather.count(Fault::Unfit);
+            return Err(failure(FailureClass::Machine, "StoreUnreadable"));
+        }
+        let state = self.world.state();
+        let held = search.wanted.keys().filter_map(|job| {
+            let binary = state.store.get(job)?;
+            Some((job.clone(), binary.clone()))
+        });
+        Ok(StoreSearched {
+            run: search.run,
+            platform: search.platform.clone(),
+            attempt: search.attempt,
+            builder: builder.clone(),
+            held: held.collect(),
+        })
     }
 
     /// This takes its worker along, some time after it was begun.

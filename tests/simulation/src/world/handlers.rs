@@ -197,6 +197,15 @@ impl Handler for Hands {
                 Ok(answer) => Event::GuestScanned(answer),
                 Err(failure) => scan.failed(failure),
             },
+            Command::SearchStore(search) => {
+                let Some(builder) = &self.builder else {
+                    return command.failed(None, failure(FailureClass::Permanent, "WrongRole"));
+                };
+                match self.search(builder, search).await {
+                    Ok(searched) => Event::StoreSearched(searched),
+                    Err(failure) => search.failed(failure),
+                }
+            }
             Command::BuildPackage(build) => {
                 let Some(builder) = &self.builder else {
                     return command.failed(None, failure(FailureClass::Permanent, "WrongRole"));

@@ -91,7 +91,7 @@ impl Fleet {
                 Task::Build(job) => format!("build {job}"),
                 Task::Install(guest) => format!("install {guest}"),
                 Task::Clean(builder) => format!("clean {builder}"),
-                Task::Sync(_) | Task::Scan(_) => continue,
+                Task::Sync(_) | Task::Scan(_) | Task::Search(_) => continue,
             };
             let count = record.get(&work).copied().unwrap_or_default();
             assert!(count.ended > 0, "{work} was never done: {count:?}");
