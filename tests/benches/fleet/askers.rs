@@ -30,6 +30,8 @@ pub(crate) enum Asker {
     Anew,
     /// `gentoo-updater scan`: nothing has changed on any.
     Unchanged,
+    /// `gentoo-updater scan --force`, set up to ask all of them at once, as the others do.
+    AtOnce,
     /// A process `ssh` for each guest.
     Ssh,
     /// A thread of a Python program for each guest.
@@ -40,9 +42,10 @@ pub(crate) enum Asker {
 
 impl Asker {
     /// In the order in which they are shown.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Anew,
         Self::Unchanged,
+        Self::AtOnce,
         Self::Ssh,
         Self::Paramiko,
         Self::Ansible,
@@ -52,6 +55,7 @@ impl Asker {
         match self {
             Self::Anew => "gentoo-updater scan --force",
             Self::Unchanged => "gentoo-updater scan, nothing changed",
+            Self::AtOnce => "gentoo-updater scan --force, all at once",
             Self::Ssh => "ssh, a process for each guest",
             Self::Paramiko => "paramiko, a thread for each guest",
             Self::Ansible => "ansible -m raw, a fork for each guest",
@@ -73,11 +77,8 @@ impl Fleet {
         // A fleet without a builder is none; this one gets nothing to do.
         let mut scene = Scene::embedded(guests, 1);
         scene.lab.must(&["publish", "v2"]);
-        // As it is installed, but for the number of guests that are asked at once: the others ask
-        // all of them.
+        // As it is installed.
         scene.configuration.policy.clear();
-        let at_once = u64::try_from(guests).expect("a small number");
-        scene.configuration.policy.insert("parallel_scans", at_once);
         let guests = scene.lab.guests();
         let fleet = Self {
             scene,
@@ -97,7 +98,9 @@ impl Fleet {
         let (usage, answers) = together(self.scene.lab.netns(), &self.scene.file("logs"), commands);
         let all = answers.concat();
         match asker {
-            Asker::Anew | Asker::Unchanged => self.judge(&all, asker == Asker::Unchanged),
+            Asker::Anew | Asker::Unchanged | Asker::AtOnce => {
+                self.judge(&all, asker == Asker::Unchanged);
+            }
             Asker::Ssh | Asker::Paramiko | Asker::Ansible => {
                 let answered = all.matches(ANSWER).count();
                 assert_eq!(answered, self.guests.len(), "{}:\n{all}", asker.name());
@@ -128,6 +131,12 @@ impl Fleet {
         match asker {
             Asker::Anew => vec![self.scan(&["--force"])],
             Asker::Unchanged => vec![self.scan(&[])],
+            Asker::AtOnce => {
+                let mut scan = self.scan(&["--force"]);
+                let all = self.guests.len().to_string();
+                scan.env("GENTOO_UPDATER__POLICY__PARALLEL_SCANS", all);
+                vec![scan]
+            }
             Asker::Ssh => ips
                 .map(|ip| {
                     let mut ssh = self.command(Path::new("ssh"));

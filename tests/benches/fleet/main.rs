@@ -5,7 +5,9 @@
 //!
 //! All ask the same guests of one lab, in turns, over the same connections with strict host keys.
 //! The guests work on this machine's processors too, for everybody. The others ask for emerge's
-//! plan alone; the scanner asks for all that a batch is made of, and reads it.
+//! plan alone; the scanner asks for all that a batch is made of, and reads it. It asks so many at a
+//! time as it does unless it is told otherwise (`parallel_scans`), and the limits, that of the wall
+//! clock among them, are for that; a further row shows what asking all of them at once costs it.
 
 #[path = "../../../shared/portage/benches/speed/quantile.rs"]
 mod quantile;
@@ -55,7 +57,7 @@ fn measure() -> bool {
     for (asker, usage) in Asker::ALL.into_iter().zip(&middle) {
         println!("{:40}{usage}", asker.name());
     }
-    let [anew, unchanged, ssh, paramiko, ansible] = middle[..] else {
+    let [anew, unchanged, _at_once, ssh, paramiko, ansible] = middle[..] else {
         unreachable!("everybody was measured");
     };
     let best = ssh.wall.min(paramiko.wall).min(ansible.wall);
