@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use gentoo_updater_bus::Position;
 use gentoo_updater_bus::worker::{self, Handler, WorkerError, WorkerSpec};
 use gentoo_updater_chaos::{built, spec_of};
-use gentoo_updater_fleet::message::{Command, Event, Failure, Task};
+use gentoo_updater_fleet::message::{Command, Event, Failure, StoreSearched, Task};
 use gentoo_updater_fleet::name::{BuilderName, JobId, RunId};
 use gentoo_updater_runtime::{Context, wrong_command};
 use jiff::Timestamp;
@@ -45,8 +45,19 @@ struct Calls {
 impl Handler for Calls {
     async fn handle(&self, command: &Command) -> Event {
         let now = Timestamp::now();
-        let Command::BuildPackage(build) = command else {
-            return self.failed(command, wrong_command(command));
+        let build = match command {
+            Command::BuildPackage(build) => build,
+            // There is nothing yet in the store.
+            Command::SearchStore(search) => {
+                return Event::StoreSearched(StoreSearched {
+                    run: search.run,
+                    platform: search.platform.clone(),
+                    attempt: search.attempt,
+                    builder: self.name.clone(),
+                    held: BTreeMap::new(),
+                });
+            }
+            _ => return self.failed(command, wrong_command(command)),
         };
         let call = (build.run, build.job.id.clone(), now);
         self.calls
