@@ -34,7 +34,7 @@ bench: ## Measure readers, bus, planner, a large fleet, unchanged guests, instal
 	cargo bench --locked -p gentoo-updater-bus --bench speed
 	cargo bench --locked -p gentoo-updater-bus --bench history
 	cargo bench --locked --workspace --bench next_job
-	cargo bench --locked -p gentoo-updater-chaos --bench scale
+	cargo bench --locked --workspace --bench scale
 	cargo bench --locked -p gentoo-updater-runtime --bench unchanged
 	cargo bench --locked --workspace --bench install
 	cargo bench --locked --workspace --bench room
