@@ -82,28 +82,34 @@ impl Fleet {
         self.orders().into_iter().filter_map(attempt).collect()
     }
 
-    /// Says what the planner would say after carrying out what is decided now.
+    /// Says what the planner would say after carrying out what is decided now, and that stores were
+    /// searched in vain.
     fn obey(&mut self) {
         for _ in 0..2 {
             if self.history.run().jobs.is_some() {
                 self.history.search_in_vain();
             }
-            for order in self.orders() {
-                match order {
-                    Order::Issue(command) => {
-                        let queue = match &command {
-                            Command::BuildPackage(_) => QUEUE,
-                            _ => "another",
-                        };
-                        self.history.say(Event::CommandIssued(CommandIssued {
-                            command: command.id().unwrap(),
-                            work: command.work(),
-                            queue: queue.to_owned(),
-                        }));
-                    }
-                    Order::Publish(event) => self.history.say(event),
-                    Order::Bury(..) => {}
+            self.carry_out();
+        }
+    }
+
+    /// Says what the planner would say after carrying out what is decided now.
+    fn carry_out(&mut self) {
+        for order in self.orders() {
+            match order {
+                Order::Issue(command) => {
+                    let queue = match &command {
+                        Command::BuildPackage(_) | Command::SearchStore(_) => QUEUE,
+                        _ => "another",
+                    };
+                    self.history.say(Event::CommandIssued(CommandIssued {
+                        command: command.id().unwrap(),
+                        work: command.work(),
+                        queue: queue.to_owned(),
+                    }));
                 }
+                Order::Publish(event) => self.history.say(event),
+                Order::Bury(..) => {}
             }
         }
     }
@@ -315,6 +321,27 @@ fn work_that_nobody_serves_is_given_up_in_the_end_and_the_run_ends() {
     assert_eq!(fleet.given_up(), None, "the worker may come back");
     fleet.pass(40);
     fleet.obey();
+    assert_eq!(fleet.given_up().as_deref(), Some("NobodyServes"));
+    let outcome = fleet.history.run().finished.unwrap().outcome;
+    assert_eq!(outcome, RunOutcome::WithFailures);
+}
+
+#[test]
+fn whoever_searches_no_store_is_not_waited_for_once_more_by_the_builds() {
+    let mut history = History::requested(&["g1"]);
+    let updates = vec![update("a/a-2"), update("a/b-2").needs_to_build("a/a-2")];
+    history.say(Event::GuestScanned(scanned("g1", updates, vec![])));
+    let mut fleet = Fleet::of(history);
+    fleet.register("builder@b1", Role::Builder, QUEUE);
+    fleet.alive.clear();
+    fleet.carry_out();
+    fleet.carry_out();
+    let search = Task::Search(platform());
+    assert!(fleet.history.run().tasks.contains_key(&search));
+    fleet.pass(100);
+    for _ in 0..5 {
+        fleet.carry_out();
+    }
     assert_eq!(fleet.given_up().as_deref(), Some("NobodyServes"));
     let outcome = fleet.history.run().finished.unwrap().outcome;
     assert_eq!(outcome, RunOutcome::WithFailures);

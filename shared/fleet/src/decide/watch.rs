@@ -29,9 +29,36 @@ pub fn observe(fleet: &Fleet, liveness: &mut Liveness) {
         .iter()
         .filter(|(_, (queue, _))| !served.contains(queue.as_str()))
         .map(|(work, _)| work.clone());
-    let unserved = unserved.chain(without_a_place(fleet, liveness)).collect();
+    let unserved = unserved.chain(without_a_place(fleet, liveness));
+    let unserved = unserved.chain(without_a_builder(fleet, &served)).collect();
     liveness.watch_unserved(&unserved);
     liveness.watch_issued(&issued);
+}
+
+/// The builds of a platform whose queue nobody serves, also those that are not out because the search
+/// of its store is: nobody is waited for twice.
+fn without_a_builder(fleet: &Fleet, served: &HashSet<&str>) -> Vec<WorkKey> {
+    let mut found = Vec::new();
+    for run in fleet.unfinished() {
+        let searches = run.tasks.iter().filter_map(|(task, state)| {
+            let Task::Search(platform) = task else {
+                return None;
+            };
+            let mut attempts = state.attempts.values().rev();
+            let issued = attempts.find_map(|attempt| attempt.issued.as_ref())?;
+            (!served.contains(issued.queue.as_str())).then_some(platform)
+        });
+        for platform in searches {
+            let jobs = run.jobs.iter().flat_map(|jobs| jobs.values());
+            let waiting = jobs.filter(|job| {
+                job.platform == *platform
+                    && !run.built.contains_key(&job.id)
+                    && !run.tasks.contains_key(&Task::Build(job.id.clone()))
+            });
+            found.extend(waiting.map(|job| last_attempt(run, job)));
+        }
+    }
+    found
 }
 
 /// The builds that wait for a builder with enough memory or space, and for which none is there. What
