@@ -4,7 +4,7 @@
 //! with it, and mends it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gentoo_updater_fleet::message::{Binary, Failure, Wanted};
 use gentoo_updater_fleet::name::JobId;
@@ -17,7 +17,8 @@ use crate::store::{Store, succeeded};
 const PRINT_RECORDS: &str = r#"
 while IFS= read -r digest; do
     file=$1/$digest.json
-    if [ -e "$file" ]; then cat "$file"; fi
+    # What a crash left of a file can be all NUL.
+    if [ -e "$file" ]; then tr -d '\0' < "$file" || exit 1; fi
     printf '\0'
 done
 "#;
@@ -29,11 +30,18 @@ while IFS= read -r file; do
 done
 "#;
 
-/// How long reading all of a store may take.
-const PATIENCE: Duration = Duration::from_secs(3600);
+/// How long a question may take: nothing is built meanwhile, and a store that hangs is no reason for
+/// that.
+const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How many are asked for at once: what a machine says to one question is limited.
+/// After how long no further files are measured. What was not is looked for again.
+const ENOUGH: Duration = Duration::from_secs(900);
+
+/// How many records are asked for at once: what a machine says to one question is limited.
 const AT_ONCE: usize = 2000;
+
+/// How many files are measured at once.
+const FILES_AT_ONCE: usize = 100;
 
 /// How large an answer may be, in bytes of JSON: a broker takes no message of more than 16 MiB. What
 /// does not fit in is looked for again.
@@ -53,25 +61,35 @@ pub(crate) async fn held(
     for wanted in wanted.chunks(AT_ONCE) {
         recorded.extend(self::recorded(store, wanted).await?);
     }
-    let paths: String = recorded
-        .iter()
-        .map(|(_, binary)| format!("{}\n", binary.path.below(store.path()).display()))
-        .collect();
-    let command = Command::shell("measure-all", MEASURE_ALL, [""; 0])
-        .stdin(paths)
-        .timeout(PATIENCE);
-    let output = store.run(&command).await?;
-    let digests = succeeded(&output, "StoreUnreadable")?.stdout_text();
+    let begun = Instant::now();
     let mut size = 0;
     let mut held = BTreeMap::new();
-    for ((job, binary), line) in recorded.into_iter().zip(digests.lines()) {
-        let digest = line.split_whitespace().next();
-        size += serde_json::to_string(&binary).map_or(LARGEST_ANSWER, |text| text.len());
-        if digest == Some(binary.sha256.as_str()) && size < LARGEST_ANSWER {
-            held.insert(job.clone(), binary);
+    for recorded in recorded.chunks(FILES_AT_ONCE) {
+        if begun.elapsed() > ENOUGH {
+            break;
+        }
+        let digests = measure(store, recorded).await?;
+        for ((job, binary), line) in recorded.iter().zip(digests.lines()) {
+            let digest = line.split_whitespace().next();
+            size += serde_json::to_string(binary).map_or(LARGEST_ANSWER, |text| text.len());
+            if digest == Some(binary.sha256.as_str()) && size < LARGEST_ANSWER {
+                held.insert((*job).clone(), binary.clone());
+            }
         }
     }
     Ok(held)
+}
+
+/// A line for each file, which begins with its SHA-256.
+async fn measure(store: &Store, recorded: &[(&JobId, Binary)]) -> Result<String, Failure> {
+    let paths = recorded
+        .iter()
+        .map(|(_, binary)| format!("{}\n", binary.path.below(store.path()).display()));
+    let command = Command::shell("measure-all", MEASURE_ALL, [""; 0])
+        .stdin(paths.collect::<String>())
+        .timeout(PATIENCE);
+    let output = store.run(&command).await?;
+    Ok(succeeded(&output, "StoreUnreadable")?.stdout_text())
 }
 
 /// What the store says that it holds, and may run on the machines that it is for.
@@ -183,7 +201,9 @@ mod tests {
     async fn only_what_is_there_as_it_was_stored_is_held() {
         let folder = TempDir::new().unwrap();
         let store = folder.path();
-        let names = ["good", "spoilt", "gone", "broken", "none", "other", "last"];
+        let names = [
+            "good", "spoilt", "gone", "broken", "zeros", "none", "other", "last",
+        ];
         let all = || names.iter().map(|name| wanted(name, None)).collect();
         assert_eq!(search(store, all()).await, [""; 0], "there is no store yet");
         keep(store, "good", None);
@@ -193,6 +213,7 @@ mod tests {
         let gone = keep(store, "gone", None);
         fs::remove_file(gone.path.below(store)).unwrap();
         write(store, "broken", "{\nno\nrecord\n");
+        write(store, "zeros", "\0\0\0");
         let of_good = fs::read_to_string(record_of(store, "good")).unwrap();
         write(store, "other", &of_good);
         assert_eq!(search(store, all()).await, ["a/good-1", "a/last-1"]);

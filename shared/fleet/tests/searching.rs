@@ -147,11 +147,15 @@ fn a_guest_for_whom_all_is_there_gets_it_at_once_and_nobody_is_cleaned() {
 }
 
 #[test]
-fn a_search_that_fails_is_tried_again_and_one_that_is_given_up_fails_nothing() {
+fn a_search_that_fails_holds_nobody_up_and_fails_nothing() {
     let mut history = planned();
     history.say(failed(1, transient("Unreachable")));
-    assert_eq!(to_build(&history), BTreeSet::new(), "it is tried again");
-    history.say(failed(2, permanent("StoreUnreadable")));
+    let given_up = orders(&history);
+    let [Order::Publish(Event::TaskAbandoned(given_up))] = &given_up[..] else {
+        panic!("{given_up:?}")
+    };
+    assert_eq!(given_up.failure, transient("Unreachable"));
+    history.say(Event::TaskAbandoned(given_up.clone()));
     let all: BTreeSet<String> = ["a/a-1", "a/c-1"].map(str::to_owned).into();
     assert_eq!(to_build(&history), all);
     history.say(Event::StoreSearched(held(&history, &["a/a-1"], 1)));
