@@ -54,31 +54,12 @@ pub(crate) async fn check(store: &Store, binaries: &[&Binary], of: &Cpv) -> Resu
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use gentoo_updater_hosts::{HostAddress, SshSettings, connect};
-    use gentoo_updater_portage::build_key::HexDigest;
     use tempfile::TempDir;
 
     use super::*;
-
-    /// A binary of a store, whose file has this content.
-    fn stored(store: &Path, content: &str) -> Binary {
-        let binary = Binary {
-            cpv: "dev-libs/a-1".parse().unwrap(),
-            slot: "0".parse().unwrap(),
-            build_id: 1,
-            build_time: 1,
-            path: "dev-libs/a/a-1-1.gpkg.tar".parse().unwrap(),
-            size: content.len() as u64,
-            sha256: HexDigest::sha256(content.as_bytes()),
-            contents: Default::default(),
-        };
-        let path = binary.path.below(store);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-        binary
-    }
+    use crate::testing::stored;
 
     #[tokio::test]
     async fn a_dependency_that_is_not_what_it_was_stored_as_is_named_before_emerge_comes_upon_it() {
@@ -86,7 +67,7 @@ mod tests {
         let address = HostAddress::Local;
         let host = connect(&address, &SshSettings::default()).await.unwrap();
         let store = Store::new(host, folder.path().to_owned());
-        let binary = stored(folder.path(), "as it was stored");
+        let binary = stored(folder.path(), "dev-libs/a-1", "as it was stored");
         let path = binary.path.below(folder.path());
         let of: Cpv = "app-misc/b-1".parse().unwrap();
         check(&store, &[&binary], &of).await.unwrap();

@@ -29,6 +29,8 @@ mod search;
 mod serve;
 mod share;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use arguments::Arguments;
 pub use serve::serve;

@@ -210,18 +210,10 @@ mod tests {
     use gentoo_updater_fleet::config::BuildFeature;
 
     use super::*;
+    use crate::testing::key;
 
     fn steps_of(way: &Way, missing: &[ExactPackage], environment: &BuildEnvironment) -> String {
-        let key = BuildKey {
-            cpv: "app-misc/hello-2.0".parse().unwrap(),
-            slot: "0".parse().unwrap(),
-            repository: "gentoo".parse().unwrap(),
-            ebuild_digest: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
-            use_flags: Default::default(),
-            bindings: Default::default(),
-            environment_digest: None,
-            kernel: None,
-        };
+        let key = key("app-misc/hello-2.0");
         let means = Means {
             store: Path::new("/store"),
             way,

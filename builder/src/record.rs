@@ -36,32 +36,19 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn key(flag: bool) -> BuildKey {
         BuildKey {
-            cpv: "a/a-1".parse().unwrap(),
-            slot: "0".parse().unwrap(),
-            repository: "gentoo".parse().unwrap(),
-            ebuild_digest: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
             use_flags: [("ssl".parse().unwrap(), flag)].into(),
-            bindings: Default::default(),
-            environment_digest: None,
-            kernel: None,
+            ..testing::key("a/a-1")
         }
     }
 
     #[test]
     fn a_record_is_believed_for_its_own_key_only() {
-        let binary = Binary {
-            cpv: "a/a-1".parse().unwrap(),
-            slot: "0".parse().unwrap(),
-            build_id: 1,
-            build_time: 1,
-            path: "a/a/a-1-1.gpkg.tar".parse().unwrap(),
-            size: 1,
-            sha256: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
-            contents: Default::default(),
-        };
+        let store = tempfile::TempDir::new().unwrap();
+        let binary = testing::stored(store.path(), "a/a-1", "content");
         let record = Record {
             format: Record::FORMAT,
             key: key(true),

@@ -62,22 +62,31 @@ pub(crate) async fn held(
         recorded.extend(self::recorded(store, wanted).await?);
     }
     let begun = Instant::now();
-    let mut size = 0;
-    let mut held = BTreeMap::new();
+    let mut good = Vec::new();
     for recorded in recorded.chunks(FILES_AT_ONCE) {
         if begun.elapsed() > ENOUGH {
             break;
         }
         let digests = measure(store, recorded).await?;
-        for ((job, binary), line) in recorded.iter().zip(digests.lines()) {
-            let digest = line.split_whitespace().next();
-            size += serde_json::to_string(binary).map_or(LARGEST_ANSWER, |text| text.len());
-            if digest == Some(binary.sha256.as_str()) && size < LARGEST_ANSWER {
-                held.insert((*job).clone(), binary.clone());
-            }
-        }
+        let is_good = |(_, binary): &(&JobId, Binary), line: &str| {
+            line.split_whitespace().next() == Some(binary.sha256.as_str())
+        };
+        let both = recorded.iter().zip(digests.lines());
+        let both = both.filter(|(recorded, line)| is_good(recorded, line));
+        good.extend(both.map(|((job, binary), _)| ((*job).clone(), binary.clone())));
     }
-    Ok(held)
+    Ok(as_many_as_fit(good, LARGEST_ANSWER))
+}
+
+/// As many of them, from the first, as an answer of this size in bytes can name.
+fn as_many_as_fit(found: Vec<(JobId, Binary)>, largest: usize) -> BTreeMap<JobId, Binary> {
+    let mut size = 0;
+    let mut fits = |(job, binary): &(JobId, Binary)| {
+        let named = serde_json::to_string(binary).map_or(largest, |text| text.len());
+        size += job.as_str().len() + named;
+        size < largest
+    };
+    found.into_iter().take_while(|it| fits(it)).collect()
 }
 
 /// A line for each file, which begins with its SHA-256.
@@ -126,22 +135,14 @@ mod tests {
     use std::path::Path;
 
     use gentoo_updater_hosts::{HostAddress, SshSettings, connect};
-    use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
+    use gentoo_updater_portage::build_key::{BuildKey, Platform};
     use tempfile::TempDir;
 
     use super::*;
+    use crate::testing;
 
     fn key(name: &str) -> BuildKey {
-        BuildKey {
-            cpv: format!("a/{name}-1").parse().unwrap(),
-            slot: "0".parse().unwrap(),
-            repository: "gentoo".parse().unwrap(),
-            ebuild_digest: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
-            use_flags: Default::default(),
-            bindings: Default::default(),
-            environment_digest: None,
-            kernel: None,
-        }
+        testing::key(&format!("a/{name}-1"))
     }
 
     fn wanted(name: &str, compiled_as: Option<Platform>) -> (JobId, Wanted) {
@@ -152,19 +153,7 @@ mod tests {
 
     /// Stores a binary for a key, as a builder does.
     fn keep(store: &Path, name: &str, compiled_as: Option<Platform>) -> Binary {
-        let binary = Binary {
-            cpv: format!("a/{name}-1").parse().unwrap(),
-            slot: "0".parse().unwrap(),
-            build_id: 1,
-            build_time: 1,
-            path: format!("a/{name}/{name}-1-1.gpkg.tar").parse().unwrap(),
-            size: name.len() as u64,
-            sha256: HexDigest::sha256(name.as_bytes()),
-            contents: Default::default(),
-        };
-        let file = binary.path.below(store);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, name).unwrap();
+        let binary = testing::stored(store, &format!("a/{name}-1"), name);
         let record = Record {
             format: Record::FORMAT,
             key: key(name),
@@ -239,6 +228,23 @@ mod tests {
             let wanted = [wanted("a", platform(cflags))].into();
             assert_eq!(search(folder.path(), wanted).await, found, "{cflags}");
         }
+    }
+
+    #[test]
+    fn an_answer_names_no_more_than_fits_into_a_message() {
+        let folder = TempDir::new().unwrap();
+        let found = || {
+            let names = ["one", "two", "three"].into_iter();
+            let found = names.map(|name| (wanted(name, None).0, keep(folder.path(), name, None)));
+            found.collect::<Vec<_>>()
+        };
+        let whole = as_many_as_fit(found(), LARGEST_ANSWER);
+        assert_eq!(whole.len(), 3);
+        let size = serde_json::to_vec(&whole).unwrap().len();
+        let most = as_many_as_fit(found(), size * 3 / 4);
+        assert_eq!(most.len(), 2);
+        assert!(serde_json::to_vec(&most).unwrap().len() < size * 3 / 4);
+        assert!(as_many_as_fit(found(), 10).is_empty());
     }
 
     #[tokio::test]

@@ -8,9 +8,9 @@ use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::UseFlag;
 use jiff::Timestamp;
 
-use super::jobs::{KnownJobs, job_of, work_of};
+use super::jobs::{KnownJob, KnownJobs, job_of, work_of};
 use super::run_name::RunName;
-use crate::message::{Envelope, Event, HeldBack, PackageChange, Task};
+use crate::message::{Envelope, Event, HeldBack, PackageChange, StoreSearched, Task};
 use crate::name::GuestName;
 
 /// What must hold of an event that is shown. An absent part asks for nothing.
@@ -65,6 +65,7 @@ fn concerns_guest(event: &Event, guest: &GuestName, jobs: &KnownJobs) -> bool {
         Event::GuestScanned(e) => e.guest == *guest,
         Event::ScanFailed(e) => e.guest == *guest,
         Event::BatchPlanned(e) => e.batch.guests.contains_key(guest),
+        Event::StoreSearched(e) => found(e, jobs).any(|job| job.wanted_by.contains(guest)),
         Event::GuestUpdated(e) => e.guest == *guest,
         Event::InstallFailed(e) => e.guest == *guest,
         event => work_of(event).is_some_and(
@@ -81,6 +82,7 @@ fn concerns_package(event: &Event, atom: &Atom, jobs: &KnownJobs) -> bool {
     match event {
         Event::GuestScanned(e) => e.updates.iter().any(|update| speaks_of(atom, &update.key)),
         Event::BatchPlanned(e) => e.batch.jobs.iter().any(|job| speaks_of(atom, &job.key)),
+        Event::StoreSearched(e) => found(e, jobs).any(|job| speaks_of(atom, &job.key)),
         Event::GuestUpdated(e) => changed(atom, &e.changes) || held(atom, &e.held),
         Event::InstallFailed(e) => changed(atom, &e.changes) || held(atom, &e.held),
         // No version is told.
@@ -88,6 +90,11 @@ fn concerns_package(event: &Event, atom: &Atom, jobs: &KnownJobs) -> bool {
         Event::BuilderCleaned(e) => changed(atom, &e.removed) || changed(atom, &e.updated),
         _ => false,
     }
+}
+
+/// The jobs that need not be built, because a store holds what they would make.
+fn found<'a>(event: &'a StoreSearched, jobs: &'a KnownJobs) -> impl Iterator<Item = &'a KnownJob> {
+    event.held.keys().filter_map(|job| jobs.get(event.run, job))
 }
 
 pub(super) fn speaks_of(atom: &Atom, key: &BuildKey) -> bool {

@@ -75,6 +75,32 @@ fn a_package_is_found_in_events_that_name_only_its_job() {
 }
 
 #[test]
+fn what_a_store_held_already_is_told_of_its_packages_and_of_who_wants_them() {
+    let mut history = planned();
+    let job = history.job("dev-libs/openssl-3.0");
+    history.say(Event::StoreSearched(StoreSearched {
+        run: run_id(),
+        platform: platform(),
+        attempt: 1,
+        builder: "b1".parse().unwrap(),
+        held: [(job.id.clone(), binary(&job.key, 1))].into(),
+    }));
+    let is_told = |package: Option<&str>, of: Option<&str>| {
+        let filter = EventFilter {
+            package: package.map(|atom| atom.parse().unwrap()),
+            guest: of.map(guest),
+            kinds: ["StoreSearched".to_owned()].into(),
+            ..EventFilter::default()
+        };
+        !taken(&history, &filter).is_empty()
+    };
+    assert!(is_told(Some("dev-libs/openssl"), None));
+    assert!(!is_told(Some("net-misc/curl"), None));
+    assert!(is_told(None, Some("g1")));
+    assert!(!is_told(None, Some("g2")), "it does not want openssl");
+}
+
+#[test]
 fn a_package_is_found_in_what_the_log_of_a_builder_tells() {
     let mut history = History::default();
     history.say(Event::DurationsLearned(DurationsLearned {
