@@ -294,17 +294,6 @@ fn the_first_claim_and_the_first_result_stand() {
     assert!(history.run().failure(&work.task).is_none());
 }
 
-fn finish_install(history: &mut History, held: Vec<HeldBack>) {
-    history.say(Event::GuestUpdated(GuestUpdated {
-        run: run_id(),
-        guest: guest("g1"),
-        attempt: 1,
-        changes: vec![],
-        held,
-        findings: vec![],
-    }));
-}
-
 #[test]
 fn the_builder_is_cleaned_after_the_last_guest_and_then_the_run_is_over() {
     let mut history = planned(vec![update("a/a-2")], vec![]);
@@ -313,16 +302,9 @@ fn the_builder_is_cleaned_after_the_last_guest_and_then_the_run_is_over() {
         commands(&history)[..],
         [Command::InstallPackages(_)]
     ));
-    finish_install(&mut history, vec![]);
+    history.say(updated(vec![]));
     assert!(matches!(commands(&history)[..], [Command::CleanBuilder(_)]));
-    history.say(Event::BuilderCleaned(BuilderCleaned {
-        run: run_id(),
-        builder: "b1".parse().unwrap(),
-        attempt: 1,
-        removed: vec![],
-        kept: vec![],
-        updated: vec![],
-    }));
+    history.say(cleaned(run_id(), 1));
     publish_decisions(&mut history);
     assert_eq!(
         history.run().finished.unwrap().outcome,
@@ -369,7 +351,7 @@ fn a_run_in_which_something_is_held_back_is_no_success() {
 fn replaying_the_history_gives_the_same_state_and_repeated_events_change_nothing() {
     let mut history = planned(vec![update("a/a-2")], vec![]);
     history.say(built(&history.job("a/a-2")));
-    finish_install(&mut history, vec![]);
+    history.say(updated(vec![]));
     let mut replayed = Fleet::default();
     for (offset, envelope) in &history.events {
         replayed.apply(*offset, envelope);

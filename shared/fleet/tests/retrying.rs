@@ -118,17 +118,6 @@ fn content(fleet: &Fleet) -> Fleet {
     }
 }
 
-fn updated(held: Vec<HeldBack>) -> Event {
-    Event::GuestUpdated(GuestUpdated {
-        run: run_id(),
-        guest: guest("g1"),
-        attempt: 1,
-        changes: vec![],
-        held,
-        findings: vec![],
-    })
-}
-
 fn held(name: &str, reason: HoldReason) -> HeldBack {
     let cpv = cpv(name);
     HeldBack { cpv, reason }
@@ -276,14 +265,7 @@ fn clean(history: &mut History, attempt: u32) {
         matches!(order, Order::Issue(Command::CleanBuilder(clean)) if clean.attempt == attempt)
     });
     assert!(ordered, "{orders:?}");
-    history.say(Event::BuilderCleaned(BuilderCleaned {
-        run: run_id(),
-        builder: "b1".parse().unwrap(),
-        attempt,
-        removed: vec![],
-        kept: vec![],
-        updated: vec![],
-    }));
+    history.say(cleaned(run_id(), attempt));
 }
 
 #[test]

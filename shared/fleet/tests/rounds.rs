@@ -49,7 +49,7 @@ fn play(history: &mut History, run: RunId, wants: &[(&str, &[&str])]) -> Vec<&'s
     let ends = wants.iter().map(|(name, wanted)| {
         let wanted = wanted.iter();
         let findings = wanted.map(|text| Finding::new(FindingKind::StillPending, text));
-        (*name, updated(run, name, vec![], findings.collect()))
+        (*name, updated_in(run, name, vec![], findings.collect()))
     });
     play_to(history, run, ends.collect())
 }
@@ -76,7 +76,7 @@ fn play_to(history: &mut History, run: RunId, ends: Vec<(&str, Event)>) -> Vec<&
     clean(history, run)
 }
 
-fn updated(run: RunId, name: &str, held: Vec<HeldBack>, findings: Vec<Finding>) -> Event {
+fn updated_in(run: RunId, name: &str, held: Vec<HeldBack>, findings: Vec<Finding>) -> Event {
     Event::GuestUpdated(GuestUpdated {
         run,
         guest: guest(name),
@@ -88,14 +88,7 @@ fn updated(run: RunId, name: &str, held: Vec<HeldBack>, findings: Vec<Finding>) 
 }
 
 fn clean(history: &mut History, run: RunId) -> Vec<&'static str> {
-    history.say(Event::BuilderCleaned(BuilderCleaned {
-        run,
-        builder: "b1".parse().unwrap(),
-        attempt: 1,
-        removed: vec![],
-        kept: vec![],
-        updated: vec![],
-    }));
+    history.say(cleaned(run, 1));
     publish_decisions(history)
 }
 
@@ -189,7 +182,7 @@ fn play_with_failure(history: &mut History, run: RunId, names: &[&'static str], 
     });
     let ends = names.iter().map(|name| match *name {
         "g1" => ("g1", failed.clone()),
-        name => (name, updated(run, name, vec![], vec![])),
+        name => (name, updated_in(run, name, vec![], vec![])),
     });
     play_to(history, run, ends.collect());
 }
@@ -253,7 +246,7 @@ fn whose_package_could_not_be_built_because_a_binary_was_spoiled_is_asked_again(
                 cpv: cpv(name),
                 reason: HoldReason::BuildFailed,
             });
-            history.say(updated(run, name, held.collect(), vec![]));
+            history.say(updated_in(run, name, held.collect(), vec![]));
         }
         clean(&mut history, run);
         let round = history.fleet.runs.get(&run.following());

@@ -165,6 +165,30 @@ pub fn built(job: &Job) -> Event {
     })
 }
 
+/// The guest `g1` has its updates, but for these.
+pub fn updated(held: Vec<HeldBack>) -> Event {
+    Event::GuestUpdated(GuestUpdated {
+        run: run_id(),
+        guest: guest("g1"),
+        attempt: 1,
+        changes: vec![],
+        held,
+        findings: vec![],
+    })
+}
+
+/// The builder `b1` is as it was before the run.
+pub fn cleaned(run: RunId, attempt: u32) -> Event {
+    Event::BuilderCleaned(BuilderCleaned {
+        run,
+        builder: "b1".parse().unwrap(),
+        attempt,
+        removed: vec![],
+        kept: vec![],
+        updated: vec![],
+    })
+}
+
 pub fn permanent(cause: &str) -> Failure {
     Failure::new(FailureClass::Permanent, cause, "it does not work")
 }
