@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gentoo_updater_fleet::name::JobId;
 use gentoo_updater_portage::cpv::Cpv;
 use serde_json::Value;
 
@@ -36,13 +37,35 @@ pub fn compilations(lab: &Lab, builder: &str) -> Vec<String> {
 /// Everything that was compiled in clean rooms, sorted, as the logs of the builds tell that the store
 /// keeps.
 pub fn compilations_in_rooms(lab: &Lab) -> Vec<String> {
+    compilations_without(lab, &[])
+}
+
+/// The same without what attempts at builds did, by the job's id and the number of the attempt.
+pub fn compilations_without(lab: &Lab, attempts: &[(JobId, u32)]) -> Vec<String> {
     // Everybody sees the store, and a guest of a test is always on.
-    let text = lab.sh("g1", "zcat /var/cache/binpkgs/.gentoo-updater/logs/*/*.gz");
-    let begun = text.lines().filter_map(|line| {
-        let (_, package) = line.strip_prefix(">>> Emerging (")?.split_once(") ")?;
-        Some(package.split_once("::")?.0.to_owned())
-    });
-    let mut names: Vec<String> = begun.collect();
+    let text = lab.sh(
+        "g1",
+        "for log in /var/cache/binpkgs/.gentoo-updater/logs/*/*.gz; do
+             echo \"the log $log\" && zcat \"$log\" || exit 1
+         done",
+    );
+    let is_left_out = |name: &str| {
+        attempts
+            .iter()
+            .any(|(job, attempt)| name.ends_with(&format!("-{}.{attempt}.log.gz", job.short())))
+    };
+    let mut names = Vec::new();
+    let mut counts = true;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("the log /") {
+            counts = !is_left_out(name);
+        }
+        let package = line.strip_prefix(">>> Emerging (");
+        let package = package.and_then(|rest| rest.split_once(") ")?.1.split_once("::"));
+        if let Some((package, _)) = package.filter(|_| counts) {
+            names.push(package.to_owned());
+        }
+    }
     names.sort();
     names
 }

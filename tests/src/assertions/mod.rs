@@ -9,7 +9,9 @@ mod reports;
 mod root;
 
 pub use binaries::{Binaries, Indexed, every_file_is_indexed, lock_of_store_is_free};
-pub use builder::{BuilderBefore, builder_is_clean, compilations, compilations_in_rooms};
+pub use builder::{
+    BuilderBefore, builder_is_clean, compilations, compilations_in_rooms, compilations_without,
+};
 pub use emerge_log::{Transaction, transactions};
 pub use guest::{has_no_compiler, planned, plans_nothing, was_never_logged_in_to};
 pub use installed::{Installed, installed};

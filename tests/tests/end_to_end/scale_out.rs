@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gentoo_updater_fleet::message::{PackageBuilt, Task};
+use gentoo_updater_fleet::message::{PackageBuilt, Task, WorkStarted};
+use gentoo_updater_fleet::name::JobId;
 use gentoo_updater_tests::actions::{self, Gate, History, KINDS, Run, Worker, Workers};
 use gentoo_updater_tests::assertions::{
-    self, Binaries, RootBefore, compilations_in_rooms, installed, no_room_is_open,
+    self, Binaries, RootBefore, compilations_without, installed, no_room_is_open,
 };
 use gentoo_updater_tests::fixtures::{Lab, Scene, wait_until};
 
@@ -36,7 +37,7 @@ fn all_went_well(scene: &Scene, run: &Run, before: &Before) {
             .any(|built| built.builder.as_str() == builder);
         assert!(worked, "{builder} built something");
     }
-    every_key_is_in_the_store_once(scene, before);
+    every_key_is_in_the_store_once(scene, before, &[]);
     guests_have_what_they_want(lab, &before.guests, run);
     for (builder, before) in BUILDERS.iter().zip(&before.roots) {
         before.is_unchanged(lab);
@@ -45,9 +46,10 @@ fn all_went_well(scene: &Scene, run: &Run, before: &Before) {
     assertions::every_file_is_indexed(lab, "b1");
 }
 
-/// What was compiled to its end, what the history tells of and what the store has are the same.
-fn every_key_is_in_the_store_once(scene: &Scene, before: &Before) {
-    let compiled = compilations_in_rooms(&scene.lab);
+/// What was compiled to its end, what the history tells of and what the store has are the same, but for
+/// what was `lost` when it had come to its end and was not stored.
+fn every_key_is_in_the_store_once(scene: &Scene, before: &Before, lost: &[(JobId, u32)]) {
+    let compiled = compilations_without(&scene.lab, lost);
     let binaries = Binaries::of(&scene.lab);
     let recorded = binaries.recorded();
     assert_eq!(compiled, recorded, "compiled (left), records (right)");
@@ -166,14 +168,15 @@ fn what_a_machine_had_that_dies_for_good_is_built_by_the_other_one() {
         finished.iter().all(|job| job["state"] == "built"),
         "{finished:#?}"
     );
-    every_key_is_in_the_store_once(&scene, &before);
-    assertions::every_file_is_indexed(lab, survivor);
     let history = History::read(&scene);
-    let begun: BTreeSet<&Task> = history
-        .started()
-        .filter(|claim| claim.builder.as_ref().is_some_and(|on| on.as_str() == dead))
-        .map(|claim| &claim.work.task)
-        .collect();
+    let of_dead = || {
+        history
+            .started()
+            .filter(|claim| claim.builder.as_ref().is_some_and(|on| on.as_str() == dead))
+    };
+    every_key_is_in_the_store_once(&scene, &before, &lost(&history, of_dead()));
+    assertions::every_file_is_indexed(lab, survivor);
+    let begun: BTreeSet<&Task> = of_dead().map(|claim| &claim.work.task).collect();
     let is_taken_over = |built: &PackageBuilt| {
         built.builder.as_str() == survivor && begun.contains(&Task::Build(built.job.clone()))
     };
@@ -194,6 +197,22 @@ fn what_a_machine_had_that_dies_for_good_is_built_by_the_other_one() {
         root.is_unchanged(lab);
     }
     no_room_is_open(lab, dead);
+}
+
+/// The attempts at builds, of those that were begun, whose results were never told.
+fn lost<'a>(history: &History, begun: impl Iterator<Item = &'a WorkStarted>) -> Vec<(JobId, u32)> {
+    let is_told = |job: &JobId, attempt: u32| {
+        history
+            .built()
+            .any(|built| (&built.job, built.attempt) == (job, attempt))
+    };
+    begun
+        .filter_map(|claim| match &claim.work.task {
+            Task::Build(job) => Some((job.clone(), claim.work.attempt)),
+            _ => None,
+        })
+        .filter(|(job, attempt)| !is_told(job, *attempt))
+        .collect()
 }
 
 /// Two builders of two slots write one store at a time, whose locks hold nobody back.
