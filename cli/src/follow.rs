@@ -30,8 +30,10 @@ pub(crate) async fn to_the_end(
         // Subscribed before the state is read, so that no change between the two is missed.
         let changed = view.changed();
         let (report, is_over) = view.read(|fleet| {
-            let report = fleet.runs.get(&run).map(|run| Report::of(fleet, run));
-            (report, fleet.is_over(run))
+            let is_over = fleet.is_over(run);
+            // Nobody looks at one before, where no progress is shown.
+            let wanted = fleet.runs.get(&run).filter(|_| show || is_over);
+            (wanted.map(|run| Report::of(fleet, run)), is_over)
         });
         let report = match report {
             // Whoever was held up for long finds that others have ended behind it.

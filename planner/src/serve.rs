@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology;
 use gentoo_updater_bus::{BusError, Speaker, Wakeup, Wakeups};
@@ -25,6 +26,8 @@ pub const BEAT: Duration = Duration::from_secs(2);
 const WAKES_WITHIN: Duration = BEAT;
 /// Every so many returned beats the bus is asked about queues that hold work for long.
 pub(crate) const BEATS_BETWEEN_QUESTIONS: u64 = 5;
+/// How many commands are issued side by side: a bus waits for the disk once for what comes together.
+const ISSUES: usize = 64;
 
 /// Plans until the context is stopped.
 ///
@@ -179,8 +182,13 @@ impl Planner<'_> {
                 let orders = decide_without(fleet, liveness, patience, &waiting);
                 (fleet.offset, orders)
             });
-            let (mut last, before) = (None, waiting.len());
+            let before = waiting.len();
+            let (mut issues, mut said) = (Vec::new(), Vec::new());
             for order in orders {
+                // What is said between two commands is said between them.
+                if !matches!(order, Order::Issue(_)) || issues.len() == ISSUES {
+                    said.extend(try_join_all(issues.drain(..)).await?);
+                }
                 match order {
                     Order::Issue(command) => {
                         let queue = topology::queue_for(&command);
@@ -188,20 +196,23 @@ impl Planner<'_> {
                             held.insert(queue);
                             waiting.insert(command.work());
                         } else {
-                            last = Some(self.issue(command, queue).await?);
+                            issues.push(self.issue(command, queue));
                         }
                     }
                     Order::Bury(command, failure) => self.bury(command, &failure).await?,
                     Order::Publish(event) => {
                         tracing::info!(event = event.kind(), "decided");
-                        last = Some(self.publish(event).await?);
+                        said.push(self.publish(event).await?);
                     }
                 }
             }
-            // The next decision sees what this one did, or it would do it again.
-            if let Some(last) = last {
-                self.view.wait_for_event(last).await?;
-            } else if waiting.len() == before {
+            said.extend(try_join_all(issues).await?);
+            // The next decision sees what this one did, or it would do it again. What was said side
+            // by side may come in any order.
+            for event in said.iter().rev().take(ISSUES) {
+                self.view.wait_for_event(*event).await?;
+            }
+            if said.is_empty() && waiting.len() == before {
                 self.tell_held(held);
                 self.decided = offset;
                 return Ok(());

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gentoo_updater_bus::blocking::quick;
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_runtime::look::Look;
 use jiff::Timestamp;
@@ -108,10 +109,8 @@ async fn blocking<T: Send + 'static>(
     path: PathBuf,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Option<T> {
-    let done = match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => Err(io::Error::other(error)),
-    };
+    let done = quick(work).await;
+    let done = done.unwrap_or_else(|| Err(io::Error::other("this program is ending")));
     done.inspect_err(|error| {
         let path = path.display();
         tracing::warn!(%path, %error, "former answers of guests cannot be {what}: guests are asked");

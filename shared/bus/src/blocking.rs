@@ -13,9 +13,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 /// The same for work that waits for no disk, but for what was not read for long. On a runtime of one
 /// thread it runs at once, in place: to hand it over and back would take longer than most of it.
-pub(crate) async fn quick<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
+pub async fn quick<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     match is_of_one_thread() {
         true => {
             // Whoever calls this in a loop lets the others have their turn.
@@ -27,6 +25,6 @@ pub(crate) async fn quick<T: Send + 'static>(
 }
 
 /// Whether this runtime has one thread.
-pub(crate) fn is_of_one_thread() -> bool {
+fn is_of_one_thread() -> bool {
     Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread
 }

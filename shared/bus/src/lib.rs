@@ -6,7 +6,7 @@
 //! **Invariant:** only `amqp/` names lapin, only `embedded/` names rusqlite.
 
 pub mod amqp;
-mod blocking;
+pub mod blocking;
 mod clock;
 pub mod definitions;
 pub mod embedded;

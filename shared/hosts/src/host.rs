@@ -11,6 +11,7 @@ use crate::command::{Command, Output};
 use crate::error::HostError;
 use crate::local::LocalHost;
 use crate::ssh::SshHost;
+use crate::ssh::idle::Idle;
 
 /// A machine that runs commands.
 #[async_trait]
@@ -94,23 +95,49 @@ pub(crate) fn ssh_folder() -> PathBuf {
     )
 }
 
-/// Opens the way to a machine.
-///
-/// Over ssh one connection is opened now, kept, shared by all commands, and opened again when it
-/// broke.
+/// The ways to machines. Connections that nobody uses are closed when there are many of them.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    settings: SshSettings,
+    idle: Idle,
+}
+
+impl Connector {
+    /// For connections that are opened as these settings say.
+    pub fn new(settings: SshSettings) -> Self {
+        Self {
+            settings,
+            idle: Idle::default(),
+        }
+    }
+
+    /// Opens the way to a machine.
+    ///
+    /// Over ssh one connection is opened now, kept, shared by all commands, and opened again when it
+    /// broke or had not been used for long.
+    ///
+    /// # Errors
+    /// [`HostError`] when the machine cannot be reached, is not the one that known_hosts knows, or
+    /// does not let us in.
+    pub async fn connect(&self, address: &HostAddress) -> Result<Arc<dyn Host>, HostError> {
+        match address {
+            HostAddress::Local => Ok(Arc::new(LocalHost::new())),
+            HostAddress::Ssh(ssh) => {
+                let (settings, idle) = (self.settings.clone(), self.idle.clone());
+                let host = SshHost::open(ssh.clone(), settings, idle).await?;
+                Ok(Arc::new(host))
+            }
+        }
+    }
+}
+
+/// Opens the way to one machine; see [`Connector::connect`].
 ///
 /// # Errors
-/// [`HostError`] when the machine cannot be reached, is not the one that known_hosts knows, or does
-/// not let us in.
+/// As [`Connector::connect`].
 pub async fn connect(
     address: &HostAddress,
     settings: &SshSettings,
 ) -> Result<Arc<dyn Host>, HostError> {
-    match address {
-        HostAddress::Local => Ok(Arc::new(LocalHost::new())),
-        HostAddress::Ssh(ssh) => {
-            let host = SshHost::open(ssh.clone(), settings.clone()).await?;
-            Ok(Arc::new(host))
-        }
-    }
+    Connector::new(settings.clone()).connect(address).await
 }

@@ -39,5 +39,5 @@ pub mod trust;
 pub use address::{AddressError, HostAddress, SshAddress};
 pub use command::{Command, ExitStatus, Output};
 pub use error::{ChangedHostKey, HostError, RefusedHostCertificate, RevokedHostKey};
-pub use host::{Host, SshConfiguration, SshSettings, connect};
+pub use host::{Connector, Host, SshConfiguration, SshSettings, connect};
 pub use host_key::HostKey;

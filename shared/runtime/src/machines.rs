@@ -9,8 +9,8 @@ use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::{BuilderName, GuestName};
 use gentoo_updater_hosts::markers::run_between_markers;
 use gentoo_updater_hosts::{
-    AddressError, Command, Host, HostAddress, HostError, Output, SshConfiguration, SshSettings,
-    connect,
+    AddressError, Command, Connector, Host, HostAddress, HostError, Output, SshConfiguration,
+    SshSettings,
 };
 use tokio::sync::Mutex;
 
@@ -22,9 +22,10 @@ pub struct AddressProblem {
     cause: AddressError,
 }
 
-/// The machines of a fleet. A connection is opened when it is first needed and then kept.
+/// The machines of a fleet. A connection is opened when it is needed, and kept for a while.
 pub struct Machines {
     settings: Arc<Settings>,
+    connector: Connector,
     open: Mutex<HashMap<HostAddress, Arc<dyn Host>>>,
 }
 
@@ -32,6 +33,7 @@ impl Machines {
     /// The machines that the configuration names.
     pub fn new(settings: Arc<Settings>) -> Self {
         Self {
+            connector: Connector::new(ssh_settings(&settings)),
             settings,
             open: Mutex::default(),
         }
@@ -71,9 +73,8 @@ impl Machines {
             return Ok(host.clone());
         }
         // The lock is not held over the connect: one dead machine must not hold the others up.
-        let host = connect(&address, &ssh_settings(&self.settings))
-            .await
-            .map_err(|error| failure_of_host(&error))?;
+        let host = self.connector.connect(&address).await;
+        let host = host.map_err(|error| failure_of_host(&error))?;
         Ok(self
             .open
             .lock()

@@ -68,6 +68,14 @@ impl JournalHistory {
         Ok(place)
     }
 
+    /// Whether it is known without a look that there is nothing yet.
+    fn is_at_the_end(&self, next: i64) -> bool {
+        match &self.growth {
+            Growth::Watched(newest) => newest.get() < next,
+            Growth::Polled => false,
+        }
+    }
+
     async fn grown(&mut self, next: i64) -> Result<(), BusError> {
         let grown = async {
             match &self.growth {
@@ -95,6 +103,9 @@ impl History for JournalHistory {
                 return Ok(item);
             }
             let next = self.place().await?;
+            if self.is_at_the_end(next) {
+                self.grown(next).await?;
+            }
             self.page = self.journal.events(next, PAGE).await?.into();
             if self.page.is_empty() {
                 self.grown(next).await?;

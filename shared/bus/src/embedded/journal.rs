@@ -1,5 +1,8 @@
 //! The SQLite file. Every statement of the embedded bus stands here, in `letters` and in
 //! `snapshots`.
+//!
+//! One connection reads, in place, and another one writes. With a write-ahead log neither waits for
+//! the other (<https://www.sqlite.org/wal.html>).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,43 +10,46 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gentoo_updater_fleet::config;
+use gentoo_updater_fleet::message::{DecodeError, Envelope, Event};
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Transaction, params};
 
+use super::recent::Recent;
 use super::schema::{OLDEST_VERSION, SCHEMA_VERSION, migrate, version};
 use super::snapshots::trim;
 use super::storage::Kept;
-use crate::blocking::is_of_one_thread;
-use crate::seam::BusError;
+use super::writer::{Durability, WriteError, Writer};
+use crate::seam::{BusError, HistoryItem};
+use crate::unusable::Unusable;
 
-/// A message by its number in the journal.
-pub(super) struct Stored {
-    pub(super) number: i64,
-    pub(super) body: Vec<u8>,
-}
-
-/// The open file. SQLite blocks, so every call runs on a thread for blocking work.
+/// The open file. SQLite blocks, so all that waits for the disk runs on a thread for it.
 #[derive(Clone)]
 pub(super) struct Journal {
     path: PathBuf,
-    connection: Arc<Mutex<Connection>>,
+    reader: Arc<Mutex<Connection>>,
+    /// Absent where the file is another process's.
+    writer: Option<Writer>,
+    recent: Recent,
     retention: config::History,
 }
 
-/// The setting that says what is waited for (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
-const SYNCHRONOUS: &str = "synchronous";
-/// An event that was confirmed is on the disk, as a confirm of RabbitMQ means.
-const CONFIRMED: &str = "full";
+/// The setting of how much of the file a connection keeps in memory, in KiB where it is negative
+/// (<https://www.sqlite.org/pragma.html#pragma_cache_size>). The kernel has all of it, too.
+const CACHE_SIZE: &str = "cache_size";
+const CACHE_KIB: i64 = 256;
+
+/// For how long whoever has the file for a moment, such as a backup, is waited for.
+const BUSY: Duration = Duration::from_secs(10);
 
 impl Journal {
     /// Opens the file to write, and creates it with its folder where it is not there. An older
     /// version becomes this one.
     pub(super) async fn open(path: &Path, retention: config::History) -> Result<Self, BusError> {
-        Self::blocking(path, retention, SCHEMA_VERSION, move |path| {
+        let opened = Self::blocking(path, retention, SCHEMA_VERSION, move |path| {
             let mut connection = Connection::open(path)?;
-            connection.busy_timeout(Duration::from_secs(10))?;
+            connection.busy_timeout(BUSY)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
-            connection.pragma_update(None, SYNCHRONOUS, CONFIRMED)?;
+            connection.pragma_update(None, CACHE_SIZE, -CACHE_KIB)?;
             connection.pragma_update(None, "foreign_keys", "on")?;
             let transaction = connection.transaction()?;
             migrate(&transaction)?;
@@ -51,19 +57,16 @@ impl Journal {
                 trim(&transaction, retention)?;
             }
             transaction.commit()?;
-            Ok(connection)
-        })
-        .await
+            Ok((reader(path)?, Some(connection)))
+        });
+        opened.await
     }
 
     /// Opens the file of another process to read.
     pub(super) async fn open_to_read(path: &Path) -> Result<Self, BusError> {
         let retention = config::History::default();
         Self::blocking(path, retention, OLDEST_VERSION, |path| {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(Duration::from_secs(10))?;
-            Ok(connection)
+            Ok((reader(path)?, None))
         })
         .await
     }
@@ -72,12 +75,12 @@ impl Journal {
         path: &Path,
         retention: config::History,
         oldest_version: i64,
-        open: impl FnOnce(&Path) -> rusqlite::Result<Connection> + Send + 'static,
+        open: impl FnOnce(&Path) -> rusqlite::Result<(Connection, Option<Connection>)> + Send + 'static,
     ) -> Result<Self, BusError> {
         let path = path.to_owned();
         let journal = crate::blocking::blocking(move || {
-            let connection = open(&path).map_err(|error| unusable(&path, error))?;
-            let found = version(&connection).map_err(|error| unusable(&path, error))?;
+            let (reader, writer) = open(&path).map_err(|error| unusable(&path, error))?;
+            let found = version(&reader).map_err(|error| unusable(&path, error))?;
             if !(oldest_version..=SCHEMA_VERSION).contains(&found) {
                 let detail =
                     format!("it has version {found}, this program reads version {SCHEMA_VERSION}");
@@ -85,7 +88,9 @@ impl Journal {
             }
             Ok(Self {
                 path,
-                connection: Arc::new(Mutex::new(connection)),
+                reader: Arc::new(Mutex::new(reader)),
+                writer: writer.map(Writer::new),
+                recent: Recent::default(),
                 retention,
             })
         });
@@ -97,60 +102,78 @@ impl Journal {
         self.retention
     }
 
-    /// Reads from the file, or changes what may come back after a loss of power.
-    pub(super) async fn call<T: Send + 'static>(
+    /// Reads from the file.
+    pub(super) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, BusError> {
-        if is_of_one_thread() {
-            // Whoever calls this in a loop lets the others have their turn.
-            tokio::task::consume_budget().await;
-            if let Ok(mut connection) = self.connection.try_lock() {
-                return work(&mut connection).map_err(|error| unusable(&self.path, error));
-            }
-        }
-        // Somebody waits for the disk.
-        self.write(work).await
-    }
-
-    /// Runs one piece of work on the file that waits for the disk, to its end even when nobody waits
-    /// for it.
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, BusError> {
-        let Self {
-            path, connection, ..
-        } = self.clone();
-        let result = crate::blocking::blocking(move || {
-            // A transaction that panicked was rolled back: the connection is whole.
-            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut connection).map_err(|error| unusable(&path, error))
+        let Self { path, reader, .. } = self.clone();
+        let result = crate::blocking::quick(move || {
+            // What panicked has changed nothing: the connection is whole.
+            let connection = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&connection).map_err(|error| unusable(&path, error))
         });
         result.await.unwrap_or(Err(BusError::Closed))
+    }
+
+    /// Changes the file, and waits until it is on the disk. It is done even when nobody waits for it
+    /// any more. `work` may be called more than once.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, BusError> {
+        self.write_and(Durability::Power, work, |_| {}).await
+    }
+
+    /// The same for what may delete events.
+    pub(super) async fn rewrite_history<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, BusError> {
+        let recent = self.recent.clone();
+        self.write_and(Durability::Power, work, move |_| recent.clear())
+            .await
+    }
+
+    /// The same, and tells `then` what came of it before anybody can lose interest.
+    async fn write_and<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, BusError> {
+        let writer = self.writer.as_ref().ok_or(BusError::ReadOnly)?;
+        let written = writer.write(durability, work, then).await;
+        written.map_err(|error| match error {
+            WriteError::Sqlite(error) => unusable(&self.path, error),
+            WriteError::Gone => BusError::Closed,
+        })
     }
 
     /// Keeps an event and the wake-up that it is, then tells its offset to `then` before anybody
     /// can lose interest.
     pub(super) async fn append(
         &self,
-        id: String,
-        body: Vec<u8>,
+        event: &Envelope<Event>,
         then: impl FnOnce(i64) + Send + 'static,
     ) -> Result<(), BusError> {
-        self.write(move |connection| {
-            let transaction = connection.transaction()?;
-            transaction.execute(
-                "INSERT INTO history (id, stored_at, body) VALUES (?1, ?2, ?3)",
-                params![id, Timestamp::now().as_second(), body],
-            )?;
+        let (id, body) = (event.id.to_string(), event.encode()?);
+        let (recent, bytes, event) = (self.recent.clone(), body.len(), event.clone());
+        let work = move |transaction: &Transaction<'_>| {
+            let statement = "INSERT INTO history (id, stored_at, body) VALUES (?1, ?2, ?3)";
+            let stored_at = Timestamp::now().as_second();
+            execute(transaction, statement, params![id, stored_at, body])?;
             let offset = transaction.last_insert_rowid();
-            transaction.execute("INSERT INTO wakeups (offset) VALUES (?1)", [offset])?;
-            transaction.commit()?;
-            then(offset);
-            Ok(())
-        })
-        .await
+            let statement = "INSERT INTO wakeups (offset) VALUES (?1)";
+            execute(transaction, statement, [offset])?;
+            Ok(offset)
+        };
+        let appended = move |offset: &i64| {
+            recent.put(*offset, bytes, event);
+            then(*offset);
+        };
+        let appended = self.write_and(Durability::Power, work, appended);
+        appended.await.map(drop)
     }
 
     /// Keeps a command, then tells its number to `then`.
@@ -161,38 +184,45 @@ impl Journal {
         body: Vec<u8>,
         then: impl FnOnce(i64) + Send + 'static,
     ) -> Result<(), BusError> {
-        self.write(move |connection| {
-            connection.execute(
-                "INSERT INTO commands (queue, id, body) VALUES (?1, ?2, ?3)",
-                params![queue, id, body],
-            )?;
-            then(connection.last_insert_rowid());
-            Ok(())
-        })
-        .await
+        let work = move |transaction: &Transaction<'_>| {
+            let statement = "INSERT INTO commands (queue, id, body) VALUES (?1, ?2, ?3)";
+            execute(transaction, statement, params![queue, id, body])?;
+            Ok(transaction.last_insert_rowid())
+        };
+        let enqueued = self.write_and(Durability::Power, work, |number| then(*number));
+        enqueued.await.map(drop)
     }
 
     /// At most `limit` events from `offset` on.
-    pub(super) async fn events(&self, offset: i64, limit: u32) -> Result<Vec<Stored>, BusError> {
-        self.call(move |connection| {
+    pub(super) async fn events(
+        &self,
+        offset: i64,
+        limit: u32,
+    ) -> Result<Vec<HistoryItem>, BusError> {
+        if let Some(recent) = self.recent.events(offset, limit) {
+            return Ok(recent);
+        }
+        let stored = self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT offset, body FROM history WHERE offset >= ?1 ORDER BY offset LIMIT ?2",
             )?;
             let rows = statement.query_map(params![offset, limit], |row| {
-                Ok(Stored {
-                    number: row.get(0)?,
-                    body: row.get(1)?,
-                })
+                let (offset, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                Ok((offset, body))
             })?;
-            rows.collect()
-        })
-        .await
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let items = stored.await?.into_iter().map(|(offset, body)| HistoryItem {
+            offset: offset.unsigned_abs(),
+            event: Envelope::decode(&body).map_err(Unusable::from),
+        });
+        Ok(items.collect())
     }
 
     /// The offset of the first event of this time or later; where there is none yet, the one that
     /// comes next or is before it.
     pub(super) async fn first_since(&self, time: Timestamp) -> Result<i64, BusError> {
-        self.call(move |connection| {
+        self.read(move |connection| {
             connection.query_row(
                 "SELECT coalesce(min(offset), (SELECT coalesce(max(offset), 0) + 1 FROM history))
                  FROM history WHERE stored_at >= ?1",
@@ -205,16 +235,23 @@ impl Journal {
 
     /// The offset of the newest event.
     pub(super) async fn end(&self) -> Result<Option<i64>, BusError> {
-        self.call(|connection| {
+        self.read(|connection| {
             connection.query_row("SELECT max(offset) FROM history", [], |row| row.get(0))
         })
         .await
     }
 
     /// One event, if it is still kept.
-    pub(super) async fn event(&self, offset: i64) -> Result<Option<Vec<u8>>, BusError> {
-        self.body("SELECT body FROM history WHERE offset = ?1", offset)
-            .await
+    pub(super) async fn event(
+        &self,
+        offset: i64,
+    ) -> Result<Option<Result<Envelope<Event>, DecodeError>>, BusError> {
+        if let Some(recent) = self.recent.event(offset) {
+            return Ok(Some(Ok(recent)));
+        }
+        let query = "SELECT body FROM history WHERE offset = ?1";
+        let body = self.body(query, offset).await?;
+        Ok(body.as_deref().map(Envelope::decode))
     }
 
     /// One command, if it is not settled.
@@ -224,17 +261,16 @@ impl Journal {
     }
 
     async fn body(&self, query: &'static str, number: i64) -> Result<Option<Vec<u8>>, BusError> {
-        self.call(move |connection| {
-            connection
-                .query_row(query, [number], |row| row.get(0))
-                .optional()
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(query)?;
+            statement.query_row([number], |row| row.get(0)).optional()
         })
         .await
     }
 
     /// The commands and wake-ups that are not settled, oldest first.
     pub(super) async fn unsettled(&self) -> Result<(Vec<(String, i64)>, Vec<i64>), BusError> {
-        self.call(|connection| {
+        self.read(|connection| {
             let mut statement =
                 connection.prepare("SELECT queue, number FROM commands ORDER BY number")?;
             let commands = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -248,7 +284,7 @@ impl Journal {
 
     /// The queues that hold unsettled commands, and how many.
     pub(super) async fn queue_lengths(&self) -> Result<BTreeMap<String, u64>, BusError> {
-        self.call(|connection| {
+        self.read(|connection| {
             let mut statement =
                 connection.prepare("SELECT queue, count(*) FROM commands GROUP BY queue")?;
             let rows = statement.query_map([], |row| {
@@ -274,13 +310,13 @@ impl Journal {
     }
 
     async fn delete_all(&self, statement: &'static str, numbers: Vec<i64>) -> Result<(), BusError> {
-        self.call(move |connection| {
-            connection.pragma_update(None, SYNCHRONOUS, "normal")?;
-            let deleted = delete(connection, statement, &numbers);
-            connection.pragma_update(None, SYNCHRONOUS, CONFIRMED)?;
-            deleted
-        })
-        .await
+        let work = move |transaction: &Transaction<'_>| {
+            for number in &numbers {
+                execute(transaction, statement, [number])?;
+            }
+            Ok(())
+        };
+        self.write_and(Durability::Process, work, |()| {}).await
     }
 
     /// Deletes all dead letters, and says how many there were.
@@ -297,7 +333,7 @@ impl Journal {
             Kept::History => "SELECT count(*) FROM history",
             Kept::Snapshots => "SELECT count(*) FROM snapshots",
         };
-        self.call(move |connection| {
+        self.read(move |connection| {
             let count: i64 = connection.query_row(query, [], |row| row.get(0))?;
             Ok(count.unsigned_abs())
         })
@@ -305,16 +341,22 @@ impl Journal {
     }
 }
 
-fn delete(
-    connection: &mut Connection,
+/// Opens the file to read. A file that another process is just making is of no version yet.
+fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, CACHE_SIZE, -CACHE_KIB)?;
+    Ok(connection)
+}
+
+/// Executes a statement that comes often: it is prepared once.
+fn execute(
+    connection: &Connection,
     statement: &'static str,
-    numbers: &[i64],
-) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    for number in numbers {
-        transaction.execute(statement, [number])?;
-    }
-    transaction.commit()
+    parameters: impl Params,
+) -> rusqlite::Result<usize> {
+    connection.prepare_cached(statement)?.execute(parameters)
 }
 
 fn unusable(path: &Path, detail: impl ToString) -> BusError {

@@ -28,30 +28,28 @@ pub(super) struct Settled {
 impl Journal {
     /// Moves a command to the dead letters.
     pub(super) async fn bury_command(&self, number: i64, cause: String) -> Result<(), BusError> {
-        self.write(move |connection| {
-            let transaction = connection.transaction()?;
+        self.write(move |transaction| {
             transaction.execute(
                 "INSERT INTO dead (queue, cause, stored_at, body, id)
                  SELECT queue, ?2, ?3, body, id FROM commands WHERE number = ?1",
                 params![number, cause, Timestamp::now().as_second()],
             )?;
             transaction.execute("DELETE FROM commands WHERE number = ?1", [number])?;
-            transaction.commit()
+            Ok(())
         })
         .await
     }
 
     /// Moves a wake-up to the dead letters.
     pub(super) async fn bury_wakeup(&self, offset: i64, cause: String) -> Result<(), BusError> {
-        self.write(move |connection| {
-            let transaction = connection.transaction()?;
+        self.write(move |transaction| {
             transaction.execute(
                 "INSERT INTO dead (queue, cause, stored_at, body, id, offset)
                  SELECT ?4, ?2, ?3, body, id, offset FROM history WHERE offset = ?1",
                 params![offset, cause, Timestamp::now().as_second(), PLAN],
             )?;
             transaction.execute("DELETE FROM wakeups WHERE offset = ?1", [offset])?;
-            transaction.commit()
+            Ok(())
         })
         .await
     }
@@ -78,7 +76,7 @@ impl Journal {
     /// The dead letters, oldest first.
     pub(super) async fn dead_letters(&self, most: usize) -> Result<Vec<DeadLetter>, BusError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.call(move |connection| {
+        self.read(move |connection| {
             let letters = letters(connection, most)?;
             Ok(letters.into_iter().map(|(_, letter)| letter).collect())
         })
@@ -115,14 +113,13 @@ impl Journal {
         + Send
         + 'static,
     ) -> Result<Settled, BusError> {
-        self.write(move |connection| {
-            let transaction = connection.transaction()?;
+        self.write(move |transaction| {
             let mut settled = Settled::default();
-            for (number, letter) in letters(&transaction, i64::MAX)? {
+            for (number, letter) in letters(transaction, i64::MAX)? {
                 if !wanted.contains(&letter.id) {
                     continue;
                 }
-                match put_back(&transaction, number, &letter) {
+                match put_back(transaction, number, &letter) {
                     Ok(returned) => settled.returned.extend(returned),
                     Err(rusqlite::Error::QueryReturnedNoRows) => {
                         settled.stayed.push(NoWayBack {
@@ -139,7 +136,6 @@ impl Journal {
                     settled.done.push(letter.id);
                 }
             }
-            transaction.commit()?;
             Ok(settled)
         })
         .await

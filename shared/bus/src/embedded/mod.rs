@@ -12,11 +12,13 @@ mod letters;
 mod memory;
 mod reader;
 mod ready;
+mod recent;
 mod schema;
 mod snapshots;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};

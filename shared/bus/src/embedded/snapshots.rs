@@ -3,7 +3,7 @@
 use gentoo_updater_fleet::config;
 use gentoo_updater_fleet::snapshot::{STATE_VERSION, Snapshot};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::journal::Journal;
 use crate::seam::BusError;
@@ -18,8 +18,7 @@ impl Journal {
         let offset = snapshot.fleet.offset.unwrap_or(0);
         let offset = i64::try_from(offset).map_err(refused)?;
         let (version, retention) = (snapshot.state_version, self.retention());
-        self.write(move |connection| {
-            let transaction = connection.transaction()?;
+        let work = move |transaction: &Transaction<'_>| {
             transaction.execute(
                 "INSERT INTO snapshots (offset, state_version, body) VALUES (?1, ?2, ?3)",
                 params![offset, version, body],
@@ -29,15 +28,14 @@ impl Journal {
                  (SELECT number FROM snapshots ORDER BY number DESC LIMIT ?1)",
                 [KEPT as i64],
             )?;
-            trim(&transaction, retention)?;
-            transaction.commit()
-        })
-        .await
+            trim(transaction, retention)
+        };
+        self.rewrite_history(work).await
     }
 
     /// The newest snapshot that this program can read.
     pub(super) async fn newest_snapshot(&self) -> Result<Option<Snapshot>, BusError> {
-        self.call(|connection| {
+        self.read(|connection| {
             if !has_snapshots(connection)? {
                 return Ok(None);
             }
@@ -110,6 +108,10 @@ pub(super) fn trim(connection: &Connection, keep: config::History) -> rusqlite::
         [oldest, last],
     )?;
     let bytes = i64::from(keep.megabytes) * 1_000_000;
+    // To add up all events is long where there are many. Most files are not that large altogether.
+    if used(connection)? <= bytes {
+        return Ok(());
+    }
     connection.execute(
         "DELETE FROM history WHERE offset <= ?2 AND offset <=
          (SELECT max(offset) FROM
@@ -118,4 +120,15 @@ pub(super) fn trim(connection: &Connection, keep: config::History) -> rusqlite::
         [bytes, last],
     )?;
     Ok(())
+}
+
+/// The bytes of the file that something is in.
+fn used(connection: &Connection) -> rusqlite::Result<i64> {
+    let ask = |what: &str| connection.query_row(&format!("PRAGMA {what}"), [], |row| row.get(0));
+    let (pages, free, size): (i64, i64, i64) = (
+        ask("page_count")?,
+        ask("freelist_count")?,
+        ask("page_size")?,
+    );
+    Ok((pages - free) * size)
 }

@@ -10,7 +10,6 @@ use super::journal::Journal;
 use super::letters::Settled;
 use super::memory::MemoryJournal;
 use crate::seam::{BusError, DeadLetter, HistoryItem, LetterId};
-use crate::unusable::Unusable;
 
 /// Where the messages are. What is kept in memory takes no time: nobody waits for it, so nothing
 /// else happens meanwhile.
@@ -44,10 +43,7 @@ impl Storage {
         then: impl FnOnce(i64) + Send + 'static,
     ) -> Result<(), BusError> {
         match self {
-            Self::File(file) => {
-                let (id, body) = (event.id.to_string(), event.encode()?);
-                file.append(id, body, then).await
-            }
+            Self::File(file) => file.append(event, then).await,
             Self::Memory(memory) => {
                 then(memory.append(event));
                 Ok(())
@@ -81,14 +77,7 @@ impl Storage {
         limit: u32,
     ) -> Result<Vec<HistoryItem>, BusError> {
         match self {
-            Self::File(file) => {
-                let stored = file.events(offset, limit).await?.into_iter();
-                let decoded = stored.map(|stored| HistoryItem {
-                    offset: stored.number.unsigned_abs(),
-                    event: Envelope::decode(&stored.body).map_err(Unusable::from),
-                });
-                Ok(decoded.collect())
-            }
+            Self::File(file) => file.events(offset, limit).await,
             Self::Memory(memory) => Ok(memory.events(offset, limit)),
         }
     }
@@ -116,7 +105,7 @@ impl Storage {
         offset: i64,
     ) -> Result<Option<Result<Envelope<Event>, DecodeError>>, BusError> {
         match self {
-            Self::File(file) => Ok(file.event(offset).await?.as_deref().map(Envelope::decode)),
+            Self::File(file) => file.event(offset).await,
             Self::Memory(memory) => Ok(memory.event(offset).map(Ok)),
         }
     }

@@ -27,12 +27,12 @@ pub(super) async fn log_in<H: Handler>(
         notes: Vec::new(),
         refused: false,
     };
-    let certificates = user_certificate::read_all(target, &mut login.notes).await;
+    let certificates = user_certificate::read_all(target, &mut login.notes);
     let mut agent = Agent::open(target, &mut login.notes).await;
     let mut missing = Vec::new();
     for file in &target.identity_files {
         let name = file.display().to_string();
-        let is_in = match KeyFile::read(file).await {
+        let is_in = match KeyFile::read(file) {
             KeyFile::Private(key) => {
                 let key = Arc::new(*key);
                 let held_by = agent.as_mut();

@@ -1,5 +1,6 @@
 //! A file with a private key, or what can be known of it without its passphrase.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -18,11 +19,12 @@ pub(super) enum KeyFile {
 }
 
 impl KeyFile {
-    pub(super) async fn read(file: &Path) -> Self {
-        let text = match tokio::fs::read_to_string(file).await {
+    /// Reads a small file in place: to have a thread wait for it takes longer.
+    pub(super) fn read(file: &Path) -> Self {
+        let text = match fs::read_to_string(file) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return match public_half(file).await {
+                return match public_half(file) {
                     Some(key) => Self::Public(Box::new(key), "is there as a public key only"),
                     None => Self::Missing,
                 };
@@ -40,7 +42,7 @@ impl KeyFile {
                 let inside = PrivateKey::from_openssh(&text).ok();
                 let key = match inside.map(|key| key.public_key().clone()) {
                     Some(key) => Some(key),
-                    None => public_half(file).await,
+                    None => public_half(file),
                 };
                 match key {
                     Some(key) => Self::Public(Box::new(key), "is encrypted"),
@@ -52,9 +54,9 @@ impl KeyFile {
     }
 }
 
-async fn public_half(file: &Path) -> Option<PublicKey> {
+fn public_half(file: &Path) -> Option<PublicKey> {
     let mut name = file.as_os_str().to_owned();
     name.push(".pub");
-    let text = tokio::fs::read_to_string(name).await.ok()?;
+    let text = fs::read_to_string(name).ok()?;
     PublicKey::from_openssh(text.trim()).ok()
 }

@@ -1,7 +1,7 @@
 //! A machine behind an ssh server.
 //!
-//! The only part of the house that names russh. One connection is kept per machine and shared by
-//! all commands; each command has a channel of its own, which is always drained: an unread channel
+//! The only part of the house that names russh. A machine has one connection, which is shared by all
+//! commands and kept between them ([`idle`] says for how long); each command has a channel of its own, which is always drained: an unread channel
 //! stops every other one of its connection.
 
 mod algorithms;
@@ -10,6 +10,7 @@ mod configuration;
 mod connection;
 mod exec;
 mod identity;
+pub(crate) mod idle;
 mod key_file;
 pub mod known_hosts;
 mod link;
@@ -25,13 +26,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use russh::Channel;
 use russh::client::Msg;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::address::{HostAddress, SshAddress};
 use crate::command::{Command, Output};
 use crate::error::HostError;
 use crate::host::{Host, SshSettings};
 use connection::Connection;
+use idle::{Idle, Place};
 
 /// How many commands run at once over one connection: below the 10 that OpenSSH's server allows
 /// (sshd_config(5), MaxSessions). More wait for their turn.
@@ -45,21 +47,28 @@ pub(crate) struct SshHost {
     address: HostAddress,
     ssh: SshAddress,
     settings: SshSettings,
-    connection: Mutex<Option<Arc<Connection>>>,
+    connection: Arc<Place>,
+    idle: Idle,
     sessions: Semaphore,
 }
 
 impl SshHost {
     /// Connects and logs in.
-    pub(crate) async fn open(ssh: SshAddress, settings: SshSettings) -> Result<Self, HostError> {
+    pub(crate) async fn open(
+        ssh: SshAddress,
+        settings: SshSettings,
+        idle: Idle,
+    ) -> Result<Self, HostError> {
         let host = Self {
             address: HostAddress::Ssh(ssh.clone()),
             ssh,
             settings,
-            connection: Mutex::new(None),
+            connection: Arc::default(),
+            idle,
             sessions: Semaphore::new(SESSIONS),
         };
         host.connection().await?;
+        host.idle.used(&host.connection);
         Ok(host)
     }
 
@@ -146,7 +155,10 @@ impl Host for SshHost {
         // The semaphore is never closed, so this cannot fail; an error would mean no limit.
         let _turn = self.sessions.acquire().await.ok();
         let (connection, channel) = self.channel().await?;
-        exec::exec(&self.address, &connection, channel, command).await
+        let output = exec::exec(&self.address, &connection, channel, command).await;
+        drop(connection);
+        self.idle.used(&self.connection);
+        output
     }
 
     fn address(&self) -> &HostAddress {

@@ -1,6 +1,7 @@
 //! Certificates that a user logs in with: those that `CertificateFile` names, and where it names none
 //! for each identity file `FILE` the one in `FILE-cert.pub` (ssh_config(5), CertificateFile).
 
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -22,10 +23,10 @@ impl UserCertificate {
 }
 
 /// Reads all certificates of a target. What is wrong with one of them is noted.
-pub(super) async fn read_all(target: &Target, notes: &mut Vec<String>) -> Vec<UserCertificate> {
+pub(super) fn read_all(target: &Target, notes: &mut Vec<String>) -> Vec<UserCertificate> {
     let mut found = Vec::new();
     for file in &target.certificate_files {
-        match read(file).await {
+        match read(file) {
             Ok(Some(certificate)) => found.push(certificate),
             Ok(None) => notes.push(format!("there is no {}", file.display())),
             Err(note) => notes.push(note),
@@ -36,7 +37,7 @@ pub(super) async fn read_all(target: &Target, notes: &mut Vec<String>) -> Vec<Us
         false => &[],
     };
     for file in beside_identities {
-        match read(&beside(file)).await {
+        match read(&beside(file)) {
             Ok(certificate) => found.extend(certificate),
             Err(note) => notes.push(note),
         }
@@ -50,9 +51,9 @@ fn beside(identity: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-async fn read(file: &Path) -> Result<Option<UserCertificate>, String> {
+fn read(file: &Path) -> Result<Option<UserCertificate>, String> {
     let name = file.display().to_string();
-    let text = match tokio::fs::read_to_string(file).await {
+    let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("{name} cannot be read: {error}")),

@@ -148,6 +148,11 @@ impl Server {
         self.signal_connections("-STOP")
     }
 
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> usize {
+        children_of(self.child.id()).len()
+    }
+
     fn signal_connections(&self, signal: &str) -> usize {
         let sessions = children_of(self.child.id());
         for pid in &sessions {

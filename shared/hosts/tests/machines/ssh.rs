@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use gentoo_updater_hosts::markers::run_between_markers;
 use gentoo_updater_hosts::trust::{append, scan_host_keys};
-use gentoo_updater_hosts::{Command, ExitStatus, HostAddress, HostError, SshSettings, connect};
+use gentoo_updater_hosts::{
+    Command, Connector, ExitStatus, Host, HostAddress, HostError, SshSettings, connect,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -210,6 +212,49 @@ async fn a_lost_connection_is_no_failure_of_the_command_and_the_next_one_reconne
     assert_eq!(output.stdout_text(), "again\n");
     // The command lives on, as sshd leaves it; it is this test's to end.
     tool("kill", &[fs::read_to_string(&mark).unwrap().trim()]);
+}
+
+/// The process of the server that serves the connection.
+async fn served_by(host: &dyn Host) -> String {
+    let output = host.run(&shell("echo $PPID")).await.unwrap();
+    output.stdout_text()
+}
+
+#[tokio::test]
+async fn the_connections_that_were_used_last_are_kept_and_others_opened_again_when_needed() {
+    let server = Server::start();
+    let connector = Connector::new(server.settings());
+    let address = HostAddress::Ssh(server.ssh_address());
+    let busy = connector.connect(&address).await.unwrap();
+    let (begun, end) = (server.path("begun"), server.path("end"));
+    let script = r#": > "$1"; until [ -e "$2" ]; do sleep 0.05; done; echo done"#;
+    let files = [begun.to_str().unwrap(), end.to_str().unwrap()];
+    let running = tokio::spawn({
+        let command = Command::shell("test", script, files);
+        async move { busy.run(&command).await }
+    });
+    while !begun.exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut hosts = Vec::new();
+    for _ in 0..20 {
+        let host = connector.connect(&address).await.unwrap();
+        let process = served_by(&*host).await;
+        hosts.push((host, process));
+    }
+    // What is used is not closed, however long ago it was opened.
+    fs::write(&end, "").unwrap();
+    assert_eq!(running.await.unwrap().unwrap().stdout_text(), "done\n");
+    let (newest, oldest) = (&hosts[19], &hosts[0]);
+    assert_eq!(served_by(&*newest.0).await, newest.1);
+    assert_ne!(served_by(&*oldest.0).await, oldest.1);
+    // The server notices in its own time that a connection was closed.
+    let mut patience = 200;
+    while server.connections() != 8 {
+        patience -= 1;
+        assert!(patience > 0, "{} connections", server.connections());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]
