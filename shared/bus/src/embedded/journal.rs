@@ -36,7 +36,7 @@ pub(super) struct Journal {
 /// The setting of how much of the file a connection keeps in memory, in KiB where it is negative
 /// (<https://www.sqlite.org/pragma.html#pragma_cache_size>). The kernel has all of it, too.
 const CACHE_SIZE: &str = "cache_size";
-const CACHE_KIB: i64 = 256;
+const CACHE_KIB: i64 = 64;
 
 /// For how long whoever has the file for a moment, such as a backup, is waited for.
 const BUSY: Duration = Duration::from_secs(10);

@@ -143,7 +143,7 @@ fn newest(fleet: &Fleet) -> Vec<(WorkKey, &Attempt)> {
                     task: task.clone(),
                     attempt: *number,
                 };
-                newest.push((work, attempt));
+                newest.push((work, attempt.as_ref()));
             }
         }
     }

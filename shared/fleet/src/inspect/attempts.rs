@@ -19,6 +19,6 @@ pub(super) fn open_attempts(fleet: &Fleet) -> impl Iterator<Item = (WorkKey, &At
             task: task.clone(),
             attempt: *number,
         };
-        is_open.then_some((work, attempt))
+        is_open.then_some((work, attempt.as_ref()))
     })
 }

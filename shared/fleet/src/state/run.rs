@@ -106,8 +106,9 @@ pub struct Cleaning {
 /// One task with all its attempts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskState {
-    /// The attempts, by number.
-    pub attempts: BTreeMap<u32, Attempt>,
+    /// The attempts, by number. Nearly all tasks have one, and a map makes room for eleven: in boxes
+    /// they take a seventh of it.
+    pub attempts: BTreeMap<u32, Box<Attempt>>,
     /// How it ended; absent while it goes on.
     pub outcome: Option<TaskOutcome>,
     /// Attempts up to this number do not count: an operator wanted others after them. They cannot

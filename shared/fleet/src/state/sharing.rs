@@ -194,7 +194,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         steps.places().map(row).collect()
     }
     let written = Written::deserialize(deserializer)?;
-    let mut guests = BTreeMap::new();
+    let mut guests = Vec::with_capacity(written.guests.len());
     for (name, kept) in written.guests {
         let mut guest = kept.guest;
         if let Some(scan) = guest.scan.as_mut().map(Arc::make_mut) {
@@ -209,7 +209,8 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         if let Some(plan) = guest.plan.as_mut().map(Arc::make_mut) {
             plan.wants = kept.wants.places().collect();
         }
-        guests.insert(name, guest);
+        guests.push((name, guest));
     }
-    Ok(guests)
+    // Made of a whole list it leaves no room for more.
+    Ok(guests.into_iter().collect())
 }

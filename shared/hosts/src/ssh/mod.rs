@@ -68,7 +68,6 @@ impl SshHost {
             sessions: Semaphore::new(SESSIONS),
         };
         host.connection().await?;
-        host.idle.used(&host.connection);
         Ok(host)
     }
 
@@ -80,6 +79,8 @@ impl SshHost {
             return Ok(Arc::clone(connection));
         }
         *kept = None;
+        // Another one is closed before this one is opened.
+        self.idle.used(&self.connection);
         let connection = Arc::new(self.open_anew().await?);
         *kept = Some(Arc::clone(&connection));
         Ok(connection)
