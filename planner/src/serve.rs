@@ -26,8 +26,9 @@ pub const BEAT: Duration = Duration::from_secs(2);
 const WAKES_WITHIN: Duration = BEAT;
 /// Every so many returned beats the bus is asked about queues that hold work for long.
 pub(crate) const BEATS_BETWEEN_QUESTIONS: u64 = 5;
-/// How many commands are issued side by side: a bus waits for the disk once for what comes together.
-const ISSUES: usize = 64;
+/// How many commands are issued side by side: a bus may wait for the disk once for what comes
+/// together. After a crash so many may be issued again.
+const ISSUES: usize = 16;
 
 /// Plans until the context is stopped.
 ///

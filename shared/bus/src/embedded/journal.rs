@@ -125,6 +125,12 @@ impl Journal {
         self.write_and(Durability::Power, work, |_| {}).await
     }
 
+    /// Waits until everything is written that was handed over.
+    pub(super) async fn settle(&self) -> Result<(), BusError> {
+        self.write_and(Durability::Process, |_| Ok(()), |()| {})
+            .await
+    }
+
     /// The same for what may delete events.
     pub(super) async fn rewrite_history<T: Send + 'static>(
         &self,
@@ -146,6 +152,7 @@ impl Journal {
         let written = writer.write(durability, work, then).await;
         written.map_err(|error| match error {
             WriteError::Sqlite(error) => unusable(&self.path, error),
+            WriteError::Panicked => unusable(&self.path, "a change of it panicked"),
             WriteError::Gone => BusError::Closed,
         })
     }

@@ -295,6 +295,10 @@ impl Bus for Embedded {
 
     async fn close(&self) {
         self.closed.cancel();
+        // What was handed over and waits for the disk belongs to this process.
+        if let Err(error) = self.journal.settle().await {
+            tracing::warn!(%error, "the journal may lack what was said last");
+        }
         // Whoever still holds this bus can do nothing with it, so the next process may begin.
         self.release();
     }

@@ -35,6 +35,14 @@ pub(super) enum Kept {
 }
 
 impl Storage {
+    /// Waits until everything is kept that was handed over.
+    pub(super) async fn settle(&self) -> Result<(), BusError> {
+        match self {
+            Self::File(file) => file.settle().await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
     /// Keeps an event and the wake-up that it is, then tells its offset to `then` before anybody
     /// can lose interest.
     pub(super) async fn append(

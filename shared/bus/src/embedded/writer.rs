@@ -4,6 +4,7 @@
 //! the disk is waited for is written together: one transaction, and one wait, for all of it.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -29,6 +30,8 @@ pub(super) enum Durability {
 pub(super) enum WriteError {
     /// The file cannot be written.
     Sqlite(rusqlite::Error),
+    /// What was to be written is a defect of this program. Nothing of it was.
+    Panicked,
     /// Nobody writes any more: the runtime is ending.
     Gone,
 }
@@ -91,12 +94,11 @@ impl Writer {
             reply,
         };
         if self.0.put(Box::new(change)) {
-            let shared = Arc::clone(&self.0);
+            let service = Service::of(&self.0);
             // Whether it is done says the reply.
-            drop(tokio::task::spawn_blocking(move || shared.serve()));
+            drop(tokio::task::spawn_blocking(move || service.run()));
         }
-        let written = written.await.map_err(|_| WriteError::Gone)?;
-        written.map_err(WriteError::Sqlite)
+        written.await.unwrap_or(Err(WriteError::Gone))
     }
 }
 
@@ -104,7 +106,7 @@ impl Writer {
 trait Write: Send {
     fn durability(&self) -> Durability;
     fn work(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()>;
-    fn tell(self: Box<Self>, written: rusqlite::Result<()>);
+    fn tell(self: Box<Self>, written: Result<(), WriteError>);
 }
 
 struct Change<T, W, D> {
@@ -113,7 +115,7 @@ struct Change<T, W, D> {
     /// What `work` gave.
     done: Option<T>,
     then: D,
-    reply: oneshot::Sender<rusqlite::Result<T>>,
+    reply: oneshot::Sender<Result<T, WriteError>>,
 }
 
 impl<T, W, D> Write for Change<T, W, D>
@@ -131,18 +133,21 @@ where
         Ok(())
     }
 
-    fn tell(self: Box<Self>, written: rusqlite::Result<()>) {
+    fn tell(self: Box<Self>, written: Result<(), WriteError>) {
         let Self {
             done, then, reply, ..
         } = *self;
         let told = match (written, done) {
             (Ok(()), Some(done)) => {
-                then(&done);
-                Ok(done)
+                // Whoever comes after it is told in any case.
+                match catch_unwind(AssertUnwindSafe(|| then(&done))) {
+                    Ok(()) => Ok(done),
+                    Err(_) => Err(WriteError::Panicked),
+                }
             }
             (Err(error), _) => Err(error),
             // Nothing is written before its work is done.
-            (Ok(()), None) => Err(rusqlite::Error::InvalidQuery),
+            (Ok(()), None) => Err(WriteError::Panicked),
         };
         // Whoever handed it over may have lost interest.
         let _ = reply.send(told);
@@ -167,14 +172,13 @@ impl Shared {
 
     /// Writes until nothing waits.
     fn serve(&self) {
-        let _panic = Unserved(self);
         let mut file = held(&self.file);
         loop {
             let mut group = self.take();
             if group.is_empty() {
                 return;
             }
-            let Err(error) = file.write(&mut group) else {
+            let Err(error) = file.try_to_write(&mut group) else {
                 group.into_iter().for_each(|change| change.tell(Ok(())));
                 continue;
             };
@@ -183,7 +187,7 @@ impl Shared {
                 // One of them cannot be written: whichever it is, the others may.
                 Err(group) => {
                     for mut change in group {
-                        let written = file.write(std::slice::from_mut(&mut change));
+                        let written = file.try_to_write(std::slice::from_mut(&mut change));
                         change.tell(written);
                     }
                 }
@@ -192,18 +196,38 @@ impl Shared {
     }
 }
 
-/// Has somebody else serve what waits after a panic.
-struct Unserved<'a>(&'a Shared);
+/// Somebody who is about to write. Where nobody can be found who does, all who wait are told so.
+struct Service(Option<Arc<Shared>>);
 
-impl Drop for Unserved<'_> {
+impl Service {
+    fn of(shared: &Arc<Shared>) -> Self {
+        Self(Some(Arc::clone(shared)))
+    }
+
+    fn run(mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.serve();
+        }
+    }
+}
+
+impl Drop for Service {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            held(&self.0.waiting).is_served = false;
+        if let Some(shared) = &self.0 {
+            *held(&shared.waiting) = Waiting::default();
         }
     }
 }
 
 impl File {
+    /// Writes all of them, or none, also where one of them panics: the transaction is rolled back.
+    fn try_to_write(&mut self, group: &mut [Box<dyn Write>]) -> Result<(), WriteError> {
+        match catch_unwind(AssertUnwindSafe(|| self.write(group))) {
+            Ok(written) => written.map_err(WriteError::Sqlite),
+            Err(_) => Err(WriteError::Panicked),
+        }
+    }
+
     /// Writes all of them, or none.
     fn write(&mut self, group: &mut [Box<dyn Write>]) -> rusqlite::Result<()> {
         let wanted = group.iter().map(|change| change.durability()).max();
@@ -329,19 +353,68 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_takes_back_what_was_to_be_written_with_it_and_no_more() {
+    async fn a_change_that_panics_keeps_none_of_the_others_from_it_and_is_taken_back() {
         let writer = writer();
-        let panicking = writer.write(
-            Durability::Power,
-            |transaction| -> rusqlite::Result<()> {
-                transaction.execute("INSERT INTO kept VALUES (7)", [])?;
-                panic!("out of cheese")
-            },
-            |()| {},
-        );
-        assert!(matches!(panicking.await, Err(WriteError::Gone)));
-        assert_eq!(keep(&writer, 8).await.unwrap(), 8);
-        assert_eq!(kept(&writer), [8]);
+        let keep_or_panic = |number: i64| {
+            let work = move |transaction: &Transaction<'_>| {
+                transaction.execute("INSERT INTO kept VALUES (?1)", [number])?;
+                assert!(number != 2, "out of cheese");
+                Ok(number)
+            };
+            let then = |number: &i64| assert!(*number != 3, "nobody to be told");
+            let written = writer.write(Durability::Power, work, then);
+            async { timeout(Duration::from_secs(30), written).await.unwrap() }
+        };
+        let told = together(&writer, [1, 2, 3, 4].map(keep_or_panic).into()).await;
+        assert!(matches!(
+            told[..],
+            [
+                Ok(1),
+                Err(WriteError::Panicked),
+                Err(WriteError::Panicked),
+                Ok(4)
+            ]
+        ));
+        assert_eq!(kept(&writer), [1, 3, 4]);
+    }
+
+    /// What is waited for while a change is being written (0 nothing, 1 the end of it, 2 the disk).
+    async fn synchronous(writer: &Writer, durability: Durability) -> i64 {
+        let ask = |transaction: &Transaction<'_>| {
+            transaction.pragma_query_value(None, SYNCHRONOUS, |row| row.get(0))
+        };
+        writer.write(durability, ask, |_| {}).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_disk_is_waited_for_where_one_of_a_group_is_to_outlive_a_loss_of_power() {
+        let writer = writer();
+        for (durability, expected) in [
+            (Durability::Process, 1),
+            (Durability::Power, 2),
+            (Durability::Process, 1),
+        ] {
+            assert_eq!(synchronous(&writer, durability).await, expected);
+        }
+        let mixed = [Durability::Process, Durability::Power, Durability::Process];
+        let mixed = mixed.map(|durability| synchronous(&writer, durability));
+        assert_eq!(together(&writer, mixed.into()).await, [2, 2, 2]);
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_where_nobody_can_be_found_who_writes() {
+        let writer = writer();
+        let change = |number| keep(&writer, number);
+        let (first, second) = (change(1), change(2));
+        tokio::pin!(first, second);
+        // As if somebody had been found who then never came to it.
+        held(&writer.0.waiting).is_served = true;
+        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(Service::of(&writer.0));
+        assert!(matches!(first.await, Err(WriteError::Gone)));
+        assert!(matches!(second.await, Err(WriteError::Gone)));
+        assert_eq!(keep(&writer, 3).await.unwrap(), 3);
     }
 
     #[tokio::test]

@@ -189,8 +189,10 @@ impl Worker {
             _ => Needs::default(),
         };
         view.read(|fleet| {
-            is_for_another(fleet, work, me, queue, now)
-                || is_for_larger(fleet, work, &needs, me, queue, now)
+            // What is done or claimed nobody is waited for with: the command is dropped.
+            standing(fleet, work, me) == Standing::Free
+                && (is_for_another(fleet, work, me, queue, now)
+                    || is_for_larger(fleet, work, &needs, me, queue, now))
         })
     }
 
