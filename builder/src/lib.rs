@@ -23,7 +23,6 @@ mod program;
 #[cfg(test)]
 mod publish_tests;
 mod ready;
-mod record;
 mod room;
 mod search;
 mod serve;

@@ -13,12 +13,12 @@ use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::command::{self, CommandLine};
 use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_runtime::emerge::in_own_environment;
-use gentoo_updater_runtime::jobs;
+use gentoo_updater_runtime::{jobs, store};
 
 use crate::room::{INSIDE, Way};
 
 const BUILD: &str = concat!(include_str!("limits.sh"), include_str!("build.sh"));
-const PUBLISH: &str = concat!(include_str!("lock.sh"), include_str!("publish.sh"));
+const PUBLISH: &str = include_str!("publish.sh");
 
 /// What the steps of a build begin with.
 const STEP: &str = "step() { printf '\n@@ gentoo-updater: %s\n' \"$1\"; }\n";
@@ -181,7 +181,7 @@ pub(crate) fn publish(
     ];
     Command::shell(
         "publish.sh",
-        PUBLISH,
+        &format!("{}{PUBLISH}", store::LOCK),
         parameters.into_iter().chain(fix.argv),
     )
 }

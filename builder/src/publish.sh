@@ -1,5 +1,5 @@
 # Moves one checked binary from the private PKGDIR into the store, and brings the store's index up
-# to date, all under the store's lock. The functions of lock.sh stand above this.
+# to date, all under the store's lock. The functions of lock.sh of the runtime stand above this.
 #
 # $1 working folder of this job   $2 store   $3 path of the binary below both
 # $4 digest of the build key      $5 the record of the key, JSON

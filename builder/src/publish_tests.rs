@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use gentoo_updater_runtime::store::LOCK;
 use tempfile::TempDir;
 
-const PUBLISH: &str = concat!(include_str!("lock.sh"), include_str!("publish.sh"));
+const PUBLISH: &str = include_str!("publish.sh");
 
 /// What brings an index up to date, and loses what comes while it works.
 const INDEX: &str = "files=$(cd \"$1\" && find . -name '*.gpkg.tar' | sort); sleep 0.3; \
@@ -55,7 +56,7 @@ impl Scene {
         let programs = self.folder.path().join("programs");
         let search = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
         Command::new("sh")
-            .args(["-c", PUBLISH, "publish.sh"])
+            .args(["-c", &format!("{LOCK}{PUBLISH}"), "publish.sh"])
             .args([&work, &self.store()])
             .args([&path, key, &format!("{{\"of\":\"{package}\"}}"), "60"])
             .arg(silence.to_string())

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use gentoo_updater_fleet::message::{Binary, Failure, Wanted};
 use gentoo_updater_fleet::name::JobId;
 use gentoo_updater_hosts::Command;
+use gentoo_updater_runtime::store::Record;
 
-use crate::record::Record;
 use crate::store::{Store, succeeded};
 
 /// Prints the record of each key whose digest it reads, or nothing when there is none; a NUL ends each.

@@ -9,17 +9,10 @@ use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_runtime::ask;
+use gentoo_updater_runtime::store::{LOCK_PATIENCE, LOCK_SILENCE, Record};
 
 use crate::check::File;
 use crate::program;
-use crate::record::Record;
-
-/// How long the store's lock may be held by somebody else.
-const LOCK_PATIENCE: Duration = Duration::from_secs(600);
-
-/// After how long a lock without a sign of life is taken for left. A share may show changes a minute
-/// late (acregmax of nfs(5)), and signs come every 5 seconds.
-const LOCK_SILENCE: Duration = Duration::from_secs(150);
 
 /// Prints a mark and a file, or nothing when there is none: an empty file is another thing.
 const PRINT_RECORD: &str = r#"if [ -e "$1" ]; then printf 'record\n'; cat "$1"; fi"#;

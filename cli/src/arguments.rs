@@ -16,6 +16,7 @@ use crate::pause::{PauseOptions, ResumeOptions};
 use crate::plan::PlanOptions;
 use crate::queue::QueueCommand;
 use crate::retry::RetryOptions;
+use crate::store::StoreCommand;
 use crate::workers::WorkersOptions;
 
 /// Keeps a fleet of Gentoo machines up to date: every package is compiled once, on a builder,
@@ -133,6 +134,15 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater workers\n  gentoo-updater workers --wait 30\n  gentoo-updater workers --json | jq '.workers[] | select(.state == \"busy\")'"
     )]
     Workers(WorkersOptions),
+
+    /// Look after the stores: what lies in them, and what of it nobody needs any more
+    #[command(
+        after_help = "Examples:\n  gentoo-updater store status\n  gentoo-updater store gc --dry-run\n  gentoo-updater store gc"
+    )]
+    Store {
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
 
     /// Let a worker, or all workers of a role, take no new work
     ///

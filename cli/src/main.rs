@@ -20,6 +20,7 @@ mod retry;
 mod roles;
 mod run;
 mod status;
+mod store;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -114,6 +115,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Dead { command } => dead::dead(&settings()?, command).await,
         Subcommand::Plan(options) => plan::plan(&settings()?, &options).await,
         Subcommand::Retry(options) => retry::retry(settings()?, &options).await,
+        Subcommand::Store { command } => store::store(settings()?, command).await,
         Subcommand::Workers(options) => workers::workers(&settings()?, &options).await,
         Subcommand::Pause(options) => pause::pause(&settings()?, &options).await,
         Subcommand::Resume(options) => pause::resume(&settings()?, &options).await,

@@ -5,6 +5,7 @@ mod handler;
 mod logs;
 mod plan;
 mod serve;
+pub mod store;
 
 pub use arguments::Arguments;
 pub use serve::serve;

@@ -16,6 +16,7 @@ pub mod repositories;
 mod settings;
 mod signals;
 pub mod space;
+pub mod store;
 pub mod vdb;
 
 pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION, WorkerArguments, worker_help};

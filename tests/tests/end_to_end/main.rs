@@ -25,6 +25,7 @@ mod scale_out;
 mod scanning;
 mod signals;
 mod spoiled_binaries;
+mod store_collection;
 mod syncing;
 mod trust;
 mod two_builders;

@@ -336,6 +336,10 @@ fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, In
             policy.build_memory_megabytes,
         ),
         ("policy.build_log_megabytes", policy.build_log_megabytes),
+        (
+            "policy.keep_binaries_runs",
+            policy.keep_binaries_runs.map(u64::from),
+        ),
     ]) {
         if value == Some(0) {
             return Err(Invalid::OutOfRange {
@@ -381,6 +385,9 @@ fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, In
         parallel_scans: policy.parallel_scans.unwrap_or(8),
         parallel_installs: policy.parallel_installs.unwrap_or(8),
         min_free_megabytes: policy.min_free_megabytes.unwrap_or(500),
+        keep_binaries_days: policy.keep_binaries_days.unwrap_or(60),
+        keep_binaries_gigabytes: policy.keep_binaries_gigabytes,
+        keep_binaries_runs: policy.keep_binaries_runs.unwrap_or(3),
         keep_build_logs_days: policy.keep_build_logs_days.unwrap_or(30),
         keep_build_logs_megabytes: policy.keep_build_logs_megabytes.unwrap_or(1000),
         restart_also: policy.restart_also.clone().unwrap_or_default(),

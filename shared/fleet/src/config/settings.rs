@@ -225,6 +225,14 @@ pub struct Policy {
     pub parallel_installs: u16,
     /// How much space a builder needs in its store and where it builds, before it takes work.
     pub min_free_megabytes: u64,
+    /// For how many days binaries are kept that nobody needs.
+    pub keep_binaries_days: u32,
+    /// How many gigabytes (10^9 bytes) all binaries of a store may take, where that is limited. What
+    /// somebody needs is kept in any case.
+    pub keep_binaries_gigabytes: Option<u64>,
+    /// How many of the newest updates of the fleet count: what they built and what guests had
+    /// before them is needed.
+    pub keep_binaries_runs: u32,
     /// For how many days the logs of builds are kept in the store.
     pub keep_build_logs_days: u32,
     /// How many megabytes of them; those of the newest run are kept in any case.

@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub struct Record {
     /// The version of its form.
-    pub(crate) format: u32,
+    pub format: u32,
     /// The key, for people and for checks.
-    pub(crate) key: BuildKey,
+    pub key: BuildKey,
     /// The binary that serves it.
-    pub(crate) binary: Binary,
+    pub binary: Binary,
     /// As what it was compiled; absent in records of programs that did not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) compiled_as: Option<Platform>,
+    pub compiled_as: Option<Platform>,
 }
 
 impl Record {
     /// The version that this program writes and reads.
-    pub(crate) const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 1;
 
     /// Reads a record, and believes it only when it is about this key.
-    pub(crate) fn read(text: &str, key: &BuildKey) -> Option<Self> {
+    pub fn read(text: &str, key: &BuildKey) -> Option<Self> {
         let record: Self = serde_json::from_str(text).ok()?;
         (record.format == Self::FORMAT && record.key == *key).then_some(record)
     }
@@ -35,20 +35,35 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
+    use gentoo_updater_portage::build_key::HexDigest;
+
     use super::*;
-    use crate::testing;
 
     fn key(flag: bool) -> BuildKey {
         BuildKey {
+            cpv: "a/a-1".parse().unwrap(),
+            slot: "0".parse().unwrap(),
+            repository: "gentoo".parse().unwrap(),
+            ebuild_digest: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
             use_flags: [("ssl".parse().unwrap(), flag)].into(),
-            ..testing::key("a/a-1")
+            bindings: Default::default(),
+            environment_digest: None,
+            kernel: None,
         }
     }
 
     #[test]
     fn a_record_is_believed_for_its_own_key_only() {
-        let store = tempfile::TempDir::new().unwrap();
-        let binary = testing::stored(store.path(), "a/a-1", "content");
+        let binary = Binary {
+            cpv: "a/a-1".parse().unwrap(),
+            slot: "0".parse().unwrap(),
+            build_id: 1,
+            build_time: 1,
+            path: "a/a/a-1-1.gpkg.tar".parse().unwrap(),
+            size: 7,
+            sha256: HexDigest::sha256(b"content"),
+            contents: Default::default(),
+        };
         let record = Record {
             format: Record::FORMAT,
             key: key(true),

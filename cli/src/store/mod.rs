@@ -1,0 +1,212 @@
+//! `store`: what lies in the stores, and what of it may go.
+
+mod arguments;
+mod document;
+mod history;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use gentoo_updater_bus::Bus;
+use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_fleet::config::{Policy, Settings};
+use gentoo_updater_fleet::message::Failure;
+use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName};
+use gentoo_updater_hosts::Host;
+use gentoo_updater_janitor::store::collect::{Limits, decide};
+use gentoo_updater_janitor::store::fleet::{self, Answers};
+use gentoo_updater_janitor::store::machine;
+use gentoo_updater_janitor::store::told::Told;
+use gentoo_updater_runtime::Machines;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::{NotThere, WrongUsage, open, output};
+use document::{StoreDocument, StoreView};
+
+pub(crate) use arguments::StoreCommand;
+
+const GIGABYTE: u64 = 1_000_000_000;
+
+/// What is to be done with the stores.
+struct Wanted {
+    platform: Option<PlatformName>,
+    without: BTreeSet<GuestName>,
+    /// Whether what may go goes.
+    collect: bool,
+    /// Whether each binary that goes is named.
+    each: bool,
+    json: bool,
+}
+
+/// Carries out a command about the stores.
+pub(crate) async fn store(settings: Arc<Settings>, command: StoreCommand) -> anyhow::Result<u8> {
+    let wanted = match command {
+        StoreCommand::Status(options) => Wanted {
+            platform: options.platform,
+            without: BTreeSet::new(),
+            collect: false,
+            each: false,
+            json: options.json,
+        },
+        StoreCommand::Gc(options) => Wanted {
+            platform: options.platform,
+            without: options.without.into_iter().collect(),
+            collect: !options.dry_run,
+            each: true,
+            json: options.json,
+        },
+    };
+    check(&settings, &wanted)?;
+    let bus = open::read_only(&settings).await?;
+    let looked = all(&settings, bus.as_ref(), &wanted).await;
+    if let Some(bus) = bus {
+        bus.close().await;
+    }
+    let document = looked?;
+    if wanted.json {
+        output::print_json(&document)?;
+    } else {
+        let text = document.to_text(&wanted, Timestamp::now());
+        output::print(|output| output.write_all(text.as_bytes()))?;
+    }
+    let is_stuck = wanted.each && document.platforms.values().any(StoreView::is_stuck);
+    Ok(if is_stuck {
+        crate::EXIT_WITH_FAILURES
+    } else {
+        crate::EXIT_DONE
+    })
+}
+
+fn check(settings: &Settings, wanted: &Wanted) -> anyhow::Result<()> {
+    if let Some(name) = &wanted.platform
+        && !settings.platforms.contains_key(name)
+    {
+        let known: Vec<&str> = settings
+            .platforms
+            .keys()
+            .map(|name| name.as_str())
+            .collect();
+        let known = known.join(", ");
+        let message = format!("there is no platform {name}; the configuration has {known}");
+        return Err(WrongUsage(message).into());
+    }
+    for guest in &wanted.without {
+        if !settings.guests.contains_key(guest) {
+            let message = format!("there is no guest {guest} to leave out");
+            return Err(WrongUsage(message).into());
+        }
+    }
+    Ok(())
+}
+
+/// Looks into the stores that are wanted. Without a bus there was no run yet.
+async fn all(
+    settings: &Arc<Settings>,
+    bus: Option<&Arc<dyn Bus>>,
+    wanted: &Wanted,
+) -> anyhow::Result<StoreDocument> {
+    let machines = Machines::new(settings.clone());
+    let mut document = StoreDocument::default();
+    for platform in settings.platforms.keys() {
+        if wanted.platform.as_ref().is_none_or(|only| only == platform) {
+            let view = one(settings, &machines, bus, platform, wanted).await?;
+            document.platforms.insert(platform.clone(), view);
+        }
+    }
+    Ok(document)
+}
+
+/// Looks into the store of a platform, and takes out of it what may go where that is wanted.
+async fn one(
+    settings: &Settings,
+    machines: &Machines,
+    bus: Option<&Arc<dyn Bus>>,
+    platform: &PlatformName,
+    wanted: &Wanted,
+) -> anyhow::Result<StoreView> {
+    let store = &settings.platforms[platform].store;
+    let policy = &settings.policy;
+    let (builder, host) = writer(settings, machines, platform).await?;
+    // Before the store is looked at: what a guest has installed since is newer than this.
+    let answers = fleet::ask(machines, settings, platform, &wanted.without).await;
+    let updates = policy.keep_binaries_runs as usize;
+    let told = match bus {
+        Some(bus) => told_by(bus, updates, &answers, wanted).await?,
+        None => Told::default(),
+    };
+    let judgement = fleet::judge(answers, &told, updates);
+    let catalog = machine::look(host.as_ref(), store).await.map_err(said)?;
+    let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
+    let decision = decide(&catalog, &judgement.needed, &limits(policy), now);
+    let mut view = StoreView::of(store, &builder, &catalog, &decision, &judgement);
+    if wanted.collect && !view.is_stuck() {
+        let done = machine::carry_out(host.as_ref(), store, &catalog, &decision).await;
+        view.done = Some(done.map_err(said)?);
+    }
+    Ok(view)
+}
+
+/// What the history tells. While a run goes on nothing is deleted: it may need what nobody needs yet.
+async fn told_by(
+    bus: &Arc<dyn Bus>,
+    updates: usize,
+    answers: &Answers,
+    wanted: &Wanted,
+) -> anyhow::Result<Told> {
+    let view = FleetView::follow(bus.clone(), CancellationToken::new()).await?;
+    let going_on = view.read(|fleet| fleet.unfinished().map(|run| run.id).next());
+    if wanted.collect
+        && let Some(run) = going_on
+    {
+        anyhow::bail!(
+            "run {run} goes on and may need what nobody needs yet: wait until it is over, or look \
+             with --dry-run"
+        );
+    }
+    let silent = answers.iter().filter(|(_, answer)| answer.is_err());
+    let silent: Vec<GuestName> = silent.map(|(name, _)| name.clone()).collect();
+    history::told(bus.as_ref(), &history::known_runs(&view), updates, &silent).await
+}
+
+fn limits(policy: &Policy) -> Limits {
+    Limits {
+        days: policy.keep_binaries_days,
+        bytes: policy
+            .keep_binaries_gigabytes
+            .map(|most| most.saturating_mul(GIGABYTE)),
+    }
+}
+
+/// A builder of the platform that can be reached: they can write its store.
+async fn writer(
+    settings: &Settings,
+    machines: &Machines,
+    platform: &PlatformName,
+) -> anyhow::Result<(BuilderName, Arc<dyn Host>)> {
+    let mut causes = Vec::new();
+    for (name, builder) in &settings.builders {
+        if builder.platform != *platform {
+            continue;
+        }
+        match machines.builder(name).await {
+            Ok(host) => return Ok((name.clone(), host)),
+            Err(failure) => causes.push(format!("{name}: {failure}")),
+        }
+    }
+    if causes.is_empty() {
+        let message =
+            format!("platform {platform} has no builder, and nobody else writes its store");
+        return Err(NotThere(message).into());
+    }
+    anyhow::bail!(
+        "no builder of platform {platform} can be reached: {}",
+        causes.join("; ")
+    )
+}
+
+fn said(failure: Failure) -> anyhow::Error {
+    anyhow::anyhow!("{failure}")
+}

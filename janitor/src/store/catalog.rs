@@ -1,0 +1,289 @@
+//! What lies in a store.
+//!
+//! A binary of this program is one that a record names (`.gentoo-updater/keys/DIGEST.json`). All
+//! other binaries were put there by somebody else; they are counted, and never touched.
+
+use std::collections::{BTreeSet, HashMap};
+
+use gentoo_updater_fleet::name::StorePath;
+use gentoo_updater_portage::build_key::HexDigest;
+use gentoo_updater_portage::cpv::Cpv;
+
+/// How the names of binary packages end (gpkg(5), and the former form).
+const BINARY_ENDS: [&str; 2] = [".gpkg.tar", ".xpak"];
+/// What Portage adds to the name of a file that is not what it should be
+/// (`portage/package/ebuild/fetch.py`, `_checksum_failure_temp_file`).
+const CHECKSUM_FAILURE: &str = "._checksum_failure_.";
+/// Where a builder puts what is not whole yet.
+const INCOMING: &str = ".gentoo-updater/incoming/";
+
+/// A number of files, and how large they are together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Total {
+    /// How many.
+    pub files: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Total {
+    /// Counts one more.
+    pub fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// A binary that this program has put into the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The digest of its key, by which its record is named.
+    pub key: HexDigest,
+    /// Package and version.
+    pub cpv: Cpv,
+    /// Portage's number of it.
+    pub build_id: u32,
+    /// Where it lies.
+    pub path: StorePath,
+    /// Bytes.
+    pub size: u64,
+    /// When it was put there, in seconds since 1970.
+    pub modified: u64,
+}
+
+/// A file that nobody can use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Junk {
+    /// Its path below the store, as it is there.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written last, in seconds since 1970.
+    pub modified: u64,
+}
+
+/// What lies in a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// The binaries of this program.
+    pub ours: Vec<Stored>,
+    /// Binaries of others.
+    pub foreign: Total,
+    /// Files that nobody can use: what was not what it should be, and what was never finished.
+    pub junk: Vec<Junk>,
+    /// Records whose binary is not there.
+    pub without_file: Vec<HexDigest>,
+    /// Records that this program cannot read, as their files are named. What they are about counts
+    /// as foreign.
+    pub unreadable: Vec<String>,
+    /// The logs of builds.
+    pub logs: Total,
+}
+
+/// The text is not what the program that looks into a store prints.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the list of the store cannot be read: {what}: {line:?}")]
+pub struct Unreadable {
+    what: &'static str,
+    line: String,
+}
+
+impl Catalog {
+    /// Reads what `look.sh` printed: files, records, and names of records that it did not
+    /// understand.
+    ///
+    /// # Errors
+    /// [`Unreadable`] with the line. A list that was cut off is one: what is missing in it would
+    /// count as gone.
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        let cut = || refused("it ends too soon", "");
+        let (files, rest) = match text.strip_prefix('\0') {
+            Some(rest) => ("", rest),
+            None => text.split_once("\0\0").ok_or_else(cut)?,
+        };
+        let (records, rest) = rest.split_once('\0').ok_or_else(cut)?;
+        let (unreadable, rest) = rest.split_once('\0').ok_or_else(cut)?;
+        if !rest.is_empty() {
+            return Err(refused("it goes on", rest));
+        }
+        let name = |line: &str| line.trim_start_matches("./").to_owned();
+        let unreadable: BTreeSet<String> = unreadable.lines().map(name).collect();
+        let mut catalog = Self::default();
+        let mut there = HashMap::new();
+        for line in files.split_terminator('\0') {
+            let (size, modified, path) = file(line)?;
+            catalog.sort_in(&mut there, size, modified, path);
+        }
+        for line in records.lines() {
+            let record = record(line)?;
+            if unreadable.contains(&format!("{}.json", record.key)) {
+                continue;
+            }
+            match there.remove(record.path.as_str()) {
+                Some((size, modified)) => catalog.ours.push(Stored {
+                    size,
+                    modified,
+                    ..record
+                }),
+                None => catalog.without_file.push(record.key),
+            }
+        }
+        for (size, _) in there.into_values() {
+            catalog.foreign.add(size);
+        }
+        catalog.unreadable = unreadable.into_iter().collect();
+        Ok(catalog)
+    }
+
+    /// All that its binaries take, others' too.
+    pub fn bytes(&self) -> u64 {
+        let ours: u64 = self.ours.iter().map(|stored| stored.size).sum();
+        ours + self.foreign.bytes
+    }
+
+    fn sort_in<'a>(
+        &mut self,
+        there: &mut HashMap<&'a str, (u64, u64)>,
+        size: u64,
+        modified: u64,
+        path: &'a str,
+    ) {
+        if path.chars().any(char::is_control) {
+            // No program of a fleet makes such a name, and a list of lines cannot say it.
+            return;
+        }
+        let is_binary = BINARY_ENDS.iter().any(|end| path.ends_with(end));
+        if is_junk(path) {
+            self.junk.push(Junk {
+                path: path.to_owned(),
+                size,
+                modified,
+            });
+        } else if path.starts_with(".gentoo-updater/logs/") {
+            self.logs.add(size);
+        } else if is_binary && !path.starts_with('.') {
+            there.insert(path, (size, modified));
+        }
+    }
+}
+
+/// Whether nobody can use such a file. What Portage writes has the number of its process behind its
+/// name until it is whole (`bintree.py`, `inject`).
+fn is_junk(path: &str) -> bool {
+    let is_unfinished = |(name, number): (&str, &str)| {
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && BINARY_ENDS.iter().any(|end| name.ends_with(end))
+    };
+    path.starts_with(INCOMING)
+        || path.contains(CHECKSUM_FAILURE)
+        || path.rsplit_once('.').is_some_and(is_unfinished)
+}
+
+fn refused(what: &'static str, line: &str) -> Unreadable {
+    Unreadable {
+        what,
+        line: line.chars().take(200).collect(),
+    }
+}
+
+/// `SIZE SECONDS.FRACTION PATH`.
+fn file(line: &str) -> Result<(u64, u64, &str), Unreadable> {
+    let mut words = line.splitn(3, ' ');
+    let number = |word: Option<&str>| word.and_then(|word| word.parse().ok());
+    let size = number(words.next());
+    let modified = words.next().and_then(|time| time.split('.').next());
+    match (size, number(modified), words.next()) {
+        (Some(size), Some(modified), Some(path)) => Ok((size, modified, path)),
+        _ => Err(refused("no file", line)),
+    }
+}
+
+/// `DIGEST CPV BUILD_ID PATH`, which the file of a record is known to say.
+fn record(line: &str) -> Result<Stored, Unreadable> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let refused = || refused("no record", line);
+    let [key, cpv, build_id, path] = words[..] else {
+        return Err(refused());
+    };
+    Ok(Stored {
+        key: key.parse().map_err(|_| refused())?,
+        cpv: cpv.parse().map_err(|_| refused())?,
+        build_id: build_id.parse().map_err(|_| refused())?,
+        path: path.parse().map_err(|_| refused())?,
+        size: 0,
+        modified: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(text: &str) -> HexDigest {
+        HexDigest::sha256(text.as_bytes())
+    }
+
+    #[test]
+    fn binaries_of_this_program_are_those_that_a_record_names() {
+        let (here, gone) = (digest("here"), digest("gone"));
+        let files = [
+            "10 1700000000.5 a/b/b-1-1.gpkg.tar",
+            "20 1700000001.0 a/b/b-1-2.gpkg.tar",
+            "30 1700000002.0 a/b/b-1-1.gpkg.tar._checksum_failure_.x3f",
+            "40 1700000003.0 a/b/b-2-1.gpkg.tar.4711",
+            "50 1700000004.0 .gentoo-updater/incoming/0123",
+            "60 1700000005.0 .gentoo-updater/logs/run/b.1.log.gz",
+            "70 1700000006.0 Packages",
+            "80 1700000007.0 .gentoo-updater/lock",
+            "90 1700000008.0 x._checksum_failure_.1\nfile ../y",
+        ];
+        let records =
+            format!("{here} a/b-1 1 a/b/b-1-1.gpkg.tar\n{gone} a/c-1 1 a/c/c-1-1.gpkg.tar\n");
+        let text = format!(
+            "{}\0\0{records}\0./odd.json\n./odd.json\n\0",
+            files.join("\0")
+        );
+        let catalog = Catalog::read(&text).unwrap();
+        let stored = Stored {
+            key: here,
+            cpv: "a/b-1".parse().unwrap(),
+            build_id: 1,
+            path: "a/b/b-1-1.gpkg.tar".parse().unwrap(),
+            size: 10,
+            modified: 1_700_000_000,
+        };
+        assert_eq!(catalog.ours, [stored]);
+        assert_eq!(
+            catalog.foreign,
+            Total {
+                files: 1,
+                bytes: 20
+            }
+        );
+        assert_eq!(catalog.bytes(), 30);
+        let junk: Vec<u64> = catalog.junk.iter().map(|junk| junk.size).collect();
+        assert_eq!(junk, [30, 40, 50]);
+        assert_eq!(catalog.without_file, [gone]);
+        assert_eq!(catalog.unreadable, ["odd.json"]);
+        assert_eq!(
+            catalog.logs,
+            Total {
+                files: 1,
+                bytes: 60
+            }
+        );
+    }
+
+    #[test]
+    fn a_list_that_was_cut_off_or_is_none_is_an_error() {
+        let whole = "1 2.0 a/b/b-1-1.gpkg.tar\0\0\0\0";
+        assert_eq!(Catalog::read("\0\0\0"), Ok(Catalog::default()));
+        assert!(Catalog::read(whole).is_ok());
+        for length in 0..whole.len() {
+            assert!(Catalog::read(&whole[..length]).is_err(), "{length}");
+        }
+        for odd in ["x 2.0 a\0\0\0\0", "1 2.0 a\0\0x a/b-1 1\n\0\0", "\0\0\0\0"] {
+            assert!(Catalog::read(odd).is_err(), "{odd:?}");
+        }
+    }
+}

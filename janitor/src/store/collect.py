@@ -1,0 +1,121 @@
+# Takes binaries and other files out of a store, whose lock is held.
+#
+# Argument: the store. Standard input, a line each:
+#   binary PATH DIGEST    a binary, and the record that names it
+#   record DIGEST         a record without a binary
+#   file PATH             another file
+#
+# Whoever reads the index finds every file that it names, whenever this is killed: an entry goes
+# before its file. A record goes last: until then it says whose the file is.
+#
+# Prints what was done: {"binaries": N, "records": N, "files": N, "bytes": N}
+# Exit codes: 30 the store cannot be written, 32 the index cannot be understood.
+import gzip
+import json
+import os
+import re
+import sys
+import time
+
+store = sys.argv[1]
+control = os.path.join(store, ".gentoo-updater")
+removed = {"binaries": 0, "records": 0, "files": 0, "bytes": 0}
+
+
+def fail(code, words):
+    sys.stderr.write("%s\n" % words)
+    sys.exit(code)
+
+
+def record_of(digest):
+    return os.path.join(control, "keys", digest + ".json")
+
+
+def remove(path, what):
+    try:
+        size = os.stat(path).st_size
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    removed[what] += 1
+    removed["bytes"] += size
+
+
+def write(path, content, like):
+    """Replaces a file by a whole one."""
+    new = path + ".gentoo-updater"
+    with open(new, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(new, like.st_mode & 0o7777)
+    os.chown(new, like.st_uid, like.st_gid)
+    os.rename(new, path)
+
+
+def without(index, paths):
+    """The index without the entries of these paths. Entries are blocks of lines; the first is a header."""
+    header, *entries = re.split(r"\n{2,}", index.strip("\n"))
+    if not re.search(r"^PACKAGES: *\d+$", header, re.M):
+        fail(32, "the index %s has no header that is understood" % os.path.join(store, "Packages"))
+    path_of = re.compile(r"^PATH: *(.*)$", re.M)
+
+    def goes(entry):
+        named = path_of.search(entry)
+        return named is not None and named.group(1) in paths
+
+    left = [entry for entry in entries if not goes(entry)]
+    header = re.sub(r"^PACKAGES:.*$", "PACKAGES: %d" % len(left), header, flags=re.M)
+    header = re.sub(r"^TIMESTAMP:.*$", "TIMESTAMP: %d" % int(time.time()), header, flags=re.M)
+    return "\n\n".join([header] + left) + "\n\n"
+
+
+def take_out_of_index(paths):
+    index = os.path.join(store, "Packages")
+    try:
+        like = os.stat(index)
+        with open(index, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return
+    content = without(text, paths).encode("utf-8")
+    write(index, content, like)
+    packed = index + ".gz"
+    if os.path.exists(packed):
+        write(packed, gzip.compress(content, 9, mtime=0), like)
+
+
+def main():
+    binaries, records, files = [], [], []
+    for line in sys.stdin.read().splitlines():
+        kind, *rest = line.split(" ", 2)
+        if kind == "binary":
+            binaries.append(rest)
+        elif kind == "record":
+            records.append(rest[0])
+        else:
+            files.append(line.split(" ", 1)[1])
+    if binaries:
+        take_out_of_index({path for path, _ in binaries})
+        # The disk has it before a file is gone, also when the power is lost.
+        os.sync()
+    for path, digest in binaries:
+        whole = os.path.join(store, path)
+        remove(whole, "binaries")
+        try:
+            # The folder of a package that has no binary any more.
+            os.rmdir(os.path.dirname(whole))
+        except OSError:
+            pass
+        records.append(digest)
+    for digest in records:
+        remove(record_of(digest), "records")
+    for path in files:
+        remove(os.path.join(store, path), "files")
+
+
+try:
+    main()
+except OSError as error:
+    fail(30, "the store cannot be written: %s" % error)
+print(json.dumps(removed))

@@ -1,0 +1,412 @@
+//! Over generated histories of a fleet nothing is ever deleted that somebody needs.
+//!
+//! The history is made of the fleet's own events, and what is needed is read from them. What guests have, and could go back to, the test knows by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use gentoo_updater_fleet::message::*;
+use gentoo_updater_fleet::name::*;
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::cpv::Cpv;
+use gentoo_updater_runtime::vdb::{Build, Installed};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::catalog::{Catalog, Stored, Total};
+use super::collect::{JUST_COME, Limits, decide};
+use super::fleet::judge;
+use super::told::Told;
+
+const PACKAGES: usize = 5;
+const SIZE: u64 = 100;
+const DAY: u64 = 24 * 3600;
+
+/// A binary: which package, which version, which number.
+type Binaries = BTreeMap<usize, (u32, u32)>;
+
+/// Something that happens.
+#[derive(Debug, Clone)]
+enum Happening {
+    /// Packages get a new version, or the same one is built anew, and guests install them. Some
+    /// guests fail.
+    Update {
+        newer: BTreeSet<usize>,
+        rebuilt: BTreeSet<usize>,
+        failing: BTreeSet<usize>,
+    },
+    /// A run only asks.
+    Scan,
+    /// A guest comes, with the newest of everything.
+    NewGuest,
+    /// A guest is switched off or on.
+    Switched(usize),
+    /// A guest goes back to what it had before one of the updates that count, and is asked.
+    Rollback(usize, usize),
+    /// Time passes.
+    Days(u64),
+    /// The store is collected, with a budget of so many binaries.
+    Collected(Option<u64>),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let some = || proptest::collection::btree_set(0..PACKAGES, 0..3);
+    let guests = proptest::collection::btree_set(0..4_usize, 0..2);
+    let budget = proptest::option::of(0..20_u64);
+    prop_oneof![
+        6 => (some(), some(), guests).prop_map(|(newer, rebuilt, failing)| Happening::Update {
+            newer,
+            rebuilt,
+            failing,
+        }),
+        1 => Just(Happening::Scan),
+        1 => Just(Happening::NewGuest),
+        2 => (0..4_usize).prop_map(Happening::Switched),
+        2 => (0..4_usize, 0..3_usize).prop_map(|(guest, back)| Happening::Rollback(guest, back)),
+        4 => (0..50_u64).prop_map(Happening::Days),
+        6 => budget.prop_map(Happening::Collected),
+    ]
+}
+
+#[derive(Debug, Clone)]
+struct Guest {
+    has: Binaries,
+    is_off: bool,
+}
+
+/// A fleet, its store, and what really is.
+struct World {
+    told: Told,
+    runs: u128,
+    now: u64,
+    newest: Binaries,
+    guests: Vec<Guest>,
+    store: BTreeMap<(usize, u32, u32), Stored>,
+    /// What all guests had before each update.
+    before: Vec<Vec<Binaries>>,
+    /// How many updates count.
+    updates: usize,
+    collected: usize,
+    deleted: usize,
+}
+
+fn name(guest: usize) -> GuestName {
+    format!("g{guest}").parse().unwrap()
+}
+
+fn platform() -> PlatformName {
+    "default".parse().unwrap()
+}
+
+fn cpv(package: usize, version: u32) -> Cpv {
+    format!("a/p{package}-{version}").parse().unwrap()
+}
+
+impl World {
+    fn new(updates: usize) -> Self {
+        let mut world = Self {
+            told: Told::default(),
+            runs: 0,
+            now: 1_700_000_000,
+            newest: (0..PACKAGES).map(|package| (package, (1, 1))).collect(),
+            guests: Vec::new(),
+            store: BTreeMap::new(),
+            before: Vec::new(),
+            updates,
+            collected: 0,
+            deleted: 0,
+        };
+        for (package, (version, id)) in world.newest.clone() {
+            world.build(package, version, id);
+        }
+        for _ in 0..2 {
+            world.happens(&Happening::NewGuest);
+        }
+        world
+    }
+
+    fn say(&mut self, event: &Event) {
+        self.told.event(event);
+    }
+
+    fn build(&mut self, package: usize, version: u32, build_id: u32) -> Binary {
+        let cpv = cpv(package, version);
+        let path = format!("a/p{package}/p{package}-{version}-{build_id}.gpkg.tar");
+        let path: StorePath = path.parse().unwrap();
+        let key = HexDigest::sha256(path.as_str().as_bytes());
+        let stored = Stored {
+            key: key.clone(),
+            cpv: cpv.clone(),
+            build_id,
+            path: path.clone(),
+            size: SIZE,
+            modified: self.now,
+        };
+        self.store.insert((package, version, build_id), stored);
+        Binary {
+            cpv,
+            slot: "0".parse().unwrap(),
+            build_id,
+            build_time: self.now,
+            path,
+            size: SIZE,
+            sha256: key,
+            contents: Contents::default(),
+        }
+    }
+
+    fn begin(&mut self, kind: RunKind) -> RunId {
+        self.runs += 1;
+        let run = RunId(Uuid::from_u128(
+            0x0190_0000_0000_7000_8000_0000_0000_0000 + self.runs,
+        ));
+        let guests = (0..self.guests.len()).map(|guest| (name(guest), platform()));
+        self.say(&Event::RunRequested(RunRequested {
+            run,
+            kind,
+            more_rounds: 0,
+            follows: None,
+            retries: 0,
+            guests: guests.collect(),
+            force: false,
+            sync: ToSync::default(),
+        }));
+        for guest in 0..self.guests.len() {
+            let Guest { has, is_off } = self.guests[guest].clone();
+            if is_off {
+                continue;
+            }
+            let package = |(package, (version, id)): (&usize, &(u32, u32))| {
+                Arc::new(InstalledPackage {
+                    cpv: cpv(*package, *version),
+                    slot: "0".parse().unwrap(),
+                    repository: None,
+                    build_id: Some(*id),
+                    bindings: Vec::new(),
+                })
+            };
+            self.say(&Event::GuestScanned(GuestScanned {
+                run,
+                guest: name(guest),
+                attempt: 1,
+                identity: Identity::default(),
+                updates: Vec::new(),
+                installed: has.iter().map(package).collect(),
+                findings: Vec::new(),
+                unchanged_since: None,
+            }));
+        }
+        run
+    }
+
+    fn end(&mut self, run: RunId) {
+        self.say(&Event::RunFinished(RunFinished {
+            run,
+            outcome: RunOutcome::Complete,
+            retries: 0,
+        }));
+        self.now += 60;
+    }
+
+    fn happens(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Update {
+                newer,
+                rebuilt,
+                failing,
+            } => self.update(newer, rebuilt, failing),
+            Happening::Scan => {
+                let run = self.begin(RunKind::ScanOnly);
+                self.end(run);
+            }
+            Happening::NewGuest if self.guests.len() < 4 => {
+                let has = self.newest.clone();
+                let is_there = |(package, (version, id)): (&usize, &(u32, u32))| {
+                    self.store.contains_key(&(*package, *version, *id))
+                };
+                // Whoever sets a guest up does so from what the store has.
+                if has.iter().all(is_there) {
+                    self.guests.push(Guest { has, is_off: false });
+                }
+            }
+            Happening::NewGuest => {}
+            Happening::Switched(guest) => {
+                if let Some(guest) = self.guests.get_mut(*guest) {
+                    guest.is_off = !guest.is_off;
+                }
+            }
+            Happening::Rollback(guest, back) => self.roll_back(*guest, *back),
+            Happening::Days(days) => self.now += days * DAY,
+            Happening::Collected(budget) => self.collect(budget.map(|files| files * SIZE)),
+        }
+    }
+
+    fn update(
+        &mut self,
+        newer: &BTreeSet<usize>,
+        rebuilt: &BTreeSet<usize>,
+        failing: &BTreeSet<usize>,
+    ) {
+        let before = self.guests.iter().map(|guest| guest.has.clone());
+        self.before.push(before.collect());
+        let run = self.begin(RunKind::Update);
+        let mut fresh = Binaries::new();
+        for package in newer.union(rebuilt).copied() {
+            let (version, id) = self.newest[&package];
+            let next = match newer.contains(&package) {
+                true => (version + 1, 1),
+                false => (version, id + 1),
+            };
+            self.newest.insert(package, next);
+            fresh.insert(package, next);
+            let binary = self.build(package, next.0, next.1);
+            let key = BuildKey {
+                cpv: binary.cpv.clone(),
+                slot: binary.slot.clone(),
+                repository: "gentoo".parse().unwrap(),
+                ebuild_digest: binary.sha256.clone(),
+                use_flags: BTreeMap::new(),
+                bindings: BTreeMap::new(),
+                environment_digest: None,
+                kernel: None,
+            };
+            self.say(&Event::PackageBuilt(PackageBuilt {
+                run,
+                job: JobId::of(&platform(), &key),
+                attempt: 1,
+                builder: "b1".parse().unwrap(),
+                binary,
+                reused: false,
+                duration_ms: 1,
+                findings: Vec::new(),
+                log_path: None,
+            }));
+        }
+        for (number, guest) in self.guests.iter_mut().enumerate() {
+            if !guest.is_off && !failing.contains(&number) {
+                guest.has.extend(&fresh);
+            }
+        }
+        self.end(run);
+    }
+
+    fn roll_back(&mut self, guest: usize, back: usize) {
+        let counted = self.before.iter().rev().take(self.updates);
+        let former = counted.clone().nth(back).and_then(|all| all.get(guest));
+        let Some(former) = former.cloned() else {
+            return;
+        };
+        let Some(own) = self.guests.get_mut(guest).filter(|guest| !guest.is_off) else {
+            return;
+        };
+        own.has = former;
+        self.check("a rollback");
+        let run = self.begin(RunKind::ScanOnly);
+        self.end(run);
+    }
+
+    fn collect(&mut self, budget: Option<u64>) {
+        let answers = self.guests.iter().enumerate().map(|(number, guest)| {
+            let told = match guest.is_off {
+                true => Err(Failure::new(FailureClass::Transient, "Unreachable", "off")),
+                false => Ok(installed(&guest.has)),
+            };
+            (name(number), told)
+        });
+        let answer = judge(answers.collect(), &self.told, self.updates);
+        if !answer.unknown.is_empty() {
+            return;
+        }
+        let catalog = Catalog {
+            ours: self.store.values().cloned().collect(),
+            foreign: Total {
+                files: 1,
+                bytes: 50,
+            },
+            ..Catalog::default()
+        };
+        let limits = Limits {
+            days: 30,
+            bytes: budget,
+        };
+        let decision = decide(&catalog, &answer.needed, &limits, self.now);
+        let gone: BTreeSet<StorePath> = decision.paths().cloned().collect();
+        let (loose, kept) = (decision.too_large_by, decision.kept);
+        self.store.retain(|_, stored| !gone.contains(&stored.path));
+        self.collected += 1;
+        self.deleted += gone.len();
+        self.check("a collection");
+
+        // It ends within its budget unless all that is left cannot go.
+        let left: u64 = self.store.values().map(|stored| stored.size).sum::<u64>() + 50;
+        assert_eq!(loose, budget.map_or(0, |most| left.saturating_sub(most)));
+        let can_go = self.store.values().filter(|stored| {
+            let is_new = self.now - stored.modified < JUST_COME;
+            answer.needed.why(&stored.cpv, stored.build_id).is_none() && !is_new
+        });
+        let can_go = can_go.count();
+        assert!(loose == 0 || can_go == 0, "{can_go} more could go");
+        assert!(
+            kept.young.files >= can_go as u64,
+            "what is young is counted"
+        );
+    }
+
+    /// What guests have is there, and what they had before the updates that count.
+    fn check(&self, after: &str) {
+        let now = self.guests.iter().map(|guest| &guest.has);
+        let former = self.before.iter().rev().take(self.updates).flatten();
+        for has in now.chain(former) {
+            for (package, (version, id)) in has {
+                assert!(
+                    self.store.contains_key(&(*package, *version, *id)),
+                    "after {after} p{package}-{version}-{id} is gone"
+                );
+            }
+        }
+    }
+}
+
+fn installed(has: &Binaries) -> Installed {
+    let build = |(package, (version, id)): (&usize, &(u32, u32))| {
+        let build = Build {
+            id: Some(*id),
+            time: Some(1),
+        };
+        (cpv(*package, *version), build)
+    };
+    has.iter().map(build).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn nothing_goes_that_a_guest_a_run_or_a_rollback_needs(
+        updates in 1..=3_usize,
+        happenings in proptest::collection::vec(happening(), 1..60),
+    ) {
+        let mut world = World::new(updates);
+        for happening in &happenings {
+            world.happens(happening);
+        }
+    }
+}
+
+/// The test above could pass because nothing is ever deleted.
+#[test]
+fn much_goes_of_a_history_without_accidents() {
+    let mut world = World::new(2);
+    for number in 0..20 {
+        let update = Happening::Update {
+            newer: [number % PACKAGES, (number + 2) % PACKAGES].into(),
+            rebuilt: [(number + 1) % PACKAGES].into(),
+            failing: BTreeSet::new(),
+        };
+        world.happens(&update);
+        world.happens(&Happening::Days(10));
+        world.happens(&Happening::Collected(None));
+    }
+    assert_eq!(world.collected, 20);
+    // Of 65 binaries stay the newest five, what the last two updates replaced, and a month's.
+    assert!(world.deleted > 40, "{} went", world.deleted);
+}

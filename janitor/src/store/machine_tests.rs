@@ -1,0 +1,309 @@
+//! Looking into a real store, and taking out of it, also when that is killed.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use gentoo_updater_fleet::message::Binary;
+use gentoo_updater_hosts::{Host, HostAddress, SshSettings, connect};
+use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_runtime::store::Record;
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::catalog::Total;
+use crate::store::collect::{Limits, decide};
+use crate::store::needed::Needed;
+
+const DAY: u64 = 24 * 3600;
+
+/// A store with an index.
+struct Store(TempDir);
+
+impl Store {
+    fn new() -> Self {
+        let store = Self(TempDir::new().unwrap());
+        fs::create_dir_all(store.path().join(".gentoo-updater/keys")).unwrap();
+        store.index(&[]);
+        store
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Puts a binary of this age into it, with its record unless it is somebody else's.
+    fn put(&self, cpv: &str, build_id: u32, days: u64, is_ours: bool) -> String {
+        let key = BuildKey {
+            cpv: cpv.parse().unwrap(),
+            slot: "0/1.2".parse().unwrap(),
+            repository: "gentoo".parse().unwrap(),
+            ebuild_digest: HexDigest::sha256(format!("{cpv}{build_id}").as_bytes()),
+            use_flags: [("ssl".parse().unwrap(), true)].into(),
+            bindings: Default::default(),
+            environment_digest: None,
+            kernel: None,
+        };
+        let path = format!(
+            "{}/{}-{build_id}.gpkg.tar",
+            key.cpv.category_package,
+            key.cpv.pf()
+        );
+        let content = format!("the content of {path}");
+        self.write(&path, &content, days);
+        let binary = Binary {
+            cpv: key.cpv.clone(),
+            slot: key.slot.clone(),
+            build_id,
+            build_time: 1,
+            path: path.parse().unwrap(),
+            size: content.len() as u64,
+            sha256: HexDigest::sha256(content.as_bytes()),
+            contents: Default::default(),
+        };
+        if is_ours {
+            let name = format!(".gentoo-updater/keys/{}.json", key.digest());
+            let record = Record {
+                format: Record::FORMAT,
+                key,
+                binary,
+                compiled_as: None,
+            };
+            self.write(&name, &serde_json::to_string(&record).unwrap(), 0);
+        }
+        let mut paths = self.indexed();
+        paths.push(path.clone());
+        self.index(&paths);
+        path
+    }
+
+    fn write(&self, path: &str, content: &str, days: u64) {
+        let file = self.path().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, content).unwrap();
+        let age = SystemTime::now() - Duration::from_secs(days * DAY + 60);
+        fs::File::open(&file).unwrap().set_modified(age).unwrap();
+    }
+
+    /// Writes an index as Portage does (`portage/getbinpkg.py`, `PackageIndex`).
+    fn index(&self, paths: &[String]) {
+        let entry = |path: &String| format!("BUILD_ID: 1\nPATH: {path}\nSIZE: 1\n\n");
+        let entries: String = paths.iter().map(entry).collect();
+        let header = format!(
+            "ARCH: amd64\nPACKAGES: {}\nTIMESTAMP: 7\nVERSION: 0\n\n",
+            paths.len()
+        );
+        fs::write(self.path().join("Packages"), header + &entries).unwrap();
+    }
+
+    fn indexed(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path().join("Packages")).unwrap();
+        let named = text.lines().filter_map(|line| line.strip_prefix("PATH: "));
+        named.map(str::to_owned).collect()
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.path().join(path).exists()
+    }
+
+    async fn look(&self) -> Catalog {
+        look(host().await.as_ref(), self.path()).await.unwrap()
+    }
+
+    /// Takes out of it what nobody needs and is old.
+    async fn collect(&self, catalog: &Catalog, needed: &Needed) -> Result<Done, Failure> {
+        let decision = decide(catalog, needed, &MONTH, now());
+        carry_out(host().await.as_ref(), self.path(), catalog, &decision).await
+    }
+}
+
+async fn host() -> Arc<dyn Host> {
+    let settings = SshSettings::default();
+    connect(&HostAddress::Local, &settings).await.unwrap()
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap().as_secs()
+}
+
+const MONTH: Limits = Limits {
+    days: 30,
+    bytes: None,
+};
+
+#[tokio::test]
+async fn what_nobody_needs_and_is_old_goes_with_its_record_and_its_entry_and_nothing_else() {
+    let store = Store::new();
+    let old = store.put("a/b-1", 1, 40, true);
+    let installed = store.put("a/b-2", 1, 40, true);
+    let young = store.put("a/c-1", 1, 20, true);
+    let foreign = store.put("a/d-1", 1, 90, false);
+    let alone = store.put("b/e-1", 3, 90, true);
+    let spoiled = format!("{young}._checksum_failure_.x1");
+    store.write(&spoiled, "spoiled", 2);
+    store.write(".gentoo-updater/incoming/now", "half", 0);
+    store.write("a/d/a file of\nsomebody", "x", 90);
+    let catalog = store.look().await;
+    assert_eq!((catalog.ours.len(), catalog.foreign.files), (4, 1));
+    assert_eq!(catalog.unreadable, Vec::<String>::new());
+    let mut needed = Needed::default();
+    needed.installed(&"g1".parse().unwrap(), &"a/b-2".parse().unwrap(), 1);
+    let decision = decide(&catalog, &needed, &MONTH, now());
+    let paths: Vec<&str> = decision.paths().map(|path| path.as_str()).collect();
+    assert_eq!(paths, [alone.as_str(), old.as_str()]);
+
+    let done = store.collect(&catalog, &needed).await.unwrap();
+    assert_eq!((done.binaries, done.records, done.files), (2, 2, 1));
+    assert_eq!(
+        store.indexed(),
+        [installed.clone(), young.clone(), foreign.clone()]
+    );
+    assert!(
+        [&installed, &young, &foreign]
+            .iter()
+            .all(|path| store.has(path))
+    );
+    assert!(![&old, &alone, &spoiled].iter().any(|path| store.has(path)));
+    assert!(
+        !store.has("b/e") && store.has("a/b"),
+        "folders go when they are empty"
+    );
+    assert!(store.has(".gentoo-updater/incoming/now") && !store.has(".gentoo-updater/lock.d"));
+    let index = fs::read_to_string(store.path().join("Packages")).unwrap();
+    assert!(index.contains("ARCH: amd64\nPACKAGES: 3\nTIMESTAMP: ") && !index.contains(": 7\n"));
+    let after = store.look().await;
+    assert_eq!((after.ours.len(), after.without_file.len()), (2, 0));
+    let done = store.collect(&after, &needed).await;
+    assert_eq!(done.unwrap(), Done::default());
+}
+
+#[tokio::test]
+async fn a_record_of_another_version_is_named_and_its_binary_is_somebody_elses() {
+    let store = Store::new();
+    store.put("a/b-1", 1, 400, true);
+    store.put("a/c-1", 1, 400, true);
+    let keys = store.path().join(".gentoo-updater/keys");
+    let record = |name: &str| {
+        let files = fs::read_dir(&keys).unwrap();
+        let mut files = files.map(|file| file.unwrap().path());
+        let of = |file: &std::path::PathBuf| fs::read_to_string(file).unwrap().contains(name);
+        files.find(of).unwrap()
+    };
+    let (newer, gone) = (record("a/b-1"), record("a/c-1"));
+    let text = fs::read_to_string(&newer).unwrap();
+    fs::write(&newer, text.replace("\"format\":1", "\"format\":2")).unwrap();
+    fs::write(keys.join("0.json"), "cut o").unwrap();
+    fs::remove_file(store.path().join("a/c/c-1-1.gpkg.tar")).unwrap();
+    let catalog = store.look().await;
+    let name = newer.file_name().unwrap().to_str().unwrap();
+    let mut unreadable = vec!["0.json", name];
+    unreadable.sort_unstable();
+    assert_eq!(catalog.unreadable, unreadable);
+    assert_eq!((catalog.ours.len(), catalog.foreign.files), (0, 1));
+    assert_eq!(catalog.without_file.len(), 1);
+    let done = store.collect(&catalog, &Needed::default()).await;
+    assert_eq!(done.unwrap().records, 1);
+    assert!(!gone.exists() && newer.exists());
+}
+
+#[tokio::test]
+async fn an_empty_store_has_nothing_and_one_that_is_not_there_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    let host = host().await;
+    let catalog = look(host.as_ref(), folder.path()).await.unwrap();
+    assert_eq!(catalog, Catalog::default());
+    let error = look(host.as_ref(), &folder.path().join("gone")).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.cause, "StoreUnreadable", "{error}");
+}
+
+#[tokio::test]
+async fn an_index_that_is_none_stops_everything_before_a_file_is_gone() {
+    let store = Store::new();
+    let old = store.put("a/b-1", 1, 40, true);
+    fs::write(store.path().join("Packages"), "what is this?\n").unwrap();
+    let catalog = store.look().await;
+    let error = store.collect(&catalog, &Needed::default()).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.cause, "StoreIndexBroken", "{error}");
+    assert!(store.has(&old));
+}
+
+/// Kills the program of its standard input's list before it changes a file for the nth time.
+const KILLED: &str = r#"
+import os, signal, sys
+left = int(sys.argv[2])
+def killing(change):
+    def changed(*arguments, **named):
+        global left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return change(*arguments, **named)
+    return changed
+for name in ("unlink", "rename", "rmdir", "chmod", "chown", "fsync", "sync"):
+    setattr(os, name, killing(getattr(os, name)))
+exec(sys.argv[3])
+"#;
+
+#[tokio::test]
+async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the_next_one_ends_it()
+{
+    let mut killed = 0;
+    for step in 0.. {
+        let store = Store::new();
+        for number in 1..=3 {
+            store.put("a/b-1", number, 40, true);
+            store.put(&format!("b/c{number}-1"), 1, 40, true);
+        }
+        let kept = store.put("a/b-2", 1, 1, true);
+        let catalog = store.look().await;
+        let mut input = String::new();
+        for stored in catalog
+            .ours
+            .iter()
+            .filter(|stored| stored.path.as_str() != kept)
+        {
+            input += &format!("binary {} {}\n", stored.path, stored.key);
+        }
+        let mut program = Command::new("python3")
+            .args(["-c", KILLED, store.path().to_str().unwrap()])
+            .args([&step.to_string(), COLLECT_PROGRAM])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        program
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
+        let ended = program.wait().unwrap();
+        let indexed = store.indexed();
+        assert!(indexed.contains(&kept) && store.has(&kept), "{step}");
+        for path in &indexed {
+            assert!(store.has(path), "{step}: {path} is in the index and gone");
+        }
+        // Whoever comes next finds what is left, and takes it away.
+        let left = store.look().await;
+        assert_eq!(left.foreign, Total::default(), "{step}: whose was it?");
+        store.collect(&left, &Needed::default()).await.unwrap();
+        let after = store.look().await;
+        assert_eq!(
+            (after.ours.len(), after.without_file.len()),
+            (1, 0),
+            "{step}"
+        );
+        assert_eq!(store.indexed(), [kept], "{step}");
+        if ended.success() {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(killed > 15, "{killed} steps were seen");
+}

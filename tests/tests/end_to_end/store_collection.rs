@@ -1,0 +1,136 @@
+//! What nobody needs any more is taken out of the store, and what somebody needs is not.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use gentoo_updater_tests::actions;
+use gentoo_updater_tests::assertions::{self, Binaries, installed};
+use gentoo_updater_tests::fixtures::{Lab, Scene};
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[test]
+fn an_old_binary_that_nobody_needs_goes_and_portage_installs_all_that_is_left() {
+    let mut scene = Scene::embedded(2, 1);
+    actions::prepare_for_v2(&scene.lab);
+    actions::slow_down(&scene.lab, "b1", 0);
+    assertions::exit_code_is(&actions::run(&scene), 0);
+    let lab = &scene.lab;
+    let old = unneeded(lab);
+    // So old that it would go if nobody needed it.
+    age(lab);
+    let before = Binaries::of(lab);
+
+    let looked = json(&scene, &["store", "gc", "--dry-run", "--json"], 0);
+    let store = &looked["platforms"]["default"];
+    let removals = store["removals"].as_array().expect("removals");
+    assert_eq!(removals.len(), 1, "{store:#}");
+    assert_eq!(removals[0]["path"], old.as_str());
+    assert_eq!(removals[0]["cause"], "old");
+    assert_eq!(store["done"], Value::Null);
+    assert_eq!(Binaries::of(lab).index.len(), before.index.len());
+    let binaries = store["binaries"]["files"].as_u64().expect("a number");
+    assert_eq!(binaries as usize, before.records.len(), "{store:#}");
+
+    // A guest of which nobody knows anything stops it, and can be left out.
+    scene
+        .configuration
+        .guests
+        .insert("g9".to_owned(), "ssh://root@127.0.0.1:1".to_owned());
+    let stuck = scene.command("stuck", &["store", "gc"], PATIENCE);
+    assert_eq!(stuck.status.code(), Some(1), "{}", stuck.stderr);
+    assert!(stuck.stdout.contains("--without g9"), "{}", stuck.stdout);
+    assert_eq!(Binaries::of(&scene.lab).index.len(), before.index.len());
+
+    // One that a run has asked counts with what it had then.
+    let off = "ssh://root@127.0.0.1:2".to_owned();
+    scene.configuration.guests.insert("g2".to_owned(), off);
+    let done = json(&scene, &["store", "gc", "--without", "g9", "--json"], 0);
+    let store = &done["platforms"]["default"];
+    assert_eq!(store["done"]["binaries"], 1, "{store:#}");
+    assert_eq!(store["by_memory"][0]["guest"], "g2", "{store:#}");
+
+    let lab = &scene.lab;
+    let after = Binaries::of(lab);
+    assert_eq!(after.index.len(), before.index.len() - 1);
+    assert!(after.index.iter().all(|entry| entry.get("PATH") != old));
+    assert!(!lab.store().join(&old).exists());
+    // Portage agrees, and installs each binary that the guest has from there again.
+    lab.sh("b1", "emaint --check binhost");
+    let packages: Vec<String> = installed(lab, "g1")
+        .into_iter()
+        .filter(|(_, package)| !package.build_id.is_empty())
+        .map(|(cpv, _)| format!("={cpv}"))
+        .collect();
+    assert!(!packages.is_empty());
+    let again = format!(
+        "emerge --oneshot --nodeps --usepkgonly --binpkg-respect-use=n {}",
+        packages.join(" ")
+    );
+    lab.sh("g1", &again);
+    let again = json(&scene, &["store", "gc", "--without", "g9", "--json"], 0);
+    let store = &again["platforms"]["default"];
+    assert_eq!(
+        store["removals"].as_array().map(Vec::len),
+        Some(0),
+        "{store:#}"
+    );
+}
+
+fn json(scene: &Scene, arguments: &[&str], status: i32) -> Value {
+    let ended = scene.command("store", arguments, PATIENCE);
+    assert_eq!(ended.status.code(), Some(status), "{}", ended.stderr);
+    serde_json::from_str(&ended.stdout).expect("JSON")
+}
+
+/// A binary of this program that no guest has and no run knows: Portage builds one once more, and a
+/// record names it. Gives its path.
+fn unneeded(lab: &Lab) -> String {
+    const CPV: &str = "app-misc/slowpoke-2.0";
+    let known = Binaries::of(lab);
+    let known: Vec<&str> = known
+        .entries(CPV)
+        .into_iter()
+        .map(|entry| entry.get("PATH"))
+        .collect();
+    lab.sh(
+        "b1",
+        &format!("emerge --quiet --oneshot --buildpkgonly ={CPV}"),
+    );
+    let now = Binaries::of(lab);
+    let entries = now.entries(CPV);
+    let new = entries
+        .iter()
+        .find(|entry| !known.contains(&entry.get("PATH")))
+        .expect("a new binary");
+    let record = now
+        .records
+        .iter()
+        .find(|record| record["binary"]["cpv"] == CPV)
+        .expect("slowpoke was built");
+    // As it is written: with its form first.
+    let text = format!(
+        "{{\"format\":1,\"key\":{},\"binary\":{{\"cpv\":\"{CPV}\",\"slot\":\"0\",\"build_id\":{},\
+         \"build_time\":{},\"path\":\"{}\",\"size\":{},\"sha256\":{}}}}}",
+        record["key"],
+        new.get("BUILD_ID"),
+        new.get("BUILD_TIME"),
+        new.get("PATH"),
+        new.get("SIZE"),
+        record["binary"]["sha256"],
+    );
+    let keys = lab.store().join(".gentoo-updater/keys");
+    fs::write(keys.join(format!("{}.json", "7".repeat(64))), text).expect("a record is written");
+    new.get("PATH").to_owned()
+}
+
+/// Makes all binaries of the store three months old.
+fn age(lab: &Lab) {
+    let old = SystemTime::now() - Duration::from_secs(90 * 24 * 3600);
+    for entry in Binaries::of(lab).index {
+        let file = fs::File::open(lab.store().join(entry.get("PATH"))).expect("a binary");
+        file.set_modified(old).expect("a time is set");
+    }
+    lab.sh("b1", "emaint --fix binhost");
+}
