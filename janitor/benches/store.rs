@@ -75,7 +75,7 @@ fn store(store: &Path) -> Outcome<Needed> {
     for number in 0..PACKAGES {
         let (name, build_id) = (number / 10, u32::try_from(number % 10)? + 1);
         let key = BuildKey {
-            cpv: format!("cat-{}/package-{name}-1.2.3", name % 150).parse()?,
+            cpv: format!("cat-{}/package{name}-1.2.3", name % 150).parse()?,
             slot: "0/1.2".parse()?,
             repository: "gentoo".parse()?,
             ebuild_digest: HexDigest::sha256(&number.to_le_bytes()),
