@@ -84,7 +84,11 @@ fn store(store: &Path) -> Outcome<Needed> {
             environment_digest: None,
             kernel: None,
         };
-        let path = format!("{}/{}-{build_id}.gpkg.tar", key.cpv.category_package, key.cpv.pf());
+        let path = format!(
+            "{}/{}-{build_id}.gpkg.tar",
+            key.cpv.category_package,
+            key.cpv.pf()
+        );
         let file = store.join(&path);
         fs::create_dir_all(file.parent().ok_or("no folder")?)?;
         fs::write(file, "")?;
@@ -108,7 +112,10 @@ fn store(store: &Path) -> Outcome<Needed> {
             binary,
             compiled_as: None,
         };
-        fs::write(keys.join(format!("{digest}.json")), serde_json::to_string(&record)?)?;
+        fs::write(
+            keys.join(format!("{digest}.json")),
+            serde_json::to_string(&record)?,
+        )?;
     }
     Ok(needed)
 }
