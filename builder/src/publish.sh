@@ -13,20 +13,10 @@ set -u
 work=$1 store=$2 path=$3 key=$4 record=$5 patience=$6 silence=$7
 shift 7
 
-fail() { printf '%s\n' "$2" >&2; exit "$1"; }
-
 control=$store/.gentoo-updater
+hold_store "$store" "$patience" "$silence"
 mkdir -p "$control/keys" "$control/incoming" "$(dirname "$store/$path")" ||
     fail 30 "cannot write to the store $store"
-exec 9> "$control/lock" || fail 30 "cannot write to the store $store"
-# Where the share has locks they are waited for without asking again and again. Where it has none
-# flock says so, or does nothing.
-flock -w "$patience" 9
-[ $? != 1 ] || fail 31 "the store's lock $control/lock is held for too long"
-trap unlock EXIT
-trap 'exit 31' HUP INT TERM
-lock "$control/lock.d" "$patience" "$silence" ||
-    fail 31 "the store's lock $control/lock.d is held for too long, or cannot be made"
 
 if [ -e "$control/keys/$key.json" ]; then
     cat "$control/keys/$key.json"

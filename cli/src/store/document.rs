@@ -22,6 +22,8 @@ use crate::output;
 pub(super) struct StoreDocument {
     /// The stores, by platform.
     pub(super) platforms: BTreeMap<PlatformName, StoreView>,
+    /// Why nothing can be said of other stores.
+    pub(super) failed: BTreeMap<PlatformName, String>,
 }
 
 /// A store.

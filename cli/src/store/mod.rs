@@ -19,11 +19,11 @@ use gentoo_updater_janitor::store::collect::{Limits, decide};
 use gentoo_updater_janitor::store::fleet::{self, Answers};
 use gentoo_updater_janitor::store::machine;
 use gentoo_updater_janitor::store::told::Told;
-use gentoo_updater_runtime::Machines;
+use gentoo_updater_runtime::{EXIT_COULD_NOT_RUN, Machines};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::{NotThere, WrongUsage, open, output};
+use crate::{WrongUsage, open, output};
 use document::{StoreDocument, StoreView};
 
 pub(crate) use arguments::StoreCommand;
@@ -61,22 +61,24 @@ pub(crate) async fn store(settings: Arc<Settings>, command: StoreCommand) -> any
     };
     check(&settings, &wanted)?;
     let bus = open::read_only(&settings).await?;
-    let looked = all(&settings, bus.as_ref(), &wanted).await;
+    let document = all(&settings, bus.as_ref(), &wanted).await;
     if let Some(bus) = bus {
         bus.close().await;
     }
-    let document = looked?;
     if wanted.json {
         output::print_json(&document)?;
     } else {
         let text = document.to_text(&wanted, Timestamp::now());
         output::print(|output| output.write_all(text.as_bytes()))?;
     }
+    for (platform, cause) in &document.failed {
+        eprintln!("{}", output::harmless(&format!("{platform}: {cause}")));
+    }
     let is_stuck = wanted.each && document.platforms.values().any(StoreView::is_stuck);
-    Ok(if is_stuck {
-        crate::EXIT_WITH_FAILURES
-    } else {
-        crate::EXIT_DONE
+    Ok(match (document.failed.is_empty(), is_stuck) {
+        (false, _) => EXIT_COULD_NOT_RUN,
+        (true, true) => crate::EXIT_WITH_FAILURES,
+        (true, false) => crate::EXIT_DONE,
     })
 }
 
@@ -107,16 +109,23 @@ async fn all(
     settings: &Arc<Settings>,
     bus: Option<&Arc<dyn Bus>>,
     wanted: &Wanted,
-) -> anyhow::Result<StoreDocument> {
+) -> StoreDocument {
     let machines = Machines::new(settings.clone());
     let mut document = StoreDocument::default();
     for platform in settings.platforms.keys() {
         if wanted.platform.as_ref().is_none_or(|only| only == platform) {
-            let view = one(settings, &machines, bus, platform, wanted).await?;
-            document.platforms.insert(platform.clone(), view);
+            // What was done to one store is told whatever becomes of another.
+            match one(settings, &machines, bus, platform, wanted).await {
+                Ok(view) => drop(document.platforms.insert(platform.clone(), view)),
+                Err(error) => drop(
+                    document
+                        .failed
+                        .insert(platform.clone(), format!("{error:#}")),
+                ),
+            }
         }
     }
-    Ok(document)
+    document
 }
 
 /// Looks into the store of a platform, and takes out of it what may go where that is wanted.
@@ -197,14 +206,9 @@ async fn writer(
         }
     }
     if causes.is_empty() {
-        let message =
-            format!("platform {platform} has no builder, and nobody else writes its store");
-        return Err(NotThere(message).into());
+        anyhow::bail!("there is no builder of it, and nobody else writes its store");
     }
-    anyhow::bail!(
-        "no builder of platform {platform} can be reached: {}",
-        causes.join("; ")
-    )
+    anyhow::bail!("no builder of it can be reached: {}", causes.join("; "))
 }
 
 fn said(failure: Failure) -> anyhow::Error {

@@ -77,6 +77,8 @@ def take_out_of_index(paths):
         with open(index, encoding="utf-8") as file:
             text = file.read()
     except FileNotFoundError:
+        if os.path.exists(index + ".gz"):
+            fail(32, "there is an index %s.gz and no %s" % (index, index))
         return
     content = without(text, paths).encode("utf-8")
     write(index, content, like)

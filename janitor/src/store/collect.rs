@@ -71,15 +71,6 @@ pub struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    /// What goes of binaries.
-    pub fn removed(&self) -> Total {
-        let mut total = Total::default();
-        for removal in &self.removals {
-            total.add(removal.stored.size);
-        }
-        total
-    }
-
     /// The paths of all that goes.
     pub fn paths(&self) -> impl Iterator<Item = &StorePath> {
         self.removals.iter().map(|removal| &removal.stored.path)

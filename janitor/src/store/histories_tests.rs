@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::*;
-use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_runtime::vdb::{Build, Installed};
 use proptest::prelude::*;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::catalog::{Catalog, Stored, Total};
 use super::collect::{JUST_COME, Limits, decide};
 use super::fleet::judge;
+use super::testing;
 use super::told::Told;
 
 const PACKAGES: usize = 5;
@@ -260,16 +261,7 @@ impl World {
             self.newest.insert(package, next);
             fresh.insert(package, next);
             let binary = self.build(package, next.0, next.1);
-            let key = BuildKey {
-                cpv: binary.cpv.clone(),
-                slot: binary.slot.clone(),
-                repository: "gentoo".parse().unwrap(),
-                ebuild_digest: binary.sha256.clone(),
-                use_flags: BTreeMap::new(),
-                bindings: BTreeMap::new(),
-                environment_digest: None,
-                kernel: None,
-            };
+            let key = testing::key(&binary.cpv.to_string(), next.1);
             self.say(&Event::PackageBuilt(PackageBuilt {
                 run,
                 job: JobId::of(&platform(), &key),

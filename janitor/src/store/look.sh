@@ -16,7 +16,8 @@ fail() { printf '%s\n' "$1" >&2; exit 40; }
 searched() { [ "$1" -le 1 ] || fail "cannot read all records of the store $store"; }
 
 cd "$store" || fail "cannot read the store $store"
-find . -path ./.gentoo-updater/keys -prune -o -type f -printf '%s %T@ %P\0' ||
+# Builders may be writing: what goes meanwhile is no trouble.
+find . -ignore_readdir_race -path ./.gentoo-updater/keys -prune -o -type f -printf '%s %T@ %P\0' ||
     fail "cannot read all of the store $store"
 printf '\0'
 if ! [ -d .gentoo-updater/keys ]; then

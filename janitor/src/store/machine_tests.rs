@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use gentoo_updater_fleet::message::Binary;
 use gentoo_updater_hosts::{Host, HostAddress, SshSettings, connect};
-use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_runtime::store::Record;
 use tempfile::TempDir;
 
@@ -17,6 +17,7 @@ use super::*;
 use crate::store::catalog::Total;
 use crate::store::collect::{Limits, decide};
 use crate::store::needed::Needed;
+use crate::store::testing;
 
 const DAY: u64 = 24 * 3600;
 
@@ -37,16 +38,7 @@ impl Store {
 
     /// Puts a binary of this age into it, with its record unless it is somebody else's.
     fn put(&self, cpv: &str, build_id: u32, days: u64, is_ours: bool) -> String {
-        let key = BuildKey {
-            cpv: cpv.parse().unwrap(),
-            slot: "0/1.2".parse().unwrap(),
-            repository: "gentoo".parse().unwrap(),
-            ebuild_digest: HexDigest::sha256(format!("{cpv}{build_id}").as_bytes()),
-            use_flags: [("ssl".parse().unwrap(), true)].into(),
-            bindings: Default::default(),
-            environment_digest: None,
-            kernel: None,
-        };
+        let key = testing::key(cpv, build_id);
         let path = format!(
             "{}/{}-{build_id}.gpkg.tar",
             key.cpv.category_package,
@@ -225,10 +217,19 @@ async fn an_empty_store_has_nothing_and_one_that_is_not_there_is_an_error() {
 async fn an_index_that_is_none_stops_everything_before_a_file_is_gone() {
     let store = Store::new();
     let old = store.put("a/b-1", 1, 40, true);
-    fs::write(store.path().join("Packages"), "what is this?\n").unwrap();
+    let index = store.path().join("Packages");
+    fs::write(&index, "what is this?\n").unwrap();
     let catalog = store.look().await;
-    let error = store.collect(&catalog, &Needed::default()).await;
-    let error = error.unwrap_err();
+    let collect = async || {
+        store
+            .collect(&catalog, &Needed::default())
+            .await
+            .unwrap_err()
+    };
+    let error = collect().await;
+    assert_eq!(error.cause, "StoreIndexBroken", "{error}");
+    fs::rename(&index, index.with_extension("gz")).unwrap();
+    let error = collect().await;
     assert_eq!(error.cause, "StoreIndexBroken", "{error}");
     assert!(store.has(&old));
 }

@@ -13,3 +13,5 @@ pub mod told;
 
 #[cfg(test)]
 mod histories_tests;
+#[cfg(test)]
+mod testing;

@@ -10,7 +10,7 @@ use gentoo_updater_fleet::name::{GuestName, RunId};
 use gentoo_updater_portage::cpv::Cpv;
 
 /// A binary by its place in [`Told::binaries`]: guests of one kind have the same.
-type Place = u32;
+type Place = usize;
 
 /// What is known of the runs of a part of the history.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +109,7 @@ impl Told {
 
     fn all<'a>(&'a self, places: &'a [Place]) -> impl Iterator<Item = (&'a Cpv, u32)> {
         let binary = |place: &Place| {
-            let (cpv, build_id) = &self.binaries[*place as usize];
+            let (cpv, build_id) = &self.binaries[*place];
             (cpv, *build_id)
         };
         places.iter().map(binary)
@@ -131,8 +131,7 @@ impl Told {
             .entry((cpv.clone(), build_id))
             .or_insert_with_key(|binary| {
                 binaries.push(binary.clone());
-                // There are not so many binaries in the world.
-                Place::try_from(binaries.len() - 1).unwrap_or(Place::MAX)
+                binaries.len() - 1
             })
     }
 }

@@ -6,6 +6,7 @@
 mod certificates;
 mod configuration;
 mod jobs;
+mod kept;
 mod known_hosts;
 mod locks;
 mod machine;

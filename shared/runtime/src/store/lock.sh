@@ -5,6 +5,8 @@
 # lock FOLDER PATIENCE SILENCE: in seconds; 1 when it could not be had within the patience.
 # still_ours: whether nobody has taken it.
 # unlock: gives it back.
+# hold_store STORE PATIENCE SILENCE: holds the lock of a store until this shell ends. Where it cannot, it
+# ends it: 30 the store cannot be written, 31 the lock could not be had.
 lock_folder=
 lock_owner="$(uname -n) $$ $(date +%s%N)"
 
@@ -64,4 +66,19 @@ unlock() {
         rm -rf -- "$lock_folder.left.$$"
     fi
     lock_folder=
+}
+
+fail() { printf '%s\n' "$2" >&2; exit "$1"; }
+
+hold_store() {
+    mkdir -p "$1/.gentoo-updater" && exec 9> "$1/.gentoo-updater/lock" ||
+        fail 30 "cannot write to the store $1"
+    # Where the share has locks they are waited for without asking again and again. Where it has none
+    # flock says so, or does nothing.
+    flock -w "$2" 9
+    [ $? != 1 ] || fail 31 "the store's lock $1/.gentoo-updater/lock is held for too long"
+    trap unlock EXIT
+    trap 'exit 31' HUP INT TERM
+    lock "$1/.gentoo-updater/lock.d" "$2" "$3" ||
+        fail 31 "the store's lock $1/.gentoo-updater/lock.d is held for too long, or cannot be made"
 }

@@ -142,6 +142,29 @@ async fn the_next_attempt_waits_for_a_busy_worker_and_is_not_taken_by_the_one_th
     broken.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_copy_of_a_command_whose_work_is_done_is_dropped_and_left_to_nobody() {
+    let bench = Bench::new().await;
+    let spec = builder(&bench, "builder@spare");
+    let mut broken = Running::start_unfit(&bench, spec, Some(off()), None, SHORT);
+    let first = bench.issue().await.message.work();
+    assert_eq!(broken.called().await, first);
+    broken.release();
+    failed(&bench, &first).await;
+    broken.stop().await.unwrap();
+    let mut other = Running::start(&bench, builder(&bench, "builder@fast"));
+    let second = scan_command(first.run, 2);
+    bench.bus.issue(SCAN, &second).await.unwrap();
+    assert_eq!(other.called().await, second.message.work());
+    other.release();
+    bench.finished(&second.message.work()).await;
+    other.stop().await.unwrap();
+
+    let _broken = Running::start(&bench, builder(&bench, "builder@spare"));
+    bench.bus.issue(SCAN, &second).await.unwrap();
+    bench.settled().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_worker_says_again_every_day_that_it_is_there_and_that_its_machine_is_unfit() {
     let bench = Bench::new().await;
