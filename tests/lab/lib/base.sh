@@ -7,7 +7,7 @@ base_debian() {
     --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --include=python3,openssh-server,iproute2,procps,pax-utils,file,patch,xz-utils,bzip2,zstd,rsync,ca-certificates,sudo \
+    --include=python3,openssh-server,iproute2,procps,pax-utils,file,patch,xz-utils,bzip2,zstd,rsync,ca-certificates,sudo,wget,gpg,gpg-agent \
     "$SUITE" "$1"
 }
 
