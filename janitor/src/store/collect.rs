@@ -4,6 +4,7 @@
 //! not have said so yet. What is old and not needed goes. Where the store is larger than it may be,
 //! more of what is not needed goes, the oldest first.
 
+use gentoo_updater_fleet::config::Policy;
 use gentoo_updater_fleet::name::StorePath;
 
 use super::catalog::{Catalog, Junk, Stored, Total};
@@ -14,6 +15,7 @@ pub const JUST_COME: u64 = 3600;
 /// For how long what looks unfinished may be somebody's work, in seconds.
 pub const UNFINISHED: u64 = 24 * 3600;
 const DAY: u64 = 24 * 3600;
+const GIGABYTE: u64 = 1_000_000_000;
 
 /// What a store may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,17 @@ pub struct Limits {
     pub days: u32,
     /// How many bytes all binaries may take together, where that is limited.
     pub bytes: Option<u64>,
+}
+
+impl Limits {
+    /// What the policy says.
+    pub fn of(policy: &Policy) -> Self {
+        let gigabytes = policy.keep_binaries_gigabytes;
+        Self {
+            days: policy.keep_binaries_days,
+            bytes: gigabytes.map(|most| most.saturating_mul(GIGABYTE)),
+        }
+    }
 }
 
 /// Why a binary goes.

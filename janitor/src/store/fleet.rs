@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt as _};
+use gentoo_updater_bus::BusError;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::Failure;
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
@@ -10,6 +11,7 @@ use gentoo_updater_runtime::Machines;
 use gentoo_updater_runtime::vdb::{self, Installed};
 
 use super::needed::Needed;
+use super::past::Past;
 use super::told::Told;
 
 /// What each guest said that it has installed, or why it could not be asked.
@@ -39,6 +41,26 @@ pub async fn ask(
         (name.clone(), told)
     });
     answers.buffered(at_once).collect().await
+}
+
+/// What the fleet needs of the store of a platform: what the guests say of themselves, without those
+/// that do not count, and what the past tells of them.
+///
+/// # Errors
+/// When the history cannot be read.
+pub async fn needs(
+    machines: &Machines,
+    settings: &Settings,
+    platform: &PlatformName,
+    without: &BTreeSet<GuestName>,
+    past: &mut Past,
+) -> Result<Judgement, BusError> {
+    let answers = ask(machines, settings, platform, without).await;
+    let silent = answers.iter().filter(|(_, answer)| answer.is_err());
+    let silent: Vec<GuestName> = silent.map(|(name, _)| name.clone()).collect();
+    let updates = past.updates();
+    let told = past.told(&silent.iter().collect::<Vec<_>>()).await?;
+    Ok(judge(answers, told, updates))
 }
 
 /// What is needed, and what had to be taken for it.

@@ -1,14 +1,16 @@
 //! What lies in the store of a platform, and what of it may go.
 //!
 //! [`catalog`] is what is there, [`needed`] is what the fleet cannot do without, and [`collect`]
-//! decides between the two, with what the history has [`told`]; none of them reads anything. [`fleet`] asks the guests, and [`machine`]
-//! looks into a store and takes out of it what was decided.
+//! decides between the two, with what the history has [`told`]; none of them reads anything. [`past`]
+//! reads the history, [`fleet`] asks the guests, and [`machine`] looks into a store and takes out of
+//! it what was decided.
 
 pub mod catalog;
 pub mod collect;
 pub mod fleet;
 pub mod machine;
 pub mod needed;
+pub mod past;
 pub mod told;
 
 #[cfg(test)]

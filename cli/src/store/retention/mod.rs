@@ -1,7 +1,6 @@
 //! `store status` and `store gc`: what lies in the stores, and what of it nobody needs.
 
 mod document;
-mod history;
 #[cfg(test)]
 mod tests;
 
@@ -10,12 +9,11 @@ use std::sync::Arc;
 
 use gentoo_updater_bus::Bus;
 use gentoo_updater_bus::follow::FleetView;
-use gentoo_updater_fleet::config::{Policy, Settings};
+use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
 use gentoo_updater_janitor::store::collect::{Limits, decide};
-use gentoo_updater_janitor::store::fleet::{self, Answers};
-use gentoo_updater_janitor::store::machine;
-use gentoo_updater_janitor::store::told::Told;
+use gentoo_updater_janitor::store::past::Past;
+use gentoo_updater_janitor::store::{fleet, machine};
 use gentoo_updater_runtime::{EXIT_COULD_NOT_RUN, Machines};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +22,6 @@ use super::arguments::{GcOptions, StatusOptions};
 use super::places;
 use crate::{WrongUsage, open, output};
 use document::{StoreDocument, StoreView};
-
-const GIGABYTE: u64 = 1_000_000_000;
 
 /// What is to be done with the stores.
 struct Wanted {
@@ -132,19 +128,18 @@ async fn one(
     let store = &settings.platforms[platform].store;
     let policy = &settings.policy;
     let (builder, host) = places::writer(settings, machines, platform).await?;
-    // Before the store is looked at: what a guest has installed since is newer than this.
-    let answers = fleet::ask(machines, settings, platform, &wanted.without).await;
     let updates = policy.keep_binaries_runs as usize;
-    let told = match bus {
-        Some(bus) => told_by(bus, updates, &answers, wanted).await?,
-        None => Told::default(),
+    let mut past = match bus {
+        Some(bus) => past_of(bus, updates, wanted).await?,
+        None => Past::none(updates),
     };
-    let judgement = fleet::judge(answers, &told, updates);
+    // Before the store is looked at: what a guest has installed since is newer than this.
+    let judgement = fleet::needs(machines, settings, platform, &wanted.without, &mut past).await?;
     let catalog = machine::look(host.as_ref(), store)
         .await
         .map_err(places::said)?;
     let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
-    let decision = decide(&catalog, &judgement.needed, &limits(policy), now);
+    let decision = decide(&catalog, &judgement.needed, &Limits::of(policy), now);
     let mut view = StoreView::of(store, &builder, &catalog, &decision, &judgement);
     if wanted.collect && !view.is_stuck() {
         let done = machine::carry_out(host.as_ref(), store, &catalog, &decision).await;
@@ -153,13 +148,8 @@ async fn one(
     Ok(view)
 }
 
-/// What the history tells. While a run goes on nothing is deleted: it may need what nobody needs yet.
-async fn told_by(
-    bus: &Arc<dyn Bus>,
-    updates: usize,
-    answers: &Answers,
-    wanted: &Wanted,
-) -> anyhow::Result<Told> {
+/// The past of the fleet. While a run goes on nothing is deleted: it may need what nobody needs yet.
+async fn past_of(bus: &Arc<dyn Bus>, updates: usize, wanted: &Wanted) -> anyhow::Result<Past> {
     let view = FleetView::follow(bus.clone(), CancellationToken::new()).await?;
     let going_on = view.read(|fleet| fleet.unfinished().map(|run| run.id).next());
     if wanted.collect
@@ -170,16 +160,5 @@ async fn told_by(
              with --dry-run"
         );
     }
-    let silent = answers.iter().filter(|(_, answer)| answer.is_err());
-    let silent: Vec<GuestName> = silent.map(|(name, _)| name.clone()).collect();
-    history::told(bus.as_ref(), &history::known_runs(&view), updates, &silent).await
-}
-
-fn limits(policy: &Policy) -> Limits {
-    Limits {
-        days: policy.keep_binaries_days,
-        bytes: policy
-            .keep_binaries_gigabytes
-            .map(|most| most.saturating_mul(GIGABYTE)),
-    }
+    Ok(Past::of(bus.clone(), &view, updates))
 }
