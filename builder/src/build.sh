@@ -8,7 +8,9 @@
 # ${10} the name of this job on the machine, ${11} its log
 # ${12} how many megabytes of memory it may use, or nothing, ${13} how many it may write into the log
 # ${14} what makes a clean room; nothing where the machine itself is built on
-# ${15} … the machine's folders that the room has too, to be written
+# ${15} where it is left what the build does to the machine itself: emerge's log, and what is installed
+# before and after; ${16} where the machine's own log is, or nothing
+# ${17} … the machine's folders that the room has too, to be written
 #
 # Exit codes: 20 the machine is unfit, 21 the dependencies from the store could not be installed,
 # 22 other dependencies could not be, 23 the package itself could not be built, 24 no clean room can
@@ -17,8 +19,8 @@ set -u
 work=$1 store=$2 package=$3 pf=$4 steps=$9
 use=$5 keywords=$6 license=$7 unmask=$8
 shift 9
-id=$1 log=$2 memory=$3 most_log=$4 inside=$5
-shift 5
+id=$1 log=$2 memory=$3 most_log=$4 inside=$5 told=$6 logs=$7
+shift 7
 
 step() { printf '\n@@ gentoo-updater: %s\n' "$1"; }
 unfit() { printf '\n@@ gentoo-updater: unfit: %s\n' "$1"; exit 20; }
@@ -76,8 +78,16 @@ done
 printf '%s\n' "$number" > "$work/build-id" || unfit "cannot write below $work"
 
 if [ -z "$inside" ]; then
+    packages() { (cd /var/db/pkg && grep -H '' -- */*/COUNTER) > "$told/$1"; }
+    mkdir -p "$told" && packages before || unfit "cannot write $told, or read /var/db/pkg"
     limited "$id" "$memory" "$log" "$most_log" '' sh -c "$steps" steps
-    exit
+    status=$?
+    packages after || rm -f "$told/after"
+    # Some of it may stay, so the machine's log has it, too.
+    if [ -n "$logs" ] && [ -e "$told/emerge.log" ]; then
+        cat "$told/emerge.log" >> "$logs/emerge.log" || step "cannot write $logs/emerge.log"
+    fi
+    exit "$status"
 fi
 # With the room's first process everything ends that was started in it, and with the last one of
 # them its mounts are gone. What the room wrote is of no use to anybody.

@@ -56,6 +56,8 @@ struct Known {
     capacity: Option<Capacity>,
     /// PORTAGE_TMPDIR.
     temporary: Option<PathBuf>,
+    /// Where emerge writes its log.
+    logs: Option<PathBuf>,
 }
 
 impl BuildHandler {
@@ -210,10 +212,12 @@ impl BuildHandler {
         let policy = &self.context.settings.policy;
         let packages = &self.context.settings.packages;
         let limits = policy.build_limits.of(&command.job.key, packages);
+        let logs = self.known().logs.clone();
         let means = Means {
             store: &self.store,
             way,
             environment: &self.environment,
+            logs: logs.as_deref(),
             limits,
         };
         let program = program::build(command, spec, &missing, &means);
@@ -371,6 +375,7 @@ impl Handler for BuildHandler {
             let mut known = self.known();
             known.compiles_as = Some(platform);
             known.temporary = Some(toolchain.temporary.clone());
+            known.logs = Some(toolchain.logs().to_owned());
         }
         let needs = Needs {
             builder: &self.builder,

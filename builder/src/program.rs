@@ -13,7 +13,7 @@ use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::command::{self, CommandLine};
 use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_runtime::emerge::in_own_environment;
-use gentoo_updater_runtime::{jobs, store};
+use gentoo_updater_runtime::{brought, jobs, store};
 
 use crate::room::{INSIDE, Way};
 
@@ -61,6 +61,8 @@ pub(crate) struct Means<'a> {
     pub(crate) way: &'a Way,
     /// What Portage gets for it.
     pub(crate) environment: &'a BuildEnvironment,
+    /// Where the machine's emerge writes its log, where that is known.
+    pub(crate) logs: Option<&'a Path>,
     /// What it may take.
     pub(crate) limits: BuildLimits,
 }
@@ -75,7 +77,15 @@ pub(crate) fn build(
 ) -> Command {
     let key = &command.job.key;
     let work = work_folder(command.run, &command.job);
-    let steps = steps(key, missing, means, &work);
+    // What a room installs goes with it.
+    let told = match means.way {
+        Way::Rooms { .. } => None,
+        Way::Machine => {
+            let job = command.job.id.short();
+            Some(brought::folder_of_build(command.run, job, command.attempt))
+        }
+    };
+    let steps = steps(key, missing, means, &work, told.as_deref());
     let limits = means.limits;
     let (inside, shared) = match means.way {
         Way::Rooms { shared } => (INSIDE, shared.as_slice()),
@@ -98,13 +108,24 @@ pub(crate) fn build(
             .map_or_else(String::new, |it| it.to_string()),
         limits.log_megabytes.to_string(),
         inside.to_owned(),
+        told.map_or_else(String::new, |folder| folder.display().to_string()),
+        means
+            .logs
+            .map_or_else(String::new, |logs| logs.display().to_string()),
     ];
     let shared = shared.iter().map(|folder| folder.display().to_string());
     Command::shell("build.sh", BUILD, parameters.into_iter().chain(shared)).timeout(limits.timeout)
 }
 
-/// The calls of emerge that make up a build, as a shell program.
-fn steps(key: &BuildKey, missing: &[ExactPackage], means: &Means<'_>, work: &Path) -> String {
+/// The calls of emerge that make up a build, as a shell program. `log` is where they log what they do,
+/// where that is not the machine's own log.
+fn steps(
+    key: &BuildKey,
+    missing: &[ExactPackage],
+    means: &Means<'_>,
+    work: &Path,
+    log: Option<&Path>,
+) -> String {
     let (packages, configuration) = (work.join("packages"), work.join("config"));
     let own_configuration = [("PORTAGE_CONFIGROOT", configuration.as_path())];
     let is_room = matches!(means.way, Way::Rooms { .. });
@@ -112,13 +133,15 @@ fn steps(key: &BuildKey, missing: &[ExactPackage], means: &Means<'_>, work: &Pat
     // place that the machine has set for that.
     let temporary = [("PORTAGE_TMPDIR", Path::new("/var/tmp"))];
     let temporary = if is_room { temporary.as_slice() } else { &[] };
-    let in_store = [&[("PKGDIR", means.store)], temporary].concat();
+    let log: Vec<_> = log.map(|log| ("EMERGE_LOG_DIR", log)).into_iter().collect();
+    let in_store = [&[("PKGDIR", means.store)], temporary, &log].concat();
     let given = means.environment.variables.iter();
     let given = given.map(|(name, value)| (*name, Path::new(value)));
     let own: Vec<_> = [("PKGDIR", packages.as_path())]
         .into_iter()
         .chain(own_configuration)
         .chain(temporary.iter().copied())
+        .chain(log.iter().copied())
         .chain(given)
         .collect();
     let features = || means.environment.features.iter().map(|one| one.as_str());
@@ -218,13 +241,15 @@ mod tests {
             store: Path::new("/store"),
             way,
             environment,
+            logs: None,
             limits: BuildLimits {
                 timeout: Duration::from_secs(60),
                 memory_megabytes: None,
                 log_megabytes: 1,
             },
         };
-        steps(&key, missing, &means, Path::new("/work"))
+        let log = (*way == Way::Machine).then_some(Path::new("/log"));
+        steps(&key, missing, &means, Path::new("/work"), log)
     }
 
     fn line_with<'a>(steps: &'a str, word: &str) -> &'a str {
@@ -249,6 +274,8 @@ mod tests {
         for word in ["--nodeps --oneshot", "--onlydeps", "--buildpkgonly"] {
             assert!(line_with(&room, word).contains("PORTAGE_TMPDIR=/var/tmp"));
             assert!(!line_with(&machine, word).contains("PORTAGE_TMPDIR"));
+            assert!(line_with(&machine, word).contains("EMERGE_LOG_DIR=/log"));
+            assert!(!line_with(&room, word).contains("EMERGE_LOG_DIR"));
         }
         let moves = line_with(&room, "--list-sets");
         assert!(moves.contains("PKGDIR=/dev/null"), "{moves}");

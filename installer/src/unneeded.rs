@@ -11,7 +11,7 @@ use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::depclean::{self, Verbosity};
 use gentoo_updater_portage::outcome;
 use gentoo_updater_runtime::emerge::in_own_environment;
-use gentoo_updater_runtime::{ask, jobs, vdb};
+use gentoo_updater_runtime::{ask, brought, jobs};
 
 /// How many packages a finding names in its one line.
 const NAMED: usize = 8;
@@ -44,7 +44,8 @@ pub(crate) async fn packages(
         let message = format!("which packages nothing needs any more is not known: {error}");
         Failure::new(FailureClass::Permanent, "DepcleanNotUnderstood", message)
     })?;
-    let of_builds = vdb::brought_by_builds(host, run).await?;
+    let of_builds = brought::by_builds(host, run).await?;
+    let of_builds = of_builds.map_or_else(Vec::new, |brought| brought.packages);
     let unneeded = plan.removed.into_iter();
     Ok(unneeded.filter(|cpv| !of_builds.contains(cpv)).collect())
 }

@@ -3,15 +3,12 @@
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure, FailureClass, SyncBuilder,
+    BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure, SyncBuilder,
 };
 use gentoo_updater_hosts::Host;
-use gentoo_updater_hosts::job::JobOutcome;
-use gentoo_updater_portage::command;
-use gentoo_updater_portage::outcome;
-use gentoo_updater_runtime::{Context, ask, emerge, jobs, repositories, vdb, wrong_command};
+use gentoo_updater_runtime::{Context, ask, brought, jobs, repositories, vdb, wrong_command};
 
-use crate::{logs, plan};
+use crate::{depclean, logs};
 
 /// Where builds work; all of a run's folder is the run's.
 const WORK: &str = "/var/tmp/gentoo-updater";
@@ -70,7 +67,7 @@ impl JanitorHandler {
     async fn clean(&self, order: &CleanBuilder) -> Result<BuilderCleaned, Failure> {
         let host = self.context.machines.builder(&order.builder).await?;
         let host = host.as_ref();
-        let Some(before) = vdb::before_builds(host, order.run).await? else {
+        let Some(brought) = brought::by_builds(host, order.run).await? else {
             // All that clean rooms leave is their folder, and that only where they were killed.
             self.sweep(host, order).await?;
             return Ok(BuilderCleaned {
@@ -82,37 +79,22 @@ impl JanitorHandler {
                 updated: Vec::new(),
             });
         };
-        let ordered = vdb::ordered(host, order.run).await?;
-        let now = vdb::installed(host).await?;
-        let to_remove = vdb::brought(&before, &now, &ordered);
+        let policy = &self.context.settings.policy;
+        let to_remove = brought.packages;
         if !to_remove.is_empty() {
-            let description = jobs::Description {
-                id: format!("clean-{}-{}", order.run, order.attempt),
-                log: "clean.log".to_owned(),
-                run: order.run,
-            };
-            let line = command::depclean(&to_remove);
-            let program = emerge::in_own_environment(line, &[])
-                .timeout(self.context.settings.policy.install_timeout);
-            let ended = jobs::run(host, &description, program).await?;
-            // Exit code 1 also means that all of it is needed by now: what counts is what is there.
-            if !matches!(ended.outcome, JobOutcome::Exited(0 | 1)) {
-                let message = format!("emerge --depclean on {} did not end well", order.builder);
-                let log_path = format!("{}:{}", order.builder, ended.log_path);
-                let failure = Failure::new(FailureClass::Transient, "DepcleanFailed", message)
-                    .with_log(outcome::last_lines(&ended.log, 25), log_path);
-                return Err(failure);
-            }
+            depclean::remove(host, order, &to_remove, policy.install_timeout).await?;
         }
         let after = vdb::installed(host).await?;
+        let left = depclean::left(&to_remove, &after);
+        let kept = depclean::why_kept(host, &left, policy.scan_timeout).await?;
         self.sweep(host, order).await?;
         Ok(BuilderCleaned {
             run: order.run,
             builder: order.builder.clone(),
             attempt: order.attempt,
-            removed: plan::removed(&vdb::brought(&before, &now, &ordered), &after),
-            kept: plan::kept(&to_remove, &after),
-            updated: plan::updated(&before, &after),
+            removed: depclean::removed(&to_remove, &after),
+            kept,
+            updated: depclean::updated(&brought.before, &after),
         })
     }
 }

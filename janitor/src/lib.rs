@@ -1,9 +1,9 @@
 //! The janitor: removes what a run put on a builder, and nothing else.
 
 mod arguments;
+mod depclean;
 mod handler;
 mod logs;
-mod plan;
 mod serve;
 pub mod store;
 

@@ -4,6 +4,7 @@
 //! **Invariant:** no decision about packages is made here.
 
 mod arguments;
+pub mod brought;
 mod context;
 pub mod emerge;
 pub mod jobs;

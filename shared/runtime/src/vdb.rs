@@ -170,31 +170,6 @@ pub async fn before_builds(host: &dyn Host, run: RunId) -> Result<Option<Install
     parse(&output.stdout_text()).map(Some)
 }
 
-/// What the builds of a run have put on the machine, and the janitor will remove; nothing on a
-/// machine that has built nothing for it.
-///
-/// # Errors
-/// When the machine cannot be asked.
-pub async fn brought_by_builds(host: &dyn Host, run: RunId) -> Result<BTreeSet<Cpv>, Failure> {
-    let Some(before) = before_builds(host, run).await? else {
-        return Ok(BTreeSet::new());
-    };
-    let (now, ordered) = (installed(host).await?, ordered(host, run).await?);
-    Ok(brought(&before, &now, &ordered).into_iter().collect())
-}
-
-/// The packages that are there now and were not there before the builds of a run, in any version:
-/// what they put there. Not among them are a new version of what was there before, and what the
-/// machine ordered as a guest.
-pub fn brought(before: &Installed, now: &Installed, ordered: &BTreeSet<Cpv>) -> Vec<Cpv> {
-    changes(before, now)
-        .into_iter()
-        .filter(|change| change.before.is_none())
-        .filter_map(|change| change.after)
-        .filter(|cpv| !ordered.contains(cpv))
-        .collect()
-}
-
 async fn read(host: &dyn Host, command: &Command) -> Result<Installed, Failure> {
     let output = ask(host, command).await?;
     if output.status != ExitStatus::Code(0) {
@@ -291,23 +266,6 @@ mod tests {
         );
         assert!(parse("").is_err());
         assert!(parse("dev-libs/;reboot - -\n").is_err());
-    }
-
-    #[test]
-    fn what_builds_brought_is_new_in_any_version_and_was_not_ordered() {
-        let of = |text: &str| parse(text).unwrap();
-        let before = of("a/library-1 1 17\na/slotted-1 1 17\na/admins-1 1 17\n");
-        let now = of(
-            "a/library-2 2 18\na/slotted-1 1 17\na/slotted-2 1 18\na/admins-1 1 17\n\
-                      a/dep-1 1 18\n",
-        );
-        let names = |ordered: &[&str]| {
-            let ordered = ordered.iter().map(|name| name.parse().unwrap()).collect();
-            let brought = brought(&before, &now, &ordered).into_iter();
-            brought.map(|cpv| cpv.to_string()).collect::<Vec<_>>()
-        };
-        assert_eq!(names(&[]), ["a/dep-1", "a/slotted-2"]);
-        assert_eq!(names(&["a/slotted-2"]), ["a/dep-1"]);
     }
 
     #[test]

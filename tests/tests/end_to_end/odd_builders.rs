@@ -1,6 +1,7 @@
-//! Builders in a fleet that is not as one would wish: one is off, one is a guest itself.
+//! Builders in a fleet that is not as one would wish: one is off, one is a guest itself, one has an
+//! administrator who does not wait for the end of a run.
 
-use gentoo_updater_tests::actions;
+use gentoo_updater_tests::actions::{self, Gate};
 use gentoo_updater_tests::assertions::{self, compilations, installed};
 use gentoo_updater_tests::fixtures::Scene;
 
@@ -61,4 +62,51 @@ fn a_builder_that_is_off_takes_no_work_and_one_that_is_a_guest_keeps_what_it_ord
         .as_array()
         .map_or(0, Vec::len);
     assert!(updated > 0, "what b1 has in another version now is named");
+}
+
+/// newdep and labgen are needed to build greeter, tinyhdr is to build hello.
+#[test]
+fn what_an_administrator_installs_on_a_builder_meanwhile_stays_with_what_it_needs() {
+    let scene = Scene::embedded(1, 1);
+    let lab = &scene.lab;
+    actions::prepare_for_v2(lab);
+    actions::want_only(lab, "g1", &["app-misc/hello", "app-misc/greeter"]);
+    let admins = "app-misc/admins-1".parse().unwrap();
+    actions::publish_only(lab, &admins, "RDEPEND=\"dev-libs/tinyhdr\"\n");
+    let gate = Gate::before_phase(lab, "b1", "compile", "hello");
+    let running = actions::start_run(&scene, "run");
+    gate.wait_until_reached();
+    // Neither is in the world file, and greeter may have been built before or will be afterwards.
+    for wanted in ["app-misc/admins", "app-misc/newdep"] {
+        lab.sh("b1", &format!("emerge --oneshot --color=n {wanted}"));
+    }
+    gate.open();
+
+    let run = running.to_the_end();
+
+    assertions::exit_code_is(&run, 0);
+    let packages = installed(lab, "b1");
+    for cpv in [
+        "app-misc/admins-1",
+        "app-misc/newdep-1.0",
+        "dev-libs/tinyhdr-1.0",
+    ] {
+        assert!(
+            packages.contains_key(cpv),
+            "{cpv} is gone: {:#?}",
+            run.report
+        );
+    }
+    assert!(
+        !packages.contains_key("dev-util/labgen-1.1"),
+        "a build's, and left"
+    );
+    let builder = &run.report["builders"]["b1"];
+    let kept = builder["kept"].as_array().into_iter().flatten();
+    let named: Vec<&str> = kept.filter_map(|kept| kept["text"].as_str()).collect();
+    assert_eq!(
+        named,
+        ["dev-libs/tinyhdr-1.0 stays: it is needed by app-misc/admins-1"],
+        "{builder:#}"
+    );
 }

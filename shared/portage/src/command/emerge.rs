@@ -162,16 +162,25 @@ pub fn merge_without_dependencies(packages: &[ExactPackage]) -> CommandLine {
 /// needs in another subslot than the one it was built with.
 #[must_use]
 pub fn depclean(packages: &[Cpv]) -> CommandLine {
-    let options = [
+    depclean_of(&["--verbose"], packages)
+}
+
+/// Shows what [`depclean`] would remove, and what needs the others.
+#[must_use]
+pub fn plan_depclean(packages: &[Cpv]) -> CommandLine {
+    depclean_of(&PRETEND, packages)
+}
+
+fn depclean_of(options: &[&str], packages: &[Cpv]) -> CommandLine {
+    let exactly = [
         "--depclean",
         // With arguments, depclean would take them out of the world file first.
         "--deselect=n",
         "--with-bdeps=n",
         "--ignore-built-slot-operator-deps=y",
-        "--verbose",
         NO_MOVES,
     ];
-    emerge(&[&options], &[NO_NEWS]).atoms(packages.iter().map(Atom::exact))
+    emerge(&[options, &exactly], &[NO_NEWS]).atoms(packages.iter().map(Atom::exact))
 }
 
 /// Shows which packages nothing needs any more: neither the world and system sets nor an installed

@@ -47,7 +47,8 @@ mod query;
 
 pub use emerge::{
     apply_package_moves, build_binary, depclean, install_binaries, merge_without_dependencies,
-    only_dependencies, plan_binaries, plan_unneeded, plan_world, remove_unneeded, sync,
+    only_dependencies, plan_binaries, plan_depclean, plan_unneeded, plan_world, remove_unneeded,
+    sync,
 };
 pub use query::{
     fix_index, portageq_envvars, portageq_match, portageq_metadata_installed, portageq_repositories,

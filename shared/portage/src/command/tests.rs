@@ -102,8 +102,15 @@ fn every_step_of_emerge_has_its_exact_call() {
     );
     check_emerge(
         &depclean(&[cpv()]),
-        "--depclean --deselect=n --with-bdeps=n --ignore-built-slot-operator-deps=y --verbose \
+        "--verbose --depclean --deselect=n --with-bdeps=n --ignore-built-slot-operator-deps=y \
          --package-moves=n =app-misc/hello-2.0",
+        " -news",
+        "",
+    );
+    check_emerge(
+        &plan_depclean(&[cpv()]),
+        "--pretend --verbose --depclean --deselect=n --with-bdeps=n \
+         --ignore-built-slot-operator-deps=y --package-moves=n =app-misc/hello-2.0",
         " -news",
         "",
     );

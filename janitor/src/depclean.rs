@@ -1,0 +1,184 @@
+//! Removing what builds have put on the machine itself, and naming what stays.
+
+use std::time::Duration;
+
+use gentoo_updater_fleet::message::{
+    CleanBuilder, Failure, FailureClass, Finding, FindingKind, PackageChange,
+};
+use gentoo_updater_hosts::job::JobOutcome;
+use gentoo_updater_hosts::{ExitStatus, Host};
+use gentoo_updater_portage::command;
+use gentoo_updater_portage::cpv::Cpv;
+use gentoo_updater_portage::depclean::{self, Kept, Verbosity};
+use gentoo_updater_portage::outcome;
+use gentoo_updater_runtime::vdb::{self, Installed};
+use gentoo_updater_runtime::{ask, emerge, jobs};
+
+/// How many of those that need a package a finding names.
+const NAMED: usize = 3;
+
+/// Removes those of these packages that nothing needs, in the order that Portage finds right.
+///
+/// # Errors
+/// When the machine cannot be asked, or emerge does not end well.
+pub(crate) async fn remove(
+    host: &dyn Host,
+    order: &CleanBuilder,
+    packages: &[Cpv],
+    limit: Duration,
+) -> Result<(), Failure> {
+    let description = jobs::Description {
+        id: format!("clean-{}-{}", order.run, order.attempt),
+        log: "clean.log".to_owned(),
+        run: order.run,
+    };
+    let line = command::depclean(packages);
+    let program = emerge::in_own_environment(line, &[]).timeout(limit);
+    let ended = jobs::run(host, &description, program).await?;
+    // Exit code 1 also means that all of it is needed by now: what counts is what is there.
+    if matches!(ended.outcome, JobOutcome::Exited(0 | 1)) {
+        return Ok(());
+    }
+    let message = format!("emerge --depclean on {} did not end well", order.builder);
+    let log_path = format!("{}:{}", order.builder, ended.log_path);
+    let failure = Failure::new(FailureClass::Transient, "DepcleanFailed", message);
+    Err(failure.with_log(outcome::last_lines(&ended.log, 25), log_path))
+}
+
+/// Says of each of these packages, which stay, what needs it.
+///
+/// # Errors
+/// When the machine cannot be asked. That Portage's answer is not understood is none: then the
+/// packages are named without their reasons.
+pub(crate) async fn why_kept(
+    host: &dyn Host,
+    packages: &[Cpv],
+    limit: Duration,
+) -> Result<Vec<Finding>, Failure> {
+    if packages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let line = command::plan_depclean(packages);
+    let question = emerge::in_own_environment(line, &[]).timeout(limit);
+    let output = ask(host, &question).await?;
+    let status = match output.status {
+        ExitStatus::Code(status) => status,
+        _ => -1,
+    };
+    let (stdout, stderr) = (output.stdout_text(), output.stderr_text());
+    let plan = depclean::parse(&stdout, &stderr, status, Verbosity::Normal);
+    let kept = match plan {
+        Ok(plan) => plan.kept,
+        Err(error) => {
+            tracing::warn!("what needs the packages that stay is not known: {error}");
+            Vec::new()
+        }
+    };
+    let packages = packages.iter();
+    Ok(packages.map(|cpv| finding(cpv, &kept)).collect())
+}
+
+fn finding(cpv: &Cpv, kept: &[Kept]) -> Finding {
+    let reasons = kept.iter().filter(|kept| kept.cpv == *cpv);
+    let parents: Vec<String> = reasons
+        .flat_map(|kept| &kept.reasons)
+        .map(|reason| reason.parent.to_string())
+        .collect();
+    let text = match parents.as_slice() {
+        [] => format!("{cpv} stays: something on the builder needs it by now"),
+        some => {
+            let named = some.iter().take(NAMED).map(String::as_str);
+            let named = named.collect::<Vec<_>>().join(", ");
+            let more = match some.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{cpv} stays: it is needed by {named}{more}")
+        }
+    };
+    Finding::new(FindingKind::Other, &text)
+}
+
+/// What was there before and has another version, or another binary of the same version, now.
+pub(crate) fn updated(before: &Installed, now: &Installed) -> Vec<PackageChange> {
+    vdb::changes(before, now)
+        .into_iter()
+        .filter(|change| change.before.is_some() && change.after.is_some())
+        .collect()
+}
+
+/// What was removed of what was to be removed.
+pub(crate) fn removed(to_remove: &[Cpv], now: &Installed) -> Vec<PackageChange> {
+    let gone = to_remove.iter().filter(|cpv| !now.contains_key(*cpv));
+    gone.map(|cpv| PackageChange {
+        before: Some(cpv.clone()),
+        after: None,
+    })
+    .collect()
+}
+
+/// What is still there of what was to be removed.
+pub(crate) fn left(to_remove: &[Cpv], now: &Installed) -> Vec<Cpv> {
+    let left = to_remove.iter().filter(|cpv| now.contains_key(*cpv));
+    left.cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use gentoo_updater_portage::depclean::{Parent, Reason};
+
+    use super::*;
+
+    fn installed(names: &[&str]) -> Installed {
+        names
+            .iter()
+            .map(|name| (name.parse().unwrap(), Default::default()))
+            .collect()
+    }
+
+    #[test]
+    fn what_has_another_version_now_is_named_and_what_came_new_is_not() {
+        let before = installed(&["a/library-1", "a/slotted-1"]);
+        let now = installed(&["a/library-2", "a/slotted-1", "a/slotted-2"]);
+        assert_eq!(updated(&before, &now).len(), 1);
+    }
+
+    #[test]
+    fn what_is_still_needed_is_not_called_removed() {
+        let to_remove = ["a/dep-1".parse().unwrap(), "a/dep-2".parse().unwrap()];
+        let now = installed(&["a/dep-2"]);
+        assert_eq!(removed(&to_remove, &now).len(), 1);
+        assert_eq!(left(&to_remove, &now), to_remove[1..]);
+    }
+
+    #[test]
+    fn a_package_that_stays_is_named_with_what_needs_it() {
+        let cpv: Cpv = "a/dep-1".parse().unwrap();
+        let reason = |parent: Parent| Reason {
+            parent,
+            needs: Vec::new(),
+        };
+        let set = Parent::Set("selected".to_owned());
+        let package = |name: &str| Parent::Package(name.parse().unwrap());
+        let mut kept = Kept {
+            cpv: cpv.clone(),
+            reasons: vec![reason(set), reason(package("b/user-1"))],
+        };
+        let other = Kept {
+            cpv: "a/other-1".parse().unwrap(),
+            reasons: vec![reason(package("b/nobody-1"))],
+        };
+        let text = |kept: &[Kept]| finding(&cpv, kept).text;
+        assert_eq!(
+            text(&[other.clone(), kept.clone()]),
+            "a/dep-1 stays: it is needed by @selected, b/user-1"
+        );
+        kept.reasons
+            .extend(["b/user-2", "b/user-3"].map(|name| reason(package(name))));
+        assert!(text(&[kept]).ends_with("b/user-1, b/user-2 and 1 more"));
+        assert_eq!(
+            text(&[other]),
+            "a/dep-1 stays: something on the builder needs it by now"
+        );
+    }
+}
