@@ -22,6 +22,14 @@ if [ -e "$control/keys/$key.json" ]; then
     cat "$control/keys/$key.json"
     exit 0
 fi
+# Beside the number that was reserved for it stands, from before it is there, what the binary is and
+# for which key: should this end before the record is written, or the record be lost, nobody else
+# could tell whose it is.
+number=${path%.gpkg.tar}
+number=$control/build-ids/${number%.xpak}
+mkdir -p "$number" && printf '%s\n' "$record" > "$control/incoming/$key.json" &&
+    sync "$control/incoming/$key.json" && mv "$control/incoming/$key.json" "$number/$key.json" ||
+    fail 30 "cannot write to the store $store"
 # The private folder may be on another file system: copied under a name that no reader knows, and
 # renamed when it is whole.
 if [ -e "$work/packages/$path" ]; then

@@ -70,6 +70,12 @@ impl Scene {
             .unwrap()
     }
 
+    /// What stands beside the number of a package, for this key.
+    fn note(&self, package: &str, key: &str) -> PathBuf {
+        let numbers = self.store().join(".gentoo-updater/build-ids/app-misc");
+        numbers.join(format!("{package}/{package}-1-1/{key}.json"))
+    }
+
     fn index(&self) -> String {
         fs::read_to_string(self.store().join("Packages")).unwrap()
     }
@@ -119,6 +125,28 @@ fn of_two_results_for_one_key_the_first_counts_and_the_other_is_discarded() {
     let of_a = both[0].0.contains("\"a\"");
     let files = ["a", "b"].map(|p| scene.store().join(format!("app-misc/{p}/{p}-1-1.gpkg.tar")));
     assert_eq!(files.map(|file| file.exists()), [of_a, !of_a]);
+}
+
+#[test]
+fn who_dies_before_the_record_is_written_leaves_a_note_whose_the_binary_is() {
+    let scene = Scene::new(true);
+    let store = scene.store();
+    // In the middle of the index, when the binary is there.
+    let child = scene.publish("a", "key", 30);
+    wait_for(&store.join("app-misc/a/a-1-1.gpkg.tar"));
+    let id = child.id().to_string();
+    let killed = Command::new("kill").args(["-9", &id]).status().unwrap();
+    assert!(killed.success());
+    child.wait_with_output().unwrap();
+    let note = scene.note("a", "key");
+    assert_eq!(fs::read_to_string(&note).unwrap(), "{\"of\":\"a\"}\n");
+    let record = store.join(".gentoo-updater/keys/key.json");
+    assert!(!record.exists());
+
+    // Whoever has the same once more ends it.
+    ended(scene.publish("a", "key", 1));
+    let (note, record) = (fs::read(&note).unwrap(), fs::read(&record).unwrap());
+    assert_eq!(note, record);
 }
 
 #[test]

@@ -173,8 +173,10 @@ impl Store {
     ) -> Result<(), Failure> {
         let record = self.record(key);
         let binary = path.map(|path| path.below(&self.path));
-        let files = std::iter::once(record)
-            .chain(binary)
+        // The record last: until then it says whose the file is.
+        let files = binary
+            .into_iter()
+            .chain([record])
             .map(|file| file.display().to_string());
         let command = Command::new("rm").args(["-f", "--"]).args(files);
         succeeded(&self.run(&command).await?, "StoreUnwritable")?;

@@ -3,7 +3,7 @@
 //!
 //! `make bench` runs it. Exit code 1: a limit is missed; 2: it could not run.
 //!
-//! The store is made here, with a record for each binary as builders write them; the binaries are
+//! The store is made here, with a record and a number for each binary as builders write them; the binaries are
 //! empty, since nobody reads them. Guests have a third of them. It is what `gentoo-updater store gc
 //! --dry-run` does on a machine with the store, but for asking guests.
 
@@ -112,10 +112,12 @@ fn store(store: &Path) -> Outcome<Needed> {
             binary,
             compiled_as: None,
         };
-        fs::write(
-            keys.join(format!("{digest}.json")),
-            serde_json::to_string(&record)?,
-        )?;
+        let (name, record) = (format!("{digest}.json"), serde_json::to_string(&record)?);
+        let numbers = store.join(".gentoo-updater/build-ids");
+        let number = numbers.join(path.trim_end_matches(".gpkg.tar"));
+        fs::create_dir_all(&number)?;
+        fs::write(number.join(&name), &record)?;
+        fs::write(keys.join(name), record)?;
     }
     Ok(needed)
 }

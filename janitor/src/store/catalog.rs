@@ -1,16 +1,21 @@
 //! What lies in a store.
 //!
-//! A binary of this program is one that a record names (`.gentoo-updater/keys/DIGEST.json`). All
-//! other binaries were put there by somebody else; they are counted, and never touched.
+//! A binary of this program is one that a record names (`.gentoo-updater/keys/DIGEST.json`). One that
+//! lost its record, or never got one, is still known by what its builder wrote beside its number
+//! before it put it there (`orphans`). All other binaries were put there by somebody else; they are
+//! counted, and never touched.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_portage::cpv::Cpv;
 
-/// How the names of binary packages end (gpkg(5), and the former form).
-const BINARY_ENDS: [&str; 2] = [".gpkg.tar", ".xpak"];
+use super::orphans::Orphan;
+
+/// How the names of binary packages end (`portage/binpkg.py`): gpkg(5), and the former form, with a
+/// number and without.
+const BINARY_ENDS: [&str; 3] = [".gpkg.tar", ".xpak", ".tbz2"];
 /// What Portage adds to the name of a file that is not what it should be
 /// (`portage/package/ebuild/fetch.py`, `_checksum_failure_temp_file`).
 const CHECKSUM_FAILURE: &str = "._checksum_failure_.";
@@ -69,6 +74,8 @@ pub struct Catalog {
     pub ours: Vec<Stored>,
     /// Binaries of others.
     pub foreign: Total,
+    /// Binaries of this program that no record names.
+    pub orphans: Vec<Orphan>,
     /// Files that nobody can use: what was not what it should be, and what was never finished.
     pub junk: Vec<Junk>,
     /// Records whose binary is not there.
@@ -78,6 +85,9 @@ pub struct Catalog {
     pub unreadable: Vec<String>,
     /// The logs of builds.
     pub logs: Total,
+    /// The binaries that no record names and that are not known as this program's, by their paths:
+    /// bytes, and when they were written last, in seconds since 1970.
+    pub without_record: HashMap<String, (u64, u64)>,
 }
 
 /// The text is not what the program that looks into a store prints.
@@ -128,8 +138,11 @@ impl Catalog {
                 None => catalog.without_file.push(record.key),
             }
         }
-        for (size, _) in there.into_values() {
+        for (path, (size, modified)) in there {
             catalog.foreign.add(size);
+            catalog
+                .without_record
+                .insert(path.to_owned(), (size, modified));
         }
         catalog.unreadable = unreadable.into_iter().collect();
         Ok(catalog)
@@ -137,8 +150,14 @@ impl Catalog {
 
     /// All that its binaries take, others' too.
     pub fn bytes(&self) -> u64 {
-        let ours: u64 = self.ours.iter().map(|stored| stored.size).sum();
+        let orphans = self.orphans.iter().map(|orphan| &orphan.stored);
+        let ours: u64 = self.ours.iter().chain(orphans).map(|it| it.size).sum();
         ours + self.foreign.bytes
+    }
+
+    /// The digests of the keys that have a binary.
+    pub(super) fn served(&self) -> HashSet<&HexDigest> {
+        self.ours.iter().map(|stored| &stored.key).collect()
     }
 
     fn sort_in<'a>(
@@ -152,7 +171,6 @@ impl Catalog {
             // No program of a fleet makes such a name, and a list of lines cannot say it.
             return;
         }
-        let is_binary = BINARY_ENDS.iter().any(|end| path.ends_with(end));
         if is_junk(path) {
             self.junk.push(Junk {
                 path: path.to_owned(),
@@ -161,15 +179,20 @@ impl Catalog {
             });
         } else if path.starts_with(".gentoo-updater/logs/") {
             self.logs.add(size);
-        } else if is_binary && !path.starts_with('.') {
+        } else if is_binary(path) {
             there.insert(path, (size, modified));
         }
     }
 }
 
+/// Whether it is named as a binary package, and lies where they do.
+pub(super) fn is_binary(path: &str) -> bool {
+    !path.starts_with('.') && BINARY_ENDS.iter().any(|end| path.ends_with(end))
+}
+
 /// Whether nobody can use such a file. What Portage writes has the number of its process behind its
 /// name until it is whole (`bintree.py`, `inject`).
-fn is_junk(path: &str) -> bool {
+pub(super) fn is_junk(path: &str) -> bool {
     let is_unfinished = |(name, number): (&str, &str)| {
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         is_number && BINARY_ENDS.iter().any(|end| name.ends_with(end))
@@ -179,7 +202,7 @@ fn is_junk(path: &str) -> bool {
         || path.rsplit_once('.').is_some_and(is_unfinished)
 }
 
-fn refused(what: &'static str, line: &str) -> Unreadable {
+pub(super) fn refused(what: &'static str, line: &str) -> Unreadable {
     Unreadable {
         what,
         line: line.chars().take(200).collect(),

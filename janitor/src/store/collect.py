@@ -1,7 +1,10 @@
-# Takes binaries and other files out of a store, whose lock is held.
+# Takes binaries and other files out of a store, whose lock is held. The functions of notes.py stand
+# above this.
 #
 # Argument: the store. Standard input, a line each:
 #   binary PATH DIGEST    a binary, and the record that names it
+#   orphan PATH DIGEST SHA256
+#                         a binary that no record names, with the key that it was built for
 #   record DIGEST         a record without a binary
 #   file PATH             another file
 #
@@ -11,6 +14,7 @@
 # Prints what was done: {"binaries": N, "records": N, "files": N, "bytes": N}
 # Exit codes: 30 the store cannot be written, 32 the index cannot be understood.
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -39,6 +43,36 @@ def remove(path, what):
         return
     removed[what] += 1
     removed["bytes"] += size
+
+
+def forget(path, digest):
+    """Takes away what its builder has written about a binary. Its number is not given again."""
+    folder = numbered(store, path)
+    try:
+        os.unlink(os.path.join(folder or "", digest + ".json"))
+    except FileNotFoundError:
+        pass
+
+
+def is_orphan(path, digest, sha256):
+    """Whether no record names it yet, and it is still what its builder has put there."""
+    try:
+        with open(record_of(digest), encoding="utf-8") as file:
+            if json.load(file)["binary"]["path"] == path:
+                return False
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError):
+        # A record that cannot be read may be about this one.
+        return False
+    content = hashlib.sha256()
+    try:
+        with open(os.path.join(store, path), "rb") as file:
+            for part in iter(lambda: file.read(1 << 20), b""):
+                content.update(part)
+    except FileNotFoundError:
+        pass
+    return content.hexdigest() == sha256
 
 
 def write(path, content, like):
@@ -88,11 +122,16 @@ def take_out_of_index(paths):
 
 
 def main():
-    binaries, records, files = [], [], []
+    binaries, records, files, orphans = [], [], [], set()
     for line in sys.stdin.read().splitlines():
         kind, *rest = line.split(" ", 2)
         if kind == "binary":
             binaries.append(rest)
+        elif kind == "orphan":
+            path, digest, sha256 = line.split(" ")[1:]
+            if is_orphan(path, digest, sha256):
+                binaries.append((path, digest))
+                orphans.add(path)
         elif kind == "record":
             records.append(rest[0])
         else:
@@ -109,7 +148,10 @@ def main():
             os.rmdir(os.path.dirname(whole))
         except OSError:
             pass
-        records.append(digest)
+        forget(path, digest)
+        # The record of an orphan's key is about another binary.
+        if path not in orphans:
+            records.append(digest)
     for digest in records:
         remove(record_of(digest), "records")
     for path in files:

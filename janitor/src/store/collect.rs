@@ -1,7 +1,8 @@
 //! Which binaries of a store go.
 //!
 //! What somebody needs never goes, and neither does what has only just come: whoever put it there may
-//! not have said so yet. What is old and not needed goes. Where the store is larger than it may be,
+//! not have said so yet. What no record names, so that no run finds it, goes as soon as nobody needs
+//! it. What is old and not needed goes. Where the store is larger than it may be,
 //! more of what is not needed goes, the oldest first.
 
 use gentoo_updater_fleet::config::Policy;
@@ -41,6 +42,10 @@ impl Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
+    /// Nobody needs it, and its key has another binary, which is the one that is found.
+    Duplicate,
+    /// Nobody needs it, and no record names it: it will never be found.
+    Orphan,
     /// Nobody needs it, and it is old.
     Old,
     /// Nobody needs it, and the store is too large.
@@ -100,14 +105,26 @@ pub fn decide<'a>(
     let age = |modified: u64| now.saturating_sub(modified);
     let mut kept = Kept::default();
     let mut loose = Vec::new();
-    for stored in &catalog.ours {
+    let mut removals = Vec::new();
+    let orphans = catalog.orphans.iter().map(|orphan| {
+        let cause = match orphan.is_duplicate {
+            true => Cause::Duplicate,
+            false => Cause::Orphan,
+        };
+        (&orphan.stored, Some(cause))
+    });
+    let recorded = catalog.ours.iter().map(|stored| (stored, None));
+    for (stored, cause) in recorded.chain(orphans) {
         let total = match needed.why(&stored.cpv, stored.build_id) {
             Some(Need::Installed(_)) => &mut kept.installed,
             Some(Need::Run(_)) => &mut kept.runs,
             Some(Need::Rollback(_)) => &mut kept.rollback,
             None if age(stored.modified) < JUST_COME => &mut kept.young,
             None => {
-                loose.push(stored);
+                match cause {
+                    Some(cause) => removals.push(Removal { stored, cause }),
+                    None => loose.push(stored),
+                }
                 continue;
             }
         };
@@ -115,7 +132,9 @@ pub fn decide<'a>(
     }
     loose.sort_by_key(|stored| (stored.modified, &stored.path));
     let mut bytes = catalog.bytes();
-    let mut removals = Vec::new();
+    for Removal { stored, .. } in &removals {
+        bytes -= stored.size;
+    }
     for stored in loose {
         let is_old = age(stored.modified) >= u64::from(limits.days) * DAY;
         let is_too_much = limits.bytes.is_some_and(|most| bytes > most);
@@ -130,6 +149,7 @@ pub fn decide<'a>(
         bytes -= stored.size;
         removals.push(Removal { stored, cause });
     }
+    removals.sort_by_key(|removal| (removal.stored.modified, &removal.stored.path));
     let junk = catalog.junk.iter();
     Decision {
         removals,

@@ -14,8 +14,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::catalog::{Catalog, Stored, Total};
-use super::collect::{JUST_COME, Limits, decide};
+use super::collect::{Cause, JUST_COME, Limits, decide};
 use super::fleet::judge;
+use super::orphans::Orphan;
 use super::testing;
 use super::told::Told;
 
@@ -42,6 +43,10 @@ enum Happening {
     NewGuest,
     /// A guest is switched off or on.
     Switched(usize),
+    /// A builder dies when the binary of a package is in the store, and before its record is.
+    Crashed(usize),
+    /// The record of the newest binary of a package gets lost, whoever has it installed.
+    RecordLost(usize),
     /// A guest goes back to what it had before one of the updates that count, and is asked.
     Rollback(usize, usize),
     /// Time passes.
@@ -63,6 +68,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Scan),
         1 => Just(Happening::NewGuest),
         2 => (0..4_usize).prop_map(Happening::Switched),
+        2 => (0..PACKAGES).prop_map(Happening::Crashed),
+        2 => (0..PACKAGES).prop_map(Happening::RecordLost),
         2 => (0..4_usize, 0..3_usize).prop_map(|(guest, back)| Happening::Rollback(guest, back)),
         4 => (0..50_u64).prop_map(Happening::Days),
         6 => budget.prop_map(Happening::Collected),
@@ -83,12 +90,17 @@ struct World {
     newest: Binaries,
     guests: Vec<Guest>,
     store: BTreeMap<(usize, u32, u32), Stored>,
-    /// What all guests had before each update.
-    before: Vec<Vec<Binaries>>,
+    /// Which of them no record names.
+    without_record: BTreeSet<(usize, u32, u32)>,
+    /// The last number of each version that was given to a build.
+    numbers: BTreeMap<(usize, u32), u32>,
+    /// What guests had before each update that asked them.
+    before: Vec<Vec<Option<Binaries>>>,
     /// How many updates count.
     updates: usize,
     collected: usize,
     deleted: usize,
+    orphans_went: usize,
 }
 
 fn name(guest: usize) -> GuestName {
@@ -112,12 +124,16 @@ impl World {
             newest: (0..PACKAGES).map(|package| (package, (1, 1))).collect(),
             guests: Vec::new(),
             store: BTreeMap::new(),
+            without_record: BTreeSet::new(),
+            numbers: BTreeMap::new(),
             before: Vec::new(),
             updates,
             collected: 0,
             deleted: 0,
+            orphans_went: 0,
         };
-        for (package, (version, id)) in world.newest.clone() {
+        for (package, (version, _)) in world.newest.clone() {
+            let id = world.number(package, version);
             world.build(package, version, id);
         }
         for _ in 0..2 {
@@ -128,6 +144,12 @@ impl World {
 
     fn say(&mut self, event: &Event) {
         self.told.event(event);
+    }
+
+    fn number(&mut self, package: usize, version: u32) -> u32 {
+        let last = self.numbers.entry((package, version)).or_default();
+        *last += 1;
+        *last
     }
 
     fn build(&mut self, package: usize, version: u32, build_id: u32) -> Binary {
@@ -236,6 +258,18 @@ impl World {
                     guest.is_off = !guest.is_off;
                 }
             }
+            Happening::Crashed(package) => {
+                let (version, _) = self.newest[package];
+                let id = self.number(*package, version);
+                self.build(*package, version, id);
+                self.without_record.insert((*package, version, id));
+            }
+            Happening::RecordLost(package) => {
+                let (version, id) = self.newest[package];
+                if self.store.contains_key(&(*package, version, id)) {
+                    self.without_record.insert((*package, version, id));
+                }
+            }
             Happening::Rollback(guest, back) => self.roll_back(*guest, *back),
             Happening::Days(days) => self.now += days * DAY,
             Happening::Collected(budget) => self.collect(budget.map(|files| files * SIZE)),
@@ -248,16 +282,18 @@ impl World {
         rebuilt: &BTreeSet<usize>,
         failing: &BTreeSet<usize>,
     ) {
-        let before = self.guests.iter().map(|guest| guest.has.clone());
+        // Who is off has no part in it, and nothing to go back to.
+        let before = self
+            .guests
+            .iter()
+            .map(|guest| (!guest.is_off).then(|| guest.has.clone()));
         self.before.push(before.collect());
         let run = self.begin(RunKind::Update);
         let mut fresh = Binaries::new();
         for package in newer.union(rebuilt).copied() {
-            let (version, id) = self.newest[&package];
-            let next = match newer.contains(&package) {
-                true => (version + 1, 1),
-                false => (version, id + 1),
-            };
+            let (version, _) = self.newest[&package];
+            let version = version + u32::from(newer.contains(&package));
+            let next = (version, self.number(package, version));
             self.newest.insert(package, next);
             fresh.insert(package, next);
             let binary = self.build(package, next.0, next.1);
@@ -285,7 +321,7 @@ impl World {
     fn roll_back(&mut self, guest: usize, back: usize) {
         let counted = self.before.iter().rev().take(self.updates);
         let former = counted.clone().nth(back).and_then(|all| all.get(guest));
-        let Some(former) = former.cloned() else {
+        let Some(former) = former.cloned().flatten() else {
             return;
         };
         let Some(own) = self.guests.get_mut(guest).filter(|guest| !guest.is_off) else {
@@ -309,8 +345,17 @@ impl World {
         if !answer.unknown.is_empty() {
             return;
         }
+        let is_orphan = |number: &(usize, u32, u32)| self.without_record.contains(number);
+        let recorded = self.store.iter().filter(|(number, _)| !is_orphan(number));
+        let orphans = self.store.iter().filter(|(number, _)| is_orphan(number));
+        let orphan = |((package, ..), stored): (&(usize, u32, u32), &Stored)| Orphan {
+            stored: stored.clone(),
+            sha256: stored.key.clone(),
+            is_duplicate: package % 2 == 0,
+        };
         let catalog = Catalog {
-            ours: self.store.values().cloned().collect(),
+            ours: recorded.map(|(_, stored)| stored.clone()).collect(),
+            orphans: orphans.map(orphan).collect(),
             foreign: Total {
                 files: 1,
                 bytes: 50,
@@ -324,7 +369,15 @@ impl World {
         let decision = decide(&catalog, &answer.needed, &limits, self.now);
         let gone: BTreeSet<StorePath> = decision.paths().cloned().collect();
         let (loose, kept) = (decision.too_large_by, decision.kept);
+        self.orphans_went += decision
+            .removals
+            .iter()
+            .filter(|removal| matches!(removal.cause, Cause::Orphan | Cause::Duplicate))
+            .count();
         self.store.retain(|_, stored| !gone.contains(&stored.path));
+        let store = &self.store;
+        self.without_record
+            .retain(|number| store.contains_key(number));
         self.collected += 1;
         self.deleted += gone.len();
         self.check("a collection");
@@ -332,11 +385,16 @@ impl World {
         // It ends within its budget unless all that is left cannot go.
         let left: u64 = self.store.values().map(|stored| stored.size).sum::<u64>() + 50;
         assert_eq!(loose, budget.map_or(0, |most| left.saturating_sub(most)));
-        let can_go = self.store.values().filter(|stored| {
+        let may_go = |stored: &Stored| {
             let is_new = self.now - stored.modified < JUST_COME;
             answer.needed.why(&stored.cpv, stored.build_id).is_none() && !is_new
-        });
-        let can_go = can_go.count();
+        };
+        let can_go = self.store.values().filter(|stored| may_go(stored)).count();
+        let orphans = self.without_record.iter();
+        assert!(
+            !orphans.map(|number| &self.store[number]).any(may_go),
+            "an orphan that nobody needs stays"
+        );
         assert!(loose == 0 || can_go == 0, "{can_go} more could go");
         assert!(
             kept.young.files >= can_go as u64,
@@ -347,8 +405,8 @@ impl World {
     /// What guests have is there, and what they had before the updates that count.
     fn check(&self, after: &str) {
         let now = self.guests.iter().map(|guest| &guest.has);
-        let former = self.before.iter().rev().take(self.updates).flatten();
-        for has in now.chain(former) {
+        let former = self.before.iter().rev().take(self.updates);
+        for has in now.chain(former.flatten().flatten()) {
             for (package, (version, id)) in has {
                 assert!(
                     self.store.contains_key(&(*package, *version, *id)),
@@ -395,10 +453,12 @@ fn much_goes_of_a_history_without_accidents() {
             failing: BTreeSet::new(),
         };
         world.happens(&update);
+        world.happens(&Happening::Crashed(number % PACKAGES));
         world.happens(&Happening::Days(10));
         world.happens(&Happening::Collected(None));
     }
     assert_eq!(world.collected, 20);
     // Of 65 binaries stay the newest five, what the last two updates replaced, and a month's.
-    assert!(world.deleted > 40, "{} went", world.deleted);
+    assert!(world.deleted > 60, "{} went", world.deleted);
+    assert_eq!(world.orphans_went, 20);
 }

@@ -1,6 +1,7 @@
 # Prints what lies in a store:
 #
-#   files               SIZE SECONDS.FRACTION PATH, each ended by a NUL; no records, and no links
+#   files               SIZE SECONDS.FRACTION PATH, each ended by a NUL; no records, nothing of the
+#                       numbers that are reserved, and no links
 #   a NUL
 #   records             DIGEST CPV BUILD_ID PATH, a line each
 #   a NUL
@@ -17,7 +18,8 @@ searched() { [ "$1" -le 1 ] || fail "cannot read all records of the store $store
 
 cd "$store" || fail "cannot read the store $store"
 # Builders may be writing: what goes meanwhile is no trouble.
-find . -ignore_readdir_race -path ./.gentoo-updater/keys -prune -o -type f -printf '%s %T@ %P\0' ||
+find . -ignore_readdir_race \( -path ./.gentoo-updater/keys -o -path ./.gentoo-updater/build-ids \) -prune \
+    -o -type f -printf '%s %T@ %P\0' ||
     fail "cannot read all of the store $store"
 printf '\0'
 if ! [ -d .gentoo-updater/keys ]; then

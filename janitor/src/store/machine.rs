@@ -1,18 +1,24 @@
 //! A store on the machine where it can be written.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Failure, FailureClass};
+use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
+use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_runtime::ask;
 use gentoo_updater_runtime::store::{LOCK, LOCK_PATIENCE, LOCK_SILENCE};
 use serde::{Deserialize, Serialize};
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Stored};
 use super::collect::Decision;
 
+/// What builders have written about binaries, as functions in Python.
+const NOTES: &str = include_str!("notes.py");
 const LOOK: &str = include_str!("look.sh");
+const ORPHANS: &str = include_str!("orphans.py");
 const COLLECT: &str = include_str!("collect.sh");
 const COLLECT_PROGRAM: &str = include_str!("collect.py");
 
@@ -40,10 +46,24 @@ pub struct Done {
 pub async fn look(host: &dyn Host, store: &Path) -> Result<Catalog, Failure> {
     let command = Command::shell("look", LOOK, [store.display().to_string()]).timeout(PATIENCE);
     let output = succeeded(ask(host, &command).await?, "StoreUnreadable")?;
-    Catalog::read(&output.stdout_text()).map_err(|error| {
+    let unreadable = |error| {
         let message = format!("{}: {error}", store.display());
         Failure::new(FailureClass::Machine, "StoreUnreadable", message)
-    })
+    };
+    let mut catalog = Catalog::read(&output.stdout_text()).map_err(unreadable)?;
+    let questions = catalog.questions();
+    if !questions.is_empty() {
+        let command = Command::new("python3")
+            .args(["-c", &format!("{NOTES}{ORPHANS}")])
+            .arg(store.display().to_string())
+            .stdin(questions.join("\n"))
+            .timeout(PATIENCE);
+        let output = succeeded(ask(host, &command).await?, "StoreUnreadable")?;
+        catalog
+            .answered(&output.stdout_text())
+            .map_err(unreadable)?;
+    }
+    Ok(catalog)
 }
 
 /// Takes out of the store what was decided, and records that are about nothing. What is gone by then
@@ -58,8 +78,15 @@ pub async fn carry_out(
     catalog: &Catalog,
     decision: &Decision<'_>,
 ) -> Result<Done, Failure> {
+    let orphans = catalog.orphans.iter();
+    let orphans: HashMap<&StorePath, &HexDigest> = orphans
+        .map(|orphan| (&orphan.stored.path, &orphan.sha256))
+        .collect();
     let binaries = decision.removals.iter().map(|removal| removal.stored);
-    let binaries = binaries.map(|stored| format!("binary {} {}\n", stored.path, stored.key));
+    let binaries = binaries.map(|Stored { path, key, .. }| match orphans.get(path) {
+        Some(sha256) => format!("orphan {path} {key} {sha256}\n"),
+        None => format!("binary {path} {key}\n"),
+    });
     let records = catalog.without_file.iter();
     let records = records.map(|digest| format!("record {digest}\n"));
     let files = decision
@@ -74,7 +101,7 @@ pub async fn carry_out(
         store.display().to_string(),
         LOCK_PATIENCE.as_secs().to_string(),
         LOCK_SILENCE.as_secs().to_string(),
-        COLLECT_PROGRAM.to_owned(),
+        format!("{NOTES}{COLLECT_PROGRAM}"),
     ];
     let program = format!("{LOCK}{COLLECT}");
     let command = Command::shell("collect", &program, parameters)

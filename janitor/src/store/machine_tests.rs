@@ -15,8 +15,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::catalog::Total;
-use crate::store::collect::{Limits, decide};
+use crate::store::collect::{Cause, Limits, decide};
 use crate::store::needed::Needed;
+use crate::store::orphans::Orphan;
 use crate::store::testing;
 
 const DAY: u64 = 24 * 3600;
@@ -38,6 +39,35 @@ impl Store {
 
     /// Puts a binary of this age into it, with its record unless it is somebody else's.
     fn put(&self, cpv: &str, build_id: u32, days: u64, is_ours: bool) -> String {
+        let (path, record) = self.put_binary(cpv, build_id, days);
+        if is_ours {
+            self.note(&path, &record);
+            self.keep(&record);
+        }
+        path
+    }
+
+    /// Puts a binary of this age into it as a builder that dies before it has written the record.
+    fn put_orphan(&self, cpv: &str, build_id: u32, days: u64) -> (String, Record) {
+        let (path, record) = self.put_binary(cpv, build_id, days);
+        self.note(&path, &record);
+        (path, record)
+    }
+
+    /// What a builder writes beside the number of a binary.
+    fn note(&self, path: &str, record: &Record) {
+        let number = path.trim_end_matches(".gpkg.tar");
+        let digest = record.key.digest();
+        let name = format!(".gentoo-updater/build-ids/{number}/{digest}.json");
+        self.write(&name, &serde_json::to_string(record).unwrap(), 0);
+    }
+
+    fn keep(&self, record: &Record) {
+        let name = format!(".gentoo-updater/keys/{}.json", record.key.digest());
+        self.write(&name, &serde_json::to_string(record).unwrap(), 0);
+    }
+
+    fn put_binary(&self, cpv: &str, build_id: u32, days: u64) -> (String, Record) {
         let key = testing::key(cpv, build_id);
         let path = format!(
             "{}/{}-{build_id}.gpkg.tar",
@@ -56,20 +86,16 @@ impl Store {
             sha256: HexDigest::sha256(content.as_bytes()),
             contents: Default::default(),
         };
-        if is_ours {
-            let name = format!(".gentoo-updater/keys/{}.json", key.digest());
-            let record = Record {
-                format: Record::FORMAT,
-                key,
-                binary,
-                compiled_as: None,
-            };
-            self.write(&name, &serde_json::to_string(&record).unwrap(), 0);
-        }
+        let record = Record {
+            format: Record::FORMAT,
+            key,
+            binary,
+            compiled_as: None,
+        };
         let mut paths = self.indexed();
         paths.push(path.clone());
         self.index(&paths);
-        path
+        (path, record)
     }
 
     fn write(&self, path: &str, content: &str, days: u64) {
@@ -174,6 +200,71 @@ async fn what_nobody_needs_and_is_old_goes_with_its_record_and_its_entry_and_not
 }
 
 #[tokio::test]
+async fn what_no_record_names_goes_when_nobody_needs_it_and_it_is_surely_ours() {
+    let store = Store::new();
+    let recorded = store.put("a/b-1", 1, 2, true);
+    let (orphan, _) = store.put_orphan("a/c-1", 1, 2);
+    let (young, _) = store.put_orphan("a/c-1", 2, 0);
+    let (installed, _) = store.put_orphan("a/c-1", 3, 2);
+    // Of the key that has a binary already.
+    let (duplicate, of_b) = store.put_binary("a/b-1", 2, 2);
+    let record = Record {
+        key: testing::key("a/b-1", 1),
+        ..of_b
+    };
+    store.note(&duplicate, &record);
+    // Of the same size, at a number that was reserved: but not what the builder has put there.
+    let (foreign, _) = store.put_orphan("a/e-1", 1, 2);
+    let content = fs::read_to_string(store.path().join(&foreign)).unwrap();
+    store.write(&foreign, &content.replace("content", "CONTENT"), 2);
+    let reserved = store.put("a/f-1", 1, 2, false);
+    store.write(".gentoo-updater/build-ids/a/f/f-1-1/.keep", "", 0);
+
+    let catalog = store.look().await;
+    assert_eq!((catalog.ours.len(), catalog.foreign.files), (1, 1));
+    let mut needed = Needed::default();
+    needed.installed(&"g1".parse().unwrap(), &"a/c-1".parse().unwrap(), 3);
+    let decision = decide(&catalog, &needed, &MONTH, now());
+    let removals = decision.removals.iter();
+    let mut removals: Vec<_> = removals
+        .map(|removal| (removal.stored.path.as_str(), removal.cause))
+        .collect();
+    removals.sort_unstable();
+    // The one that is none is found out when its content is read.
+    let expected = [
+        (duplicate.as_str(), Cause::Duplicate),
+        (&orphan, Cause::Orphan),
+        (&foreign, Cause::Orphan),
+    ];
+    assert_eq!(removals, expected);
+    let done = store.collect(&catalog, &needed).await.unwrap();
+    assert_eq!((done.binaries, done.records), (2, 0));
+    for gone in [&orphan, &duplicate] {
+        assert!(!store.has(gone) && !store.indexed().contains(gone));
+    }
+    for left in [&recorded, &young, &installed, &foreign, &reserved] {
+        assert!(store.has(left) && store.indexed().contains(left), "{left}");
+    }
+    assert_eq!(
+        store.look().await.ours.len(),
+        1,
+        "the record of a/b-1 stays"
+    );
+}
+
+#[tokio::test]
+async fn an_orphan_that_has_its_record_by_now_stays() {
+    let store = Store::new();
+    let (path, record) = store.put_orphan("a/b-1", 1, 2);
+    let catalog = store.look().await;
+    assert_eq!(catalog.orphans.len(), 1);
+    store.keep(&record);
+    let done = store.collect(&catalog, &Needed::default()).await;
+    assert_eq!(done.unwrap(), Done::default());
+    assert!(store.has(&path) && store.indexed() == [path]);
+}
+
+#[tokio::test]
 async fn a_record_of_another_version_is_named_and_its_binary_is_somebody_elses() {
     let store = Store::new();
     store.put("a/b-1", 1, 400, true);
@@ -234,6 +325,15 @@ async fn an_index_that_is_none_stops_everything_before_a_file_is_gone() {
     assert!(store.has(&old));
 }
 
+fn files_below(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).unwrap();
+    let count = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files_below(&path) } else { 1 }
+    };
+    entries.map(count).sum()
+}
+
 /// Kills the program of its standard input's list before it changes a file for the nth time.
 const KILLED: &str = r#"
 import os, signal, sys
@@ -257,10 +357,11 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the
     let mut killed = 0;
     for step in 0.. {
         let store = Store::new();
-        for number in 1..=3 {
+        for number in 1..=2 {
             store.put("a/b-1", number, 40, true);
             store.put(&format!("b/c{number}-1"), 1, 40, true);
         }
+        store.put_orphan("b/d-1", 1, 40);
         let kept = store.put("a/b-2", 1, 1, true);
         let catalog = store.look().await;
         let mut input = String::new();
@@ -271,9 +372,12 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the
         {
             input += &format!("binary {} {}\n", stored.path, stored.key);
         }
+        for Orphan { stored, sha256, .. } in &catalog.orphans {
+            input += &format!("orphan {} {} {sha256}\n", stored.path, stored.key);
+        }
         let mut program = Command::new("python3")
             .args(["-c", KILLED, store.path().to_str().unwrap()])
-            .args([&step.to_string(), COLLECT_PROGRAM])
+            .args([step.to_string(), format!("{NOTES}{COLLECT_PROGRAM}")])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -302,6 +406,8 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the
         );
         assert_eq!(store.indexed(), [kept], "{step}");
         if ended.success() {
+            let notes = store.path().join(".gentoo-updater/build-ids");
+            assert_eq!(files_below(&notes), 1, "what is gone has no note");
             break;
         }
         killed += 1;

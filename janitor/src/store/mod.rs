@@ -10,6 +10,7 @@ pub mod collect;
 pub mod fleet;
 pub mod machine;
 pub mod needed;
+pub mod orphans;
 pub mod past;
 pub mod told;
 

@@ -95,7 +95,8 @@ impl StoreView {
         judgement: &Judgement,
     ) -> Self {
         let mut binaries = Total::default();
-        for stored in &catalog.ours {
+        let orphans = catalog.orphans.iter().map(|orphan| &orphan.stored);
+        for stored in catalog.ours.iter().chain(orphans) {
             binaries.add(stored.size);
         }
         let removal = |removal: &Removal<'_>| RemovalView {
@@ -183,6 +184,8 @@ impl StoreView {
     fn each(&self, now: Timestamp) -> String {
         let row = |removal: &RemovalView| {
             let cause = match removal.cause {
+                Cause::Duplicate => "duplicate",
+                Cause::Orphan => "orphan",
                 Cause::Old => "old",
                 Cause::Budget => "too much",
             };

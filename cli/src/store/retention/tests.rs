@@ -5,6 +5,7 @@ use gentoo_updater_janitor::store::catalog::{Catalog, Junk, Stored, Total};
 use gentoo_updater_janitor::store::collect::{Limits, decide};
 use gentoo_updater_janitor::store::fleet::{Answers, judge};
 use gentoo_updater_janitor::store::machine::Done;
+use gentoo_updater_janitor::store::orphans::Orphan;
 use gentoo_updater_janitor::store::told::Told;
 use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_runtime::vdb::Build;
@@ -29,7 +30,15 @@ fn stored(name: &str, build_id: u32, size: u64, days: u64) -> Stored {
     }
 }
 
-/// g1 has one binary of four, one is young, one is old, one is too much; and there is junk.
+fn orphan(stored: Stored, is_duplicate: bool) -> Orphan {
+    Orphan {
+        sha256: stored.key.clone(),
+        stored,
+        is_duplicate,
+    }
+}
+
+/// g1 has one binary of four, one is young, one is old, one is too much; two have no record; and there is junk.
 fn document(more: Answers) -> StoreDocument {
     let catalog = Catalog {
         ours: vec![
@@ -42,6 +51,10 @@ fn document(more: Answers) -> StoreDocument {
             files: 2,
             bytes: 123_456,
         },
+        orphans: vec![
+            orphan(stored("old", 1, 19_000_000, 60), true),
+            orphan(stored("lost", 1, 5_000_000, 2), false),
+        ],
         junk: vec![Junk {
             path: "a/old/old-1-2.gpkg.tar._checksum_failure_.x1".to_owned(),
             size: 7,
@@ -53,6 +66,7 @@ fn document(more: Answers) -> StoreDocument {
             files: 12,
             bytes: 4_000_000,
         },
+        without_record: Default::default(),
     };
     let build = Build {
         id: Some(1),
@@ -100,10 +114,10 @@ fn a_collection_names_what_goes_and_why_and_what_stays() {
     golden("store-gc-dry-run", &document);
     for view in document.platforms.values_mut() {
         view.done = Some(Done {
-            binaries: 3,
+            binaries: 5,
             records: 4,
             files: 1,
-            bytes: 720_001_006,
+            bytes: 744_001_006,
         });
     }
     golden_text("store-gc.txt", &text(&document, true));
