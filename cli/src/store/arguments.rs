@@ -24,6 +24,27 @@ pub(crate) enum StoreCommand {
         after_help = "Examples:\n  gentoo-updater store gc --dry-run\n  gentoo-updater store gc\n  gentoo-updater store gc --platform arm64 --without old-laptop --json\n\nExit codes: 0 done, or nothing to do; 1 in a store nothing could go; 2 could not be done; 64 wrong usage"
     )]
     Gc(GcOptions),
+
+    /// Read every binary, and compare it with what the index and the records say
+    ///
+    /// Each file is read once, on a builder, by all of its processors, others' binaries included.
+    /// Compared are its size and all digests that the index `Packages` names (MD5 and SHA1), and the
+    /// SHA-256 of this program's record. What builders change meanwhile is no finding.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater store verify\n  gentoo-updater store verify --platform arm64 --json\n\nExit codes: 0 nothing is wrong; 1 something is; 2 could not be done; 64 wrong usage"
+    )]
+    Verify(VerifyOptions),
+
+    /// Mend what `store verify` finds
+    ///
+    /// Under the lock of the store the index is brought up to date, spoiled binaries of this program
+    /// are removed with their records, so that they are built again when they are wanted, and records
+    /// go that are about nothing. What is spoiled of others is moved to .gentoo-updater/quarantine in
+    /// the store, and never deleted.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater store repair --dry-run\n  gentoo-updater store repair\n\nExit codes: 0 nothing is wrong any more; 1 something is; 2 could not be done; 64 wrong usage"
+    )]
+    Repair(RepairOptions),
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +71,32 @@ pub(crate) struct GcOptions {
     /// Leave this guest out: what only it has installed may go
     #[arg(long, value_name = "GUEST")]
     pub(crate) without: Vec<GuestName>,
+
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// The store of this platform alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) platform: Option<PlatformName>,
+
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairOptions {
+    /// The store of this platform alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) platform: Option<PlatformName>,
+
+    /// Show what is wrong and what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 
     /// Print JSON instead of a table
     #[arg(long)]

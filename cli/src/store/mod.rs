@@ -3,6 +3,8 @@
 mod arguments;
 mod places;
 mod retention;
+mod verify;
+mod words;
 
 use std::sync::Arc;
 
@@ -15,5 +17,7 @@ pub(crate) async fn store(settings: Arc<Settings>, command: StoreCommand) -> any
     match command {
         StoreCommand::Status(options) => retention::status(settings, options).await,
         StoreCommand::Gc(options) => retention::gc(settings, options).await,
+        StoreCommand::Verify(options) => verify::verify(settings, options).await,
+        StoreCommand::Repair(options) => verify::repair(settings, options).await,
     }
 }

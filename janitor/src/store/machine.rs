@@ -16,14 +16,14 @@ use super::catalog::{Catalog, Stored};
 use super::collect::Decision;
 
 /// What builders have written about binaries, as functions in Python.
-const NOTES: &str = include_str!("notes.py");
+pub(super) const NOTES: &str = include_str!("notes.py");
 const LOOK: &str = include_str!("look.sh");
 const ORPHANS: &str = include_str!("orphans.py");
 const COLLECT: &str = include_str!("collect.sh");
 const COLLECT_PROGRAM: &str = include_str!("collect.py");
 
 /// How long a look at a store or the deletion of what goes may take beside.
-const PATIENCE: Duration = Duration::from_secs(900);
+pub(super) const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,22 +97,9 @@ pub async fn carry_out(
     if input.is_empty() {
         return Ok(Done::default());
     }
-    let parameters = [
-        store.display().to_string(),
-        LOCK_PATIENCE.as_secs().to_string(),
-        LOCK_SILENCE.as_secs().to_string(),
-        format!("{NOTES}{COLLECT_PROGRAM}"),
-    ];
-    let program = format!("{LOCK}{COLLECT}");
-    let command = Command::shell("collect", &program, parameters)
-        .stdin(input)
-        .timeout(LOCK_PATIENCE + PATIENCE);
+    let command = under_lock("collect", store, &format!("{NOTES}{COLLECT_PROGRAM}")).stdin(input);
     let output = ask(host, &command).await?;
-    let cause = match output.status {
-        ExitStatus::Code(31) => "StoreLocked",
-        ExitStatus::Code(32) => "StoreIndexBroken",
-        _ => "StoreUnwritable",
-    };
+    let cause = refused_by(&output);
     let output = succeeded(output, cause)?;
     serde_json::from_slice(&output.stdout).map_err(|error| {
         let message = format!("what was done in {} is not told: {error}", store.display());
@@ -120,7 +107,28 @@ pub async fn carry_out(
     })
 }
 
-fn succeeded(output: Output, cause: &str) -> Result<Output, Failure> {
+/// A program in Python that is given the store while its lock is held.
+pub(super) fn under_lock(name: &str, store: &Path, program: &str) -> Command {
+    let parameters = [
+        store.display().to_string(),
+        LOCK_PATIENCE.as_secs().to_string(),
+        LOCK_SILENCE.as_secs().to_string(),
+        program.to_owned(),
+    ];
+    Command::shell(name, &format!("{LOCK}{COLLECT}"), parameters).timeout(LOCK_PATIENCE + PATIENCE)
+}
+
+/// The cause where such a program did not succeed.
+pub(super) fn refused_by(output: &Output) -> &'static str {
+    match output.status {
+        ExitStatus::Code(31) => "StoreLocked",
+        ExitStatus::Code(32) => "StoreIndexBroken",
+        ExitStatus::Code(40) => "StoreUnreadable",
+        _ => "StoreUnwritable",
+    }
+}
+
+pub(super) fn succeeded(output: Output, cause: &str) -> Result<Output, Failure> {
     if output.status == ExitStatus::Code(0) {
         return Ok(output);
     }

@@ -3,7 +3,7 @@
 //! [`catalog`] is what is there, [`needed`] is what the fleet cannot do without, and [`collect`]
 //! decides between the two, with what the history has [`told`]; none of them reads anything. [`past`]
 //! reads the history, [`fleet`] asks the guests, and [`machine`] looks into a store and takes out of
-//! it what was decided.
+//! it what was decided. [`verify`] asks whether it is what it says, and mends it.
 
 pub mod catalog;
 pub mod collect;
@@ -13,6 +13,7 @@ pub mod needed;
 pub mod orphans;
 pub mod past;
 pub mod told;
+pub mod verify;
 
 #[cfg(test)]
 mod histories_tests;

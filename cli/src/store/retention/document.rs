@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::Wanted;
 use crate::output;
+use crate::store::words::size;
 
 /// The document of `store status --json` and `store gc --json`.
 #[derive(Debug, Default, Serialize)]
@@ -256,19 +257,6 @@ impl StoreView {
             );
         }
     }
-}
-
-/// Bytes in a unit that people read (10^3).
-#[allow(clippy::cast_precision_loss)]
-fn size(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB"];
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < units.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", units[unit])
 }
 
 fn age(modified: u64, now: Timestamp) -> String {

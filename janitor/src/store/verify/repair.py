@@ -1,0 +1,233 @@
+# Mends a store, whose lock is held. The functions of notes.py stand above this.
+#
+# Argument: the store. Standard input: a JSON object,
+#   "state"        of the index: "whole", "absent", "cut_off", "unreadable"
+#   "forget"       paths whose entries of the index go
+#   "remove"       [PATH, STATE, [DIGEST, …]]: binaries that go with their records
+#   "quarantine"   [PATH, STATE]: binaries of others that are moved away
+#   "restore"      [PATH, STATE, DIGEST]: binaries whose builder's note becomes their record again
+#   "records"      [NAME, PATH | null]: records that go, if they still name this path or cannot be read
+#   "unusable"     [PATH, STATE]: other files that go
+#   "fix"          the command that brings the index up to date; none where it is as it has to be
+#   "expected"     paths that the index names then
+#
+# STATE is [SIZE, NANOSECONDS since 1970, INODE]: a file that has another one by now was changed by
+# somebody else meanwhile, and is left alone.
+#
+# Whoever reads the index finds every file that it names, whenever this is killed: an entry goes before
+# its file. A record goes last, and comes last: until then it says whose the file is.
+#
+# Prints what was done. Exit codes: 30 the store cannot be written, 32 the index cannot be brought up
+# to date.
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+store = sys.argv[1]
+control = os.path.join(store, ".gentoo-updater")
+index = os.path.join(store, "Packages")
+done = {"removed": 0, "quarantined": [], "restored": 0, "records": 0, "files": 0, "left": []}
+
+
+def fail(code, words):
+    sys.stderr.write("%s\n" % words)
+    sys.exit(code)
+
+
+def is_as_it_was(path, state):
+    try:
+        found = os.lstat(os.path.join(store, path))
+    except FileNotFoundError:
+        return False
+    return [found.st_size, found.st_mtime_ns, found.st_ino] == state
+
+
+def write(path, content, like):
+    """Replaces a file by a whole one."""
+    new = path + ".gentoo-updater"
+    with open(new, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if like is not None:
+        os.chmod(new, like.st_mode & 0o7777)
+        os.chown(new, like.st_uid, like.st_gid)
+    os.rename(new, path)
+
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def path_of(entry):
+    fields = dict(line.split(": ", 1) for line in entry.split("\n") if ": " in line)
+    return fields.get("PATH") or fields.get("CPV", "") + ".tbz2"
+
+
+def entries_of(text):
+    header, *entries = re.split(r"\n{2,}", text.strip("\n"))
+    # An entry that was cut off may say less than it should of what is there.
+    if entries and not text.endswith("\n\n"):
+        entries.pop()
+    return header, entries
+
+
+def take_out_of_index(state, paths):
+    if state == "unreadable":
+        # Portage would take it for empty. Nothing of it can be kept.
+        os.unlink(index)
+        return
+    before = read(index)
+    if before is None or not paths and state == "whole":
+        return
+    header, entries = entries_of(before.decode("utf-8"))
+    left = [entry for entry in entries if path_of(entry) not in paths]
+    header = re.sub(r"^PACKAGES:.*$", "PACKAGES: %d" % len(left), header, flags=re.M)
+    header = re.sub(r"^TIMESTAMP:.*$", "TIMESTAMP: %d" % int(time.time()), header, flags=re.M)
+    content = "\n\n".join([header] + left) + "\n\n"
+    write(index, content.encode("utf-8"), os.stat(index))
+    # The disk has it before a file is gone, also when the power is lost.
+    os.sync()
+
+
+def fix_index(command):
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, check=False)
+    if ended.returncode != 0:
+        said = ended.stdout.decode("utf-8", "replace").strip()
+        fail(32, "the index of %s could not be brought up to date: %s" % (store, said))
+
+
+def pack_index():
+    packed, content = index + ".gz", read(index)
+    if not os.path.exists(packed):
+        return
+    if content is None:
+        os.unlink(packed)
+        return
+    try:
+        is_same = gzip.decompress(read(packed)) == content
+    except (EOFError, OSError, ValueError, gzip.zlib.error):
+        is_same = False
+    if not is_same:
+        write(packed, gzip.compress(content, 9, mtime=0), os.stat(index))
+
+
+def quarantine(path):
+    """Moves a file to where neither Portage nor this program takes it for a binary."""
+    place = os.path.join(control, "quarantine", path + ".spoiled")
+    number = 1
+    while os.path.lexists(place):
+        number += 1
+        place = os.path.join(control, "quarantine", "%s.spoiled-%d" % (path, number))
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    os.rename(os.path.join(store, path), place)
+    done["quarantined"].append(os.path.relpath(place, store))
+
+
+def remove(path):
+    try:
+        os.unlink(os.path.join(store, path))
+    except FileNotFoundError:
+        return False
+    try:
+        # The folder of a package that has no binary any more.
+        os.rmdir(os.path.dirname(os.path.join(store, path)))
+    except OSError:
+        pass
+    return True
+
+
+def forget(path, digest):
+    try:
+        os.unlink(os.path.join(numbered(store, path) or "", digest + ".json"))
+    except FileNotFoundError:
+        pass
+
+
+def named_by(name):
+    """The path that a record names; None where it cannot be read, or is not there."""
+    try:
+        return json.loads(read(os.path.join(control, "keys", name)) or b"")["binary"]["path"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def remove_record(name, path):
+    record = os.path.join(control, "keys", name)
+    if os.path.exists(record) and named_by(name) == path:
+        os.unlink(record)
+        done["records"] += 1
+
+
+def restore(path, digest):
+    record = os.path.join(control, "keys", digest + ".json")
+    if named_by(digest + ".json") is not None:
+        return
+    for found, note in notes_of(store, path):
+        if found == digest:
+            text = json.dumps(note, ensure_ascii=False, separators=(",", ":")) + "\n"
+            os.makedirs(os.path.dirname(record), exist_ok=True)
+            write(record, text.encode("utf-8"), None)
+            done["restored"] += 1
+
+
+def main():
+    plan = json.load(sys.stdin)
+    changed = set()
+    for kind in ("remove", "quarantine", "restore", "unusable"):
+        for path, state, *_ in plan[kind]:
+            if not is_as_it_was(path, state):
+                changed.add(path)
+    # A record may be about nothing because its binary was not there yet.
+    records = []
+    for name, path in plan["records"]:
+        if path is None or not os.path.exists(os.path.join(store, path)) or path in plan["sharing"]:
+            records.append((name, path))
+        else:
+            changed.add(path)
+    done["left"] = [[path, "it was changed meanwhile"] for path in sorted(changed)]
+
+    take_out_of_index(plan["state"], set(plan["forget"]) - changed)
+    for path, _, digests in plan["remove"]:
+        if path not in changed:
+            done["removed"] += remove(path)
+            for digest in digests:
+                forget(path, digest)
+                records.append((digest + ".json", path))
+    for path, _ in plan["quarantine"]:
+        if path not in changed:
+            quarantine(path)
+    for path, _ in plan["unusable"]:
+        if path not in changed:
+            done["files"] += remove(path)
+    if plan["fix"]:
+        fix_index(plan["fix"])
+    pack_index()
+    content = read(index)
+    indexed = {path_of(entry) for entry in entries_of((content or b"").decode("utf-8"))[1]}
+    for path in plan["expected"]:
+        if path not in indexed and path not in changed and os.path.exists(os.path.join(store, path)):
+            words = "Portage takes it for no binary package: its name or its content is none of one"
+            done["left"].append([path, words])
+    # Damaged ones first: the note of the key may take the place of one.
+    for name, path in records:
+        remove_record(name, path)
+    for path, _, digest in plan["restore"]:
+        if path not in changed:
+            restore(path, digest)
+
+
+try:
+    main()
+except OSError as error:
+    fail(30, "the store cannot be written: %s" % error)
+print(json.dumps(done))

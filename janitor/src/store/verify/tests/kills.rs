@@ -1,0 +1,99 @@
+//! Killed at any step, what mends a store leaves one that serves, and that is mended next time.
+
+use std::process::{Command, Stdio};
+
+use super::fixture::{Store, path_of};
+use super::*;
+
+/// Kills the program of its third argument before it changes a file, or calls another program, for the
+/// nth time.
+const KILLED: &str = r#"
+import os, signal, subprocess, sys
+left = int(sys.argv[2])
+def killing(change):
+    def changed(*arguments, **named):
+        global left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return change(*arguments, **named)
+    return changed
+for name in ("unlink", "rename", "rmdir", "chmod", "chown", "fsync", "sync", "makedirs"):
+    setattr(os, name, killing(getattr(os, name)))
+subprocess.run = killing(subprocess.run)
+exec(sys.argv[3])
+"#;
+
+#[tokio::test]
+async fn killed_at_any_step_it_leaves_an_index_whose_files_are_whole_and_the_next_one_ends_it() {
+    let names = [
+        "good-1-1",
+        "ours-1-1",
+        "foreign-1-1",
+        "gone-1-1",
+        "orphan-1-1",
+        "new-1-1",
+    ];
+    let spoiled = ["ours-1-1", "foreign-1-1", "gone-1-1"].map(path_of);
+    let template = Store::with(&names[..5]);
+    for name in ["good-1-1", "ours-1-1", "gone-1-1"] {
+        template.record(name);
+    }
+    template.note("orphan-1-1", "orphan-1", 2);
+    template.fix_index();
+    template.make(&names[5..]);
+    template.spoil("ours-1-1");
+    template.spoil("foreign-1-1");
+    template.remove("gone-1-1");
+    template.write("Packages.gz", "other", 0);
+    let before = template.read("Packages");
+    let verified = template.verify().await;
+    let mut killed = 0;
+    for step in 0.. {
+        let store = template.copy();
+        let plan = Plan::of(
+            &verified.findings,
+            &verified.inventory,
+            &verified.measures,
+            store.fix(),
+        );
+        let mut program = Command::new("python3")
+            .args(["-c", KILLED, store.path().to_str().unwrap()])
+            .args([step.to_string(), format!("{NOTES}{REPAIR}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let input = program.stdin.take().unwrap();
+        serde_json::to_writer(input, &plan.unwrap()).unwrap();
+        let ended = program.wait().unwrap();
+        // Either it has not begun, or nobody finds what is spoiled.
+        let indexed = store.indexed();
+        assert!(indexed.contains(&path_of("good-1-1")), "{step}");
+        let is_untouched = store.read("Packages") == before;
+        let found = spoiled.iter().find(|path| indexed.contains(*path));
+        assert!(is_untouched || found.is_none(), "{step}: {found:?}");
+        let binaries = store.binaries();
+        let left: Vec<&String> = indexed.difference(&binaries).collect();
+        assert!(is_untouched || left.is_empty(), "{step}: {left:?} is gone");
+        // What is taken away is not somebody else's for whoever comes next.
+        let verified = store.verify().await;
+        store.repair(&verified).await;
+        let after = store.verify().await;
+        assert!(!after.has_faults(), "{step}: {:?}", after.findings);
+        let [good, orphan, new] = ["good-1-1", "orphan-1-1", "new-1-1"].map(path_of);
+        assert_eq!(store.indexed(), [good, orphan, new].into(), "{step}");
+        assert_eq!(store.indexed(), store.binaries(), "{step}");
+        let quarantined = told(&after.findings);
+        assert_eq!(quarantined.len(), 1, "{step}: {quarantined:?}");
+        for package in ["good-1", "orphan-1"] {
+            let record = format!(".gentoo-updater/keys/{}.json", store.key(package));
+            assert!(store.has(&record), "{step}: {package}");
+        }
+        if ended.success() {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(killed > 15, "{killed} steps were seen");
+}
