@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
-use gentoo_updater_fleet::config::{BuildEnvironment, Builder};
+use gentoo_updater_fleet::config::{self, BuildEnvironment, Builder};
 use gentoo_updater_fleet::message::{
     Binary, BuildFailed, BuildPackage, BuilderMachine, Command, Contents, Durations, Event,
     Failure, FailureClass, Finding, FindingKind, PackageBuilt, Role, SearchStore, StoreSearched,
@@ -33,6 +33,7 @@ use crate::ready::{self, Needs, Toolchain};
 use crate::room::{Rooms, Way};
 use crate::search;
 use crate::share::{self, Share, Shares};
+use crate::signing::{self, Signatures};
 use crate::store::{Held, Store};
 
 /// Builds packages on one machine.
@@ -42,6 +43,8 @@ pub(crate) struct BuildHandler {
     platform: PlatformName,
     environment: BuildEnvironment,
     store: PathBuf,
+    /// Whether what it builds is to be signed.
+    sign: bool,
     rooms: Rooms,
     shares: Shares,
     known: Mutex<Known>,
@@ -65,10 +68,12 @@ impl BuildHandler {
         context: Context,
         name: BuilderName,
         builder: Builder,
-        store: PathBuf,
+        platform: &config::Platform,
     ) -> Self {
+        let store = platform.store.clone();
         Self {
             context,
+            sign: platform.sign,
             platform: builder.platform.clone(),
             environment: builder.environment.clone(),
             shares: Shares::new(builder.slots),
@@ -109,13 +114,14 @@ impl BuildHandler {
 
     async fn search(&self, command: &SearchStore) -> Result<StoreSearched, Failure> {
         let host = self.context.machines.builder(&self.builder).await?;
+        let signed = Signatures::wanted(host.as_ref(), &self.store, self.sign).await?;
         let store = Store::new(host, self.store.clone());
         Ok(StoreSearched {
             run: command.run,
             platform: command.platform.clone(),
             attempt: command.attempt,
             builder: self.builder.clone(),
-            held: search::held(&store, &command.wanted).await?,
+            held: search::held(&store, &command.wanted, &signed).await?,
         })
     }
 
@@ -130,8 +136,10 @@ impl BuildHandler {
         let key = &command.job.key;
         let mut findings = Vec::new();
         let spec = self.spec(command);
-        let held = store.look_up(key, command.job.compiled_as.as_ref()).await?;
-        let mut of_others = None;
+        let signed = Signatures::wanted(host.as_ref(), &self.store, self.sign).await?;
+        let compiled_as = command.job.compiled_as.as_ref();
+        let held = store.look_up(key, compiled_as, &signed).await?;
+        let mut useless = None;
         match held {
             Held::Binary(binary) => return Ok(self.built(command, binary, true, 0, findings)),
             Held::Nothing => {}
@@ -150,7 +158,15 @@ impl BuildHandler {
                 let text = format!("{path} in the store was discarded and is built again: {what}");
                 findings.push(Finding::new(FindingKind::CorruptBinary, &text));
             }
-            Held::ForOthers { path, clash } => of_others = Some((path, clash)),
+            Held::ForOthers { path, clash } => {
+                let what = format!("it was compiled for other machines, with {clash}");
+                useless = Some((FindingKind::PlatformDiffers, path, what));
+            }
+            Held::Unsigned { path } => {
+                let what = "it has no signature that counts; `gentoo-updater store keys sign --unsigned` \
+                            signs what a store holds";
+                useless = Some((FindingKind::Other, path, what.to_owned()));
+            }
         }
         let timeout = self.context.settings.policy.scan_timeout;
         let answer = ebuild::ask(host.as_ref(), key, timeout).await?;
@@ -160,19 +176,20 @@ impl BuildHandler {
             platforms::check_builder(&own, self.builder.as_str(), wanted)?;
         }
         // Not before it is known that this builder can make another one.
-        if let Some((path, clash)) = of_others {
+        if let Some((kind, path, what)) = useless {
             store.discard(key, Some(&path)).await?;
-            let text = format!(
-                "{path} in the store was discarded and is built again: it was compiled for other \
-                 machines, with {clash}"
-            );
-            findings.push(Finding::new(FindingKind::PlatformDiffers, &text));
+            let text = format!("{path} in the store was discarded and is built again: {what}");
+            findings.push(Finding::new(kind, &text));
         }
         findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
         let log = self.compile(&host, &store, command, &spec, &way).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let work = program::work_folder(command.run, &command.job);
+        let signed_by = match self.sign {
+            true => signing::sign_result(host.as_ref(), &self.builder, &work, &key.cpv).await?,
+            false => None,
+        };
         let mut binary = match examine(&store, &work, command, &own).await {
             Ok(binary) => binary,
             Err(failure) if is_of_result(&failure) => {
@@ -185,6 +202,7 @@ impl BuildHandler {
             }
             Err(failure) => return Err(failure),
         };
+        binary.signed_by = signed_by;
         binary.contents = contents::of(host.as_ref(), &work, &key.cpv, binary.build_id).await?;
         let stored = store.publish(&work, key, binary.clone(), own).await?;
         let reused = stored != binary;
@@ -219,6 +237,7 @@ impl BuildHandler {
             environment: &self.environment,
             logs: logs.as_deref(),
             limits,
+            sign: self.sign,
         };
         let program = program::build(command, spec, &missing, &means);
         let ended = match way {
@@ -337,6 +356,7 @@ async fn examine(
         size: measure.size,
         sha256: measure.sha256,
         contents: Contents::default(),
+        signed_by: None,
     })
 }
 
@@ -383,6 +403,9 @@ impl Handler for BuildHandler {
             min_free_megabytes: self.context.settings.policy.min_free_megabytes,
         };
         ready::check(host.as_ref(), &needs, &toolchain).await?;
+        if self.sign {
+            signing::ready(host.as_ref(), &self.builder, &self.store).await?;
+        }
         self.rooms.look(host.as_ref(), &toolchain).await?;
         // While something is built there is less space than there is for builds.
         if self.shares.are_idle() {

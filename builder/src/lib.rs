@@ -27,6 +27,7 @@ mod room;
 mod search;
 mod serve;
 mod share;
+mod signing;
 mod store;
 #[cfg(test)]
 mod testing;

@@ -65,6 +65,8 @@ pub(crate) struct Means<'a> {
     pub(crate) logs: Option<&'a Path>,
     /// What it may take.
     pub(crate) limits: BuildLimits,
+    /// Whether its result is to be signed.
+    pub(crate) sign: bool,
 }
 
 /// Builds a job into its private folder, as the program `description` of its machine. `missing` are the dependencies that the machine does
@@ -145,6 +147,11 @@ fn steps(
         .chain(given)
         .collect();
     let features = || means.environment.features.iter().map(|one| one.as_str());
+    // Only the newer one of Portage's forms can be signed, and that is done when the build is over: by
+    // then nothing of the package runs any more.
+    let form = [("BINPKG_FORMAT", Path::new("gpkg"))];
+    let form = if means.sign { form.as_slice() } else { &[] };
+    let unsigned = means.sign.then_some("-binpkg-signing");
 
     let mut text = STEP.to_owned();
     if is_room {
@@ -176,8 +183,9 @@ fn steps(
         &own,
         status::OTHER_DEPENDENCIES,
     );
-    let line = command::build_binary(&key.cpv, &key.repository).with_features(features());
-    step("build", line, &own, status::BUILD);
+    let line = command::build_binary(&key.cpv, &key.repository);
+    let line = line.with_features(features().chain(unsigned));
+    step("build", line, &[&own, form].concat(), status::BUILD);
     text.push_str("step 'built'\n");
     text
 }
@@ -247,6 +255,7 @@ mod tests {
                 memory_megabytes: None,
                 log_megabytes: 1,
             },
+            sign: false,
         };
         let log = (*way == Way::Machine).then_some(Path::new("/log"));
         steps(&key, missing, &means, Path::new("/work"), log)

@@ -11,6 +11,7 @@ use gentoo_updater_fleet::name::JobId;
 use gentoo_updater_hosts::Command;
 use gentoo_updater_runtime::store::Record;
 
+use crate::signing::Signatures;
 use crate::store::{Store, succeeded};
 
 /// Prints the record of each key whose digest it reads, or nothing when there is none; a NUL ends each.
@@ -47,7 +48,7 @@ const FILES_AT_ONCE: usize = 100;
 /// does not fit in is looked for again.
 const LARGEST_ANSWER: usize = 12 * 1024 * 1024;
 
-/// The binaries of a store that serve what is wanted. Each file is read and measured: a record alone
+/// The binaries of a store that serve what is wanted, `signed` as they must be. Each file is read and measured: a record alone
 /// proves nothing.
 ///
 /// # Errors
@@ -55,11 +56,13 @@ const LARGEST_ANSWER: usize = 12 * 1024 * 1024;
 pub(crate) async fn held(
     store: &Store,
     wanted: &BTreeMap<JobId, Wanted>,
+    signed: &Signatures,
 ) -> Result<BTreeMap<JobId, Binary>, Failure> {
     let wanted: Vec<(&JobId, &Wanted)> = wanted.iter().collect();
     let mut recorded = Vec::new();
     for wanted in wanted.chunks(AT_ONCE) {
-        recorded.extend(self::recorded(store, wanted).await?);
+        let recorded_here = self::recorded(store, wanted).await?.into_iter();
+        recorded.extend(recorded_here.filter(|(_, binary)| signed.suffices(binary)));
     }
     let begun = Instant::now();
     let mut good = Vec::new();
@@ -180,7 +183,9 @@ mod tests {
         let settings = SshSettings::default();
         let host = connect(&HostAddress::Local, &settings).await.unwrap();
         let store = Store::new(host, store.to_owned());
-        let held = held(&store, &wanted).await.unwrap();
+        let held = held(&store, &wanted, &Signatures::NotAskedFor)
+            .await
+            .unwrap();
         let mut found: Vec<String> = held.values().map(|it| it.cpv.to_string()).collect();
         found.sort();
         found

@@ -38,12 +38,7 @@ pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> 
         read_back: true,
         builder: Some(name.clone()),
     };
-    let handler = BuildHandler::new(
-        context.clone(),
-        name.clone(),
-        builder.clone(),
-        platform.store.clone(),
-    );
+    let handler = BuildHandler::new(context.clone(), name.clone(), builder.clone(), platform);
     worker::serve(
         context.bus.clone(),
         spec,

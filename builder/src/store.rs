@@ -13,6 +13,7 @@ use gentoo_updater_runtime::store::{LOCK_PATIENCE, LOCK_SILENCE, Record};
 
 use crate::check::File;
 use crate::program;
+use crate::signing::Signatures;
 
 /// Prints a mark and a file, or nothing when there is none: an empty file is another thing.
 const PRINT_RECORD: &str = r#"if [ -e "$1" ]; then printf 'record\n'; cat "$1"; fi"#;
@@ -54,6 +55,11 @@ pub(crate) enum Held {
         path: StorePath,
         /// As what it was compiled, against what is wanted.
         clash: String,
+    },
+    /// A binary without a signature that counts, where binaries are to be signed.
+    Unsigned {
+        /// Where it lies, below the store.
+        path: StorePath,
     },
 }
 
@@ -113,12 +119,13 @@ impl Store {
         self.keys().join(format!("{}.json", key.digest()))
     }
 
-    /// What serves this key on machines that are `wanted`. The file is read and measured: a record
-    /// alone proves nothing.
+    /// What serves this key on machines that are `wanted`, `signed` as it must be. The file is read
+    /// and measured: a record alone proves nothing.
     pub(crate) async fn look_up(
         &self,
         key: &BuildKey,
         wanted: Option<&Platform>,
+        signed: &Signatures,
     ) -> Result<Held, Failure> {
         let file = self.record(key).display().to_string();
         let command = Command::shell("record", PRINT_RECORD, [file]);
@@ -140,6 +147,10 @@ impl Store {
             let clash: Vec<String> = clash.iter().map(ToString::to_string).collect();
             let clash = clash.join("; ");
             return Ok(Held::ForOthers { path, clash });
+        }
+        if !signed.suffices(&binary) {
+            let path = binary.path;
+            return Ok(Held::Unsigned { path });
         }
         Ok(match self.what_is_wrong_with(&binary).await? {
             Some(wrong) => Held::Corrupt {

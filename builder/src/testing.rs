@@ -33,6 +33,7 @@ pub(crate) fn stored(store: &Path, cpv: &str, content: &str) -> Binary {
         size: content.len() as u64,
         sha256: HexDigest::sha256(content.as_bytes()),
         contents: Default::default(),
+        signed_by: None,
     };
     let file = binary.path.below(store);
     fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -23,8 +23,9 @@ fn text(settings: &Settings, path: &Path) -> String {
     lines.push(format!("  state: {}", settings.state_directory.display()));
     for (name, platform) in &settings.platforms {
         lines.push(format!(
-            "  platform {name}: store {}",
-            platform.store.display()
+            "  platform {name}: store {}{}",
+            platform.store.display(),
+            if platform.sign { ", signed" } else { "" }
         ));
     }
     for (name, builder) in &settings.builders {

@@ -157,6 +157,7 @@ pub(crate) mod tests {
                 size: 1,
                 sha256: "5d41402abc4b2a76b9719d911017c592".parse().unwrap(),
                 contents: Default::default(),
+                signed_by: None,
             },
         }
     }

@@ -105,6 +105,7 @@ fn store(store: &Path) -> Outcome<Needed> {
             size: 0,
             sha256: HexDigest::sha256(b""),
             contents: Default::default(),
+            signed_by: None,
         };
         let record = Record {
             format: Record::FORMAT,

@@ -100,6 +100,12 @@ show "$store" || no_room "the store $store cannot be mounted"
 if [ -n "$hidden" ]; then
     mount -n -t tmpfs -o mode=755 gentoo-updater "$view$hidden" || no_room "$hidden cannot be hidden"
 fi
+# What signs binaries is none of a package's business: neither the keys, nor sockets of whoever has them
+# in memory.
+for place in /var/lib/gentoo-updater/signing /run/user; do
+    mkdir -p "$view$place" &&
+        mount -n -t tmpfs -o mode=700,ro gentoo-updater "$view$place" || no_room "$place cannot be hidden"
+done
 while read -r place; do
     [ -d "$place" ] || continue
     place=$(readlink -f -- "$place")

@@ -175,6 +175,7 @@ impl World {
             size: SIZE,
             sha256: key,
             contents: Contents::default(),
+            signed_by: None,
         }
     }
 

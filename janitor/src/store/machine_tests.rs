@@ -85,6 +85,7 @@ impl Store {
             size: content.len() as u64,
             sha256: HexDigest::sha256(content.as_bytes()),
             contents: Default::default(),
+            signed_by: None,
         };
         let record = Record {
             format: Record::FORMAT,

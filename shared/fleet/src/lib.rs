@@ -23,6 +23,7 @@ pub mod closing;
 pub mod config;
 pub mod decide;
 pub mod describe;
+pub mod fingerprint;
 pub mod graph;
 pub mod inspect;
 pub mod liveness;

@@ -16,6 +16,7 @@ pub mod portage_api;
 pub mod repositories;
 mod settings;
 mod signals;
+pub mod signing;
 pub mod space;
 pub mod store;
 pub mod vdb;

@@ -197,5 +197,6 @@ fn binary(key: &BuildKey) -> Result<Binary, Failure> {
         size: 1000,
         sha256: HexDigest::sha256(key.digest().as_str().as_bytes()),
         contents: Default::default(),
+        signed_by: None,
     })
 }

@@ -215,6 +215,7 @@ impl<'a> Building<'a> {
                     size: 1,
                     sha256: HexDigest::sha256(cpv.to_string().as_bytes()),
                     contents: Contents::default(),
+                    signed_by: None,
                     cpv,
                 },
                 reused: true,

@@ -146,7 +146,8 @@ fn check_platforms(fragment: &Fragment) -> Result<BTreeMap<PlatformName, Platfor
             .clone()
             .unwrap_or_else(|| "/var/cache/binpkgs".into());
         absolute(&format!("platforms.{name}.store"), &store)?;
-        platforms.insert(name.clone(), Platform { store });
+        let sign = platform.sign.unwrap_or(false);
+        platforms.insert(name.clone(), Platform { store, sign });
     }
     if platforms.is_empty()
         && let Ok(name) = "default".parse()
@@ -155,6 +156,7 @@ fn check_platforms(fragment: &Fragment) -> Result<BTreeMap<PlatformName, Platfor
             name,
             Platform {
                 store: "/var/cache/binpkgs".into(),
+                sign: false,
             },
         );
     }

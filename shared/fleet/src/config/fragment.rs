@@ -61,6 +61,7 @@ pub(super) struct SshFragment {
 #[serde(deny_unknown_fields)]
 pub(super) struct PlatformFragment {
     pub(super) store: Option<PathBuf>,
+    pub(super) sign: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

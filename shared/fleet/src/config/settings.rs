@@ -121,6 +121,8 @@ pub enum SshConfig {
 pub struct Platform {
     /// The folder of its binaries, at the same path on builders and guests.
     pub store: PathBuf,
+    /// Whether its builders sign what they build.
+    pub sign: bool,
 }
 
 /// A machine that compiles.

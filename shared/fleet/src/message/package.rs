@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, Finding};
 
+use crate::fingerprint::Fingerprint;
 use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, StorePath, WorkerId};
 use crate::needs::Needs;
 
@@ -255,6 +256,9 @@ pub struct Binary {
     /// What is in it, as far as whoever built it looked.
     #[serde(default, skip_serializing_if = "Contents::is_unknown")]
     pub contents: Contents,
+    /// The key by which it is signed, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Fingerprint>,
 }
 
 /// What a builder saw in a binary package: what a guest must be able to hold and to run.

@@ -148,6 +148,7 @@ pub fn binary(key: &BuildKey, build_id: u32) -> Binary {
         size: 1000,
         sha256: HexDigest::sha256(key.digest().as_str().as_bytes()),
         contents: Contents::default(),
+        signed_by: None,
     }
 }
 

@@ -34,6 +34,10 @@ const STORE: &str = "pkgdir-index-trusted";
 /// and keeps libraries that its other programs still need.
 const BUILDER: &str = "binpkg-multi-instance fail-clean preserve-libs -keepwork -keeptemp -noclean";
 
+/// Signatures are for whoever asks for them. Without this Portage checks what is signed even where
+/// nobody does, and fails where it does not know the key; who asks for them wins over it.
+const UNASKED: &str = "binpkg-ignore-signature";
+
 /// Nobody reads the news where no plan is made.
 const NO_NEWS: &str = "-news";
 
@@ -152,7 +156,8 @@ pub fn build_binary(cpv: &Cpv, repository: &RepositoryName) -> CommandLine {
 #[must_use]
 pub fn merge_without_dependencies(packages: &[ExactPackage]) -> CommandLine {
     let options = ["--nodeps", "--oneshot", "--usepkgonly", NO_MOVES];
-    emerge(&[&options], &[STORE, BUILDER, NO_NEWS]).atoms(packages.iter().map(Atom::exact_package))
+    emerge(&[&options], &[STORE, BUILDER, NO_NEWS, UNASKED])
+        .atoms(packages.iter().map(Atom::exact_package))
 }
 
 /// Removes those of the packages that nothing installed needs, build dependencies aside, and says

@@ -30,7 +30,8 @@
 //! | `NOCOLOR`, `NO_COLOR`, `color.map`, `TERM`, terminal titles | no colour, no escape sequence |
 //! | `COLUMNS` | left: it moves the `[ ok ]` of ebuild phases only |
 //! | `FEATURES=candy`, `parallel-install`, `parallel-fetch`, `PORTAGE_NICENESS` and its like | left: they change neither what is done nor what is said of it |
-//! | `FEATURES=binpkg-request-signature`, `binpkg-signing` | left: who demands signatures gets none of the unsigned binaries, and an error |
+//! | `FEATURES=binpkg-request-signature`, `binpkg-signing` | left: who demands signatures gets none of the unsigned binaries, and an error; but not in [`fix_index`], where Portage would take out of the index what it does not trust |
+//! | `FEATURES=-binpkg-ignore-signature` | on where a builder installs from the store: signed binaries are checked without being asked to, and fail where their key is not known; their content is compared with what was stored |
 //! | `FEATURES=collision-protect`, `protect-owned`, `config-protect-if-modified`, `CONFIG_PROTECT`, `INSTALL_MASK` | left: the administrator's word on his files |
 //! | `ACCEPT_*`, `package.*`, `LINGUAS`, `USE`, `CFLAGS` and all that makes a binary what it is | left: it is what a plan is about |
 //! | `PORTAGE_ELOG_*`, `EMERGE_LOG_DIR`, `PORTAGE_LOGDIR`, `/etc/portage/bashrc` | left: what packages say goes where the administrator wants it |

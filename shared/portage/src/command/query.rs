@@ -7,9 +7,13 @@ use crate::cpv::Cpv;
 /// Writes the index `Packages` of PKGDIR anew where it does not fit the files; `--fix` of
 /// emaint(1). Prints nothing, and changes nothing where all is well; with
 /// `FEATURES=-pkgdir-index-trusted` newer versions would write it anyway.
+///
+/// Signatures are for whoever installs. Portage would leave out of the index what is signed by a key
+/// that this machine does not know, and with `binpkg-request-signature` what is not signed.
 #[must_use]
 pub fn fix_index() -> CommandLine {
-    CommandLine::new(["emaint", "binhost", "--fix"]).variable("FEATURES", "pkgdir-index-trusted")
+    let features = "pkgdir-index-trusted -binpkg-request-signature binpkg-ignore-signature";
+    CommandLine::new(["emaint", "binhost", "--fix"]).variable("FEATURES", features)
 }
 
 /// Prints `NAME=value` for each variable of Portage's configuration, quoted for a shell, where it

@@ -85,7 +85,7 @@ fn every_step_of_emerge_has_its_exact_call() {
     check_emerge(
         &merge_without_dependencies(&packages()),
         &format!("--nodeps --oneshot --usepkgonly --package-moves=n {atoms}"),
-        &format!(" {STORE} {BUILDER} -news"),
+        &format!(" {STORE} {BUILDER} -news binpkg-ignore-signature"),
         "",
     );
     check_emerge(
@@ -118,7 +118,7 @@ fn every_step_of_emerge_has_its_exact_call() {
 
 #[test]
 fn every_question_has_its_exact_call() {
-    let trusted = "FEATURES=pkgdir-index-trusted";
+    let trusted = "FEATURES=pkgdir-index-trusted -binpkg-request-signature binpkg-ignore-signature";
     check(&fix_index(), "emaint binhost --fix", trusted);
     let names = ["CHOST", "USE"].map(|name| name.parse().unwrap());
     check(

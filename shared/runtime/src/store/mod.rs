@@ -9,6 +9,9 @@ pub use record::Record;
 /// The lock that holds on every share, as functions of a shell; the file says more.
 pub const LOCK: &str = include_str!("lock.sh");
 
+/// The index of a store, as functions of a Python program; the file says more.
+pub const INDEX: &str = include_str!("index.py");
+
 /// How long the lock may be held by somebody else.
 pub const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 

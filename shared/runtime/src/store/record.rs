@@ -63,6 +63,7 @@ mod tests {
             size: 7,
             sha256: HexDigest::sha256(b"content"),
             contents: Default::default(),
+            signed_by: None,
         };
         let record = Record {
             format: Record::FORMAT,

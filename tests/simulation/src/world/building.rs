@@ -189,6 +189,7 @@ impl Hands {
             size: 1000,
             sha256: HexDigest::sha256(format!("{} {build_id}", job.id).as_bytes()),
             contents: Default::default(),
+            signed_by: None,
         };
         let stored_at = &mut state.stored_at;
         stored_at.entry(job.id.clone()).or_insert_with(Instant::now);
