@@ -1,30 +1,43 @@
 //! Whether a set of binaries fits a guest, asked before anything is touched: whether there is room
-//! for it, and whether the guest's C library can run it. Portage asks neither.
+//! for it, whether the guest's C library can run it, and whether a guest that requires signatures takes
+//! it. Portage asks none of that before it begins.
 
 mod answer;
 mod libraries;
+mod signatures;
 mod space;
+mod verdict;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Failure, FailureClass, InstallPackages};
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
+use gentoo_updater_runtime::signing::Demands;
 use gentoo_updater_runtime::{ask, portage_settings};
+
+pub(crate) use signatures::refused_in;
 
 const LOOK: &str = include_str!("look.sh");
 
 /// How long each of the two questions may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Asks the guest, and checks the set.
+/// Asks the guest, and checks the set, whose binaries it sees in this folder. Gives what the guest does
+/// about signatures.
 ///
 /// # Errors
 /// A failure that names what does not fit, with the numbers and the remedy.
-pub(crate) async fn check(host: &dyn Host, order: &InstallPackages) -> Result<(), Failure> {
+pub(crate) async fn check(
+    host: &dyn Host,
+    order: &InstallPackages,
+    store: &Path,
+) -> Result<Demands, Failure> {
     let guest = format!("guest {}", order.guest);
     const TEMPORARY: &str = "PORTAGE_TMPDIR";
-    let settings = portage_settings(host, &guest, &[TEMPORARY], LIMIT).await?;
+    let names = [&[TEMPORARY][..], &Demands::VARIABLES].concat();
+    let settings = portage_settings(host, &guest, &names, LIMIT).await?;
     // What make.globals says where nobody says otherwise.
     let temporary = settings.get(TEMPORARY).unwrap_or("/var/tmp");
     let output = ask(host, &question(order, temporary)).await?;
@@ -37,7 +50,12 @@ pub(crate) async fn check(host: &dyn Host, order: &InstallPackages) -> Result<()
     }
     let answer = answer::parse(&output.stdout_text()).map_err(|what| unclear(&what))?;
     space::check(&order.packages, &answer, &unpacked_in(temporary))?;
-    libraries::check(&order.packages, &answer)
+    libraries::check(&order.packages, &answer)?;
+    let demands = Demands::of(|name| settings.get(name));
+    if demands.requires {
+        signatures::check(host, order, store, &demands).await?;
+    }
+    Ok(demands)
 }
 
 /// Where Portage unpacks, below PORTAGE_TMPDIR.
