@@ -3,6 +3,8 @@
 use clap::{Args, Subcommand};
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
 
+use super::keys::KeysCommand;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
     /// Show what lies in each store, and what keeps it there
@@ -45,6 +47,12 @@ pub(crate) enum StoreCommand {
         after_help = "Examples:\n  gentoo-updater store repair --dry-run\n  gentoo-updater store repair\n\nExit codes: 0 nothing is wrong any more; 1 something is; 2 could not be done; 64 wrong usage"
     )]
     Repair(RepairOptions),
+
+    /// Make, show, teach and change the keys with which builders sign binaries
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
 }
 
 #[derive(Debug, Args)]

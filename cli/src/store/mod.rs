@@ -1,6 +1,7 @@
 //! `store`: what lies in the stores, and what is done with them. A folder for each subject.
 
 mod arguments;
+mod keys;
 mod places;
 mod retention;
 mod verify;
@@ -19,5 +20,6 @@ pub(crate) async fn store(settings: Arc<Settings>, command: StoreCommand) -> any
         StoreCommand::Gc(options) => retention::gc(settings, options).await,
         StoreCommand::Verify(options) => verify::verify(settings, options).await,
         StoreCommand::Repair(options) => verify::repair(settings, options).await,
+        StoreCommand::Keys { command } => keys::keys(settings, command).await,
     }
 }

@@ -12,6 +12,7 @@ pub mod machine;
 pub mod needed;
 pub mod orphans;
 pub mod past;
+pub mod signing;
 pub mod told;
 pub mod verify;
 

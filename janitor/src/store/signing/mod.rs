@@ -1,0 +1,221 @@
+//! Signing what a store holds already: what a former key signed, and what nobody did.
+//!
+//! The binary stays what it is, under its name and number; its file, its entry in the index and its
+//! record change. So no run may go on meanwhile, whose orders name the former files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use gentoo_updater_fleet::fingerprint::Fingerprint;
+use gentoo_updater_fleet::message::{Failure, FailureClass};
+use gentoo_updater_fleet::name::StorePath;
+use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
+use gentoo_updater_portage::build_key::HexDigest;
+use gentoo_updater_runtime::ask;
+use gentoo_updater_runtime::signing::{Keys, Signed, SignedFile, ToSign};
+use gentoo_updater_runtime::store::{INDEX, LOCK, LOCK_PATIENCE, LOCK_SILENCE};
+use serde::{Deserialize, Serialize};
+
+const PICK: &str = include_str!("pick.py");
+const SWAP: &str = include_str!("swap.sh");
+const SWAP_PROGRAM: &str = include_str!("swap.py");
+
+/// How long a question or a change may take beside waiting.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// How many binaries are signed before they are put in their places.
+const AT_ONCE: usize = 100;
+
+/// How many bytes of them, where they are that many.
+const BYTES_AT_ONCE: u64 = 4_000_000_000;
+
+/// Whose binaries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whose {
+    /// What these keys signed.
+    pub keys: Vec<Fingerprint>,
+    /// What nobody signed.
+    pub unsigned: bool,
+}
+
+impl Whose {
+    fn words(&self) -> impl Iterator<Item = String> {
+        let keys = self.keys.iter().map(ToString::to_string);
+        keys.chain(self.unsigned.then(|| "unsigned".to_owned()))
+    }
+}
+
+/// How many binaries of a store are signed by whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// By key.
+    pub signed: BTreeMap<Fingerprint, u64>,
+    /// By nobody.
+    pub unsigned: u64,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// How many binaries are signed now that were not so before.
+    pub signed: u64,
+    /// Those that could not be, with the reason.
+    pub refused: BTreeMap<StorePath, String>,
+}
+
+/// A binary that is to be signed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Picked {
+    /// The digest of its build key.
+    digest: HexDigest,
+    path: StorePath,
+    sha256: HexDigest,
+    size: u64,
+}
+
+/// A copy that is to take the place of a binary.
+#[derive(Serialize)]
+struct Swap<'a> {
+    digest: &'a HexDigest,
+    path: &'a StorePath,
+    before: &'a HexDigest,
+    signed: &'a SignedFile,
+}
+
+/// Counts the binaries of a store by their signatures.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn count(host: &dyn Host, store: &Path) -> Result<Count, Failure> {
+    let (_, count) = pick(host, store, &Whose::default(), None).await?;
+    Ok(count)
+}
+
+/// Signs with the key that is in use what these signed. `tell` hears how many are done so far.
+///
+/// # Errors
+/// When nothing can be signed, or the store not be written: what was done until then is done, and
+/// nothing is half done.
+pub async fn sign_anew(
+    host: &dyn Host,
+    keys: &Keys<'_>,
+    store: &Path,
+    whose: &Whose,
+    tell: impl Fn(&Done),
+) -> Result<Done, Failure> {
+    // What another one began and did not end.
+    swap(host, store, &[]).await?;
+    let mut done = Done::default();
+    let mut behind = None;
+    loop {
+        let (mut picked, _) = pick(host, store, whose, behind.as_ref()).await?;
+        let Some(_) = picked.first() else {
+            return Ok(done);
+        };
+        let mut bytes = 0;
+        let fits = picked.iter().take_while(|one| {
+            bytes += one.size;
+            bytes <= BYTES_AT_ONCE
+        });
+        let fits = fits.count().max(1);
+        picked.truncate(fits);
+        behind = picked.last().map(|last| last.digest.clone());
+        let files: Vec<ToSign> = picked.iter().map(|one| to_sign(store, one)).collect();
+        let signed = keys.sign(&files, None).await?;
+        let mut copies = Vec::new();
+        for (one, signed) in picked.iter().zip(&signed) {
+            match signed {
+                Signed::Well(signed) => copies.push(Swap {
+                    digest: &one.digest,
+                    path: &one.path,
+                    before: &one.sha256,
+                    signed,
+                }),
+                Signed::Not { error, .. } => {
+                    done.refused.insert(one.path.clone(), error.clone());
+                }
+            }
+        }
+        done.signed += swap(host, store, &copies).await?;
+        tell(&done);
+    }
+}
+
+/// Ends what was begun to be signed anew and was left, where anything was. Gives whether that is so.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn settle(host: &dyn Host, store: &Path) -> Result<bool, Failure> {
+    Ok(swap(host, store, &[]).await? > 0)
+}
+
+fn to_sign(store: &Path, one: &Picked) -> ToSign {
+    let name = format!(".gentoo-updater/signing/{}.gpkg.tar", one.digest);
+    ToSign {
+        from: one.path.below(store),
+        to: store.join(name),
+        sha256: Some(one.sha256.clone()),
+    }
+}
+
+async fn pick(
+    host: &dyn Host,
+    store: &Path,
+    whose: &Whose,
+    behind: Option<&HexDigest>,
+) -> Result<(Vec<Picked>, Count), Failure> {
+    let behind = behind.map_or_else(String::new, ToString::to_string);
+    let command = Command::new("python3")
+        .args(["-c", PICK])
+        .arg(store.display().to_string())
+        .args([AT_ONCE.to_string(), behind])
+        .args(whose.words())
+        .timeout(LIMIT);
+    let output = succeeded(ask(host, &command).await?, "StoreUnreadable")?;
+    let text = output.stdout_text();
+    let lines: Vec<&str> = text.lines().collect();
+    let (count, picked) = lines.split_last().ok_or_else(|| unclear("nothing"))?;
+    let count = serde_json::from_str(count).map_err(|error| unclear(&error.to_string()))?;
+    let picked: Result<Vec<Picked>, _> = picked
+        .iter()
+        .map(|line| serde_json::from_str(line))
+        .collect();
+    let picked = picked.map_err(|error| unclear(&error.to_string()))?;
+    Ok((picked, count))
+}
+
+async fn swap(host: &dyn Host, store: &Path, copies: &[Swap<'_>]) -> Result<u64, Failure> {
+    let parameters = [
+        store.display().to_string(),
+        LOCK_PATIENCE.as_secs().to_string(),
+        LOCK_SILENCE.as_secs().to_string(),
+        format!("{INDEX}{SWAP_PROGRAM}"),
+    ];
+    let input = serde_json::to_vec(copies).map_err(|error| unclear(&error.to_string()))?;
+    let command = Command::shell("swap", &format!("{LOCK}{SWAP}"), parameters)
+        .stdin(input)
+        .timeout(LOCK_PATIENCE + LIMIT);
+    let output = ask(host, &command).await?;
+    let cause = match output.status {
+        ExitStatus::Code(31) => "StoreLocked",
+        ExitStatus::Code(32) => "StoreIndexBroken",
+        _ => "StoreUnwritable",
+    };
+    let output = succeeded(output, cause)?;
+    let text = output.stdout_text();
+    text.trim().parse().map_err(|_| unclear(&text))
+}
+
+fn succeeded(output: Output, cause: &str) -> Result<Output, Failure> {
+    if output.status == ExitStatus::Code(0) {
+        return Ok(output);
+    }
+    let message = format!("the store: {}", output.stderr_text().trim());
+    Err(Failure::new(FailureClass::Machine, cause, message))
+}
+
+fn unclear(what: &str) -> Failure {
+    let message = format!("what the store holds is not told: {what}");
+    Failure::new(FailureClass::Machine, "StoreUnreadable", message)
+}
