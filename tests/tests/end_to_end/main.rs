@@ -24,6 +24,7 @@ mod retries;
 mod scale_out;
 mod scanning;
 mod signals;
+mod signatures;
 mod spoiled_binaries;
 mod store_collection;
 mod syncing;
