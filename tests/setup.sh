@@ -17,6 +17,7 @@ PACKAGES=(
   python3-yaml                                   # reads docker-compose.yml
   graphviz                                       # dot, for what `plan --graph` prints
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
+  gpg gpg-agent gpgconf                          # keys, and signatures of binaries
 )
 # Units which Debian would start at the next boot.
 UNITS=(rabbitmq-server.service epmd.socket epmd.service ssh.service ssh.socket)

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 const PICK: &str = include_str!("pick.py");
 const SWAP: &str = include_str!("swap.sh");
-const SWAP_PROGRAM: &str = include_str!("swap.py");
+const SWAP_PROGRAM: &str = concat!(include_str!("../notes.py"), include_str!("swap.py"));
 
 /// How long a question or a change may take beside waiting.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -219,3 +219,6 @@ fn unclear(what: &str) -> Failure {
     let message = format!("what the store holds is not told: {what}");
     Failure::new(FailureClass::Machine, "StoreUnreadable", message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,8 @@ list)
     if key=$(in_use); then printf 'use %s\n' "$key"; fi
     ;;
 create)
-    said=$(gnupg --status-fd 3 --quick-generate-key "$1" ed25519 sign "$2" 3>&1 >&2) ||
+    # Its name may be that of a former one: for that gpg wants a yes.
+    said=$(gnupg --yes --status-fd 3 --quick-generate-key "$1" ed25519 sign "$2" 3>&1 >&2) ||
         fail 52 "no key can be made"
     printf '%s\n' "$said" | sed -n 's/^\[GNUPG:\] KEY_CREATED P \([0-9A-F]*\).*/made \1/p'
     ;;

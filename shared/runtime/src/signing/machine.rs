@@ -233,3 +233,7 @@ fn unclear(what: &str) -> Failure {
     let message = format!("what was signed is not told: {what}");
     Failure::new(FailureClass::Machine, "SigningFailed", message)
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -299,6 +299,7 @@ impl Worker {
                 size: 1_000_000,
                 sha256: HexDigest::sha256(job.id.as_str().as_bytes()),
                 contents,
+                signed_by: None,
                 cpv,
             },
             reused: false,
