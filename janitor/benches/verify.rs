@@ -136,6 +136,7 @@ fn fill(store: &Path) -> Outcome<()> {
             size: content.len() as u64,
             sha256: sha256.parse()?,
             contents: Default::default(),
+            signed_by: None,
         };
         let record = Record {
             format: Record::FORMAT,

@@ -180,6 +180,7 @@ impl Store {
             size: content.len() as u64,
             sha256: HexDigest::sha256(&content),
             contents: Default::default(),
+            signed_by: None,
         };
         Record {
             format: Record::FORMAT,
