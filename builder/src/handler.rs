@@ -108,7 +108,7 @@ impl BuildHandler {
         // A room has its own, in the folder of its job.
         let is_room = matches!(self.rooms.way(host).await?, Way::Rooms { .. });
         let folders = temporary.filter(|_| !is_room).into_iter();
-        let folders: Vec<String> = folders.chain([program::WORK.to_owned()]).collect();
+        let folders: Vec<String> = folders.chain([jobs::WORK.to_owned()]).collect();
         capacity::ask_machine(host, &self.builder, &folders).await
     }
 

@@ -13,6 +13,7 @@ use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::command::{self, CommandLine};
 use gentoo_updater_portage::cpv::ExactPackage;
 use gentoo_updater_runtime::emerge::in_own_environment;
+use gentoo_updater_runtime::jobs::WORK;
 use gentoo_updater_runtime::{brought, jobs, store};
 
 use crate::room::{INSIDE, Way};
@@ -22,9 +23,6 @@ const PUBLISH: &str = include_str!("publish.sh");
 
 /// What the steps of a build begin with.
 const STEP: &str = "step() { printf '\n@@ gentoo-updater: %s\n' \"$1\"; }\n";
-
-/// Where a builder works. The janitor removes the folder of a run as a whole.
-pub(crate) const WORK: &str = "/var/tmp/gentoo-updater";
 
 /// Exit codes of the build program.
 pub(crate) mod status {

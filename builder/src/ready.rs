@@ -13,7 +13,7 @@ use gentoo_updater_runtime::space::free_kilobytes;
 use gentoo_updater_runtime::{ask, portage_settings};
 
 use crate::platform;
-use crate::program::WORK;
+use gentoo_updater_runtime::jobs::WORK;
 
 /// How long each of the two questions may take; a network file system that hangs does not answer
 /// at all.

@@ -20,8 +20,8 @@ use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
 use gentoo_updater_runtime::ask;
 
-use crate::program::WORK;
 use crate::ready::Toolchain;
+use gentoo_updater_runtime::jobs::WORK;
 
 /// What makes a room and becomes the build.
 pub(crate) const INSIDE: &str = include_str!("room/inside.sh");

@@ -177,6 +177,7 @@ async fn embedded(
     if goal.is_scan() {
         refuse_beside_a_run(&view)?;
     }
+    context.forget_dead_workers().await;
     let mut roles = Roles::start(&context);
     let end = tokio::select! {
         end = drive(&context, &view, goal, PlannerWatch::unneeded()) => end,

@@ -17,7 +17,7 @@ use gentoo_updater_portage::cpv::{Cpv, ExactPackage};
 use gentoo_updater_portage::outcome;
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_portage::plan::Plan;
-use gentoo_updater_runtime::{Context, emerge, jobs, vdb, wrong_command};
+use gentoo_updater_runtime::{Context, emerge, jobs, sweep, vdb, wrong_command};
 
 use crate::aftermath::{self, Restarts};
 use crate::stop_watch::StopWatch;
@@ -137,7 +137,7 @@ impl InstallHandler {
         let mut findings = self.afterwards(host, order, failure.is_none()).await?;
         findings.extend(unneeded);
         findings.extend(self.look_again(host, order).await?);
-        jobs::sweep(host, order.run, &[]).await?;
+        sweep::machine(host, None).await?;
         tracing::info!(
             run.id = %order.run,
             guest.name = %order.guest,

@@ -6,21 +6,9 @@ use gentoo_updater_fleet::message::{
     BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure, SyncBuilder,
 };
 use gentoo_updater_hosts::Host;
-use gentoo_updater_runtime::{Context, ask, brought, jobs, repositories, vdb, wrong_command};
+use gentoo_updater_runtime::{Context, brought, repositories, sweep, vdb, wrong_command};
 
-use crate::{depclean, logs};
-
-/// Where builds work; all of a run's folder is the run's.
-const WORK: &str = "/var/tmp/gentoo-updater";
-
-/// Removes the control groups that builds of a run have left, whose processes are gone by now.
-const GROUPS: &str = r#"
-for group in /sys/fs/cgroup/gentoo-updater-build-"$1"-* \
-    /sys/fs/cgroup/memory/gentoo-updater-build-"$1"-*; do
-    if [ -d "$group" ]; then rmdir "$group" 2> /dev/null; fi
-done
-:
-"#;
+use crate::{depclean, logs, unfinished};
 
 /// Brings the ebuild repositories of builders up to date, and cleans builders.
 pub(crate) struct JanitorHandler {
@@ -47,15 +35,13 @@ impl JanitorHandler {
         })
     }
 
-    /// Removes the folders of the run, and logs that need not be kept any more.
+    /// Removes what the run and dead builds have left, and logs that need not be kept any more.
     async fn sweep(&self, host: &dyn Host, order: &CleanBuilder) -> Result<(), Failure> {
-        jobs::sweep(host, order.run, &[WORK]).await?;
-        let groups =
-            gentoo_updater_hosts::Command::shell("groups", GROUPS, [order.run.to_string()]);
-        ask(host, &groups).await?;
+        sweep::machine(host, Some(order.run)).await?;
         let Some(store) = self.context.settings.store_of(&order.builder) else {
             return Ok(());
         };
+        unfinished::remove(host, store).await?;
         let policy = &self.context.settings.policy;
         let kept = logs::Kept {
             days: policy.keep_build_logs_days,
@@ -67,9 +53,10 @@ impl JanitorHandler {
     async fn clean(&self, order: &CleanBuilder) -> Result<BuilderCleaned, Failure> {
         let host = self.context.machines.builder(&order.builder).await?;
         let host = host.as_ref();
+        // First, as a build that nobody wants any more keeps the machine to itself.
+        self.sweep(host, order).await?;
         let Some(brought) = brought::by_builds(host, order.run).await? else {
-            // All that clean rooms leave is their folder, and that only where they were killed.
-            self.sweep(host, order).await?;
+            // What clean rooms leave is gone with their folders.
             return Ok(BuilderCleaned {
                 run: order.run,
                 builder: order.builder.clone(),
@@ -87,7 +74,6 @@ impl JanitorHandler {
         let after = vdb::installed(host).await?;
         let left = depclean::left(&to_remove, &after);
         let kept = depclean::why_kept(host, &left, policy.scan_timeout).await?;
-        self.sweep(host, order).await?;
         Ok(BuilderCleaned {
             run: order.run,
             builder: order.builder.clone(),

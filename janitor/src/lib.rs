@@ -6,6 +6,7 @@ mod handler;
 mod logs;
 mod serve;
 pub mod store;
+mod unfinished;
 
 pub use arguments::Arguments;
 pub use serve::serve;

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET};
+use gentoo_updater_bus::blocking::quick;
 use gentoo_updater_bus::topology::Topology;
-use gentoo_updater_bus::worker::StateDirectory;
+use gentoo_updater_bus::worker::{KEPT, StateDirectory, remove_stale};
 use gentoo_updater_bus::{Bus, Clock, SystemClock};
 use gentoo_updater_fleet::authority::Users;
 use gentoo_updater_fleet::config::{Access, Settings};
@@ -57,6 +59,31 @@ impl Context {
         Ok(Self::new(settings, Arc::new(bus), stop))
     }
 
+    /// Forgets the workers of this machine that are gone, with what they kept. That this cannot be
+    /// done keeps nobody from working.
+    pub async fn forget_dead_workers(&self) {
+        let workers = self.workers();
+        let removed = quick(move || remove_stale(&workers, KEPT, SystemTime::now())).await;
+        match removed {
+            Some(Ok(removed)) => {
+                for folder in removed {
+                    let folder = folder.display();
+                    tracing::info!("{folder} is removed: its worker has been gone for a week");
+                }
+            }
+            Some(Err(error)) => {
+                let workers = self.workers();
+                let workers = workers.display();
+                tracing::warn!("what dead workers kept below {workers} stays: {error}");
+            }
+            None => {}
+        }
+    }
+
+    fn workers(&self) -> PathBuf {
+        self.settings.state_directory.join("workers")
+    }
+
     /// Where this worker keeps its claims and results.
     pub fn state_of(&self, worker: &WorkerId) -> StateDirectory {
         self.folder_of(worker).into()
@@ -64,8 +91,7 @@ impl Context {
 
     /// This worker's own folder, for what it keeps beside that.
     pub fn folder_of(&self, worker: &WorkerId) -> PathBuf {
-        let workers = self.settings.state_directory.join("workers");
-        workers.join(worker.as_str())
+        self.workers().join(worker.as_str())
     }
 }
 

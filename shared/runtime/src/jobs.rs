@@ -11,11 +11,13 @@ use gentoo_updater_hosts::job::{
 use gentoo_updater_hosts::{Command, Host};
 use gentoo_updater_portage::outcome;
 
-use crate::machines::{ask, failure_of_host};
-use crate::vdb::RUNS;
+use crate::machines::failure_of_host;
 
 /// Where the logs of detached programs are kept.
 pub const LOGS: &str = "/var/log/gentoo-updater";
+
+/// Where builds work; all of a run's folder is the run's.
+pub const WORK: &str = "/var/tmp/gentoo-updater";
 
 /// Where builders keep the compressed logs of builds, below a store.
 pub const STORED_LOGS: &str = ".gentoo-updater/logs";
@@ -27,18 +29,6 @@ const MACHINE_LOCK: &str = "portage";
 
 /// How much of the end of a log is read to explain a failure.
 const LOG_BYTES: usize = 256 * 1024;
-
-/// Removes folders of runs that are older than a week.
-const SWEEP: &str = r#"
-for folder; do
-    if [ -d "$folder" ]; then find "$folder" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +; fi
-done
-"#;
-
-/// Names the spools that are older than a week.
-const OLD_JOBS: &str = r#"
-if [ -d "$1" ]; then find "$1" -mindepth 1 -maxdepth 1 -mtime +7 -exec basename -- {} \;; fi
-"#;
 
 /// What a detached program is called.
 #[derive(Debug, Clone)]
@@ -176,41 +166,13 @@ pub async fn forget(host: &dyn Host, description: &Description) -> Result<(), Fa
         .map_err(|error| failure_of_job(&error))
 }
 
-/// Removes what runs left on a machine: the folders of this run below `folders`, and what other
-/// runs left more than a week ago. What this run needs to answer again, should its answer get
-/// lost, stays until then.
-///
-/// # Errors
-/// When the machine cannot be asked.
-pub async fn sweep(host: &dyn Host, run: RunId, folders: &[&str]) -> Result<(), Failure> {
-    let own = folders.iter().map(|folder| format!("{folder}/{run}"));
-    ask(host, &Command::new("rm").args(["-rf", "--"]).args(own)).await?;
-    let old = folders
-        .iter()
-        .chain(&[RUNS, LOGS])
-        .map(|folder| (*folder).to_owned());
-    ask(host, &Command::shell("sweep", SWEEP, old)).await?;
-    let command = Command::shell("old-jobs", OLD_JOBS, [DEFAULT_SPOOL]);
-    let old = ask(host, &command).await?;
-    let old = String::from_utf8_lossy(&old.stdout);
-    for job in list(host).await? {
-        let is_old = old.lines().any(|name| name == job.id.as_str());
-        if is_old && matches!(job.state, JobState::Ended(_)) {
-            job::remove(host, Path::new(DEFAULT_SPOOL), &job.id)
-                .await
-                .map_err(|error| failure_of_job(&error))?;
-        }
-    }
-    Ok(())
-}
-
-async fn list(host: &dyn Host) -> Result<Vec<job::JobSummary>, Failure> {
+pub(crate) async fn list(host: &dyn Host) -> Result<Vec<job::JobSummary>, Failure> {
     job::list(host, Path::new(DEFAULT_SPOOL))
         .await
         .map_err(|error| failure_of_job(&error))
 }
 
-fn failure_of_job(error: &JobError) -> Failure {
+pub(crate) fn failure_of_job(error: &JobError) -> Failure {
     match error {
         JobError::Host(error) => failure_of_host(error),
         _ => Failure::new(FailureClass::Machine, "JobUnmanageable", error.to_string()),

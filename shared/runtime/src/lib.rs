@@ -19,6 +19,7 @@ mod signals;
 pub mod signing;
 pub mod space;
 pub mod store;
+pub mod sweep;
 pub mod vdb;
 
 pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION, WorkerArguments, worker_help};
@@ -120,6 +121,7 @@ where
             return ExitCode::from(EXIT_COULD_NOT_RUN);
         }
     };
+    context.forget_dead_workers().await;
     let bus = context.bus.clone();
     monitored.watch(bus.health());
     let code = match serve(context, found).await {

@@ -13,6 +13,7 @@ mod job;
 mod pause;
 mod readiness;
 mod serve;
+mod stale;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::seam::BusError;
 
 pub use directory::{MemoryDirectory, StateDirectory};
 pub use serve::serve;
+pub use stale::{KEPT, remove_stale};
 
 /// Does the work of one role.
 #[async_trait]

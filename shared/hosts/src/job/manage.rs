@@ -1,6 +1,6 @@
 //! Ending, listing and removing jobs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::script::{self, failure, parse_state, path_text};
@@ -10,6 +10,9 @@ use crate::host::Host;
 
 /// How long the processes of a job have between SIGTERM and SIGKILL, in seconds.
 const GRACE_SECONDS: u64 = 10;
+
+/// How long it may take to remove the folders of builds.
+const LEFT_LIMIT: Duration = Duration::from_secs(900);
 
 /// Ends a job with all its processes: its session, its descendants and their sessions get SIGTERM,
 /// and what lives on SIGKILL after 10 seconds. When this returns the job has ended, and
@@ -49,6 +52,48 @@ pub async fn remove(host: &dyn Host, spool: &Path, id: &JobId) -> Result<(), Job
             address: host.address().clone(),
             id: id.clone(),
         }),
+        _ => Err(failure(
+            host,
+            &action,
+            &format!("unexpected: {}", output.stdout_text()),
+        )),
+    }
+}
+
+/// What became of what was to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// It is gone.
+    Removed,
+    /// A job runs that may need it; nothing was touched.
+    InUse,
+}
+
+/// Removes files and folders that jobs have left whose ids have this word in them, unless one of
+/// those runs; none is started meanwhile. Paths lead to nothing that is mounted there, and are
+/// absolute. What is not there is removed already. Control groups go where no process is left in
+/// them. What an end in the middle leaves has the name of the path with `.left` behind it, and is
+/// removed under either name.
+///
+/// # Errors
+/// [`JobError::Path`], [`JobError::Host`] when the machine cannot be reached, [`JobError::Machine`]
+/// when something cannot be removed.
+pub async fn remove_left(
+    host: &dyn Host,
+    spool: &Path,
+    word: &str,
+    paths: &[PathBuf],
+) -> Result<Left, JobError> {
+    let mut parameters = vec![path_text(spool)?, word.to_owned()];
+    for path in paths {
+        parameters.push(path_text(path)?);
+    }
+    let command = Command::shell("left", script::LEFT, parameters).timeout(LEFT_LIMIT);
+    let action = format!("remove what jobs of {word} have left");
+    let output = script::run(host, &action, &command).await?;
+    match output.stdout.as_slice() {
+        b"removed\n" => Ok(Left::Removed),
+        b"running\n" => Ok(Left::InUse),
         _ => Err(failure(
             host,
             &action,

@@ -28,7 +28,7 @@ mod start;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use manage::{kill, list, remove};
+pub use manage::{Left, kill, list, remove, remove_left};
 pub use name::{JobId, LockName, NameError};
 pub use start::start_or_attach;
 

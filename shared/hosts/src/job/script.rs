@@ -24,6 +24,7 @@ pub(super) const POLL: &str = script!("poll");
 pub(super) const KILL: &str = script!("kill");
 pub(super) const LIST: &str = script!("list");
 pub(super) const REMOVE: &str = script!("remove");
+pub(super) const LEFT: &str = script!("left");
 
 /// How long a script may take that waits for nothing but a loaded machine.
 pub(super) const SLACK: Duration = Duration::from_secs(60);

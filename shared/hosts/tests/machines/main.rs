@@ -8,6 +8,7 @@ mod configuration;
 mod jobs;
 mod kept;
 mod known_hosts;
+mod left;
 mod locks;
 mod machine;
 mod seed;

@@ -11,6 +11,9 @@ use super::{Content, Durability};
 use crate::seam::BusError;
 use crate::worker::WorkerError;
 
+/// The file that is locked.
+pub(in crate::worker) const LOCK: &str = "lock";
+
 /// The open folder, locked for as long as this lives.
 #[derive(Clone)]
 pub(in crate::worker) struct Folder {
@@ -29,7 +32,7 @@ impl Folder {
                 let folder = directory.join(folder);
                 fs::create_dir_all(&folder).map_err(at(&folder))?;
             }
-            let path = directory.join("lock");
+            let path = directory.join(LOCK);
             let file = File::options()
                 .create(true)
                 .append(true)

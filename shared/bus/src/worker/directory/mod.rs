@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::WorkerError;
 use folder::Folder;
+pub(super) use folder::LOCK;
 use gentoo_updater_fleet::name::WorkerId;
 use memory::Locked;
 
