@@ -48,6 +48,7 @@ for role in planner scanner builder installer janitor; do
 done
 holds 'the OpenRC script is one' sh -n packaging/openrc/gentoo-updater.initd
 holds 'its settings are, too' sh -n packaging/openrc/gentoo-updater.confd
+holds 'and so is that of the store' sh -n packaging/openrc/gentoo-updater-store.initd
 for makes in $(grep -oE '^ {4}make [a-z-]+|`make [a-z-]+' README.md CONTRIBUTING.md | grep -oE '[a-z-]+$' | sort -u); do
   holds "make $makes is a target" make -n "$makes"
 done

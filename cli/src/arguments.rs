@@ -135,9 +135,9 @@ pub(crate) enum Subcommand {
     )]
     Workers(WorkersOptions),
 
-    /// Look after the stores: what lies in them, and what of it nobody needs any more
+    /// Look after the stores: what lies in them, what of it nobody needs any more, and serve them
     #[command(
-        after_help = "Examples:\n  gentoo-updater store status\n  gentoo-updater store gc --dry-run\n  gentoo-updater store gc"
+        after_help = "Examples:\n  gentoo-updater store status\n  gentoo-updater store gc --dry-run\n  gentoo-updater store gc\n  gentoo-updater store serve --certificate store.pem --key store.key"
     )]
     Store {
         #[command(subcommand)]

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use gentoo_updater_fleet::config::{BuildLimits, Builder, CleanRoom, Packages, Settings};
+use gentoo_updater_fleet::config::{
+    BuildLimits, Builder, CleanRoom, Packages, Platform, Settings, StoreAccess,
+};
 use gentoo_updater_fleet::words::counted;
 
 use crate::output;
@@ -22,18 +24,18 @@ fn text(settings: &Settings, path: &Path) -> String {
     });
     lines.push(format!("  state: {}", settings.state_directory.display()));
     for (name, platform) in &settings.platforms {
-        lines.push(format!(
-            "  platform {name}: store {}{}",
-            platform.store.display(),
-            if platform.sign { ", signed" } else { "" }
-        ));
+        lines.push(format!("  platform {name}: {}", of_platform(platform)));
     }
     for (name, builder) in &settings.builders {
         lines.push(format!("  builder {name}: {}", of_builder(builder)));
     }
     for (name, guest) in &settings.guests {
+        let fetches = match guest.store {
+            StoreAccess::Mount => "",
+            StoreAccess::Http => ", fetches its binaries",
+        };
         lines.push(format!(
-            "  guest {name}: {} ({})",
+            "  guest {name}: {} ({}){fetches}",
             guest.address, guest.platform
         ));
     }
@@ -49,6 +51,20 @@ fn text(settings: &Settings, path: &Path) -> String {
         ));
     }
     output::harmless(&(lines.join("\n") + "\n"))
+}
+
+fn of_platform(platform: &Platform) -> String {
+    let mut words = vec![format!("store {}", platform.store.display())];
+    if platform.sign {
+        words.push("signed".to_owned());
+    }
+    if let Some(url) = &platform.url {
+        words.push(format!("served at {url}"));
+        if !url.is_encrypted() {
+            words.push("which is not encrypted".to_owned());
+        }
+    }
+    words.join(", ")
 }
 
 fn of_builder(builder: &Builder) -> String {

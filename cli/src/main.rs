@@ -33,6 +33,7 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::EXIT_USAGE;
 
 use crate::arguments::{Arguments, ConfigCommand, Subcommand};
+use crate::store::StoreCommand;
 
 /// Exit code of what was done as asked.
 const EXIT_DONE: u8 = 0;
@@ -115,7 +116,16 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Dead { command } => dead::dead(&settings()?, command).await,
         Subcommand::Plan(options) => plan::plan(&settings()?, &options).await,
         Subcommand::Retry(options) => retry::retry(settings()?, &options).await,
-        Subcommand::Store { command } => store::store(settings()?, command).await,
+        Subcommand::Store { command } => {
+            // What serves for months says what it does; the others print what was asked for.
+            let settings = match command {
+                StoreCommand::Serve(_) => common
+                    .start()
+                    .map_err(|error| WrongUsage(format!("{error:#}")))?,
+                _ => settings()?,
+            };
+            store::store(settings, command).await
+        }
         Subcommand::Workers(options) => workers::workers(&settings()?, &options).await,
         Subcommand::Pause(options) => pause::pause(&settings()?, &options).await,
         Subcommand::Resume(options) => pause::resume(&settings()?, &options).await,

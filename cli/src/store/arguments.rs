@@ -1,5 +1,8 @@
 //! The command line of `store`.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
 
@@ -53,6 +56,20 @@ pub(crate) enum StoreCommand {
         #[command(subcommand)]
         command: KeysCommand,
     },
+
+    /// Serve the stores of this machine to guests over HTTPS
+    ///
+    /// Read only: the index and the binaries of each platform below /PLATFORM, and nothing else. Guests
+    /// with store = "http" fetch from there, and so does their own emerge --getbinpkg. /health answers
+    /// 200 while it is served.
+    ///
+    /// Without a certificate it serves this machine alone, or everybody with --plain-http: then only
+    /// the signatures of binaries, and the checksums that a run knows, protect what is fetched. The
+    /// certificate is read again on SIGHUP.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater store serve --certificate /etc/gentoo-updater/store.pem --key /etc/gentoo-updater/store.key\n  gentoo-updater store serve --platform amd64 --listen [::]:443 --certificate store.pem --key store.key\n  gentoo-updater store serve --listen 127.0.0.1:8080      behind a proxy that speaks TLS\n\nExit codes: 0 was told to stop, and did; 2 could not serve; 64 wrong usage"
+    )]
+    Serve(ServeOptions),
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +81,39 @@ pub(crate) struct StatusOptions {
     /// Print JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    /// Where guests come to
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443")]
+    pub(crate) listen: SocketAddr,
+
+    /// The store of this platform alone, which may be given several times; all that lie on this
+    /// machine without any
+    #[arg(long, value_name = "NAME")]
+    pub(crate) platform: Vec<PlatformName>,
+
+    /// The certificate in PEM, and behind it those that lead to its authority
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "key",
+        conflicts_with = "plain_http"
+    )]
+    pub(crate) certificate: Option<PathBuf>,
+
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Serve without encryption to other machines, too
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+
+    /// How many clients are served at once; more wait
+    #[arg(long, value_name = "NUMBER", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) connections: u16,
 }
 
 #[derive(Debug, Args)]

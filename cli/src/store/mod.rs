@@ -4,6 +4,7 @@ mod arguments;
 mod keys;
 mod places;
 mod retention;
+mod serve;
 mod verify;
 mod words;
 
@@ -21,5 +22,6 @@ pub(crate) async fn store(settings: Arc<Settings>, command: StoreCommand) -> any
         StoreCommand::Verify(options) => verify::verify(settings, options).await,
         StoreCommand::Repair(options) => verify::repair(settings, options).await,
         StoreCommand::Keys { command } => keys::keys(settings, command).await,
+        StoreCommand::Serve(options) => serve::serve(&settings, options).await,
     }
 }

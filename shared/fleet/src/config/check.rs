@@ -10,7 +10,9 @@ use super::invalid::Invalid;
 use super::packages::{BuildLimits, Packages, demands};
 use super::settings::{
     Broker, Builder, CleanRoom, Guest, History, Platform, Policy, Settings, Ssh, SshConfig,
+    StoreAccess,
 };
+use super::url::StoreUrl;
 use crate::decide::Patience;
 use crate::name::{BuilderName, GuestName, PlatformName};
 
@@ -147,7 +149,26 @@ fn check_platforms(fragment: &Fragment) -> Result<BTreeMap<PlatformName, Platfor
             .unwrap_or_else(|| "/var/cache/binpkgs".into());
         absolute(&format!("platforms.{name}.store"), &store)?;
         let sign = platform.sign.unwrap_or(false);
-        platforms.insert(name.clone(), Platform { store, sign });
+        let url = platform.url.as_deref();
+        let url = url.map(|url| StoreUrl::check(&format!("platforms.{name}.url"), url));
+        let url = url.transpose()?;
+        let url_ca = platform.url_ca.clone();
+        if let Some(authority) = &url_ca {
+            absolute(&format!("platforms.{name}.url_ca"), authority)?;
+            if !url.as_ref().is_some_and(StoreUrl::is_encrypted) {
+                let platform = name.clone();
+                return Err(Invalid::StoreAuthorityUnused { platform });
+            }
+        }
+        platforms.insert(
+            name.clone(),
+            Platform {
+                store,
+                sign,
+                url,
+                url_ca,
+            },
+        );
     }
     if platforms.is_empty()
         && let Ok(name) = "default".parse()
@@ -157,6 +178,8 @@ fn check_platforms(fragment: &Fragment) -> Result<BTreeMap<PlatformName, Platfor
             Platform {
                 store: "/var/cache/binpkgs".into(),
                 sign: false,
+                url: None,
+                url_ca: None,
             },
         );
     }
@@ -230,6 +253,11 @@ fn check_guests(
         let build_dependencies = guest.build_dependencies.unwrap_or(false);
         let restart_services = guest.restart_services.or(fragment.policy.restart_services);
         let depclean = guest.depclean.or(fragment.policy.depclean);
+        let store = guest.store.unwrap_or_default();
+        if store == StoreAccess::Http && platforms[&platform].url.is_none() {
+            let guest = name.clone();
+            return Err(Invalid::StoreNotServed { guest, platform });
+        }
         Ok((
             name.clone(),
             Guest {
@@ -240,6 +268,7 @@ fn check_guests(
                 sync: guest.sync.unwrap_or(true),
                 restart_services: restart_services.unwrap_or_default(),
                 depclean: depclean.unwrap_or_default(),
+                store,
             },
         ))
     };

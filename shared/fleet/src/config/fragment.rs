@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::environment::EnvironmentFragment;
 use super::packages::PackagesFragment;
-use super::settings::{Access, CleanRoom, Depclean, RestartServices};
+use super::settings::{Access, CleanRoom, Depclean, RestartServices, StoreAccess};
 use crate::name::{BuilderName, GuestName, PlatformName};
 
 /// The whole file.
@@ -62,6 +62,8 @@ pub(super) struct SshFragment {
 pub(super) struct PlatformFragment {
     pub(super) store: Option<PathBuf>,
     pub(super) sign: Option<bool>,
+    pub(super) url: Option<String>,
+    pub(super) url_ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -86,6 +88,7 @@ pub(super) struct GuestFragment {
     pub(super) sync: Option<bool>,
     pub(super) restart_services: Option<RestartServices>,
     pub(super) depclean: Option<Depclean>,
+    pub(super) store: Option<StoreAccess>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

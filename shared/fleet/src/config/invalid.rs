@@ -153,6 +153,34 @@ pub enum Invalid {
         /// The value.
         value: String,
     },
+    /// The address of a store that is served cannot be one.
+    #[error(
+        "{key} is {value:?}; write it as https://store.example.net:8443/amd64, with nothing but \
+         letters, digits and - . _ ~ : / in it, and no password"
+    )]
+    StoreUrl {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// An authority is named for a connection that is not encrypted, or for none.
+    #[error("platforms.{platform}.url_ca is of use only with a url that begins with https://")]
+    StoreAuthorityUnused {
+        /// The platform.
+        platform: PlatformName,
+    },
+    /// A guest is to fetch binaries, and nothing says from where.
+    #[error(
+        "guests.{guest}.store is \"http\", and platforms.{platform} has no url: add the address under \
+         which `gentoo-updater store serve` serves it"
+    )]
+    StoreNotServed {
+        /// The guest.
+        guest: GuestName,
+        /// Its platform.
+        platform: PlatformName,
+    },
     /// The URL of the broker has another scheme.
     #[error("broker.url must begin with amqp:// or amqps://")]
     BrokerUrl,

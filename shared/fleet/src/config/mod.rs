@@ -14,6 +14,7 @@ mod invalid;
 mod named;
 mod packages;
 mod settings;
+mod url;
 
 use std::path::{Path, PathBuf};
 
@@ -24,8 +25,9 @@ pub use named::NotNamed;
 pub use packages::{BuildLimits, Packages};
 pub use settings::{
     Access, Broker, Builder, CleanRoom, Depclean, Guest, History, Platform, Policy,
-    RestartServices, Settings, Ssh, SshConfig,
+    RestartServices, Settings, Ssh, SshConfig, StoreAccess,
 };
+pub use url::StoreUrl;
 
 /// The prefix of environment variables that override the file.
 pub const ENVIRONMENT_PREFIX: &str = "GENTOO_UPDATER";

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::environment::BuildEnvironment;
 use super::packages::{BuildLimits, Packages};
+use super::url::StoreUrl;
 use crate::decide::Patience;
 use crate::name::{BuilderName, GuestName, PlatformName};
 
@@ -123,6 +124,10 @@ pub struct Platform {
     pub store: PathBuf,
     /// Whether its builders sign what they build.
     pub sign: bool,
+    /// Where it is served over HTTP, for guests that have not mounted it.
+    pub url: Option<StoreUrl>,
+    /// The certificate authority of that server, in PEM, where it is none that guests trust anyway.
+    pub url_ca: Option<PathBuf>,
 }
 
 /// A machine that compiles.
@@ -172,6 +177,19 @@ pub struct Guest {
     pub restart_services: RestartServices,
     /// What becomes of packages that nothing on it needs any more.
     pub depclean: Depclean,
+    /// How it comes by the binaries of its platform.
+    pub store: StoreAccess,
+}
+
+/// How a guest comes by the binaries of its platform.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreAccess {
+    /// It has the store mounted.
+    #[default]
+    Mount,
+    /// It fetches them from `url` of its platform.
+    Http,
 }
 
 /// What becomes of services that run on programs or libraries that an update replaced.

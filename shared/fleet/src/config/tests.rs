@@ -303,3 +303,37 @@ fn two_builders_of_a_platform_on_one_machine_and_limits_of_zero_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_guest_fetches_only_from_a_store_that_is_served() {
+    let guest = "[guests.far]\naddress = \"ssh://far\"\nstore = \"http\"\n";
+    let parsed = |platform: &str| parse_text(&format!("{SMALL}{guest}[platforms.p]\n{platform}\n"));
+    let https = "url = \"https://store.example.net:8443/p/\"";
+    let settings = parsed(&format!("{https}\nurl_ca = \"/etc/ca.pem\"")).unwrap();
+    let [far, near] = ["far", "g1"].map(|name| &settings.guests[&name.parse().unwrap()]);
+    assert_eq!(
+        (far.store, near.store),
+        (StoreAccess::Http, StoreAccess::Mount)
+    );
+    let platform = &settings.platforms[&far.platform];
+    let url = platform.url.as_ref().unwrap();
+    assert_eq!(url.as_str(), "https://store.example.net:8443/p");
+    for (platform, words) in [
+        ("", ["guests.far", "platforms.p has no url"]),
+        ("url = \"store\"", ["platforms.p.url", "https://store"]),
+        (
+            "url = \"http://store/p\"\nurl_ca = \"/etc/ca.pem\"",
+            ["platforms.p.url_ca", "https"],
+        ),
+        ("url_ca = \"/etc/ca.pem\"", ["platforms.p.url_ca", "https"]),
+        (
+            &format!("{https}\nurl_ca = \"ca.pem\""),
+            ["platforms.p.url_ca", "absolute"],
+        ),
+    ] {
+        let error = parsed(platform).unwrap_err().to_string();
+        for word in words {
+            assert!(error.contains(word), "{word}: {error}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `store serve`: the stores of this machine over HTTP.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_runtime::stop_on_signals;
+use gentoo_updater_server::{CertificateFiles, Limits, Options, Server};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::ServeOptions;
+use super::places;
+use crate::WrongUsage;
+
+/// Serves until it is told to stop.
+pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow::Result<u8> {
+    let stores = stores(settings, &options)?;
+    let certificate = certificate(&options)?;
+    let limits = Limits {
+        connections: options.connections.into(),
+        grace: settings.policy.grace,
+        ..Limits::default()
+    };
+    let is_encrypted = certificate.is_some();
+    let (stop, mut renew) = (CancellationToken::new(), signal(SignalKind::hangup())?);
+    stop_on_signals(stop.clone());
+    let named = stores.clone();
+    let server = Server::open(Options {
+        listen: options.listen,
+        stores,
+        certificate,
+        limits,
+    });
+    let server = server.await?;
+    let (address, renewal) = (server.address()?, server.renewal());
+    for (platform, store) in named {
+        let scheme = if is_encrypted { "https" } else { "http" };
+        tracing::info!(%platform, store = %store.display(), "served at {scheme}://{address}/{platform}");
+    }
+    if !is_encrypted {
+        tracing::warn!(
+            "what is fetched is not encrypted: only the signatures of binaries, and the checksums \
+             that a run knows, protect it"
+        );
+    }
+    tokio::select! {
+        served = server.serve(stop) => served?,
+        () = async {
+            while renew.recv().await.is_some() {
+                renewal();
+            }
+            std::future::pending().await
+        } => {}
+    }
+    Ok(crate::EXIT_DONE)
+}
+
+/// The certificate; none only where everybody agrees to that.
+fn certificate(options: &ServeOptions) -> anyhow::Result<Option<CertificateFiles>> {
+    match (&options.certificate, &options.key) {
+        (Some(certificate), Some(key)) => Ok(Some(CertificateFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        })),
+        _ if options.plain_http || options.listen.ip().is_loopback() => Ok(None),
+        _ => {
+            let message = format!(
+                "on {} other machines can reach it, so it needs a certificate: name it with \
+                 --certificate and --key; or listen on 127.0.0.1 behind a proxy that has one; or \
+                 serve without encryption with --plain-http",
+                options.listen
+            );
+            Err(WrongUsage(message).into())
+        }
+    }
+}
+
+/// The stores to be served: those that are named, or those that lie on this machine.
+fn stores(
+    settings: &Settings,
+    options: &ServeOptions,
+) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    for platform in &options.platform {
+        places::check(settings, Some(platform))?;
+    }
+    let wanted = settings.platforms.iter();
+    let wanted = wanted.filter(|(name, platform)| match options.platform.as_slice() {
+        [] => platform.store.is_dir(),
+        // Whether it is there the server says, with the cause.
+        named => named.contains(name),
+    });
+    let stores: BTreeMap<String, PathBuf> = wanted
+        .map(|(name, platform)| (name.to_string(), platform.store.clone()))
+        .collect();
+    if stores.is_empty() {
+        let all = settings.platforms.iter();
+        let all = all.map(|(name, platform)| format!("{name}: {}", platform.store.display()));
+        let all: Vec<String> = all.collect();
+        anyhow::bail!(
+            "none of the stores lies on this machine ({}); serve on a machine that has them, or \
+             mount them",
+            all.join(", ")
+        );
+    }
+    for (name, platform) in &settings.platforms {
+        if !stores.contains_key(name.as_str()) {
+            tracing::info!(platform = %name, store = %platform.store.display(), "not served");
+        }
+    }
+    Ok(stores)
+}

@@ -1,0 +1,204 @@
+//! The server from its start to its end.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::ServerError;
+use crate::answer::{Shelves, router};
+use crate::certificate::{Certificate, CertificateFiles};
+use crate::connections::{Addresses, Limits};
+use crate::shelf::Shelf;
+
+/// The most that the head of a request may have, in bytes.
+const LARGEST_HEAD: usize = 64 * 1024;
+
+/// The pause when a connection cannot be accepted, because there are too many open files, say.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What is served where.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where clients come to.
+    pub listen: SocketAddr,
+    /// The folders by the names of their platforms.
+    pub stores: BTreeMap<String, PathBuf>,
+    /// Without one nothing is encrypted.
+    pub certificate: Option<CertificateFiles>,
+    /// What clients may take.
+    pub limits: Limits,
+}
+
+/// A server that listens.
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+    certificate: Option<Arc<Certificate>>,
+    limits: Limits,
+}
+
+impl Server {
+    /// Opens the stores, reads the certificate, and listens.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn open(options: Options) -> Result<Self, ServerError> {
+        let mut shelves = Shelves::new();
+        for (platform, path) in options.stores {
+            let shelf = Shelf::open(&path).map_err(|source| ServerError::Store {
+                platform: platform.clone(),
+                path,
+                source,
+            })?;
+            shelves.insert(platform, shelf);
+        }
+        let certificate = options.certificate.map(Certificate::read).transpose()?;
+        let address = options.listen;
+        let listener = TcpListener::bind(address).await;
+        Ok(Self {
+            listener: listener.map_err(|source| ServerError::Listen { address, source })?,
+            router: router(shelves),
+            certificate: certificate.map(Arc::new),
+            limits: options.limits,
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// What reads the certificate again when it is called.
+    pub fn renewal(&self) -> impl Fn() + Send + Sync + 'static {
+        let certificate = self.certificate.clone();
+        move || match certificate.as_deref().map(Certificate::read_again) {
+            None => tracing::info!("there is no certificate that could be read again"),
+            Some(Ok(())) => tracing::info!("the certificate was read again"),
+            Some(Err(error)) => tracing::error!(
+                "{error}; what is served goes on with the certificate as it was read before"
+            ),
+        }
+    }
+
+    /// Answers until `stop`, and then as long as clients may take for what they have begun.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub async fn serve(self, stop: CancellationToken) -> Result<(), ServerError> {
+        let acceptor = self.certificate.as_ref().map(Certificate::acceptor);
+        let acceptor = acceptor.transpose()?;
+        let (limits, addresses) = (self.limits, Addresses::default());
+        let places = Arc::new(Semaphore::new(limits.connections));
+        let (clients, left) = (TaskTracker::new(), CancellationToken::new());
+        loop {
+            let accepted = async {
+                // Never closed, so there is a place some time.
+                let place = places.clone().acquire_owned().await.ok()?;
+                Some((place, self.listener.accept().await))
+            };
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                accepted = accepted => accepted,
+            };
+            let (place, stream, address) = match accepted {
+                Some((place, Ok((stream, address)))) => (place, stream, address),
+                Some((_, Err(error))) => {
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    sleep(PAUSE).await;
+                    continue;
+                }
+                None => break,
+            };
+            let Some(counted) = addresses.one_more(address.ip(), limits.of_one_address) else {
+                tracing::warn!(client = %address.ip(), "closed: it has too many connections");
+                continue;
+            };
+            let client = Client {
+                router: self.router.clone(),
+                limits: limits.clone(),
+                stop: stop.clone(),
+            };
+            let (acceptor, left) = (acceptor.clone(), left.clone());
+            clients.spawn(async move {
+                let _held = (place, counted);
+                tokio::select! {
+                    told = client.attend(stream, acceptor) => if let Err(error) = told {
+                        tracing::debug!(client = %address.ip(), %error, "a connection broke off");
+                    },
+                    () = left.cancelled() => {}
+                }
+            });
+        }
+        clients.close();
+        if timeout(limits.grace, clients.wait()).await.is_err() {
+            tracing::warn!(
+                connections = clients.len(),
+                "connections that go on are closed"
+            );
+            left.cancel();
+            clients.wait().await;
+        }
+        Ok(())
+    }
+}
+
+/// What one connection gets.
+struct Client {
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+}
+
+impl Client {
+    async fn attend(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Result<()> {
+        // Answers are written whole, and the last packet of each shall not wait for another.
+        stream.set_nodelay(true)?;
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_read_timeout(Some(self.limits.idle));
+        stream.set_write_timeout(Some(self.limits.idle));
+        let stream = Box::pin(stream);
+        match acceptor {
+            None => self.answer(stream).await,
+            Some(acceptor) => {
+                let stream = timeout(self.limits.head, acceptor.accept(stream));
+                self.answer(stream.await.map_err(io::Error::from)??).await
+            }
+        }
+    }
+
+    async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static) -> io::Result<()> {
+        let mut connection = http1::Builder::new();
+        connection
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head)
+            .max_buf_size(LARGEST_HEAD);
+        let service = TowerToHyperService::new(self.router);
+        let mut connection =
+            std::pin::pin!(connection.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            ended = connection.as_mut() => return ended.map_err(io::Error::other),
+            () = self.stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await.map_err(io::Error::other)
+    }
+}
