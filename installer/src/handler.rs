@@ -1,11 +1,11 @@
 //! The order of steps of one installation.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
-use gentoo_updater_fleet::config::{Depclean, RestartServices};
+use gentoo_updater_fleet::config::{Depclean, RestartServices, StoreAccess};
 use gentoo_updater_fleet::message::{
     Command, Event, Failure, FailureClass, Finding, FindingKind, GuestUpdated, InstallFailed,
     InstallPackages, PackageChange, Role,
@@ -20,7 +20,9 @@ use gentoo_updater_portage::plan::Plan;
 use gentoo_updater_runtime::{Context, emerge, jobs, sweep, vdb, wrong_command};
 
 use crate::aftermath::{self, Restarts};
+use crate::remote::Remote;
 use crate::stop_watch::StopWatch;
+use crate::store::Source;
 use crate::unneeded::{self, Limits};
 use crate::{before, explain, proof, store, verify, wanted};
 
@@ -68,15 +70,22 @@ impl InstallHandler {
             log: format!("install-{}.log", order.guest),
             run: order.run,
         };
-        let store = self.store(order)?;
+        let source = self.source(order)?;
+        let store = source.folder();
         let before = vdb::installed_before(host, order.run, Role::Installer).await?;
         // What was begun cannot be proved any more; it is attached to, and then looked at.
         let mut line = command::install_binaries(&set);
         if jobs::is_known(host, &description).await? {
             begun.store(true, Ordering::Relaxed);
         } else {
-            let index = store::wait_until_complete(host, &store, order, policy.store_wait).await?;
-            let demands = before::check(host, order, &store).await?;
+            if let Some(remote) = source.remote() {
+                remote.introduce(host, order).await?;
+            }
+            let fetched_into = source.remote().map(|_| store);
+            let demands = before::check(host, order, fetched_into).await?;
+            let patience = policy.store_wait;
+            let index = store::wait_until_complete(host, &source, order, patience).await?;
+            before::check_signatures(host, order, store, &demands).await?;
             if !demands.requires
                 && order
                     .packages
@@ -87,13 +96,13 @@ impl InstallHandler {
                 // nobody taught it the keys.
                 line = line.with_features(["binpkg-ignore-signature"]);
             }
-            self.prove(host, order, &set, &store, &index).await?;
+            self.prove(host, order, &set, store, &index).await?;
         }
         let proof_ms = watch.lap_ms();
         let ordered: Vec<Cpv> = set.iter().map(|package| package.cpv.clone()).collect();
         vdb::note_ordered(host, order.run, &ordered).await?;
         let program =
-            emerge::in_own_environment(line, &[("PKGDIR", &store)]).timeout(policy.install_timeout);
+            emerge::in_own_environment(line, &[("PKGDIR", store)]).timeout(policy.install_timeout);
         begun.store(true, Ordering::Relaxed);
         let ended = jobs::run(host, &description, program).await?;
         let transaction_ms = watch.lap_ms();
@@ -294,16 +303,49 @@ impl InstallHandler {
         }
     }
 
-    fn store(&self, order: &InstallPackages) -> Result<PathBuf, Failure> {
-        let platform = self.context.settings.platforms.get(&order.platform);
-        platform.map(|platform| platform.store.clone()).ok_or_else(|| {
+    fn source(&self, order: &InstallPackages) -> Result<Source, Failure> {
+        let settings = &self.context.settings;
+        let Some(platform) = settings.platforms.get(&order.platform) else {
             let message = format!(
                 "this installer's configuration names no platform {}; give all workers the same \
                  file",
                 order.platform
             );
-            Failure::new(FailureClass::Permanent, "PlatformUnknown", message)
-        })
+            return Err(Failure::new(
+                FailureClass::Permanent,
+                "PlatformUnknown",
+                message,
+            ));
+        };
+        let guest = settings.guests.get(&order.guest);
+        let is_mounted = guest.is_none_or(|guest| guest.store == StoreAccess::Mount);
+        match &platform.url {
+            Some(url) if !is_mounted => Ok(Source::Remote(Remote::new(
+                url.clone(),
+                platform.url_ca.clone(),
+                settings.policy.install_timeout,
+            ))),
+            _ => Ok(Source::Mounted(platform.store.clone())),
+        }
+    }
+
+    /// Removes what was fetched for an installation, unless another attempt goes on with it.
+    async fn tidy(&self, order: &InstallPackages, installed: &Result<Installed, Failure>) {
+        let is_over = match installed {
+            Ok(_) => true,
+            Err(failure) => failure.class == FailureClass::Permanent,
+        };
+        let is_remote = self
+            .source(order)
+            .is_ok_and(|source| source.remote().is_some());
+        if !is_over || !is_remote {
+            return;
+        }
+        match self.context.machines.guest(&order.guest).await {
+            Ok(host) => Remote::clear(host.as_ref(), order).await,
+            // It is gone; what it has goes with the next order.
+            Err(failure) => tracing::warn!(guest.name = %order.guest, "{failure}"),
+        }
     }
 
     async fn plan(
@@ -356,7 +398,9 @@ impl Handler for InstallHandler {
         };
         let (run, guest, attempt) = (order.run, order.guest.clone(), order.attempt);
         let begun = AtomicBool::new(false);
-        match self.install(order, &begun).await {
+        let installed = self.install(order, &begun).await;
+        self.tidy(order, &installed).await;
+        match installed {
             Ok(Installed {
                 changes,
                 findings,

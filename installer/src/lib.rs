@@ -7,6 +7,7 @@ mod before;
 mod explain;
 mod handler;
 mod proof;
+mod remote;
 mod serve;
 mod stop_watch;
 mod store;

@@ -1,7 +1,7 @@
 //! The store as the guest sees it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Failure, FailureClass, InstallPackages};
@@ -9,6 +9,8 @@ use gentoo_updater_hosts::{Command, ExitStatus, Host};
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::ask;
 use tokio::time::{Instant, sleep};
+
+use crate::remote::Remote;
 
 /// Prints size, SHA-256 and path of each file that is there.
 const MEASURE: &str = r#"
@@ -29,6 +31,33 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The cause of a failure for a binary whose file has other content than it was stored with.
 const CORRUPT: &str = "BinaryCorrupt";
 
+/// From where a guest has its binaries.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// The store is mounted here.
+    Mounted(PathBuf),
+    /// They are fetched.
+    Remote(Remote),
+}
+
+impl Source {
+    /// The guest's folder in which they lie when they are installed.
+    pub(crate) fn folder(&self) -> &Path {
+        match self {
+            Self::Mounted(store) => store,
+            Self::Remote(_) => Remote::folder(),
+        }
+    }
+
+    /// The store, where it is not mounted.
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        match self {
+            Self::Mounted(_) => None,
+            Self::Remote(remote) => Some(remote),
+        }
+    }
+}
+
 /// Waits, within bounds, until the guest's view of the store shows every expected binary with
 /// the expected content, and an index that names them all. Gives the index.
 ///
@@ -37,13 +66,13 @@ const CORRUPT: &str = "BinaryCorrupt";
 /// broken index its plan is empty and its exit code 0.
 pub(crate) async fn wait_until_complete(
     host: &dyn Host,
-    store: &Path,
+    source: &Source,
     order: &InstallPackages,
     patience: Duration,
 ) -> Result<PackagesIndex, Failure> {
     let deadline = Instant::now() + patience;
     loop {
-        let mut failure = match look(host, store, order).await {
+        let mut failure = match look(host, source, order).await {
             Ok(index) => return Ok(index),
             Err(failure) => failure,
         };
@@ -64,9 +93,13 @@ pub(crate) async fn wait_until_complete(
 
 async fn look(
     host: &dyn Host,
-    store: &Path,
+    source: &Source,
     order: &InstallPackages,
 ) -> Result<PackagesIndex, Failure> {
+    if let Source::Remote(remote) = source {
+        remote.fetch(host, order).await?;
+    }
+    let store = source.folder();
     let found = measure(host, store, order).await?;
     for package in &order.packages {
         let binary = &package.binary;
@@ -190,7 +223,8 @@ mod tests {
         let host = connect(&address, &SshSettings::default()).await.unwrap();
         let order = order(vec![package("app-misc/hello-2.0", 3, &[])]);
         let path = order.packages[0].binary.path.below(folder.path());
-        let look = || wait_until_complete(host.as_ref(), folder.path(), &order, Duration::ZERO);
+        let store = Source::Mounted(folder.path().to_owned());
+        let look = || wait_until_complete(host.as_ref(), &store, &order, Duration::ZERO);
 
         let failure = look().await.unwrap_err();
         assert_eq!(failure.cause, "StoreLacksBinary");

@@ -11,6 +11,8 @@ use gentoo_updater_runtime::space::free_kilobytes;
 pub(super) struct Answer {
     /// By folder; the first that was asked for is where Portage unpacks.
     pub(super) spaces: BTreeMap<String, Space>,
+    /// Bytes of binaries that were fetched already.
+    pub(super) fetched: u64,
     /// The installed versions of the packages that were asked for.
     pub(super) installed: Vec<Replaced>,
     /// Libraries by soname. One that the machine has not, or that cannot be read, is absent.
@@ -72,6 +74,10 @@ fn read_line(
             let device = fields.next()?.to_owned();
             let free = free_kilobytes(fields.next()?)?.saturating_mul(1024);
             answer.spaces.insert(folder, Space { device, free });
+        }
+        "fetched" => {
+            let kilobytes: u64 = fields.next()?.parse().ok()?;
+            answer.fetched = kilobytes.saturating_mul(1024);
         }
         "installed" => {
             let name = fields.next()?;

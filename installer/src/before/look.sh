@@ -1,7 +1,7 @@
 # Prints what decides whether binaries fit a machine, before anything is installed. Changes nothing.
 #
-# $1 where Portage unpacks (PORTAGE_TMPDIR)  $2 number N of the folders of the root that get files,
-# then these N folders, number M of the packages, these M as category/name, and last the libraries
+# $1 where Portage unpacks (PORTAGE_TMPDIR)  $2 the folder into which binaries are fetched, or nothing
+# $3 number N of the folders of the root that get files, then these N folders, number M of the packages, these M as category/name, and last the libraries
 # whose versions are asked for, by their sonames.
 #
 # Each line begins with a word that says what it is about, and a tab. `end` is the last one.
@@ -19,8 +19,14 @@ space() {
 }
 
 space "$1/portage"
-number=$2
-shift 2
+if [ -n "$2" ]; then
+    space "$2"
+    # Kilobytes of what was fetched already.
+    there=$(du -sk -- "$2" 2>/dev/null | cut -f 1)
+    printf 'fetched\t%s\n' "${there:-0}"
+fi
+number=$3
+shift 3
 while [ "$number" -gt 0 ]; do
     space "$1"
     shift

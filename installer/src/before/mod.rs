@@ -24,15 +24,15 @@ const LOOK: &str = include_str!("look.sh");
 /// How long each of the two questions may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Asks the guest, and checks the set, whose binaries it sees in this folder. Gives what the guest does
-/// about signatures.
+/// Asks the guest, and checks the set. `fetched_into` is the guest's folder into which the binaries
+/// come first, where they are not there already. Gives what the guest does about signatures.
 ///
 /// # Errors
 /// A failure that names what does not fit, with the numbers and the remedy.
 pub(crate) async fn check(
     host: &dyn Host,
     order: &InstallPackages,
-    store: &Path,
+    fetched_into: Option<&Path>,
 ) -> Result<Demands, Failure> {
     let guest = format!("guest {}", order.guest);
     const TEMPORARY: &str = "PORTAGE_TMPDIR";
@@ -40,7 +40,9 @@ pub(crate) async fn check(
     let settings = portage_settings(host, &guest, &names, LIMIT).await?;
     // What make.globals says where nobody says otherwise.
     let temporary = settings.get(TEMPORARY).unwrap_or("/var/tmp");
-    let output = ask(host, &question(order, temporary)).await?;
+    let fetched_into = fetched_into.map(|folder| folder.display().to_string());
+    let question = question(order, temporary, fetched_into.as_deref());
+    let output = ask(host, &question).await?;
     let unclear = |what: &str| {
         let message = format!("{guest} does not tell whether the set fits: {what}");
         Failure::new(FailureClass::Machine, "GuestNotUnderstood", message)
@@ -49,13 +51,32 @@ pub(crate) async fn check(
         return Err(unclear(output.stderr_text().trim()));
     }
     let answer = answer::parse(&output.stdout_text()).map_err(|what| unclear(&what))?;
-    space::check(&order.packages, &answer, &unpacked_in(temporary))?;
+    let fetched_into = fetched_into.as_deref();
+    space::check(
+        &order.packages,
+        &answer,
+        &unpacked_in(temporary),
+        fetched_into,
+    )?;
     libraries::check(&order.packages, &answer)?;
-    let demands = Demands::of(|name| settings.get(name));
-    if demands.requires {
-        signatures::check(host, order, store, &demands).await?;
+    Ok(Demands::of(|name| settings.get(name)))
+}
+
+/// Checks the signatures of the set, whose binaries the guest sees in this folder, where it requires
+/// them.
+///
+/// # Errors
+/// A failure that names what it would not take, with the remedy.
+pub(crate) async fn check_signatures(
+    host: &dyn Host,
+    order: &InstallPackages,
+    store: &Path,
+    demands: &Demands,
+) -> Result<(), Failure> {
+    if !demands.requires {
+        return Ok(());
     }
-    Ok(demands)
+    signatures::check(host, order, store, demands).await
 }
 
 /// Where Portage unpacks, below PORTAGE_TMPDIR.
@@ -63,7 +84,7 @@ fn unpacked_in(temporary: &str) -> String {
     format!("{temporary}/portage")
 }
 
-fn question(order: &InstallPackages, temporary: &str) -> Command {
+fn question(order: &InstallPackages, temporary: &str, fetched_into: Option<&str>) -> Command {
     let binaries = || order.packages.iter().map(|package| &package.binary);
     let mut folders: BTreeSet<String> = binaries()
         .flat_map(|binary| binary.contents.sizes.keys())
@@ -77,7 +98,12 @@ fn question(order: &InstallPackages, temporary: &str) -> Command {
     let libraries: BTreeSet<&String> = binaries()
         .flat_map(|binary| binary.contents.needs.keys())
         .collect();
-    let mut parameters = vec![temporary.to_owned(), folders.len().to_string()];
+    let fetched_into = fetched_into.unwrap_or_default().to_owned();
+    let mut parameters = vec![
+        temporary.to_owned(),
+        fetched_into,
+        folders.len().to_string(),
+    ];
     parameters.extend(folders);
     parameters.push(packages.len().to_string());
     parameters.extend(packages);

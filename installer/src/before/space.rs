@@ -25,7 +25,8 @@ struct Use {
     full: Option<(String, String)>,
 }
 
-/// Checks that everything fits, in the order of the set.
+/// Checks that everything fits, in the order of the set; and before that, where binaries are fetched
+/// into a folder of the guest, that all of them fit there at once, where they stay until the end.
 ///
 /// # Errors
 /// A failure with the numbers of each file system that is too small. What is not known is no
@@ -34,8 +35,24 @@ pub(super) fn check(
     packages: &[InstallPackage],
     answer: &Answer,
     unpacked_in: &str,
+    fetched_into: Option<&str>,
 ) -> Result<(), Failure> {
     let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
+    let fetched_into = fetched_into.and_then(|folder| Some((folder, answer.spaces.get(folder)?)));
+    if let Some((folder, space)) = fetched_into {
+        let mut there = answer.fetched;
+        for package in packages {
+            let size = package.binary.size;
+            add(
+                &mut uses,
+                space,
+                folder,
+                package,
+                size.saturating_sub(there),
+            );
+            there = there.saturating_sub(size);
+        }
+    }
     for package in packages {
         let size = installed_size(package);
         if let Some(space) = answer.spaces.get(unpacked_in) {
@@ -190,7 +207,7 @@ mod tests {
     }
 
     fn refusal(packages: &[InstallPackage], answer: &Answer) -> String {
-        let failure = check(packages, answer, "/var/tmp/portage").unwrap_err();
+        let failure = check(packages, answer, "/var/tmp/portage", None).unwrap_err();
         assert_eq!(failure.cause, "DiskTooFull");
         failure.message
     }
@@ -226,7 +243,7 @@ mod tests {
             ],
             &[],
         );
-        assert!(check(&set, &large, "/var/tmp/portage").is_ok());
+        assert!(check(&set, &large, "/var/tmp/portage", None).is_ok());
     }
 
     #[test]
@@ -241,7 +258,15 @@ mod tests {
             ("/var", "1", 50),
             ("/var/tmp/portage", "1", 50),
         ];
-        assert!(check(&set, &machine(&spaces, &installed), "/var/tmp/portage").is_ok());
+        assert!(
+            check(
+                &set,
+                &machine(&spaces, &installed),
+                "/var/tmp/portage",
+                None
+            )
+            .is_ok()
+        );
         // And no more than that: the new version is there before the old one goes.
         let spaces = [
             ("/usr", "1", 30),
@@ -283,7 +308,7 @@ mod tests {
             ("/var", "1", 500),
             ("/var/tmp/portage", "tmpfs", 62),
         ];
-        assert!(check(&set, &machine(&spaces, &[]), "/var/tmp/portage").is_ok());
+        assert!(check(&set, &machine(&spaces, &[]), "/var/tmp/portage", None).is_ok());
     }
 
     #[test]
@@ -296,6 +321,32 @@ mod tests {
             ("/var/tmp/portage", "2", 500),
         ];
         assert!(refusal(&[unknown.clone()], &machine(&spaces, &[])).contains("/usr"));
-        assert!(check(&[unknown], &Answer::default(), "/var/tmp/portage").is_ok());
+        assert!(check(&[unknown], &Answer::default(), "/var/tmp/portage", None).is_ok());
+    }
+
+    #[test]
+    fn what_is_fetched_first_takes_room_until_the_end_but_for_what_is_there_already() {
+        const FETCHED: &str = "/var/cache/gentoo-updater/binaries";
+        let mut set = [
+            of_size("a/one-1", "usr", 10, Change::New),
+            of_size("a/two-1", "usr", 10, Change::New),
+        ];
+        for package in &mut set {
+            package.binary.size = 30 * MEGABYTE;
+        }
+        let mut answer = machine(&[("/usr", "1", 500), (FETCHED, "2", 50)], &[]);
+        let asked = |answer: &Answer| check(&set, answer, "/var/tmp/portage", Some(FETCHED));
+        assert!(check(&set, &answer, "/var/tmp/portage", None).is_ok());
+        let message = asked(&answer).unwrap_err().message;
+        for words in [FETCHED, "50.0 MB free", "60.0 MB are needed", "a/two-1"] {
+            assert!(message.contains(words), "{words}: {message}");
+        }
+        answer.fetched = 15 * MEGABYTE;
+        assert!(asked(&answer).is_ok(), "15 of the 60 are there");
+        // On one disk with the root it is there beside what is installed.
+        let mut one_disk = machine(&[("/usr", "1", 75), (FETCHED, "1", 75)], &[]);
+        assert!(asked(&one_disk).is_err());
+        one_disk.fetched = 30 * MEGABYTE;
+        assert!(asked(&one_disk).is_ok());
     }
 }

@@ -18,6 +18,7 @@ mod further_rounds;
 mod heavy_builds;
 mod main_job;
 mod odd_builders;
+mod over_http;
 mod platforms;
 mod restarts;
 mod retries;
