@@ -78,11 +78,11 @@ impl InstallHandler {
         if jobs::is_known(host, &description).await? {
             begun.store(true, Ordering::Relaxed);
         } else {
-            if let Some(remote) = source.remote() {
-                remote.introduce(host, order).await?;
-            }
             let fetched_into = source.remote().map(|_| store);
             let demands = before::check(host, order, fetched_into).await?;
+            if let Some(remote) = source.remote() {
+                remote.introduce(host, order, &demands).await?;
+            }
             let patience = policy.store_wait;
             let index = store::wait_until_complete(host, &source, order, patience).await?;
             before::check_signatures(host, order, store, &demands).await?;

@@ -8,6 +8,7 @@ mod answer;
 mod certificate;
 mod conditions;
 mod connections;
+mod idle;
 mod path;
 mod serve;
 mod shelf;

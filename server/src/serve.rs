@@ -15,7 +15,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +23,7 @@ use crate::ServerError;
 use crate::answer::{Shelves, router};
 use crate::certificate::{Certificate, CertificateFiles};
 use crate::connections::{Addresses, Limits};
+use crate::idle::Idle;
 use crate::shelf::Shelf;
 
 /// The most that the head of a request may have, in bytes.
@@ -173,10 +173,7 @@ impl Client {
     async fn attend(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Result<()> {
         // Answers are written whole, and the last packet of each shall not wait for another.
         stream.set_nodelay(true)?;
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_read_timeout(Some(self.limits.idle));
-        stream.set_write_timeout(Some(self.limits.idle));
-        let stream = Box::pin(stream);
+        let stream = Idle::new(stream, self.limits.idle);
         match acceptor {
             None => self.answer(stream).await,
             Some(acceptor) => {

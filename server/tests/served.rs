@@ -250,3 +250,38 @@ async fn what_is_begun_when_it_is_told_to_stop_is_brought_to_its_end() {
     drop(idle);
     served.end().await;
 }
+
+#[tokio::test]
+async fn a_client_that_takes_slowly_and_steadily_gets_all_of_it() {
+    let idle = Duration::from_millis(400);
+    let limits = Limits {
+        idle,
+        ..Limits::default()
+    };
+    let served = Served::with(limits).await;
+    std::fs::write(served.store().join("Packages"), vec![b'o'; LARGE]).unwrap();
+    let mut stream = served.connect().await;
+    let request = "GET /amd64/Packages HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (mut got, mut buffer) = (0, vec![0; LARGE / 16]);
+    let began = std::time::Instant::now();
+    loop {
+        let mut part = stream.take(buffer.len() as u64);
+        buffer.clear();
+        part.read_to_end(&mut buffer).await.unwrap();
+        stream = part.into_inner();
+        if buffer.is_empty() {
+            break;
+        }
+        got += buffer.len();
+        buffer.resize(LARGE / 16, 0);
+        // This is how slow it is.
+        tokio::time::sleep(idle / 4).await;
+    }
+    assert!(got > LARGE, "{got} bytes");
+    assert!(
+        began.elapsed() > idle * 3,
+        "it takes longer than idle ones are kept"
+    );
+    served.end().await;
+}

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use gentoo_updater_fleet::config::StoreUrl;
 use gentoo_updater_fleet::message::{Failure, FailureClass, InstallPackages};
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
+use gentoo_updater_runtime::ask;
 use gentoo_updater_runtime::emerge::PATH;
-use gentoo_updater_runtime::{ask, portage_settings};
+use gentoo_updater_runtime::signing::Demands;
 use serde_json::json;
 
 use binrepos::AUTHORITY;
@@ -71,15 +72,11 @@ impl Remote {
         &self,
         host: &dyn Host,
         order: &InstallPackages,
+        demands: &Demands,
     ) -> Result<(), Failure> {
-        let guest = format!("guest {}", order.guest);
         let authority = self.authority().await?;
-        let settings = portage_settings(host, &guest, &["FEATURES"], LIMIT).await?;
-        let features = settings.get("FEATURES").unwrap_or_default();
-        let requires = features
-            .split_whitespace()
-            .any(|word| word == "binpkg-request-signature");
-        let section = binrepos::section(&self.url, self.authority.is_some(), requires);
+        let has_authority = self.authority.is_some();
+        let section = binrepos::section(&self.url, has_authority, demands.requires);
         let parameters = [section, AUTHORITY.to_owned(), authority];
         let command = Command::shell("configure", CONFIGURE, parameters).timeout(LIMIT);
         let output = ask(host, &command).await?;

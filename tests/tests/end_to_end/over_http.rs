@@ -21,7 +21,7 @@ fn a_guest_without_the_store_is_updated_over_https_and_takes_only_signed_binarie
     for guest in guests {
         actions::want_only(&scene.lab, guest, &WANTED);
     }
-    sign_and_require(&scene.lab, &guests, "g1");
+    sign_and_require(&mut scene, "g1");
     let far = ["g1", "g2"];
     for guest in far {
         // Nothing of the store is there.
@@ -223,48 +223,18 @@ fn serve(scene: &Scene, served: &Served, port: u16) -> Process {
     server
 }
 
-/// A key on the builder, which signs with it. These guests trust it, or they would refuse what is
-/// signed with it, and one takes nothing else.
-fn sign_and_require(lab: &Lab, guests: &[&str], strict: &str) {
-    let key = lab.sh(
-        "b1",
-        "install -d -m 700 /etc/portage/signing
-         export GNUPGHOME=/etc/portage/signing
-         gpg --batch --quiet --passphrase '' --quick-generate-key lab@example.net ed25519 sign never 2>/dev/null
-         print=$(gpg --batch --with-colons --list-keys | sed -n 's/^fpr:*\\([0-9A-F]*\\):$/\\1/p' | head -n 1)
-         cat >> /etc/portage/make.conf <<END
-FEATURES=\"\\${FEATURES} binpkg-signing\"
-BINPKG_GPG_SIGNING_GPG_HOME=/etc/portage/signing
-BINPKG_GPG_SIGNING_KEY=$print
-END
-         gpgconf --kill gpg-agent
-         gpg --batch --armor --export",
-    );
-    // Portage reads what it has signed.
-    for guest in [&["b1"], guests].concat() {
-        let said = lab.exec_with_input(
-            guest,
-            &[
-                "bash",
-                "-euc",
-                "install -d -m 755 /etc/portage/gnupg
-                 export GNUPGHOME=/etc/portage/gnupg
-                 gpg --batch --quiet --import 2>/dev/null
-                 gpg --batch --with-colons --list-keys | sed -n 's/^fpr:*\\([0-9A-F]*\\):$/\\1:6:/p' | head -n 1 | gpg --batch --import-ownertrust 2>/dev/null
-                 gpg --batch --check-trustdb 2>/dev/null
-                 gpgconf --kill all
-                 chmod 644 /etc/portage/gnupg/*.kbx /etc/portage/gnupg/trustdb.gpg",
-            ],
-            &key,
-        );
-        assert!(
-            said.code == 0,
-            "{guest} trusts no key: {}{}",
-            said.stdout,
-            said.stderr
-        );
+/// Builders sign with keys of their own, and one guest knows them and takes nothing else.
+fn sign_and_require(scene: &mut Scene, strict: &str) {
+    scene.configuration.sign = true;
+    for arguments in [
+        &["store", "keys", "init"][..],
+        &["store", "keys", "teach", "--yes", strict],
+    ] {
+        let said = scene.command("keys", arguments, Duration::from_secs(180));
+        assert!(said.status.success(), "{arguments:?}: {}", said.stderr);
     }
     let features = r#"s/^FEATURES="/FEATURES="binpkg-request-signature /"#;
+    let lab = &scene.lab;
     lab.sh(
         strict,
         &format!("sed -i '{features}' /etc/portage/make.conf"),
