@@ -5,19 +5,23 @@ use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
     BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure, SyncBuilder,
 };
+use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_hosts::Host;
 use gentoo_updater_runtime::{Context, brought, repositories, sweep, vdb, wrong_command};
 
+use crate::store::collection;
 use crate::{depclean, logs, unfinished};
 
-/// Brings the ebuild repositories of builders up to date, and cleans builders.
+/// Brings the ebuild repositories of builders up to date, cleans builders, and collects stores.
 pub(crate) struct JanitorHandler {
     context: Context,
+    /// Whom this worker is there for.
+    builders: Vec<BuilderName>,
 }
 
 impl JanitorHandler {
-    pub(crate) fn new(context: Context) -> Self {
-        Self { context }
+    pub(crate) fn new(context: Context, builders: Vec<BuilderName>) -> Self {
+        Self { context, builders }
     }
 
     async fn sync(&self, order: &SyncBuilder) -> Result<BuilderSynced, Failure> {
@@ -91,6 +95,10 @@ impl Handler for JanitorHandler {
         let done = match command {
             Command::SyncBuilder(order) => self.sync(order).await.map(Event::BuilderSynced),
             Command::CleanBuilder(order) => self.clean(order).await.map(Event::BuilderCleaned),
+            Command::CollectStore(order) => {
+                let done = collection::collect(&self.context, &self.builders, order).await;
+                done.map(Event::StoreCollected)
+            }
             _ => Err(wrong_command(command)),
         };
         done.unwrap_or_else(|failure| self.failed(command, failure))

@@ -29,16 +29,15 @@ pub async fn ask(
         .guests
         .iter()
         .filter(|(_, guest)| guest.platform == *platform);
-    let names = of_platform
-        .map(|(name, _)| name)
-        .filter(|name| !without.contains(*name));
+    let names = of_platform.map(|(name, _)| name.clone());
+    let names: Vec<GuestName> = names.filter(|name| !without.contains(name)).collect();
     let at_once = usize::from(settings.policy.parallel_scans).max(1);
     let answers = stream::iter(names).map(|name| async move {
-        let told = match machines.guest(name).await {
+        let told = match machines.guest(&name).await {
             Ok(host) => vdb::installed(host.as_ref()).await,
             Err(failure) => Err(failure),
         };
-        (name.clone(), told)
+        (name, told)
     });
     answers.buffered(at_once).collect().await
 }

@@ -1,6 +1,8 @@
 //! Over generated histories of a fleet nothing is ever deleted that somebody needs.
 //!
-//! The history is made of the fleet's own events, and what is needed is read from them. What guests have, and could go back to, the test knows by itself.
+//! The history is made of the fleet's own events, and what is needed is read from them. What guests have,
+//! and could go back to, the test knows by itself. The store is collected by an operator, and at the end of
+//! each run, before that is said to be over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use uuid::Uuid;
 
 use super::catalog::{Catalog, Stored, Total};
 use super::collect::{Cause, JUST_COME, Limits, decide};
+use super::collection::without_asking;
 use super::fleet::judge;
 use super::orphans::Orphan;
 use super::testing;
@@ -36,6 +39,8 @@ enum Happening {
         newer: BTreeSet<usize>,
         rebuilt: BTreeSet<usize>,
         failing: BTreeSet<usize>,
+        /// What is built anew for a further round, where there is one.
+        further: Option<usize>,
     },
     /// A run only asks.
     Scan,
@@ -58,13 +63,19 @@ enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     let some = || proptest::collection::btree_set(0..PACKAGES, 0..3);
     let guests = proptest::collection::btree_set(0..4_usize, 0..2);
+    let further = proptest::option::of(0..PACKAGES);
     let budget = proptest::option::of(0..20_u64);
+    let update =
+        (some(), some(), guests, further).prop_map(|(newer, rebuilt, failing, further)| {
+            Happening::Update {
+                newer,
+                rebuilt,
+                failing,
+                further,
+            }
+        });
     prop_oneof![
-        6 => (some(), some(), guests).prop_map(|(newer, rebuilt, failing)| Happening::Update {
-            newer,
-            rebuilt,
-            failing,
-        }),
+        6 => update,
         1 => Just(Happening::Scan),
         1 => Just(Happening::NewGuest),
         2 => (0..4_usize).prop_map(Happening::Switched),
@@ -96,6 +107,10 @@ struct World {
     numbers: BTreeMap<(usize, u32), u32>,
     /// What guests had before each update that asked them.
     before: Vec<Vec<Option<Binaries>>>,
+    /// What each update built, with its further round.
+    built: Vec<Vec<(usize, u32, u32)>>,
+    /// Whether runs collect the store, with a budget of so many bytes.
+    at_the_end: Option<Option<u64>>,
     /// How many updates count.
     updates: usize,
     collected: usize,
@@ -116,7 +131,7 @@ fn cpv(package: usize, version: u32) -> Cpv {
 }
 
 impl World {
-    fn new(updates: usize) -> Self {
+    fn new(updates: usize, at_the_end: Option<Option<u64>>) -> Self {
         let mut world = Self {
             told: Told::default(),
             runs: 0,
@@ -127,6 +142,8 @@ impl World {
             without_record: BTreeSet::new(),
             numbers: BTreeMap::new(),
             before: Vec::new(),
+            built: Vec::new(),
+            at_the_end,
             updates,
             collected: 0,
             deleted: 0,
@@ -179,7 +196,7 @@ impl World {
         }
     }
 
-    fn begin(&mut self, kind: RunKind) -> RunId {
+    fn begin(&mut self, kind: RunKind, follows: Option<RunId>) -> RunId {
         self.runs += 1;
         let run = RunId(Uuid::from_u128(
             0x0190_0000_0000_7000_8000_0000_0000_0000 + self.runs,
@@ -189,7 +206,7 @@ impl World {
             run,
             kind,
             more_rounds: 0,
-            follows: None,
+            follows,
             retries: 0,
             guests: guests.collect(),
             force: false,
@@ -238,9 +255,12 @@ impl World {
                 newer,
                 rebuilt,
                 failing,
-            } => self.update(newer, rebuilt, failing),
+                further,
+            } => {
+                self.update(newer, rebuilt, failing, *further);
+            }
             Happening::Scan => {
-                let run = self.begin(RunKind::ScanOnly);
+                let run = self.begin(RunKind::ScanOnly, None);
                 self.end(run);
             }
             Happening::NewGuest if self.guests.len() < 4 => {
@@ -273,7 +293,7 @@ impl World {
             }
             Happening::Rollback(guest, back) => self.roll_back(*guest, *back),
             Happening::Days(days) => self.now += days * DAY,
-            Happening::Collected(budget) => self.collect(budget.map(|files| files * SIZE)),
+            Happening::Collected(budget) => self.collect(budget.map(|files| files * SIZE), None),
         }
     }
 
@@ -282,6 +302,7 @@ impl World {
         newer: &BTreeSet<usize>,
         rebuilt: &BTreeSet<usize>,
         failing: &BTreeSet<usize>,
+        further: Option<usize>,
     ) {
         // Who is off has no part in it, and nothing to go back to.
         let before = self
@@ -289,7 +310,29 @@ impl World {
             .iter()
             .map(|guest| (!guest.is_off).then(|| guest.has.clone()));
         self.before.push(before.collect());
-        let run = self.begin(RunKind::Update);
+        self.built.push(Vec::new());
+        let mut run = self.begin(RunKind::Update, None);
+        self.round(run, newer, rebuilt, failing);
+        if let Some(package) = further {
+            self.end(run);
+            run = self.begin(RunKind::Update, Some(run));
+            self.round(run, &BTreeSet::new(), &[package].into(), failing);
+        }
+        // The last round collects, when all else is done.
+        if let Some(budget) = self.at_the_end {
+            self.collect(budget, Some(run));
+        }
+        self.end(run);
+    }
+
+    /// Builds, and installs what was built.
+    fn round(
+        &mut self,
+        run: RunId,
+        newer: &BTreeSet<usize>,
+        rebuilt: &BTreeSet<usize>,
+        failing: &BTreeSet<usize>,
+    ) {
         let mut fresh = Binaries::new();
         for package in newer.union(rebuilt).copied() {
             let (version, _) = self.newest[&package];
@@ -298,6 +341,8 @@ impl World {
             self.newest.insert(package, next);
             fresh.insert(package, next);
             let binary = self.build(package, next.0, next.1);
+            let update = self.built.last_mut().expect("an update");
+            update.push((package, next.0, next.1));
             let key = testing::key(&binary.cpv.to_string(), next.1);
             self.say(&Event::PackageBuilt(PackageBuilt {
                 run,
@@ -316,7 +361,6 @@ impl World {
                 guest.has.extend(&fresh);
             }
         }
-        self.end(run);
     }
 
     fn roll_back(&mut self, guest: usize, back: usize) {
@@ -330,11 +374,16 @@ impl World {
         };
         own.has = former;
         self.check("a rollback");
-        let run = self.begin(RunKind::ScanOnly);
+        let run = self.begin(RunKind::ScanOnly, None);
         self.end(run);
     }
 
-    fn collect(&mut self, budget: Option<u64>) {
+    /// By an operator, or at the end of a run.
+    fn collect(&mut self, budget: Option<u64>, run: Option<RunId>) {
+        let mut told = self.told.clone();
+        if let Some(run) = run {
+            told.ends(run);
+        }
         let answers = self.guests.iter().enumerate().map(|(number, guest)| {
             let told = match guest.is_off {
                 true => Err(Failure::new(FailureClass::Transient, "Unreachable", "off")),
@@ -342,7 +391,7 @@ impl World {
             };
             (name(number), told)
         });
-        let answer = judge(answers.collect(), &self.told, self.updates);
+        let answer = judge(answers.collect(), &told, self.updates);
         if !answer.unknown.is_empty() {
             return;
         }
@@ -368,6 +417,11 @@ impl World {
             bytes: budget,
         };
         let decision = decide(&catalog, &answer.needed, &limits, self.now);
+        let unasked = without_asking(&catalog, &told, self.updates, &limits, self.now);
+        if let Some(unasked) = unasked {
+            assert_eq!(unasked.removals, decision.removals, "whatever guests have");
+            assert_eq!(unasked.too_large_by, decision.too_large_by);
+        }
         let gone: BTreeSet<StorePath> = decision.paths().cloned().collect();
         let (loose, kept) = (decision.too_large_by, decision.kept);
         self.orphans_went += decision
@@ -403,8 +457,14 @@ impl World {
         );
     }
 
-    /// What guests have is there, and what they had before the updates that count.
+    /// What guests have is there, what they had before the updates that count, and what those built.
     fn check(&self, after: &str) {
+        for built in self.built.iter().rev().take(self.updates).flatten() {
+            assert!(
+                self.store.contains_key(built),
+                "after {after} {built:?} is gone"
+            );
+        }
         let now = self.guests.iter().map(|guest| &guest.has);
         let former = self.before.iter().rev().take(self.updates);
         for has in now.chain(former.flatten().flatten()) {
@@ -434,9 +494,11 @@ proptest! {
     #[test]
     fn nothing_goes_that_a_guest_a_run_or_a_rollback_needs(
         updates in 1..=3_usize,
+        at_the_end in proptest::option::of(proptest::option::of(0..20_u64)),
         happenings in proptest::collection::vec(happening(), 1..60),
     ) {
-        let mut world = World::new(updates);
+        let at_the_end = at_the_end.map(|budget| budget.map(|files| files * SIZE));
+        let mut world = World::new(updates, at_the_end);
         for happening in &happenings {
             world.happens(happening);
         }
@@ -446,12 +508,13 @@ proptest! {
 /// The test above could pass because nothing is ever deleted.
 #[test]
 fn much_goes_of_a_history_without_accidents() {
-    let mut world = World::new(2);
+    let mut world = World::new(2, None);
     for number in 0..20 {
         let update = Happening::Update {
             newer: [number % PACKAGES, (number + 2) % PACKAGES].into(),
             rebuilt: [(number + 1) % PACKAGES].into(),
             failing: BTreeSet::new(),
+            further: None,
         };
         world.happens(&update);
         world.happens(&Happening::Crashed(number % PACKAGES));
@@ -462,4 +525,28 @@ fn much_goes_of_a_history_without_accidents() {
     // Of 65 binaries stay the newest five, what the last two updates replaced, and a month's.
     assert!(world.deleted > 60, "{} went", world.deleted);
     assert_eq!(world.orphans_went, 20);
+}
+
+/// Nobody has to ask for it.
+#[test]
+fn runs_alone_keep_a_store_as_small_as_an_operator_does() {
+    let update = |number: usize| Happening::Update {
+        newer: [number % PACKAGES, (number + 2) % PACKAGES].into(),
+        rebuilt: [(number + 1) % PACKAGES].into(),
+        failing: BTreeSet::new(),
+        further: Some((number + 3) % PACKAGES),
+    };
+    let mut by_runs = World::new(2, Some(None));
+    let mut by_hand = World::new(2, None);
+    for number in 0..20 {
+        for world in [&mut by_runs, &mut by_hand] {
+            world.happens(&update(number));
+        }
+        by_hand.happens(&Happening::Collected(None));
+        assert_eq!(by_runs.store.len(), by_hand.store.len());
+        for world in [&mut by_runs, &mut by_hand] {
+            world.happens(&Happening::Days(10));
+        }
+    }
+    assert!(by_runs.deleted > 40, "{} went", by_runs.deleted);
 }

@@ -3,10 +3,12 @@
 //! [`catalog`] is what is there, [`needed`] is what the fleet cannot do without, and [`collect`]
 //! decides between the two, with what the history has [`told`]; none of them reads anything. [`past`]
 //! reads the history, [`fleet`] asks the guests, and [`machine`] looks into a store and takes out of
-//! it what was decided. [`verify`] asks whether it is what it says, and mends it.
+//! it what was decided. [`collection`] is all of it at the end of a run. [`verify`] asks whether a store
+//! is what it says, and mends it.
 
 pub mod catalog;
 pub mod collect;
+pub(crate) mod collection;
 pub mod fleet;
 pub mod machine;
 pub mod needed;

@@ -31,6 +31,8 @@ pub struct Past {
     /// How many of the runs are read.
     read: usize,
     is_whole: bool,
+    /// A run that ends with the next event.
+    ending: Option<RunId>,
     told: Told,
 }
 
@@ -43,6 +45,7 @@ impl Past {
             updates,
             read: 0,
             is_whole: true,
+            ending: None,
             told: Told::default(),
         }
     }
@@ -58,6 +61,15 @@ impl Past {
             runs: view.read(known).into_iter().collect(),
             is_whole: false,
             ..Self::none(updates)
+        }
+    }
+
+    /// The same where this run is as good as over, and counts as one of the updates.
+    #[must_use]
+    pub fn ending(self, run: RunId) -> Self {
+        Self {
+            ending: Some(run),
+            ..self
         }
     }
 
@@ -78,6 +90,9 @@ impl Past {
             let first = first.and_then(|first| self.runs.get(first)).copied();
             if let Some(bus) = &self.bus {
                 self.told = since(bus.as_ref(), first).await?;
+            }
+            if let Some(run) = self.ending {
+                self.told.ends(run);
             }
             self.is_whole = first.is_none();
         }

@@ -54,9 +54,14 @@ impl Told {
                 }
             }
             Event::PackageBuilt(event) => self.built(event.run, &event.binary),
-            Event::RunFinished(event) => self.run(event.run).is_over = true,
+            Event::RunFinished(event) => self.ends(event.run),
             _ => {}
         }
+    }
+
+    /// A run is over, or as good as that.
+    pub fn ends(&mut self, run: RunId) {
+        self.run(run).is_over = true;
     }
 
     /// How many updates are known from their beginning to their end.

@@ -39,7 +39,7 @@ pub struct Permissions {
 /// Matches no name.
 const NOTHING: &str = "^$";
 /// The queues of commands that stand for a machine each.
-const OF_MACHINES: &str = r"(build|install|clean)\..+";
+const OF_MACHINES: &str = r"(build|install|clean|collect)\..+";
 /// Queues whose name the broker chooses, for signs of life.
 const UNNAMED: &str = r"amq\.gen.+";
 
@@ -58,7 +58,7 @@ impl Permissions {
             User::Role(Role::Scanner) => worker(SCAN),
             User::Role(Role::Builder) => worker(r"build\..+"),
             User::Role(Role::Installer) => worker(r"install\..+"),
-            User::Role(Role::Janitor) => worker(r"clean\..+"),
+            User::Role(Role::Janitor) => worker(r"(clean|collect)\..+"),
             User::Guest(guest) => (
                 NOTHING.to_owned(),
                 any_of(&[&literal(EVENTS)]),
@@ -176,6 +176,8 @@ fn kinds(user: &User) -> Vec<&'static str> {
             "SyncFailed",
             "BuilderCleaned",
             "CleanFailed",
+            "StoreCollected",
+            "CollectFailed",
         ],
     };
     [results, &of_workers].concat()

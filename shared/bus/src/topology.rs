@@ -77,6 +77,11 @@ pub fn clean_queue(builder: &BuilderName) -> String {
     format!("clean.{builder}")
 }
 
+/// The queue of the collections of a platform's store.
+pub fn collect_queue(platform: &PlatformName) -> String {
+    format!("collect.{platform}")
+}
+
 /// The queue that a task's command goes to. A build goes to the queue of its platform; without
 /// one there is none, and the name that comes out belongs to no queue.
 pub fn queue_of(task: &Task, platform: Option<&PlatformName>) -> String {
@@ -86,6 +91,7 @@ pub fn queue_of(task: &Task, platform: Option<&PlatformName>) -> String {
         Task::Build(_) => platform.map_or_else(|| "build".to_owned(), build_queue),
         Task::Install(guest) => install_queue(guest),
         Task::Sync(builder) | Task::Clean(builder) => clean_queue(builder),
+        Task::Collect(platform) => collect_queue(platform),
     }
 }
 
@@ -97,7 +103,7 @@ pub fn role_of(queue: &str) -> Option<Role> {
         Some((_, "")) => None,
         Some(("build", _)) => Some(Role::Builder),
         Some(("install", _)) => Some(Role::Installer),
-        Some(("clean", _)) => Some(Role::Janitor),
+        Some(("clean" | "collect", _)) => Some(Role::Janitor),
         _ => None,
     }
 }
@@ -177,7 +183,7 @@ pub struct Topology {
     pub guests: BTreeSet<GuestName>,
     /// Each has a queue of cleanings.
     pub builders: BTreeSet<BuilderName>,
-    /// Each has a queue of builds.
+    /// Each has a queue of builds and one of collections.
     pub platforms: BTreeSet<PlatformName>,
     /// How long the history keeps what happened.
     pub history: History,
@@ -227,6 +233,11 @@ impl Topology {
             self.builders
                 .iter()
                 .map(|name| command_queue(clean_queue(name))),
+        );
+        queues.extend(
+            self.platforms
+                .iter()
+                .map(|name| command_queue(collect_queue(name))),
         );
         queues
     }
@@ -369,6 +380,7 @@ mod tests {
             "install.g1",
             "install.g2",
             "clean.b1",
+            "collect.amd64",
         ];
         assert_eq!(names, expected);
         for queue in &queues {
@@ -406,6 +418,7 @@ mod tests {
             Role::Builder,
             Role::Installer,
             Role::Installer,
+            Role::Janitor,
             Role::Janitor,
         ];
         let (others, commands) = roles.split_at(4);

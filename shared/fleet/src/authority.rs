@@ -71,7 +71,7 @@ impl User {
             Task::Scan(_) => self.is(Role::Scanner),
             Task::Search(_) | Task::Build(_) => self.is(Role::Builder),
             Task::Install(guest) => self.installs_on(guest),
-            Task::Sync(_) | Task::Clean(_) => self.is(Role::Janitor),
+            Task::Sync(_) | Task::Clean(_) | Task::Collect(_) => self.is(Role::Janitor),
         }
     }
 
@@ -175,7 +175,9 @@ pub fn says_such(user: &User, event: &Event) -> bool {
         Event::BuilderSynced(_)
         | Event::SyncFailed(_)
         | Event::BuilderCleaned(_)
-        | Event::CleanFailed(_) => user.is(Role::Janitor),
+        | Event::CleanFailed(_)
+        | Event::StoreCollected(_)
+        | Event::CollectFailed(_) => user.is(Role::Janitor),
         Event::WorkerRegistered(_) => !user.is(Role::Operator),
         Event::WorkStarted(_) | Event::WorkerPaused(_) | Event::WorkerAlive(_) => {
             !user.is(Role::Operator) && !user.is(Role::Planner)
@@ -230,7 +232,9 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
         | Event::PackageBuilt(_)
         | Event::BuildFailed(_)
         | Event::BuilderCleaned(_)
-        | Event::CleanFailed(_) => true,
+        | Event::CleanFailed(_)
+        | Event::StoreCollected(_)
+        | Event::CollectFailed(_) => true,
     }
 }
 

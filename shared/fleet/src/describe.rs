@@ -1,7 +1,8 @@
 //! Events in one line, for people.
 
 use crate::message::{Event, RunKind, RunOutcome};
-use crate::words::counted;
+use crate::name::GuestName;
+use crate::words::{counted, size};
 
 /// What happened, in one line.
 pub fn describe(event: &Event) -> String {
@@ -91,6 +92,24 @@ pub fn describe(event: &Event) -> String {
             e.kept.len()
         ),
         Event::CleanFailed(e) => format!("{}: cleaning failed: {}", e.builder, e.failure.cause),
+        Event::StoreCollected(e) if !e.unknown.is_empty() => {
+            let unknown: Vec<&str> = e.unknown.keys().map(GuestName::as_str).collect();
+            format!(
+                "the store of {} keeps all: nobody knows what {} has",
+                e.platform,
+                unknown.join(", ")
+            )
+        }
+        Event::StoreCollected(e) => format!(
+            "the store of {}: {} deleted, {}",
+            e.platform,
+            counted(e.deleted.binaries, "binary file"),
+            size(e.deleted.bytes)
+        ),
+        Event::CollectFailed(e) => format!(
+            "the store of {} could not be collected: {}",
+            e.platform, e.failure.cause
+        ),
         Event::TaskAbandoned(e) => format!("{} given up: {}", e.work.task, e.failure.cause),
         Event::RunFinished(e) => {
             let how = match e.outcome {

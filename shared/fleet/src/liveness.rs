@@ -133,6 +133,13 @@ impl Liveness {
         since.is_some_and(|since| self.now.saturating_sub(*since) > self.patience)
     }
 
+    /// Whether work has waited for a lease without anybody who could do it: for what nobody has to wait
+    /// for.
+    pub fn is_left_alone(&self, work: &WorkKey) -> bool {
+        let since = self.unserved.get(work);
+        since.is_some_and(|since| self.now.saturating_sub(*since) > self.lease)
+    }
+
     /// Starts the pause behind failures that are seen for the first time.
     pub fn watch_failed(&mut self, failed: &BTreeSet<WorkKey>) {
         self.failed.retain(|work, _| failed.contains(work));

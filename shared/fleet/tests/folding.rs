@@ -47,6 +47,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
     let task = match which % 4 {
         0 => Task::Scan(guest(name)),
         1 if attempt.is_multiple_of(3) => Task::Search(platform()),
+        2 if attempt.is_multiple_of(3) => Task::Collect(platform()),
         1 => Task::Build(job.id.clone()),
         2 => Task::Install(guest(name)),
         _ if attempt.is_multiple_of(2) => Task::Sync(builder.clone()),
@@ -66,7 +67,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
         0 => PauseTarget::Role(Role::Builder),
         _ => PauseTarget::Worker(by.clone()),
     };
-    match kind % 23 {
+    match kind % 25 {
         0 | 1 => requested(id),
         2 | 3 => finished(id),
         4 => Event::CommandIssued(CommandIssued {
@@ -186,6 +187,13 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             attempt,
             failure,
         }),
+        23 => Event::StoreCollected(store_collected(id, attempt)),
+        24 => Event::CollectFailed(CollectFailed {
+            run: id,
+            platform: platform(),
+            attempt,
+            failure,
+        }),
         16 => Event::PauseRequested(PauseRequested {
             target,
             reason: None,
@@ -198,9 +206,9 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
 type Item = Option<Envelope<Event>>;
 
 fn items() -> impl Strategy<Value = Vec<Item>> {
-    let item = (0..24_u8, 0..40_u8, any::<u8>(), 1..4_u32, any::<u8>()).prop_map(
+    let item = (0..26_u8, 0..40_u8, any::<u8>(), 1..4_u32, any::<u8>()).prop_map(
         |(kind, run, which, attempt, class)| {
-            (kind < 23).then(|| {
+            (kind < 25).then(|| {
                 let event = event(kind, run, which, attempt, class);
                 Envelope::new(worker("test@1"), Timestamp::UNIX_EPOCH, event)
             })

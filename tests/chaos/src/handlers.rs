@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuildPackage, BuilderCleaned, BuilderSynced, CleanBuilder, Command, Event, Failure,
-    FailureClass, GuestUpdated, InstallPackages, PackageBuilt, PackageChange, SearchStore,
-    StoreSearched,
+    Binary, BuildPackage, BuilderCleaned, BuilderSynced, CleanBuilder, CollectStore, Command,
+    Deleted, Event, Failure, FailureClass, GuestUpdated, InstallPackages, PackageBuilt,
+    PackageChange, SearchStore, StoreCollected, StoreSearched,
 };
 use gentoo_updater_fleet::name::{BuilderName, JobId};
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
@@ -43,6 +43,7 @@ impl Handler for SceneHandler {
             Command::BuildPackage(build) => self.build(build).await.map(Event::PackageBuilt),
             Command::InstallPackages(set) => self.install(set).await.map(Event::GuestUpdated),
             Command::CleanBuilder(clean) => self.clean(clean).await.map(Event::BuilderCleaned),
+            Command::CollectStore(collect) => collected(collect).map(Event::StoreCollected),
         };
         done.unwrap_or_else(|failure| self.failed(command, failure))
     }
@@ -154,6 +155,27 @@ impl SceneHandler {
             updated: Vec::new(),
         })
     }
+}
+
+/// What a janitor says of a store in which everything is needed.
+///
+/// # Errors
+/// When a builder cannot have its name.
+pub fn collected(collect: &CollectStore) -> Result<StoreCollected, Failure> {
+    let builder = "b1".parse().map_err(|error| {
+        let message = format!("b1: {error}");
+        Failure::new(FailureClass::Permanent, "NameInvalid", message)
+    })?;
+    Ok(StoreCollected {
+        run: collect.run,
+        platform: collect.platform.clone(),
+        attempt: collect.attempt,
+        builder,
+        deleted: Deleted::default(),
+        too_large_by: 0,
+        by_memory: Default::default(),
+        unknown: Default::default(),
+    })
 }
 
 /// What a builder says that has built something, or has found it in the store.

@@ -12,5 +12,5 @@ pub mod program;
 mod roles;
 pub mod scene;
 
-pub use handlers::built;
+pub use handlers::{built, collected};
 pub use roles::{Role, serve, spec_of};

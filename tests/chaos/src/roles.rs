@@ -97,7 +97,8 @@ pub fn spec_of(role: &Role, context: &Context) -> anyhow::Result<WorkerSpec> {
         }
         Role::Janitor => {
             let queues = settings.builders.keys().map(topology::clean_queue);
-            let (queues, slots) = (queues.collect(), policy.parallel_installs);
+            let stores = settings.platforms.keys().map(topology::collect_queue);
+            let (queues, slots) = (queues.chain(stores).collect(), policy.parallel_installs);
             (message::Role::Janitor, "all", queues, slots, None)
         }
     };

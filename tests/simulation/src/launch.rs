@@ -129,6 +129,7 @@ impl Fleet {
             builder: None,
         });
         let queues = self.world.builders.keys().map(topology::clean_queue);
+        let queues = queues.chain([topology::collect_queue(&platform())]);
         posts.push(Post {
             name: "janitor@j1".to_owned(),
             role: Role::Janitor,

@@ -43,6 +43,7 @@ impl Operator {
             topology::PLAN.to_owned(),
             topology::SCAN.to_owned(),
             topology::build_queue(&platform()),
+            topology::collect_queue(&platform()),
         ];
         queues.extend(world.guests.keys().map(topology::install_queue));
         queues.extend(world.builders.keys().map(topology::clean_queue));

@@ -101,15 +101,16 @@ impl Records {
     }
 
     /// Whether a command is of no use any more: it is claimed, its task has a result or was given
-    /// up, or a later attempt was issued; or it is a cleaning that would come before a build that is
-    /// tried again.
+    /// up, or a later attempt was issued; or it is a cleaning or a collection that would come before a
+    /// build that is tried again.
     pub fn is_taken_care_of(&self, work: &WorkKey) -> bool {
         let seen = self.seen();
         let later = |other: &WorkKey| {
             (other.run, &other.task) == (work.run, &work.task) && other.attempt > work.attempt
         };
         let same = |other: &WorkKey| (other.run, &other.task) == (work.run, &work.task);
-        let is_early = matches!(work.task, Task::Clean(_)) && seen.retried.contains(&work.run);
+        let is_early = matches!(work.task, Task::Clean(_) | Task::Collect(_))
+            && seen.retried.contains(&work.run);
         is_early
             || seen.claimed.contains(work)
             || seen.issued.keys().any(later)
@@ -172,6 +173,7 @@ pub fn work_of(event: &Event) -> Option<WorkKey> {
         Event::GuestUpdated(e) => (e.run, Task::Install(e.guest.clone()), e.attempt),
         Event::BuilderSynced(e) => (e.run, Task::Sync(e.builder.clone()), e.attempt),
         Event::BuilderCleaned(e) => (e.run, Task::Clean(e.builder.clone()), e.attempt),
+        Event::StoreCollected(e) => (e.run, Task::Collect(e.platform.clone()), e.attempt),
         failed => return failed_work(failed),
     };
     Some(WorkKey { run, task, attempt })
@@ -186,6 +188,7 @@ pub fn failed_work(event: &Event) -> Option<WorkKey> {
         Event::BuildFailed(e) => (e.run, Task::Build(e.job.clone()), e.attempt),
         Event::InstallFailed(e) => (e.run, Task::Install(e.guest.clone()), e.attempt),
         Event::CleanFailed(e) => (e.run, Task::Clean(e.builder.clone()), e.attempt),
+        Event::CollectFailed(e) => (e.run, Task::Collect(e.platform.clone()), e.attempt),
         _ => return None,
     };
     Some(WorkKey { run, task, attempt })

@@ -93,6 +93,7 @@ mod tests {
             ("install.web", "fleet.installer"),
             ("install.web", "fleet.guest.web"),
             ("clean.b1", "fleet.janitor"),
+            ("collect.amd64", "fleet.janitor"),
         ] {
             for user in [server, "fleet.planner", "fleet.operator"] {
                 assert!(goes_back(queue, user), "{queue} {user}");

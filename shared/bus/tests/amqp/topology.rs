@@ -20,6 +20,7 @@ async fn the_topology_can_be_declared_again_and_by_two_processes_at_once() {
         "build.amd64",
         "install.g1",
         "clean.b1",
+        "collect.amd64",
         "dead",
     ] {
         assert_eq!(

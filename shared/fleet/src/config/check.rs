@@ -396,6 +396,7 @@ fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, In
         attempts,
         retry_delay: seconds(policy.retry_delay_seconds, 10),
         demands: demands(packages),
+        collect_stores: policy.collect_stores.unwrap_or(true),
     };
     Ok(Policy {
         patience,
@@ -419,6 +420,7 @@ fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, In
         keep_binaries_days: policy.keep_binaries_days.unwrap_or(60),
         keep_binaries_gigabytes: policy.keep_binaries_gigabytes,
         keep_binaries_runs: policy.keep_binaries_runs.unwrap_or(3),
+        keep_distfiles_days: policy.keep_distfiles_days.unwrap_or(180),
         keep_build_logs_days: policy.keep_build_logs_days.unwrap_or(30),
         keep_build_logs_megabytes: policy.keep_build_logs_megabytes.unwrap_or(1000),
         restart_also: policy.restart_also.clone().unwrap_or_default(),

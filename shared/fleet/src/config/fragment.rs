@@ -114,6 +114,8 @@ pub(super) struct PolicyFragment {
     pub(super) keep_binaries_days: Option<u32>,
     pub(super) keep_binaries_gigabytes: Option<u64>,
     pub(super) keep_binaries_runs: Option<u32>,
+    pub(super) collect_stores: Option<bool>,
+    pub(super) keep_distfiles_days: Option<u32>,
     pub(super) keep_build_logs_days: Option<u32>,
     pub(super) keep_build_logs_megabytes: Option<u32>,
     pub(super) restart_services: Option<RestartServices>,

@@ -253,6 +253,8 @@ pub struct Policy {
     /// How many of the newest updates of the fleet count: what they built and what guests had
     /// before them is needed.
     pub keep_binaries_runs: u32,
+    /// For how many days sources that nothing uses are kept on builders.
+    pub keep_distfiles_days: u32,
     /// For how many days the logs of builds are kept in the store.
     pub keep_build_logs_days: u32,
     /// How many megabytes of them; those of the newest run are kept in any case.

@@ -4,6 +4,7 @@
 //! every command that should be out and is not. Calling it twice names the same things twice;
 //! the ids of commands are deterministic, and claims make a repeated command harmless.
 
+mod collect;
 mod install;
 mod room;
 mod round;
@@ -46,6 +47,8 @@ pub struct Patience {
     pub retry_delay: Duration,
     /// What the operator knows of what builds need.
     pub demands: Demands,
+    /// Whether a run deletes in the end what nobody needs from the stores of its guests.
+    pub collect_stores: bool,
 }
 
 impl Default for Patience {
@@ -54,6 +57,7 @@ impl Default for Patience {
             attempts: 3,
             retry_delay: Duration::from_secs(10),
             demands: Demands::default(),
+            collect_stores: false,
         }
     }
 }
@@ -126,7 +130,7 @@ impl Decision<'_, '_> {
             let searched = self.search();
             let built = self.build(&progress, &searched);
             let installed = self.install(&progress);
-            if built && installed && self.clean() {
+            if built && installed && self.clean() && self.collect() {
                 self.finish();
             }
         }
@@ -339,9 +343,10 @@ impl Decision<'_, '_> {
         let guests_are_well = self.run.guests.keys().all(is_well);
         // Who lacked a binary goes on, or is not well.
         let is_mended = |failure: &Failure| further.is_some() && failure.is_of_stored_binary();
-        // What could not be searched for was looked for by whoever was to build it.
-        let is_search = |task: &Task| matches!(task, Task::Search(_));
-        let tasks = self.run.tasks.keys().filter(|task| !is_search(task));
+        // What could not be searched for was looked for by whoever was to build it, and what is not
+        // collected takes nothing from anybody.
+        let is_help = |task: &Task| matches!(task, Task::Search(_) | Task::Collect(_));
+        let tasks = self.run.tasks.keys().filter(|task| !is_help(task));
         let mut failures = tasks.filter_map(|task| self.run.failure(task));
         let tasks_are_well = failures.all(is_mended);
         let pending = self.run.is_scan_only();

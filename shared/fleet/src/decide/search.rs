@@ -15,7 +15,11 @@ impl<'f> Decision<'_, 'f> {
         let jobs = || run.jobs.iter().flat_map(|jobs| jobs.values());
         let mut searched = BTreeSet::new();
         for platform in run.platforms() {
-            let is_over = self.ensure(Task::Search(platform.clone()), |attempt| {
+            let task = Task::Search(platform.clone());
+            if !run.tasks.contains_key(&task) && self.is_collected_by_another(platform) {
+                continue;
+            }
+            let is_over = self.ensure(task, |attempt| {
                 let wanted = jobs().filter(|job| job.platform == *platform).map(|job| {
                     let wanted = Wanted {
                         key: job.key.clone(),

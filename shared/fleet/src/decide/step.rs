@@ -42,9 +42,10 @@ impl Decision<'_, '_> {
 
     fn after_failure(&self, work: &WorkKey, state: &TaskState, failure: &Failure) -> Step {
         let spent = self.spent(&work.task, state);
-        // Nothing is built until a search is over, and whoever builds looks again.
-        let is_search = matches!(work.task, Task::Search(_));
-        if spent >= self.patience.attempts || is_search {
+        // Nothing is built until a search is over, and whoever builds looks again. The next run
+        // collects again.
+        let is_once = matches!(work.task, Task::Search(_) | Task::Collect(_));
+        if spent >= self.patience.attempts || is_once {
             return Step::Abandon(failure.clone());
         }
         let doublings = spent.saturating_sub(1).min(16);

@@ -11,7 +11,7 @@ use crate::name::{GuestName, JobId, RunId};
 /// One attempt at a task, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TaskView {
-    /// `sync`, `scan`, `search`, `build`, `install` or `clean`.
+    /// `sync`, `scan`, `search`, `build`, `install`, `clean` or `collect`.
     pub kind: &'static str,
     /// The guest, the builder or the platform; for a build its package and version, where the job is known.
     pub subject: Option<String>,
@@ -38,6 +38,7 @@ impl TaskView {
             Task::Sync(builder) => ("sync", Some(builder.to_string()), Vec::new()),
             Task::Clean(builder) => ("clean", Some(builder.to_string()), Vec::new()),
             Task::Search(platform) => ("search", Some(platform.to_string()), Vec::new()),
+            Task::Collect(platform) => ("collect", Some(platform.to_string()), Vec::new()),
             Task::Build(_) => {
                 let guests = |job: &KnownJob| job.wanted_by.iter().cloned().collect();
                 let package = known.map(|job| job.key.cpv.to_string());
@@ -67,6 +68,9 @@ impl fmt::Display for TaskView {
             ("install", Some(guest), _) => write!(f, "install on {guest}")?,
             ("sync", Some(builder), _) => write!(f, "sync of {builder}")?,
             ("search", Some(platform), _) => write!(f, "search of the store of {platform}")?,
+            ("collect", Some(platform), _) => {
+                write!(f, "collection of the store of {platform}")?;
+            }
             ("clean", Some(builder), _) => write!(f, "cleaning of {builder}")?,
             (_, Some(package), _) => {
                 write!(f, "build {package}")?;

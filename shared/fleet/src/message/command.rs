@@ -10,7 +10,7 @@ use super::event::Event;
 use super::failure::Failure;
 use super::package::{Binary, Change, HeldBack, Job, Task, WorkKey};
 use super::result::{
-    BuildFailed, CleanFailed, InstallFailed, ScanFailed, SearchFailed, SyncFailed,
+    BuildFailed, CleanFailed, CollectFailed, InstallFailed, ScanFailed, SearchFailed, SyncFailed,
 };
 use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId};
 use crate::needs::Needs;
@@ -32,6 +32,8 @@ pub enum Command {
     InstallPackages(InstallPackages),
     /// Remove what a run put on a builder.
     CleanBuilder(CleanBuilder),
+    /// Delete what nobody needs from a store.
+    CollectStore(CollectStore),
 }
 
 /// Bring the ebuild repositories of a builder up to date.
@@ -141,6 +143,20 @@ pub struct CleanBuilder {
     pub builder: BuilderName,
 }
 
+/// Delete what nobody needs from a store, when all else of a run is done.
+///
+/// It does not say what is needed: whoever takes it asks the guests and reads the history, which
+/// hold more of a large fleet than fits into a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectStore {
+    /// The run. What it built counts as needed.
+    pub run: RunId,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The platform whose store it is.
+    pub platform: PlatformName,
+}
+
 impl SyncBuilder {
     /// That it could not be done.
     pub fn failed(&self, failure: Failure) -> Event {
@@ -219,6 +235,18 @@ impl CleanBuilder {
     }
 }
 
+impl CollectStore {
+    /// That it could not be done.
+    pub fn failed(&self, failure: Failure) -> Event {
+        Event::CollectFailed(CollectFailed {
+            run: self.run,
+            platform: self.platform.clone(),
+            attempt: self.attempt,
+            failure,
+        })
+    }
+}
+
 /// The name space of command ids.
 const COMMANDS: Uuid = Uuid::from_u128(0x6b1f_4f0e_53c7_4f9b_9d0e_0d5a_6f1b_7c21);
 
@@ -232,6 +260,7 @@ impl Command {
             Self::BuildPackage(c) => (c.run, c.attempt, Task::Build(c.job.id.clone())),
             Self::InstallPackages(c) => (c.run, c.attempt, Task::Install(c.guest.clone())),
             Self::CleanBuilder(c) => (c.run, c.attempt, Task::Clean(c.builder.clone())),
+            Self::CollectStore(c) => (c.run, c.attempt, Task::Collect(c.platform.clone())),
         };
         WorkKey { run, task, attempt }
     }
@@ -245,6 +274,7 @@ impl Command {
             Self::BuildPackage(_) => "BuildPackage",
             Self::InstallPackages(_) => "InstallPackages",
             Self::CleanBuilder(_) => "CleanBuilder",
+            Self::CollectStore(_) => "CollectStore",
         }
     }
 
@@ -257,6 +287,7 @@ impl Command {
             Self::BuildPackage(command) => command.failed(builder, failure),
             Self::InstallPackages(command) => command.failed(failure),
             Self::CleanBuilder(command) => command.failed(failure),
+            Self::CollectStore(command) => command.failed(failure),
         }
     }
 

@@ -9,8 +9,9 @@ use super::failure::Failure;
 use super::machine::{BuilderMachine, Durations};
 use super::package::{Batch, PauseTarget, Role, Task, WorkKey};
 use super::result::{
-    BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, GuestScanned, GuestUpdated,
-    InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreSearched, SyncFailed,
+    BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, CollectFailed, GuestScanned,
+    GuestUpdated, InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreCollected,
+    StoreSearched, SyncFailed,
 };
 use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId, WorkerId};
 
@@ -50,6 +51,10 @@ pub enum Event {
     BuilderCleaned(BuilderCleaned),
     /// A builder could not be cleaned.
     CleanFailed(CleanFailed),
+    /// What nobody needs was deleted from a store.
+    StoreCollected(StoreCollected),
+    /// A store could not be collected.
+    CollectFailed(CollectFailed),
     /// The planner gives a task up after too many attempts.
     TaskAbandoned(TaskAbandoned),
     /// A run is over.
@@ -74,7 +79,7 @@ pub enum Event {
 
 impl Event {
     /// The types of the events that the history keeps, as they are written on the wire.
-    pub const KEPT_KINDS: [&str; 24] = [
+    pub const KEPT_KINDS: [&str; 26] = [
         "RunRequested",
         "CommandIssued",
         "WorkStarted",
@@ -91,6 +96,8 @@ impl Event {
         "InstallFailed",
         "BuilderCleaned",
         "CleanFailed",
+        "StoreCollected",
+        "CollectFailed",
         "TaskAbandoned",
         "RunFinished",
         "WorkerRegistered",
@@ -120,6 +127,8 @@ impl Event {
             Self::InstallFailed(e) => Some(e.run),
             Self::BuilderCleaned(e) => Some(e.run),
             Self::CleanFailed(e) => Some(e.run),
+            Self::StoreCollected(e) => Some(e.run),
+            Self::CollectFailed(e) => Some(e.run),
             Self::TaskAbandoned(e) => Some(e.work.run),
             Self::RunFinished(e) => Some(e.run),
             Self::RetryRequested(e) => Some(e.work.run),
@@ -152,6 +161,8 @@ impl Event {
             Self::InstallFailed(_) => "InstallFailed",
             Self::BuilderCleaned(_) => "BuilderCleaned",
             Self::CleanFailed(_) => "CleanFailed",
+            Self::StoreCollected(_) => "StoreCollected",
+            Self::CollectFailed(_) => "CollectFailed",
             Self::TaskAbandoned(_) => "TaskAbandoned",
             Self::RunFinished(_) => "RunFinished",
             Self::WorkerRegistered(_) => "WorkerRegistered",
@@ -174,6 +185,7 @@ impl Event {
             Self::BuildFailed(e) => Some(&e.failure),
             Self::InstallFailed(e) => Some(&e.failure),
             Self::CleanFailed(e) => Some(&e.failure),
+            Self::CollectFailed(e) => Some(&e.failure),
             Self::TaskAbandoned(e) => Some(&e.failure),
             Self::RunRequested(_)
             | Self::CommandIssued(_)
@@ -185,6 +197,7 @@ impl Event {
             | Self::PackageBuilt(_)
             | Self::GuestUpdated(_)
             | Self::BuilderCleaned(_)
+            | Self::StoreCollected(_)
             | Self::RunFinished(_)
             | Self::WorkerRegistered(_)
             | Self::WorkerPaused(_)

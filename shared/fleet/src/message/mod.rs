@@ -13,8 +13,8 @@ mod package;
 mod result;
 
 pub use command::{
-    BuildPackage, CleanBuilder, Command, InstallPackage, InstallPackages, ScanGuest, SearchStore,
-    SyncBuilder, Wanted,
+    BuildPackage, CleanBuilder, CollectStore, Command, InstallPackage, InstallPackages, ScanGuest,
+    SearchStore, SyncBuilder, Wanted,
 };
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
@@ -30,6 +30,7 @@ pub use package::{
     Update, WorkKey,
 };
 pub use result::{
-    BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, GuestScanned, GuestUpdated,
-    InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreSearched, SyncFailed,
+    BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, CollectFailed, Deleted, GuestScanned,
+    GuestUpdated, InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreCollected,
+    StoreSearched, SyncFailed,
 };

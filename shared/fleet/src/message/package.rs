@@ -80,6 +80,8 @@ pub enum Task {
     Install(GuestName),
     /// Clean a builder.
     Clean(BuilderName),
+    /// Delete what nobody needs from the store of a platform.
+    Collect(PlatformName),
 }
 
 impl fmt::Display for Task {
@@ -91,6 +93,7 @@ impl fmt::Display for Task {
             Self::Build(job) => write!(f, "build {}", job.short()),
             Self::Install(guest) => write!(f, "install on {guest}"),
             Self::Clean(builder) => write!(f, "cleaning of {builder}"),
+            Self::Collect(platform) => write!(f, "collection of the store of {platform}"),
         }
     }
 }

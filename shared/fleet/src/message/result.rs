@@ -1,6 +1,6 @@
 //! What came of a command: the bodies of the events that say so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -228,6 +228,60 @@ pub struct CleanFailed {
     pub run: RunId,
     /// The builder.
     pub builder: BuilderName,
+    /// Which attempt failed.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// What nobody needs was deleted from a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreCollected {
+    /// The run.
+    pub run: RunId,
+    /// The platform whose store it is.
+    pub platform: PlatformName,
+    /// Which attempt did it.
+    pub attempt: u32,
+    /// The builder on which it was done.
+    pub builder: BuilderName,
+    /// What was deleted.
+    pub deleted: Deleted,
+    /// By how many bytes the store is larger than it may be, although all that is left is needed,
+    /// has just come or is somebody else's.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub too_large_by: u64,
+    /// Guests that could not be asked, and counted with what the history knew of them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub by_memory: BTreeSet<GuestName>,
+    /// Guests of which nobody knows what they have, and why. Nothing was deleted because of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unknown: BTreeMap<GuestName, Failure>,
+}
+
+/// What was deleted from a store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// Binaries that nobody needed.
+    pub binaries: u64,
+    /// Files that nobody could use.
+    pub files: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Nothing could be deleted from a store, or not all that should have been.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectFailed {
+    /// The run.
+    pub run: RunId,
+    /// The platform whose store it is.
+    pub platform: PlatformName,
     /// Which attempt failed.
     pub attempt: u32,
     /// Why.

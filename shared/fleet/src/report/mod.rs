@@ -2,11 +2,13 @@
 
 mod afterwards;
 mod rings;
+mod stores;
 mod text;
 mod work;
 
 pub use afterwards::Afterwards;
 pub use rings::RingReport;
+pub use stores::StoreReport;
 pub use work::{BuilderReport, JobReport};
 
 use std::collections::BTreeMap;
@@ -19,7 +21,7 @@ use crate::message::{
     Failure, Finding, FindingKind, HeldBack, PackageChange, PauseTarget, Purpose, RunKind,
     RunOutcome, Task,
 };
-use crate::name::{BuilderName, GuestName, RunId, WorkerId};
+use crate::name::{BuilderName, GuestName, PlatformName, RunId, WorkerId};
 use crate::platforms::{Standards, Verdict};
 use crate::state::{Fleet, Run};
 use crate::tree;
@@ -127,6 +129,9 @@ pub struct Report {
     pub rings: Vec<RingReport>,
     /// The builders that worked for it.
     pub builders: BTreeMap<BuilderName, BuilderReport>,
+    /// The stores that were collected in the end, or could not be.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<PlatformName, StoreReport>,
     /// The builders that get no work for now, and why.
     pub unusable: BTreeMap<BuilderName, Failure>,
     /// Whom operators have paused.
@@ -194,6 +199,7 @@ impl Report {
             jobs: work::job_reports(run),
             rings: rings::rings(run),
             builders: work::builder_reports(run),
+            stores: stores::stores(run),
             unusable: unusable(fleet),
             paused: paused(fleet),
             further: further(fleet, run),

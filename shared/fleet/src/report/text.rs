@@ -109,6 +109,12 @@ impl Report {
                 write_builder(out, name, builder)?;
             }
         }
+        if !self.stores.is_empty() {
+            writeln!(out, "\nStores")?;
+            for (name, store) in &self.stores {
+                store.write(out, name)?;
+            }
+        }
         if let Some(further) = &self.further {
             writeln!(out, "\n{FURTHER}")?;
             further.write(out)?;
@@ -271,7 +277,7 @@ fn write_builder(
     Ok(())
 }
 
-fn write_failure(out: &mut String, failure: &Failure) -> std::fmt::Result {
+pub(super) fn write_failure(out: &mut String, failure: &Failure) -> std::fmt::Result {
     writeln!(out, "      {}: {}", failure.cause, failure.message)?;
     for line in &failure.log_tail {
         writeln!(out, "      | {line}")?;

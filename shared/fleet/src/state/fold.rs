@@ -123,6 +123,16 @@ impl Fleet {
                 let task = Task::Clean(event.builder.clone());
                 self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
             }
+            Event::StoreCollected(event) => {
+                let task = Task::Collect(event.platform.clone());
+                self.done(event.run, task, event.attempt, at, |run| {
+                    run.collected.insert(event.platform.clone(), event.clone());
+                });
+            }
+            Event::CollectFailed(event) => {
+                let task = Task::Collect(event.platform.clone());
+                self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
+            }
             Event::TaskAbandoned(event) => self.abandon(&event.work, &event.failure, at),
             Event::RunFinished(event) => self.finish(event, at),
             Event::WorkerRegistered(event) => self.register(offset, event, at),
@@ -265,6 +275,7 @@ impl Fleet {
             rings: Vec::new(),
             built: Default::default(),
             cleaned: Default::default(),
+            collected: Default::default(),
             tasks: Default::default(),
             finished: None,
             told: Default::default(),

@@ -7,7 +7,7 @@ use crate::name::RunId;
 
 impl Fleet {
     /// Opens a task again, where its run can still take up its result: until its further round was
-    /// asked for or one of its builders is cleaned. The planner that decides that in this moment
+    /// asked for, or one of its builders is cleaned or its store collected. The planner that decides that in this moment
     /// does not know of the retry, so what it says then counts for nothing ([`Run::retries`]).
     pub(super) fn retry(&mut self, work: &WorkKey) {
         if !self.can_retry(work.run, &work.task) {
@@ -31,9 +31,11 @@ impl Fleet {
         // For guests that were installed without what is built now.
         run.more_rounds = run.more_rounds.max(1);
         let builders: Vec<_> = run.builders().into_iter().cloned().collect();
-        for builder in builders {
-            // Their cleaning may have been ordered in this moment, and must not come before the build.
-            let cleaning = run.tasks.entry(Task::Clean(builder)).or_default();
+        let stores: Vec<_> = run.stores().into_iter().cloned().collect();
+        let cleanings = builders.into_iter().map(Task::Clean);
+        for cleaning in cleanings.chain(stores.into_iter().map(Task::Collect)) {
+            // It may have been ordered in this moment, and must not come before the build.
+            let cleaning = run.tasks.entry(cleaning).or_default();
             cleaning.before_retry = cleaning.before_retry.saturating_add(1);
         }
     }
@@ -64,7 +66,9 @@ impl Run {
                 let installation = guest.and_then(|guest| guest.installation.as_ref());
                 installation.is_none_or(|installation| !installation.begun)
             }
-            Task::Sync(_) | Task::Scan(_) | Task::Search(_) | Task::Clean(_) => false,
+            Task::Sync(_) | Task::Scan(_) | Task::Search(_) | Task::Clean(_) | Task::Collect(_) => {
+                false
+            }
         };
         let has_failed = self
             .tasks
@@ -73,12 +77,12 @@ impl Run {
         is_of_kind && has_failed && self.finished.is_none() && !self.is_being_cleaned()
     }
 
-    /// Whether the cleaning of one of its builders was ordered.
+    /// Whether the cleaning of one of its builders was ordered, or the collection of a store.
     fn is_being_cleaned(&self) -> bool {
         let mut cleanings = self
             .tasks
             .iter()
-            .filter(|(task, _)| matches!(task, Task::Clean(_)));
+            .filter(|(task, _)| matches!(task, Task::Clean(_) | Task::Collect(_)));
         cleanings.any(|(_, state)| {
             let newest = state.attempts.last_key_value();
             newest.is_some_and(|(number, _)| *number > state.before_retry)

@@ -13,7 +13,7 @@ use super::sharing::{self, Told};
 use super::wants::{self, Plan};
 use crate::message::{
     Batch, Failure, Finding, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
-    RepositoryRevision, RunKind, RunOutcome, Task, ToSync,
+    RepositoryRevision, RunKind, RunOutcome, StoreCollected, Task, ToSync,
 };
 use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
 
@@ -51,6 +51,8 @@ pub struct Run {
     pub built: BTreeMap<JobId, PackageBuilt>,
     /// What was cleaned.
     pub cleaned: BTreeMap<BuilderName, Cleaning>,
+    /// The stores that were collected.
+    pub collected: BTreeMap<PlatformName, StoreCollected>,
     /// Every piece of work that was ever issued or claimed.
     #[serde(with = "pairs")]
     pub tasks: BTreeMap<Task, TaskState>,
@@ -234,6 +236,11 @@ impl Run {
             attempts.filter_map(|attempt| attempt.claim.as_ref()?.builder.as_ref())
         });
         built.map(|built| &built.builder).chain(claimed).collect()
+    }
+
+    /// The platforms of its guests, whose stores it collects in the end.
+    pub fn stores(&self) -> std::collections::BTreeSet<&PlatformName> {
+        self.guests.values().map(|guest| &guest.platform).collect()
     }
 
     /// Takes over the batch.

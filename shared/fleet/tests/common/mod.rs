@@ -190,6 +190,24 @@ pub fn cleaned(run: RunId, attempt: u32) -> Event {
     })
 }
 
+/// The store of the platform was collected, and some of it went.
+pub fn store_collected(run: RunId, attempt: u32) -> StoreCollected {
+    StoreCollected {
+        run,
+        platform: platform(),
+        attempt,
+        builder: "b1".parse().unwrap(),
+        deleted: Deleted {
+            binaries: 12,
+            files: 1,
+            bytes: 3_400_000_000,
+        },
+        too_large_by: 0,
+        by_memory: Default::default(),
+        unknown: Default::default(),
+    }
+}
+
 pub fn permanent(cause: &str) -> Failure {
     Failure::new(FailureClass::Permanent, cause, "it does not work")
 }

@@ -204,6 +204,13 @@ fn events() -> Vec<Event> {
             attempt,
             failure: failure(),
         }),
+        Event::StoreCollected(store_collected(run, attempt)),
+        Event::CollectFailed(CollectFailed {
+            run,
+            platform: platform(),
+            attempt,
+            failure: failure(),
+        }),
         Event::TaskAbandoned(TaskAbandoned {
             work: work(),
             failure: failure(),
@@ -305,6 +312,11 @@ fn commands() -> Vec<Command> {
             run,
             attempt,
             builder: "b1".parse().unwrap(),
+        }),
+        Command::CollectStore(CollectStore {
+            run,
+            attempt,
+            platform: platform(),
         }),
     ]
 }

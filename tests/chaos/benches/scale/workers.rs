@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use gentoo_updater_bus::topology;
 use gentoo_updater_bus::worker::{self, Handler, WorkerError, WorkerSpec};
+use gentoo_updater_chaos::collected;
 use gentoo_updater_fleet::message::{
     Binary, BuildPackage, BuilderCleaned, BuilderMachine, Command, Contents, Event, Failure,
     GuestScanned, GuestUpdated, Identity, InstallPackages, InstalledPackage, PackageBuilt,
@@ -72,8 +73,14 @@ impl Workers {
             None,
         );
         let builders = || context.settings.builders.keys();
-        let clean = builders().map(topology::clean_queue).collect();
-        workers.serve(Role::Janitor, "all", clean, 1, None);
+        let clean = builders().map(topology::clean_queue);
+        let collect = context
+            .settings
+            .platforms
+            .keys()
+            .map(topology::collect_queue);
+        let queues = clean.chain(collect).collect();
+        workers.serve(Role::Janitor, "all", queues, 1, None);
         for name in builders() {
             let queue = topology::build_queue(&"default".parse().expect("a platform"));
             let queues = vec![queue];
@@ -215,6 +222,10 @@ impl Handler for Worker {
                 kept: Vec::new(),
                 updated: Vec::new(),
             }),
+            Command::CollectStore(collect) => match collected(collect) {
+                Ok(collected) => Event::StoreCollected(collected),
+                Err(failure) => self.failed(command, failure),
+            },
             Command::SyncBuilder(_) => self.failed(command, wrong_command(command)),
         }
     }

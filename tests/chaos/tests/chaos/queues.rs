@@ -97,7 +97,14 @@ async fn queues_that_are_deleted_under_their_consumers_are_there_again() {
     let scene = |folder: &_| Scene::full(folder, BUILD);
     let fleet = Fleet::start(vhost.url(), Policy::default(), scene).await;
     block_in_place(|| {
-        for queue in ["scan", "build.default", "install.g1", "clean.b1", "plan"] {
+        for queue in [
+            "scan",
+            "build.default",
+            "install.g1",
+            "clean.b1",
+            "collect.default",
+            "plan",
+        ] {
             vhost.delete_queue(queue);
         }
     });

@@ -94,7 +94,7 @@ pub(super) fn needless_compilations(end: &End<'_>) -> Vec<String> {
 fn is_later_cleaning(end: &End<'_>, before: &WorkKey) -> bool {
     let run = end.fleet.runs.get(&before.run);
     let state = run.and_then(|run| run.tasks.get(&before.task));
-    let is_cleaning = matches!(before.task, Task::Clean(_));
+    let is_cleaning = matches!(before.task, Task::Clean(_) | Task::Collect(_));
     is_cleaning && state.is_some_and(|state| before.attempt <= state.before_retry)
 }
 

@@ -1,6 +1,7 @@
 //! What must hold when a run is over.
 
 mod claims;
+mod collecting;
 mod deadly;
 mod letters;
 mod order;
@@ -62,6 +63,8 @@ pub fn broken(end: &End<'_>) -> Vec<String> {
     broken.extend(syncing::early_scans(end));
     broken.extend(searching::early_builds(end));
     broken.extend(searching::builds_of_what_was_there(end));
+    broken.extend(collecting::searches_meanwhile(end));
+    broken.extend(collecting::forgotten(end));
     broken.extend(doubled_results(end));
     broken.extend(letters::needless_letters(end));
     broken.extend(letters::lost_letters(end));
@@ -122,7 +125,9 @@ fn ends_without_cause(run: &Run) -> Vec<String> {
     let mut broken = Vec::new();
     for (task, state) in &run.tasks {
         match &state.outcome {
-            None => broken.push(format!("{task} has no outcome")),
+            // What was ordered in the moment of a retry counts for nothing.
+            None if state.newest().is_some() => broken.push(format!("{task} has no outcome")),
+            None => {}
             Some(TaskOutcome::Failed { failure, .. })
                 if failure.cause.is_empty() || failure.message.is_empty() =>
             {

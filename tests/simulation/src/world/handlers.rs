@@ -1,15 +1,15 @@
 //! The handlers of the roles, which work on the world and not on machines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::message::{
-    Binary, BuildFailed, BuilderCleaned, BuilderMachine, BuilderSynced, Command, Event, Failure,
-    FailureClass, Finding, FindingKind, GuestScanned, GuestUpdated, InstallPackages, PackageChange,
-    ScanGuest, SyncBuilder, WorkKey,
+    Binary, BuildFailed, BuilderCleaned, BuilderMachine, BuilderSynced, Command, Deleted, Event,
+    Failure, FailureClass, Finding, FindingKind, GuestScanned, GuestUpdated, InstallPackages,
+    PackageChange, ScanGuest, StoreCollected, SyncBuilder, WorkKey,
 };
 use gentoo_updater_fleet::name::{BuilderName, GuestName, WorkerId};
 use gentoo_updater_portage::build_key::Platform;
@@ -230,6 +230,23 @@ impl Handler for Hands {
                 Ok(synced) => Event::BuilderSynced(synced),
                 Err(failure) => sync.failed(failure),
             },
+            Command::CollectStore(collect) => {
+                self.takes(50, 4_000).await;
+                if self.dice.per_mille(200) {
+                    self.trouble.weather.count(Fault::Transient);
+                    return collect.failed(failure(FailureClass::Transient, "RunGoesOn"));
+                }
+                Event::StoreCollected(StoreCollected {
+                    run: collect.run,
+                    platform: collect.platform.clone(),
+                    attempt: collect.attempt,
+                    builder: "b1".parse().expect("a name"),
+                    deleted: Deleted::default(),
+                    too_large_by: 0,
+                    by_memory: BTreeSet::new(),
+                    unknown: BTreeMap::new(),
+                })
+            }
             Command::CleanBuilder(clean) => {
                 self.takes(50, 2_000).await;
                 Event::BuilderCleaned(BuilderCleaned {

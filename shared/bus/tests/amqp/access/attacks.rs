@@ -62,6 +62,7 @@ async fn a_guest_reads_no_queue_but_its_own() {
         (SCAN, 403),
         ("build.default", 403),
         ("clean.b1", 403),
+        ("collect.default", 403),
     ] {
         let consumed = code(&web, async |channel| {
             let qos = BasicQosOptions::default();

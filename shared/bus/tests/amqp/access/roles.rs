@@ -49,7 +49,7 @@ fn spec(id: &str, role: Role, queue: &str, state: &TempDir, read_back: bool) -> 
 
 /// The kind of a command, its queue, who takes it under which user, and what comes of it. The
 /// guest `g1` has an agent of its own, without access to the history.
-const WORK: [(&str, &str, &str, &str, Role, &str); 4] = [
+const WORK: [(&str, &str, &str, &str, Role, &str); 5] = [
     (
         "ScanGuest",
         "scan",
@@ -81,6 +81,14 @@ const WORK: [(&str, &str, &str, &str, Role, &str); 4] = [
         "janitor",
         Role::Janitor,
         "CleanFailed",
+    ),
+    (
+        "CollectStore",
+        "collect.default",
+        "janitor@2",
+        "janitor",
+        Role::Janitor,
+        "CollectFailed",
     ),
 ];
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use gentoo_updater_bus::Position;
-use gentoo_updater_bus::topology::{DEAD, SCAN, build_queue, clean_queue, install_queue};
+use gentoo_updater_bus::topology::{
+    DEAD, SCAN, build_queue, clean_queue, collect_queue, install_queue,
+};
 use gentoo_updater_chaos::program::record;
 use gentoo_updater_fleet::message::{Envelope, Event, PackageBuilt, RunOutcome, Task};
 use gentoo_updater_fleet::name::{JobId, RunId};
@@ -91,7 +93,7 @@ impl Fleet {
                 Task::Build(job) => format!("build {job}"),
                 Task::Install(guest) => format!("install {guest}"),
                 Task::Clean(builder) => format!("clean {builder}"),
-                Task::Sync(_) | Task::Scan(_) | Task::Search(_) => continue,
+                Task::Sync(_) | Task::Scan(_) | Task::Search(_) | Task::Collect(_) => continue,
             };
             let count = record.get(&work).copied().unwrap_or_default();
             assert!(count.ended > 0, "{work} was never done: {count:?}");
@@ -150,7 +152,8 @@ impl Fleet {
     /// A command that nobody wants any more is dropped by who takes it, so that may take a moment.
     async fn nothing_is_left_in_queues(&self) {
         let mut queues = vec![DEAD.to_owned(), SCAN.to_owned()];
-        queues.push(build_queue(&"default".parse().expect("a platform")));
+        let platform = "default".parse().expect("a platform");
+        queues.extend([build_queue(&platform), collect_queue(&platform)]);
         queues.extend(self.scene.guests.keys().map(install_queue));
         queues.extend(["b1", "b2"].map(|name| clean_queue(&name.parse().expect("a builder"))));
         let connection = Connection::connect(&self.url, ConnectionProperties::default());
