@@ -10,7 +10,7 @@ use gentoo_updater_hosts::Host;
 use gentoo_updater_runtime::{Context, brought, repositories, sweep, vdb, wrong_command};
 
 use crate::store::collection;
-use crate::{depclean, logs, unfinished};
+use crate::{depclean, distfiles, logs, unfinished};
 
 /// Brings the ebuild repositories of builders up to date, cleans builders, and collects stores.
 pub(crate) struct JanitorHandler {
@@ -51,7 +51,9 @@ impl JanitorHandler {
             days: policy.keep_build_logs_days,
             megabytes: policy.keep_build_logs_megabytes,
         };
-        logs::sweep(host, store, order.run, kept).await
+        logs::sweep(host, store, order.run, kept).await?;
+        distfiles::sweep(&self.context, host, order).await;
+        Ok(())
     }
 
     async fn clean(&self, order: &CleanBuilder) -> Result<BuilderCleaned, Failure> {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod depclean;
+pub mod distfiles;
 mod handler;
 mod logs;
 mod serve;

@@ -16,12 +16,18 @@ pub(crate) enum StoreCommand {
     )]
     Status(StatusOptions),
 
-    /// Delete binaries that nobody needs, and files that nobody can use
+    /// Delete binaries and sources that nobody needs, and files that nobody can use
     ///
     /// All guests are asked what they have installed. Never deleted is that, what the newest updates
     /// of the fleet built (policy.keep_binaries_runs), what guests had before them, and what somebody
     /// else has put into the store. Of the rest goes what is older than policy.keep_binaries_days,
     /// and, where a store is larger than policy.keep_binaries_gigabytes, the oldest.
+    ///
+    /// Of the sources that builders have fetched goes what nothing has used for
+    /// policy.keep_distfiles_days, but for what an ebuild names of packages that a builder has
+    /// installed or built of late, and what cannot be fetched again (RESTRICT="fetch").
+    ///
+    /// A run does all that by itself in the end (policy.collect_stores).
     ///
     /// A guest that cannot be asked counts with what it had when a run asked it last. Where no run
     /// is known that did, nothing goes: --without leaves such a guest out.

@@ -6,7 +6,6 @@ mod places;
 mod retention;
 mod serve;
 mod verify;
-mod words;
 
 use std::sync::Arc;
 

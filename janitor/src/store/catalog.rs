@@ -23,7 +23,7 @@ const CHECKSUM_FAILURE: &str = "._checksum_failure_.";
 const INCOMING: &str = ".gentoo-updater/incoming/";
 
 /// A number of files, and how large they are together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Total {
     /// How many.
     pub files: u64,

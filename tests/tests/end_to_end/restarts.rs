@@ -40,6 +40,12 @@ fn each_worker_is_killed_in_the_middle_of_its_work_and_goes_on_after_its_start()
     let run = running.to_the_end();
     nothing_was_done_twice(&scene, &run);
     nothing_was_tried_again(&scene);
+    // The janitor that came back has looked into the store, too.
+    let collected = &run.report["stores"]["default"];
+    assert!(
+        collected["deleted"].is_object() && collected["failure"].is_null(),
+        "{collected:#}"
+    );
     workers.all_still_run();
 }
 

@@ -1,11 +1,12 @@
-//! What nobody needs any more is taken out of the store, and what somebody needs is not.
+//! What nobody needs any more is taken out of the store, by hand and by each run, and what somebody needs
+//! is not. So are sources.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
 
 use gentoo_updater_tests::actions;
 use gentoo_updater_tests::assertions::{self, Binaries, installed};
-use gentoo_updater_tests::fixtures::{Lab, Scene};
+use gentoo_updater_tests::fixtures::{Lab, Scene, wait_until};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -15,7 +16,20 @@ fn an_old_binary_that_nobody_needs_goes_and_portage_installs_all_that_is_left() 
     let mut scene = Scene::embedded(2, 1);
     actions::prepare_for_v2(&scene.lab);
     actions::slow_down(&scene.lab, "b1", 0);
-    assertions::exit_code_is(&actions::run(&scene), 0);
+    // All that nothing uses goes, however young it is: nobody can make the ctime of a file older.
+    scene.configuration.policy.insert("keep_distfiles_days", 0);
+    let sources = fetch(&scene.lab);
+    let first = actions::run(&scene);
+    assertions::exit_code_is(&first, 0);
+    let collected = &first.report["stores"]["default"];
+    assert_eq!(collected["deleted"]["binaries"], 0, "{collected:#}");
+    assert_eq!(collected["failure"], Value::Null, "{collected:#}");
+    // The builder was cleaned in the end.
+    assert_eq!(
+        sources_on(&scene.lab),
+        sources,
+        "what something uses is left"
+    );
     let lab = &scene.lab;
     let old = unneeded(lab);
     // So old that it would go if nobody needed it.
@@ -32,6 +46,10 @@ fn an_old_binary_that_nobody_needs_goes_and_portage_installs_all_that_is_left() 
     assert_eq!(Binaries::of(lab).index.len(), before.index.len());
     let binaries = store["binaries"]["files"].as_u64().expect("a number");
     assert_eq!(binaries as usize, before.records.len(), "{store:#}");
+    // The links and the folder are no sources, and neither is what Portage has not fetched.
+    let seen = &store["sources"]["b1"]["seen"];
+    assert_eq!(seen["files"], 2, "{seen:#}");
+    assert_eq!(seen["unused"][0]["name"], "held-1.tar.gz", "{seen:#}");
 
     // A guest of which nobody knows anything stops it, and can be left out.
     scene
@@ -51,11 +69,40 @@ fn an_old_binary_that_nobody_needs_goes_and_portage_installs_all_that_is_left() 
     assert_eq!(store["done"]["binaries"], 1, "{store:#}");
     assert_eq!(store["by_memory"][0]["guest"], "g2", "{store:#}");
 
-    let lab = &scene.lab;
+    is_gone(&scene.lab, &old, before.index.len());
+    let again = json(&scene, &["store", "gc", "--without", "g9", "--json"], 0);
+    let store = &again["platforms"]["default"];
+    assert_eq!(
+        store["removals"].as_array().map(Vec::len),
+        Some(0),
+        "{store:#}"
+    );
+
+    // A run does the same in its end, with the same care.
+    let old = unneeded(&scene.lab);
+    age(&scene.lab);
+    let run = actions::run_guests(&scene, &["g1"]);
+    assertions::exit_code_is(&run, 0);
+    let collected = &run.report["stores"]["default"];
+    assert!(collected["unknown"]["g9"].is_object(), "{collected:#}");
+    assert_eq!(collected["deleted"]["binaries"], 0, "{collected:#}");
+    assert!(scene.lab.store().join(&old).exists());
+
+    scene.configuration.guests.remove("g9");
+    let run = actions::run_guests(&scene, &["g1"]);
+    assertions::exit_code_is(&run, 0);
+    let collected = &run.report["stores"]["default"];
+    assert_eq!(collected["deleted"]["binaries"], 1, "{collected:#}");
+    assert_eq!(collected["by_memory"][0], "g2", "{collected:#}");
+    is_gone(&scene.lab, &old, before.index.len());
+}
+
+/// This binary is not there any more, and Portage installs each that the guest has from there again.
+fn is_gone(lab: &Lab, old: &str, before: usize) {
     let after = Binaries::of(lab);
-    assert_eq!(after.index.len(), before.index.len() - 1);
+    assert_eq!(after.index.len(), before - 1);
     assert!(after.index.iter().all(|entry| entry.get("PATH") != old));
-    assert!(!lab.store().join(&old).exists());
+    assert!(!lab.store().join(old).exists());
     // Portage agrees, and installs each binary that the guest has from there again.
     lab.sh("b1", "emaint --check binhost");
     let packages: Vec<String> = installed(lab, "g1")
@@ -69,13 +116,51 @@ fn an_old_binary_that_nobody_needs_goes_and_portage_installs_all_that_is_left() 
         packages.join(" ")
     );
     lab.sh("g1", &again);
-    let again = json(&scene, &["store", "gc", "--without", "g9", "--json"], 0);
-    let store = &again["platforms"]["default"];
-    assert_eq!(
-        store["removals"].as_array().map(Vec::len),
-        Some(0),
-        "{store:#}"
+}
+
+/// Puts sources on the builder, as Portage would have fetched them but for what it has not. Gives the
+/// names of those that must stay.
+fn fetch(lab: &Lab) -> Vec<String> {
+    lab.sh(
+        "b1",
+        "cd \"$(portageq envvar DISTDIR)\" && rm -rf ./* ./.[a-z]* &&
+        touch unused-1.tar.gz fetchable-1.0.tar.gz broken-1.tar.gz.__download__ fetchme-1.0.tar.gz \
+            held-1.tar.gz admins.iso && mkdir git3-src && touch git3-src/pack &&
+        ln -s /etc/passwd linked-1.tar.gz && chgrp portage ./*.tar.gz ./*__download__ &&
+        chgrp root admins.iso",
     );
+    // Somebody fetches it again.
+    lab.sh(
+        "b1",
+        "cat > /root/hold.py <<'E'
+import os, portage, signal
+from portage.locks import lockfile
+place = portage.settings['DISTDIR']
+lock = lockfile(os.path.join(place, 'held-1.tar.gz'), wantnewlockfile=1)
+open('/root/held', 'w').close()
+signal.pause()
+E
+        setsid python3 /root/hold.py < /dev/null > /dev/null 2>&1 &",
+    );
+    wait_until("a source is locked", PATIENCE, || {
+        lab.holds("b1", "[ -e /root/held ]")
+    });
+    [
+        // Of somebody else.
+        "admins.iso",
+        // Only a person can fetch it.
+        "fetchme-1.0.tar.gz",
+        "git3-src",
+        "held-1.tar.gz",
+        "linked-1.tar.gz",
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+fn sources_on(lab: &Lab) -> Vec<String> {
+    let names = lab.sh("b1", "cd \"$(portageq envvar DISTDIR)\" && LC_ALL=C ls");
+    names.lines().map(str::to_owned).collect()
 }
 
 fn json(scene: &Scene, arguments: &[&str], status: i32) -> Value {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use gentoo_updater_fleet::message::Failure;
 use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName};
-use gentoo_updater_fleet::words::counted;
+use gentoo_updater_fleet::words::{counted, size};
+use gentoo_updater_janitor::distfiles::Unused;
 use gentoo_updater_janitor::store::catalog::{Catalog, Total};
 use gentoo_updater_janitor::store::collect::{Cause, Decision, Kept, Removal};
 use gentoo_updater_janitor::store::fleet::Judgement;
@@ -15,8 +16,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Wanted;
+use super::sources::SourcesView;
 use crate::output;
-use crate::store::words::size;
 
 /// The document of `store status --json` and `store gc --json`.
 #[derive(Debug, Default, Serialize)]
@@ -56,6 +57,8 @@ pub(super) struct StoreView {
     by_memory: Vec<GuestView>,
     /// Guests of which nobody knows what they have. While there is one nothing goes.
     unknown: Vec<GuestView>,
+    /// The sources that each builder has fetched.
+    pub(super) sources: BTreeMap<BuilderName, SourcesView>,
     /// What was deleted; absent where nothing was to be.
     pub(super) done: Option<Done>,
 }
@@ -120,6 +123,7 @@ impl StoreView {
             too_large_by: decision.too_large_by,
             by_memory: GuestView::all(&judgement.by_memory),
             unknown: GuestView::all(&judgement.unknown),
+            sources: BTreeMap::new(),
             done: None,
         }
     }
@@ -173,6 +177,13 @@ impl StoreView {
         }
         rows.push(row("of others", self.foreign));
         rows.push(row("logs of builds", self.logs));
+        for (builder, view) in &self.sources {
+            if let SourcesView::Seen(sources) = view {
+                let (files, bytes) = (sources.files, sources.bytes);
+                let name = format!("sources on {builder}");
+                rows.push(row(&name, Total { files, bytes }));
+            }
+        }
         text.push_str(&output::table(&rows));
         if each && !self.is_stuck() {
             text.push_str(&self.each(now));
@@ -208,6 +219,21 @@ impl StoreView {
             ]
         };
         rows.extend(self.junk.iter().map(junk));
+        for (builder, view) in &self.sources {
+            let SourcesView::Seen(sources) = view else {
+                continue;
+            };
+            let row = |file: &Unused| {
+                let place = sources.place.join(&file.name);
+                [
+                    format!("  {}", size(file.bytes)),
+                    age(file.used, now),
+                    "unused".to_owned(),
+                    output::harmless(&format!("{builder}:{}", place.display())),
+                ]
+            };
+            rows.extend(sources.unused.iter().map(row));
+        }
         output::table(&rows)
     }
 
@@ -219,6 +245,24 @@ impl StoreView {
                 counted(done.binaries, "binary file"),
                 size(done.bytes)
             );
+        }
+        for (builder, view) in &self.sources {
+            match view {
+                SourcesView::Seen(sources) => {
+                    if sources.deleted.files > 0 {
+                        let files = counted(sources.deleted.files, "source");
+                        let bytes = size(sources.deleted.bytes);
+                        let _ = writeln!(text, "  Deleted {files} on {builder}, {bytes} in all.");
+                    }
+                    if let Some(why) = &sources.why {
+                        let _ = writeln!(text, "  Sources on {builder} stay: {why}.");
+                    }
+                }
+                SourcesView::Failed(cause) => {
+                    let cause = output::harmless(cause);
+                    let _ = writeln!(text, "  Sources on {builder} are not known: {cause}");
+                }
+            }
         }
         if self.records_without_binary > 0 && self.done.is_none() {
             let records = counted(self.records_without_binary as u64, "record");

@@ -1,6 +1,7 @@
 //! `store status` and `store gc`: what lies in the stores, and what of it nobody needs.
 
 mod document;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use gentoo_updater_bus::Bus;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
+use gentoo_updater_janitor::distfiles::{self, Retention};
 use gentoo_updater_janitor::store::collect::{Limits, decide};
 use gentoo_updater_janitor::store::past::Past;
 use gentoo_updater_janitor::store::{fleet, machine};
@@ -129,15 +131,19 @@ async fn one(
     let policy = &settings.policy;
     let (builder, host) = places::writer(settings, machines, platform).await?;
     let updates = policy.keep_binaries_runs as usize;
-    let mut past = match bus {
-        Some(bus) => past_of(bus, updates, wanted).await?,
+    let history = match bus {
+        Some(bus) => Some((bus, followed(bus, wanted).await?)),
+        None => None,
+    };
+    let mut past = match &history {
+        Some((bus, view)) => Past::of((*bus).clone(), view, updates),
         None => Past::none(updates),
     };
-    // Before the store is looked at: what a guest has installed since is newer than this.
-    let judgement = fleet::needs(machines, settings, platform, &wanted.without, &mut past).await?;
     let catalog = machine::look(host.as_ref(), store)
         .await
         .map_err(places::said)?;
+    // After the look: what a guest has installed since then of what was seen there counts.
+    let judgement = fleet::needs(machines, settings, platform, &wanted.without, &mut past).await?;
     let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
     let decision = decide(&catalog, &judgement.needed, &Limits::of(policy), now);
     let mut view = StoreView::of(store, &builder, &catalog, &decision, &judgement);
@@ -145,11 +151,20 @@ async fn one(
         let done = machine::carry_out(host.as_ref(), store, &catalog, &decision).await;
         view.done = Some(done.map_err(places::said)?);
     }
+    let retention = Retention {
+        days: policy.keep_distfiles_days,
+        packages: match &history {
+            Some((_, view)) => view.read(distfiles::built_of_late),
+            None => BTreeSet::new(),
+        },
+        delete: wanted.collect && !view.is_stuck(),
+    };
+    view.sources = sources::of_platform(settings, machines, platform, &retention).await;
     Ok(view)
 }
 
-/// The past of the fleet. While a run goes on nothing is deleted: it may need what nobody needs yet.
-async fn past_of(bus: &Arc<dyn Bus>, updates: usize, wanted: &Wanted) -> anyhow::Result<Past> {
+/// The state of the fleet. While a run goes on nothing is deleted: it may need what nobody needs yet.
+async fn followed(bus: &Arc<dyn Bus>, wanted: &Wanted) -> anyhow::Result<FleetView> {
     let view = FleetView::follow(bus.clone(), CancellationToken::new()).await?;
     let going_on = view.read(|fleet| fleet.unfinished().map(|run| run.id).next());
     if wanted.collect
@@ -160,5 +175,5 @@ async fn past_of(bus: &Arc<dyn Bus>, updates: usize, wanted: &Wanted) -> anyhow:
              with --dry-run"
         );
     }
-    Ok(Past::of(bus.clone(), &view, updates))
+    Ok(view)
 }

@@ -1,6 +1,8 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gentoo_updater_fleet::message::{Failure, FailureClass};
+use gentoo_updater_fleet::name::BuilderName;
+use gentoo_updater_janitor::distfiles::{Sources, Unused};
 use gentoo_updater_janitor::store::catalog::{Catalog, Junk, Stored, Total};
 use gentoo_updater_janitor::store::collect::{Limits, decide};
 use gentoo_updater_janitor::store::fleet::{Answers, judge};
@@ -13,6 +15,7 @@ use jiff::Timestamp;
 
 use super::Wanted;
 use super::document::{StoreDocument, StoreView};
+use super::sources::SourcesView;
 use crate::testing::{golden, golden_text};
 
 const NOW: u64 = 1_790_000_000;
@@ -83,10 +86,31 @@ fn document(more: Answers) -> StoreDocument {
     let decision = decide(&catalog, &judgement.needed, &limits, NOW);
     let builder = "b1".parse().unwrap();
     let store = std::path::Path::new("/var/cache/binpkgs");
-    let view = StoreView::of(store, &builder, &catalog, &decision, &judgement);
+    let mut view = StoreView::of(store, &builder, &catalog, &decision, &judgement);
+    view.sources = sources();
     let mut document = StoreDocument::default();
     document.platforms.insert("amd64".parse().unwrap(), view);
     document
+}
+
+/// One builder has a source that nothing uses, one cannot be asked.
+fn sources() -> BTreeMap<BuilderName, SourcesView> {
+    let seen = Sources {
+        place: "/var/cache/distfiles".into(),
+        files: 40,
+        bytes: 5_000_000_000,
+        unused: vec![Unused {
+            name: "old-1.tar.xz".to_owned(),
+            bytes: 80_000_000,
+            used: NOW - 200 * DAY,
+        }],
+        why: None,
+        deleted: Total::default(),
+    };
+    let failed = SourcesView::Failed("no answer".to_owned());
+    [("b1", SourcesView::Seen(seen)), ("b2", failed)]
+        .map(|(name, view)| (name.parse().unwrap(), view))
+        .into()
 }
 
 fn off() -> Answers {
@@ -119,6 +143,11 @@ fn a_collection_names_what_goes_and_why_and_what_stays() {
             files: 1,
             bytes: 744_001_006,
         });
+        for sources in view.sources.values_mut() {
+            if let SourcesView::Seen(sources) = sources {
+                sources.deleted.add(80_000_000);
+            }
+        }
     }
     golden_text("store-gc.txt", &text(&document, true));
 }

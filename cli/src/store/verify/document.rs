@@ -12,7 +12,7 @@ use gentoo_updater_janitor::store::verify::{Finding, Repaired, Verified};
 use serde::Serialize;
 
 use crate::output;
-use crate::store::words::size;
+use gentoo_updater_fleet::words::size;
 
 /// The document of `store verify --json` and `store repair --json`.
 #[derive(Debug, Default, Serialize)]

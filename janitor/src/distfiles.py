@@ -1,0 +1,190 @@
+"""Looks through the sources that a machine's Portage has fetched, and deletes what nothing uses.
+
+The first argument is the request, JSON: {"marker": TEXT, "days": N, "delete": BOOL, "packages":
+[CATEGORY/PACKAGE, ...]}. Prints a JSON document between two lines that hold the marker:
+{"place": TEXT, "files": N, "bytes": N, "unused": [{"name", "bytes", "used"}, ...], "why": TEXT or
+null, "deleted": {"files": N, "bytes": N}}; "why" says why nothing is deleted at all.
+
+Only what Portage has fetched counts: regular files of its group, in the folder itself. Links lead
+to PORTAGE_RO_DISTDIRS, folders hold checkouts of version control, and names that begin with a dot
+are locks. When a file was used last says the later one of its atime and its ctime: it is read when
+it is unpacked, which a mount with noatime does not tell, and its ctime is when it was fetched. Its
+mtime is that of the server, and may be years before.
+
+Kept whatever their age are sources that an ebuild names of a package that is installed here or
+among "packages", those that cannot be fetched again by a program (RESTRICT="fetch"), and those
+that a build has in its hands. What is being fetched is locked, as Portage does it.
+"""
+
+import glob
+import json
+import os
+import stat
+import sys
+import time
+
+DAY = 24 * 3600
+PARTIAL = ".__download__"
+FAILED = "._checksum_failure_."
+
+
+def source_of(name):
+    """The name that an ebuild knows a file by."""
+    return name.removesuffix(PARTIAL).split(FAILED)[0]
+
+
+def fetched(place, group):
+    """The files that Portage fetched: name, size, and when it was used last."""
+    with os.scandir(place) as entries:
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            is_own = stat.S_ISREG(status.st_mode) and status.st_gid == group
+            if is_own and not entry.name.startswith("."):
+                used = max(status.st_atime, status.st_ctime)
+                yield entry.name, status.st_size, int(used)
+
+
+def dist_names(manifest):
+    """What a Manifest names (GLEP 74); nothing where there is none."""
+    try:
+        with open(manifest, encoding="utf-8", errors="replace") as lines:
+            return {line.split()[1] for line in lines if line.startswith("DIST ")}
+    except FileNotFoundError:
+        return None
+
+
+def names_of(portdb, tree, package):
+    """The sources of all ebuilds of a package in one repository, as far as they can be told."""
+    names = dist_names(os.path.join(tree, package, "Manifest"))
+    if names is not None:
+        return names
+    # A repository may have no Manifests.
+    names = set()
+    for cpv in portdb.cp_list(package, mytree=[tree]):
+        names.update(portdb.getFetchMap(cpv, mytree=tree))
+    return names
+
+
+def is_restricted(portdb, tree, package):
+    """Whether a person had to bring sources of a package here."""
+    for cpv in portdb.cp_list(package, mytree=[tree]):
+        try:
+            restrict = portdb.aux_get(cpv, ["RESTRICT"], mytree=tree)[0]
+        except KeyError:
+            # Nobody can tell of a broken ebuild.
+            return True
+        if "fetch" in restrict.split():
+            return True
+    return False
+
+
+def restricted(portdb, names):
+    """Those of these names that nobody can fetch again without a person."""
+    found = set()
+    for tree in portdb.porttrees:
+        for manifest in glob.iglob(os.path.join(glob.escape(tree), "*", "*", "Manifest")):
+            named = (dist_names(manifest) or set()) & names
+            if named - found:
+                package = "/".join(manifest.split("/")[-3:-1])
+                if is_restricted(portdb, tree, package):
+                    found |= named
+    return found
+
+
+def in_hand(settings):
+    """What a build that goes on has links to."""
+    builds = os.path.join(glob.escape(settings["PORTAGE_TMPDIR"]), "portage", "*", "*", "distdir")
+    return {os.path.basename(path) for path in glob.iglob(os.path.join(builds, "*"))}
+
+
+def needed(portage, packages, old):
+    """The names that stay, of these that are old."""
+    trees = portage.db[portage.settings["EROOT"]]
+    portdb = trees["porttree"].dbapi
+    names = in_hand(portage.settings)
+    for package in set(packages) | set(trees["vartree"].dbapi.cp_all()):
+        for tree in portdb.porttrees:
+            if os.path.isdir(os.path.join(tree, package)):
+                names |= names_of(portdb, tree, package)
+    return names | restricted(portdb, old - names)
+
+
+def delete(portage, place, name, before):
+    """Deletes a file unless it is being fetched or was used since; says how large it was."""
+    from portage.exception import TryAgain
+    from portage.locks import lockfile, unlockfile
+
+    path = os.path.join(place, name)
+    try:
+        lock = lockfile(
+            os.path.join(place, source_of(name)), wantnewlockfile=1, flags=os.O_NONBLOCK
+        )
+    except TryAgain:
+        return None
+    try:
+        status = os.lstat(path)
+        if max(status.st_atime, status.st_ctime) >= before:
+            return None
+        os.unlink(path)
+        return status.st_size
+    except FileNotFoundError:
+        return None
+    finally:
+        unlockfile(lock)
+
+
+def sweep(request):
+    import portage
+    import portage.data
+
+    place = portage.settings["DISTDIR"]
+    document = {
+        "place": place,
+        "files": 0,
+        "bytes": 0,
+        "unused": [],
+        "why": None,
+        "deleted": {"files": 0, "bytes": 0},
+    }
+    if not os.path.isdir(place):
+        return document
+    group = int(portage.data.portage_gid)
+    before = time.time() - request["days"] * DAY
+    old = []
+    for name, size, used in fetched(place, group):
+        document["files"] += 1
+        document["bytes"] += size
+        if used < before:
+            old.append({"name": name, "bytes": size, "used": used})
+    if group == 0:
+        document["why"] = "the machine has no group of Portage, which would tell what it fetched"
+    elif old:
+        kept = needed(portage, request["packages"], {source_of(file["name"]) for file in old})
+        unused = [file for file in old if source_of(file["name"]) not in kept]
+        document["unused"] = sorted(unused, key=lambda file: (file["used"], file["name"]))
+    if document["unused"] and request["delete"]:
+        if not os.access(place, os.W_OK):
+            document["why"] = "the folder cannot be written"
+            return document
+        for file in document["unused"]:
+            size = delete(portage, place, file["name"], before)
+            if size is not None:
+                document["deleted"]["files"] += 1
+                document["deleted"]["bytes"] += size
+    return document
+
+
+def main():
+    request = json.loads(sys.argv[1])
+    # What Portage has to say is no part of the document.
+    document_to = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    text = json.dumps(sweep(request))
+    document_to.write("%s\n%s\n%s\n" % (request["marker"], text, request["marker"]))
+    document_to.flush()
+
+
+main()
