@@ -21,7 +21,8 @@ pub(crate) enum StoreCommand {
     /// All guests are asked what they have installed. Never deleted is that, what the newest updates
     /// of the fleet built (policy.keep_binaries_runs), what guests had before them, and what somebody
     /// else has put into the store. Of the rest goes what is older than policy.keep_binaries_days,
-    /// and, where a store is larger than policy.keep_binaries_gigabytes, the oldest.
+    /// and, where a store is larger than policy.keep_binaries_gigabytes, the oldest; and what this
+    /// program has put there and no record names: duplicates of one key, and what a crash left.
     ///
     /// Of the sources that builders have fetched goes what nothing has used for
     /// policy.keep_distfiles_days, but for what an ebuild names of packages that a builder has

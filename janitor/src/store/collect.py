@@ -49,30 +49,37 @@ def forget(path, digest):
     """Takes away what its builder has written about a binary. Its number is not given again."""
     folder = numbered(store, path)
     try:
-        os.unlink(os.path.join(folder or "", digest + ".json"))
+        if folder:
+            os.unlink(os.path.join(folder, digest + ".json"))
     except FileNotFoundError:
         pass
 
 
-def is_orphan(path, digest, sha256):
-    """Whether no record names it yet, and it is still what its builder has put there."""
-    try:
-        with open(record_of(digest), encoding="utf-8") as file:
-            if json.load(file)["binary"]["path"] == path:
-                return False
-    except FileNotFoundError:
-        pass
-    except (ValueError, KeyError, TypeError):
-        # A record that cannot be read may be about this one.
-        return False
+def has_content(path, sha256):
     content = hashlib.sha256()
     try:
         with open(os.path.join(store, path), "rb") as file:
             for part in iter(lambda: file.read(1 << 20), b""):
                 content.update(part)
     except FileNotFoundError:
-        pass
+        return False
     return content.hexdigest() == sha256
+
+
+def is_orphan(path, digest, sha256):
+    """Whether it is still what its builder has put there, and is not needed for its key: no record
+    names it yet, and the one that its key has by now names a good binary."""
+    try:
+        with open(record_of(digest), encoding="utf-8") as file:
+            recorded = json.load(file)["binary"]
+        if recorded["path"] == path or not has_content(recorded["path"], recorded["sha256"]):
+            return False
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError):
+        # A record that cannot be read may be about this one.
+        return False
+    return has_content(path, sha256)
 
 
 def write(path, content, like):

@@ -254,6 +254,25 @@ async fn what_no_record_names_goes_when_nobody_needs_it_and_it_is_surely_ours() 
 }
 
 #[tokio::test]
+async fn a_duplicate_stays_while_the_binary_of_its_key_is_spoiled() {
+    let store = Store::new();
+    let recorded = store.put("a/b-1", 1, 2, true);
+    let (duplicate, of_b) = store.put_binary("a/b-1", 2, 2);
+    let key = testing::key("a/b-1", 1);
+    store.note(&duplicate, &Record { key, ..of_b });
+    let good = fs::read_to_string(store.path().join(&recorded)).unwrap();
+    store.write(&recorded, &good.replace("content", "CONTENT"), 2);
+    let catalog = store.look().await;
+    let needed = Needed::default();
+    let collect = || store.collect(&catalog, &needed);
+    assert_eq!(collect().await.unwrap(), Done::default());
+    assert!(store.has(&duplicate));
+    store.write(&recorded, &good, 2);
+    assert_eq!(collect().await.unwrap().binaries, 1);
+    assert!(!store.has(&duplicate) && store.has(&recorded));
+}
+
+#[tokio::test]
 async fn an_orphan_that_has_its_record_by_now_stays() {
     let store = Store::new();
     let (path, record) = store.put_orphan("a/b-1", 1, 2);

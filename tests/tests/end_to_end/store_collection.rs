@@ -1,7 +1,8 @@
 //! What nobody needs any more is taken out of the store, by hand and by each run, and what somebody needs
-//! is not. So are sources.
+//! is not. So are sources. What is spoiled in a store is found and mended.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use gentoo_updater_tests::actions;
@@ -31,6 +32,7 @@ fn an_old_binary_that_nobody_needs_goes_and_portage_installs_all_that_is_left() 
         "what something uses is left"
     );
     let lab = &scene.lab;
+    let duplicate = left_by_a_crash(lab);
     let old = unneeded(lab);
     // So old that it would go if nobody needed it.
     age(lab);
@@ -39,13 +41,17 @@ fn an_old_binary_that_nobody_needs_goes_and_portage_installs_all_that_is_left() 
     let looked = json(&scene, &["store", "gc", "--dry-run", "--json"], 0);
     let store = &looked["platforms"]["default"];
     let removals = store["removals"].as_array().expect("removals");
-    assert_eq!(removals.len(), 1, "{store:#}");
-    assert_eq!(removals[0]["path"], old.as_str());
-    assert_eq!(removals[0]["cause"], "old");
+    let cause = |path: &String| {
+        let found = removals.iter().find(|removal| removal["path"] == **path);
+        found.map(|removal| removal["cause"].clone())
+    };
+    assert_eq!(removals.len(), 2, "{store:#}");
+    assert_eq!(cause(&old), Some("old".into()), "{store:#}");
+    assert_eq!(cause(&duplicate), Some("duplicate".into()), "{store:#}");
     assert_eq!(store["done"], Value::Null);
     assert_eq!(Binaries::of(lab).index.len(), before.index.len());
     let binaries = store["binaries"]["files"].as_u64().expect("a number");
-    assert_eq!(binaries as usize, before.records.len(), "{store:#}");
+    assert_eq!(binaries as usize, before.records.len() + 1, "{store:#}");
     // The links and the folder are no sources, and neither is what Portage has not fetched.
     let seen = &store["sources"]["b1"]["seen"];
     assert_eq!(seen["files"], 2, "{seen:#}");
@@ -66,10 +72,11 @@ fn an_old_binary_that_nobody_needs_goes_and_portage_installs_all_that_is_left() 
     scene.configuration.guests.insert("g2".to_owned(), off);
     let done = json(&scene, &["store", "gc", "--without", "g9", "--json"], 0);
     let store = &done["platforms"]["default"];
-    assert_eq!(store["done"]["binaries"], 1, "{store:#}");
+    assert_eq!(store["done"]["binaries"], 2, "{store:#}");
     assert_eq!(store["by_memory"][0]["guest"], "g2", "{store:#}");
 
-    is_gone(&scene.lab, &old, before.index.len());
+    are_gone(&scene.lab, &[&old, &duplicate], before.index.len());
+    let left = Binaries::of(&scene.lab).index.len();
     let again = json(&scene, &["store", "gc", "--without", "g9", "--json"], 0);
     let store = &again["platforms"]["default"];
     assert_eq!(
@@ -94,20 +101,117 @@ fn an_old_binary_that_nobody_needs_goes_and_portage_installs_all_that_is_left() 
     let collected = &run.report["stores"]["default"];
     assert_eq!(collected["deleted"]["binaries"], 1, "{collected:#}");
     assert_eq!(collected["by_memory"][0], "g2", "{collected:#}");
-    is_gone(&scene.lab, &old, before.index.len());
+    are_gone(&scene.lab, &[&old], left + 1);
 }
 
-/// This binary is not there any more, and Portage installs each that the guest has from there again.
-fn is_gone(lab: &Lab, old: &str, before: usize) {
+/// These binaries are not there any more, and Portage installs each that the guest has from there again.
+fn are_gone(lab: &Lab, gone: &[&String], before: usize) {
     let after = Binaries::of(lab);
-    assert_eq!(after.index.len(), before - 1);
-    assert!(after.index.iter().all(|entry| entry.get("PATH") != old));
-    assert!(!lab.store().join(old).exists());
-    // Portage agrees, and installs each binary that the guest has from there again.
+    assert_eq!(after.index.len(), before - gone.len());
+    for path in gone {
+        assert!(after.index.iter().all(|entry| entry.get("PATH") != *path));
+        assert!(!lab.store().join(path).exists());
+    }
+    installs_from_the_store(lab, "");
+}
+
+#[test]
+fn what_is_spoiled_in_a_store_is_found_and_mended_and_portage_installs_what_is_left() {
+    let scene = Scene::embedded(1, 1);
+    let lab = &scene.lab;
+    actions::prepare_for_v2(lab);
+    actions::slow_down(lab, "b1", 0);
+    assertions::exit_code_is(&actions::run(&scene), 0);
+    lab.sh(
+        "b1",
+        "emerge --quiet --oneshot --buildpkgonly =app-misc/slowpoke-2.0",
+    );
+    age(lab);
+    let sound = json(&scene, &["store", "verify", "--json"], 0);
+    let store = &sound["platforms"]["default"];
+    let compared = serde_json::json!(["md5", "sha1", "sha256"]);
+    assert_eq!(store["algorithms"], compared, "{store:#}");
+    let before = Binaries::of(lab);
+    assert_eq!(store["binaries"]["files"], before.index.len(), "{store:#}");
+
+    // A binary of this program, one of somebody else, and a record that is lost.
+    let (ours, _) = record_of(lab, "dev-libs/libbeta-1.0");
+    let (_, lost) = record_of(lab, "app-misc/hello-2.0");
+    let of_slowpoke = before.entries("app-misc/slowpoke-2.0");
+    let known = before.records.iter();
+    let known: Vec<&Value> = known.map(|record| &record["binary"]["path"]).collect();
+    let foreign = of_slowpoke
+        .iter()
+        .find(|entry| !known.contains(&&Value::from(entry.get("PATH"))))
+        .expect("a binary of somebody else")
+        .get("PATH")
+        .to_owned();
+    actions::spoil(lab, &ours);
+    spoil_content(lab, &foreign);
+    let text = fs::read(&lost).expect("a record");
+    fs::remove_file(&lost).expect("a record is removed");
+    let found = json(&scene, &["store", "repair", "--dry-run", "--json"], 1);
+    let findings = found["platforms"]["default"]["findings"].as_array();
+    let kinds: Vec<(&str, &str)> = findings
+        .expect("findings")
+        .iter()
+        .map(|it| {
+            (
+                it["kind"].as_str().expect("a kind"),
+                it["path"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect();
+    assert_eq!(kinds.len(), 3, "{kinds:?}");
+    for expected in [("spoiled", &ours), ("spoiled", &foreign)] {
+        assert!(kinds.contains(&(expected.0, expected.1)), "{kinds:?}");
+    }
+    assert!(
+        kinds
+            .iter()
+            .any(|(kind, path)| *kind == "orphan" && path.contains("hello-2.0"))
+    );
+    assert!(lab.store().join(&ours).exists() && !lost.exists());
+
+    json(&scene, &["store", "repair", "--json"], 0);
+    assert_eq!(
+        fs::read(&lost).expect("a record"),
+        text,
+        "as its builder wrote it"
+    );
+    let quarantined = format!(".gentoo-updater/quarantine/{foreign}.spoiled");
+    assert!(lab.store().join(&quarantined).exists());
+    let after = json(&scene, &["store", "verify", "--json"], 0);
+    let store = &after["platforms"]["default"];
+    assert_eq!(
+        store["notices"][0]["path"],
+        quarantined.as_str(),
+        "{store:#}"
+    );
+    let left = Binaries::of(lab);
+    assert_eq!(left.index.len(), before.index.len() - 2);
+    installs_from_the_store(lab, "dev-libs/libbeta-1.0");
+}
+
+/// Changes the first part of a binary, which keeps size and time. In the middle of a small one there is
+/// nothing but what tar fills up, and without that it would still be whole.
+fn spoil_content(lab: &Lab, path: &str) {
+    let file = lab.store().join(path);
+    let mut bytes = fs::read(&file).expect("a binary");
+    bytes[1100..1164].iter_mut().for_each(|byte| *byte = !*byte);
+    let modified = fs::metadata(&file).and_then(|file| file.modified());
+    fs::write(&file, bytes).expect("a binary is overwritten");
+    let file = fs::File::options().write(true).open(&file);
+    file.and_then(|file| file.set_modified(modified?))
+        .expect("a binary keeps its age");
+}
+
+/// Portage agrees with the index, and installs each binary that the guest has, but one, again.
+fn installs_from_the_store(lab: &Lab, without: &str) {
     lab.sh("b1", "emaint --check binhost");
     let packages: Vec<String> = installed(lab, "g1")
         .into_iter()
-        .filter(|(_, package)| !package.build_id.is_empty())
+        .filter(|(cpv, package)| !package.build_id.is_empty() && cpv != without)
         .map(|(cpv, _)| format!("={cpv}"))
         .collect();
     assert!(!packages.is_empty());
@@ -161,6 +265,58 @@ E
 fn sources_on(lab: &Lab) -> Vec<String> {
     let names = lab.sh("b1", "cd \"$(portageq envvar DISTDIR)\" && LC_ALL=C ls");
     names.lines().map(str::to_owned).collect()
+}
+
+/// The path of the binary of a package, and the file of its record.
+fn record_of(lab: &Lab, cpv: &str) -> (String, PathBuf) {
+    let keys = lab.store().join(".gentoo-updater/keys");
+    for file in fs::read_dir(keys).expect("records") {
+        let file = file.expect("a record").path();
+        let text = fs::read_to_string(&file).expect("a record");
+        let record: Value = serde_json::from_str(&text).expect("JSON");
+        if record["binary"]["cpv"] == cpv {
+            let path = record["binary"]["path"].as_str().expect("a path");
+            return (path.to_owned(), file);
+        }
+    }
+    panic!("{cpv} has no record")
+}
+
+/// A binary of this program whose builder died before it had written the record, and whose key was
+/// built again: Portage builds one once more, beside whose number stands what it is. Gives its path.
+fn left_by_a_crash(lab: &Lab) -> String {
+    const CPV: &str = "app-misc/slowpoke-2.0";
+    let known = Binaries::of(lab);
+    let known: Vec<&str> = known
+        .entries(CPV)
+        .into_iter()
+        .map(|entry| entry.get("PATH"))
+        .collect();
+    lab.sh(
+        "b1",
+        &format!("emerge --quiet --oneshot --buildpkgonly ={CPV}"),
+    );
+    let now = Binaries::of(lab);
+    let entries = now.entries(CPV);
+    let new = entries
+        .iter()
+        .find(|entry| !known.contains(&entry.get("PATH")))
+        .expect("a new binary");
+    let (_, file) = record_of(lab, CPV);
+    let text = fs::read_to_string(&file).expect("a record");
+    let mut note: Value = serde_json::from_str(&text).expect("JSON");
+    let path = new.get("PATH");
+    note["binary"]["path"] = path.into();
+    note["binary"]["build_id"] = new.get("BUILD_ID").parse::<u32>().expect("a number").into();
+    note["binary"]["size"] = new.get("SIZE").parse::<u64>().expect("a number").into();
+    let sha256 = lab.sh("b1", &format!("sha256sum < /var/cache/binpkgs/{path}"));
+    note["binary"]["sha256"] = sha256.split(' ').next().into();
+    let number = path.trim_end_matches(".gpkg.tar");
+    let folder = lab.store().join(".gentoo-updater/build-ids").join(number);
+    fs::create_dir_all(&folder).expect("a folder");
+    let name = file.file_name().expect("a name");
+    fs::write(folder.join(name), note.to_string()).expect("a note is written");
+    path.to_owned()
 }
 
 fn json(scene: &Scene, arguments: &[&str], status: i32) -> Value {

@@ -196,6 +196,7 @@ fn kind(finding: &Finding) -> &'static str {
         Finding::RecordWithoutBinary { .. }
         | Finding::RecordUnreadable { .. }
         | Finding::RecordsShareBinary { .. } => "record",
+        Finding::SigningUnfinished { .. } => "signing",
         Finding::Unusable { .. } => "unusable",
         Finding::Orphan { .. } => "orphan",
         Finding::Duplicate { .. } => "duplicate",

@@ -68,6 +68,9 @@ fn all() -> Vec<Finding> {
         Finding::Unusable {
             path: ".gentoo-updater/incoming/half".to_owned(),
         },
+        Finding::SigningUnfinished {
+            path: path("signing"),
+        },
         Finding::Orphan {
             path: path("orphan"),
             key: key("orphan"),

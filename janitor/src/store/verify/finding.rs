@@ -64,6 +64,11 @@ pub enum Finding {
         /// The file.
         path: String,
     },
+    /// A binary is between two signatures: its signing was broken off.
+    SigningUnfinished {
+        /// The binary.
+        path: String,
+    },
     /// A binary of this program has no record, and so has its key.
     Orphan {
         /// The binary.
@@ -93,14 +98,15 @@ impl Finding {
 
     /// Whether a repair mends it.
     pub fn is_mendable(&self) -> bool {
-        let is_of_others = matches!(
+        let is_for_others = matches!(
             self,
-            Self::RecordUnreadable {
-                of_other_version: true,
-                ..
-            }
+            Self::SigningUnfinished { .. }
+                | Self::RecordUnreadable {
+                    of_other_version: true,
+                    ..
+                }
         );
-        self.is_fault() && !is_of_others
+        self.is_fault() && !is_for_others
     }
 
     /// What it is about, and in a few words what is the matter.
@@ -140,6 +146,9 @@ impl Finding {
                 )
             }
             Self::Unusable { path } => (path, "can be used by nobody".to_owned()),
+            Self::SigningUnfinished { path } => {
+                (path, "is being signed, and that was broken off".to_owned())
+            }
             Self::Orphan { path, .. } => (path, "has lost its record".to_owned()),
             Self::Duplicate { path, .. } => {
                 (path, "has no record: its key has another binary".to_owned())
@@ -175,6 +184,7 @@ impl Finding {
                  be told"
             }
             Self::Unusable { .. } => "`store repair` and `store gc` remove it",
+            Self::SigningUnfinished { .. } => "`store keys sign` ends it",
             Self::Orphan { .. } => {
                 "`store repair` writes its record anew; `store gc` removes it when nobody needs it"
             }

@@ -71,6 +71,8 @@ pub(super) struct Inventory {
     pub(super) shared: HashMap<HexDigest, String>,
     /// The names of records that cannot be read, and whether they are of another version.
     pub(super) unreadable: BTreeMap<String, bool>,
+    /// The binaries whose signing has not ended.
+    pub(super) signing: BTreeSet<String>,
     /// What builders wrote of files that no record names.
     pub(super) notes: HashMap<String, Vec<Said>>,
 }
@@ -87,6 +89,7 @@ enum Line {
     Shared(HexDigest, String),
     Unreadable(String, bool),
     Note(HexDigest, String, u64, HexDigest),
+    Signing(String),
     End,
 }
 
@@ -148,6 +151,7 @@ impl Inventory {
                 let notes = self.notes.entry(path).or_default();
                 notes.push(Said { key, size, sha256 });
             }
+            Line::Signing(path) => drop(self.signing.insert(path)),
             Line::End => {}
         }
     }

@@ -75,6 +75,12 @@ impl Judgement {
         let is_sure = !inventory.unreadable.values().any(|of_others| *of_others);
         let (mut noted, mut spoiled) = (Vec::new(), BTreeSet::new());
         for (path, state) in &inventory.binaries {
+            // Its file, its entry and its record are changed one after the other.
+            if inventory.signing.contains(path) {
+                let path = path.clone();
+                self.findings.push(Finding::SigningUnfinished { path });
+                continue;
+            }
             let binary = Binary::of(inventory, path);
             let path = || path.clone();
             let (digests, is_whole) = match measures.get(path().as_str()) {

@@ -160,6 +160,10 @@ async fn repair_with(
     let plan =
         serde_json::to_string(&plan).map_err(|error| told("what mends is not told", &error))?;
     let command = under_lock("repair", store, &format!("{NOTES}{REPAIR}")).stdin(plan);
+    // Portage reads what its index lacks.
+    let reading = Duration::from_secs(verified.binaries.bytes / SLOWEST);
+    let timeout = command.timeout + reading;
+    let command = command.timeout(timeout);
     let output = ask(host, &command).await?;
     let cause = refused_by(&output);
     let output = succeeded(output, cause)?;

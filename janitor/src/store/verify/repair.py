@@ -7,6 +7,7 @@
 #   "quarantine"   [PATH, STATE]: binaries of others that are moved away
 #   "restore"      [PATH, STATE, DIGEST]: binaries whose builder's note becomes their record again
 #   "records"      [NAME, PATH | null]: records that go, if they still name this path or cannot be read
+#   "sharing"      paths that several records name, of which some go
 #   "unusable"     [PATH, STATE]: other files that go
 #   "fix"          the command that brings the index up to date; none where it is as it has to be
 #   "expected"     paths that the index names then
@@ -147,8 +148,10 @@ def remove(path):
 
 
 def forget(path, digest):
+    folder = numbered(store, path)
     try:
-        os.unlink(os.path.join(numbered(store, path) or "", digest + ".json"))
+        if folder:
+            os.unlink(os.path.join(folder, digest + ".json"))
     except FileNotFoundError:
         pass
 
@@ -180,6 +183,19 @@ def restore(path, digest):
             done["restored"] += 1
 
 
+def signing():
+    """The binaries whose signing has begun since, and was not ended (swap.py)."""
+    folder = os.path.join(control, "signing")
+    found = set()
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        if name.endswith(".json"):
+            try:
+                found.add(json.loads(read(os.path.join(folder, name)) or b"")["path"])
+            except (ValueError, KeyError, TypeError):
+                continue
+    return found
+
+
 def main():
     plan = json.load(sys.stdin)
     changed = set()
@@ -187,6 +203,7 @@ def main():
         for path, state, *_ in plan[kind]:
             if not is_as_it_was(path, state):
                 changed.add(path)
+    changed |= signing()
     # A record may be about nothing because its binary was not there yet.
     records = []
     for name, path in plan["records"]:
@@ -194,7 +211,10 @@ def main():
             records.append((name, path))
         else:
             changed.add(path)
-    done["left"] = [[path, "it was changed meanwhile"] for path in sorted(changed)]
+    planned = {one[0] for kind in ("remove", "quarantine", "restore", "unusable") for one in plan[kind]}
+    planned |= set(plan["forget"]) | {path for _, path in plan["records"]}
+    left = sorted(changed & planned)
+    done["left"] = [[path, "it was changed meanwhile, or is being signed"] for path in left]
 
     take_out_of_index(plan["state"], set(plan["forget"]) - changed)
     for path, _, digests in plan["remove"]:

@@ -106,6 +106,7 @@ impl Plan {
                     of_key.extend(state.map(|state| (*state, path)));
                 }
                 Finding::RecordUnreadable { .. }
+                | Finding::SigningUnfinished { .. }
                 | Finding::Duplicate { .. }
                 | Finding::Quarantined { .. } => {}
             }

@@ -12,6 +12,7 @@
 #   {"unreadable": [NAME, whether it is another version's]}
 #   {"note": [DIGEST, PATH, SIZE, SHA256]}
 #                                     what its builder wrote of a binary that no record names
+#   {"signing": PATH}                 a binary that is being signed, or whose signing was broken off
 #   "end"
 # Exit code 40: the store cannot be read.
 import gzip
@@ -126,7 +127,8 @@ def said_of(record):
     """(path, size, SHA-256) of what a record says of its binary."""
     binary = record["binary"]
     path, size, sha256 = binary["path"], binary["size"], binary["sha256"]
-    if not (is_name(path) and int(size) >= 0 and DIGEST.match(sha256)):
+    is_record = isinstance(record["key"], dict) and int(size) >= 0 and DIGEST.match(sha256)
+    if not (is_record and is_name(path)):
         raise ValueError("no record")
     return path, int(size), sha256
 
@@ -165,7 +167,28 @@ def records():
     return named
 
 
+def signing():
+    """The binaries that swap.py puts signed copies in the place of."""
+    folder = os.path.join(control, "signing")
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return
+    for name in names:
+        try:
+            if name.endswith(".json"):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    path = json.load(file)["path"]
+                if is_name(path):
+                    yield path
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+
+
 def main():
+    # Before all: what is being signed is so until its record is written.
+    for path in signing():
+        say("signing", path)
     # Records first: one that comes meanwhile is about a file that is seen then.
     named = records()
     state, words, entries = index()

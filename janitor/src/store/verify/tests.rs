@@ -60,6 +60,8 @@ async fn every_fault_is_found_and_mended_and_what_is_left_is_sound() {
         "twice-1-2",
         "shared-1-1",
         "young-1-1",
+        "both-1-1",
+        "both-1-2",
     ];
     let store = Store::with(&names);
     for name in [
@@ -68,6 +70,7 @@ async fn every_fault_is_found_and_mended_and_what_is_left_is_sound() {
         "gone-1-1",
         "twice-1-1",
         "shared-1-1",
+        "both-1-1",
     ] {
         store.record(name);
     }
@@ -77,11 +80,13 @@ async fn every_fault_is_found_and_mended_and_what_is_left_is_sound() {
     store.note("young-1-1", "young-1", 0);
     store.note("damaged-1-1", "damaged-1", 2);
     store.note("twice-1-2", "twice-1", 2);
+    store.note("both-1-2", "both-1", 2);
     store.fix_index();
     let sound = store.verify().await;
     assert_eq!(
         told(&sound.findings),
         [
+            "duplicate app-misc/both/both-1-2.gpkg.tar",
             "duplicate app-misc/twice/twice-1-2.gpkg.tar",
             "orphan app-misc/damaged/damaged-1-1.gpkg.tar",
             "orphan app-misc/orphan/orphan-1-1.gpkg.tar",
@@ -91,6 +96,8 @@ async fn every_fault_is_found_and_mended_and_what_is_left_is_sound() {
 
     store.spoil("ours-1-1");
     store.spoil("foreign-1-1");
+    // The other one of its key is good.
+    store.spoil("both-1-1");
     store.remove("gone-1-1");
     store.make(&["replaced-1-1", "new-1-1"]);
     let damaged = store.key("damaged-1");
@@ -123,6 +130,7 @@ async fn every_fault_is_found_and_mended_and_what_is_left_is_sound() {
         "file_missing app-misc/gone/gone-1-1.gpkg.tar".to_owned(),
         "index_outdated app-misc/replaced/replaced-1-1.gpkg.tar".to_owned(),
         "not_indexed app-misc/new/new-1-1.gpkg.tar".to_owned(),
+        "orphan app-misc/both/both-1-2.gpkg.tar".to_owned(),
         "orphan app-misc/damaged/damaged-1-1.gpkg.tar".to_owned(),
         "orphan app-misc/orphan/orphan-1-1.gpkg.tar".to_owned(),
         "orphan app-misc/orphan/orphan-1-2.gpkg.tar".to_owned(),
@@ -130,6 +138,7 @@ async fn every_fault_is_found_and_mended_and_what_is_left_is_sound() {
         format!("record_unreadable {damaged}.json"),
         "record_without_binary app-misc/gone/gone-1-1.gpkg.tar".to_owned(),
         "records_share_binary app-misc/shared/shared-1-1.gpkg.tar".to_owned(),
+        "spoiled app-misc/both/both-1-1.gpkg.tar".to_owned(),
         "spoiled app-misc/foreign/foreign-1-1.gpkg.tar".to_owned(),
         "spoiled app-misc/ours/ours-1-1.gpkg.tar".to_owned(),
         "unusable .gentoo-updater/incoming/half".to_owned(),
@@ -146,11 +155,11 @@ async fn every_fault_is_found_and_mended_and_what_is_left_is_sound() {
     let repaired = store.repair(&verified).await;
     let quarantined = ".gentoo-updater/quarantine/app-misc/foreign/foreign-1-1.gpkg.tar.spoiled";
     let expected = Repaired {
-        removed: 1,
+        removed: 2,
         quarantined: vec![quarantined.to_owned()],
-        restored: 2,
-        // Of what is spoiled, of what is gone, the damaged one, and the one that was copied.
-        records: 4,
+        restored: 3,
+        // Of what is spoiled (2) and of what is gone, the damaged one, and the one that was copied.
+        records: 5,
         files: 2,
         left: Vec::new(),
     };
@@ -245,6 +254,30 @@ async fn what_builders_and_collectors_change_meanwhile_is_no_fault() {
     let verified = store.verify().await;
     assert_eq!(told(&verified.findings), [""; 0]);
     builder.join().unwrap();
+}
+
+#[tokio::test]
+async fn what_stands_between_two_signatures_is_not_taken_for_spoiled() {
+    let store = Store::with(&["a-1-1", "b-1-1"]);
+    store.record("a-1-1");
+    // The copy is in its place, and its record is not written yet.
+    store.make(&["a-1-1"]);
+    store.fix_index();
+    let spoiled = store.verify().await;
+    assert_eq!(
+        told(&spoiled.findings),
+        ["spoiled app-misc/a/a-1-1.gpkg.tar"]
+    );
+    let intent = "{\"path\":\"app-misc/a/a-1-1.gpkg.tar\"}";
+    store.write(".gentoo-updater/signing/0.json", intent, 0);
+    let verified = store.verify().await;
+    let signing = ["signing_unfinished app-misc/a/a-1-1.gpkg.tar"];
+    assert_eq!(told(&verified.findings), signing);
+    assert_eq!(store.repair(&verified).await, Repaired::default());
+    assert_eq!(told(&store.verify().await.findings), signing);
+    // Who reads while it is begun and ended sees nothing of it; who mends leaves it alone.
+    let repaired = store.repair(&spoiled).await;
+    assert_eq!((repaired.removed, repaired.left.len()), (0, 1));
 }
 
 #[tokio::test]
