@@ -18,6 +18,7 @@ use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::build_key::Platform;
 use gentoo_updater_portage::packages_index::PackagesIndex;
+use gentoo_updater_runtime::signing::settle;
 use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
 
 use crate::capacity;
@@ -138,7 +139,11 @@ impl BuildHandler {
         let spec = self.spec(command);
         let signed = Signatures::wanted(host.as_ref(), &self.store, self.sign).await?;
         let compiled_as = command.job.compiled_as.as_ref();
-        let held = store.look_up(key, compiled_as, &signed).await?;
+        let mut held = store.look_up(key, compiled_as, &signed).await?;
+        // It can be that somebody signs it anew, or began to and did not come to the end.
+        if matches!(held, Held::Corrupt { .. }) && settle(host.as_ref(), &self.store).await? {
+            held = store.look_up(key, compiled_as, &signed).await?;
+        }
         let mut useless = None;
         match held {
             Held::Binary(binary) => return Ok(self.built(command, binary, true, 0, findings)),
@@ -202,6 +207,9 @@ impl BuildHandler {
             }
             Err(failure) => return Err(failure),
         };
+        if self.sign && signed_by.is_none() {
+            return Err(signing::unsigned(&binary));
+        }
         binary.signed_by = signed_by;
         binary.contents = contents::of(host.as_ref(), &work, &key.cpv, binary.build_id).await?;
         let stored = store.publish(&work, key, binary.clone(), own).await?;

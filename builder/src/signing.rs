@@ -18,6 +18,9 @@ use gentoo_updater_runtime::signing::{
     Announcement, HOME, Key, Keys, NO_KEY, Signed, State, ToSign, announce, announced,
 };
 
+/// How many days before the end of a key it is warned of it.
+const SOON: u64 = 30;
+
 /// How a binary of a store must be signed to be of use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signatures {
@@ -58,9 +61,19 @@ pub(crate) async fn ready(
     store: &Path,
 ) -> Result<(), Failure> {
     let keys = Keys::of(host);
-    let told = |failure: Failure| unfit(builder, &failure.cause.clone(), &failure);
+    let told = |failure: Failure| unfit(builder, failure);
     let all = keys.list(now()).await.map_err(told)?;
-    if !all.iter().any(|key| key.state == State::InUse) {
+    let in_use = all.iter().find(|key| key.state == State::InUse);
+    if let Some(days) = in_use.and_then(|key| key.days_left(now()))
+        && days < SOON
+    {
+        tracing::warn!(
+            builder.name = %builder,
+            "the key that signs is good for {days} more days, and so is what it signed: \
+             `gentoo-updater store keys rotate`"
+        );
+    }
+    if in_use.is_none() {
         let message = format!(
             "builder {builder} is to sign what it builds and has no key for that{}; \
              `gentoo-updater store keys init` makes one",
@@ -90,17 +103,16 @@ fn expired(keys: &[Key]) -> String {
     }
 }
 
-fn unfit(builder: &BuilderName, cause: &str, failure: &Failure) -> Failure {
-    let class = match failure.class {
-        FailureClass::Transient => FailureClass::Transient,
-        FailureClass::Permanent | FailureClass::Machine => FailureClass::Machine,
-    };
-    let message = format!(
+fn unfit(builder: &BuilderName, mut failure: Failure) -> Failure {
+    if failure.class == FailureClass::Permanent {
+        failure.class = FailureClass::Machine;
+    }
+    failure.message = format!(
         "builder {builder} cannot sign what it builds: {}; its keys are in {HOME}, and \
          `gentoo-updater store keys list` shows them",
         failure.message
     );
-    Failure::new(class, cause, message)
+    failure
 }
 
 /// Signs what lies in the private folder, and brings its index up to date. Gives the key; nothing,
@@ -138,7 +150,7 @@ pub(crate) async fn sign_result(
         sha256: None,
     };
     let keys = Keys::of(host);
-    let told = |failure: Failure| unfit(builder, &failure.cause.clone(), &failure);
+    let told = |failure: Failure| unfit(builder, failure);
     match keys
         .sign(&[request], Some(&packages))
         .await
@@ -146,17 +158,55 @@ pub(crate) async fn sign_result(
         .pop()
     {
         Some(Signed::Well(file)) => Ok(Some(file.by)),
-        Some(Signed::Not { error, .. }) => Err(unfit(
-            builder,
-            "SigningFailed",
-            &Failure::new(FailureClass::Machine, "SigningFailed", error),
-        )),
+        Some(Signed::Not { error, .. }) => {
+            let failure = Failure::new(FailureClass::Machine, "SigningFailed", error);
+            Err(unfit(builder, failure))
+        }
         None => Ok(None),
     }
+}
+
+/// Why a result is of no use that is none which can be signed.
+pub(crate) fn unsigned(binary: &Binary) -> Failure {
+    let message = format!(
+        "{} cannot be signed: only binaries of the form gpkg can, and something on the builder sets \
+         BINPKG_FORMAT for this package",
+        binary.path
+    );
+    Failure::new(FailureClass::Permanent, "ResultUnsigned", message)
 }
 
 /// In seconds since 1970.
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::room::INSIDE;
+    use crate::testing::stored;
+
+    #[test]
+    fn only_what_is_signed_by_one_of_the_keys_suffices_where_signatures_are_asked_for() {
+        let folder = TempDir::new().unwrap();
+        let mut binary = stored(folder.path(), "a/a-1", "content");
+        let key = |digit: &str| digit.repeat(40).parse::<Fingerprint>().unwrap();
+        let by = Signatures::By([key("1"), key("2")].into());
+        assert!(Signatures::NotAskedFor.suffices(&binary));
+        assert!(!by.suffices(&binary));
+        binary.signed_by = Some(key("3"));
+        assert!(!by.suffices(&binary));
+        binary.signed_by = Some(key("2"));
+        assert!(by.suffices(&binary) && Signatures::NotAskedFor.suffices(&binary));
+        assert!(!Signatures::By(BTreeSet::new()).suffices(&binary));
+    }
+
+    #[test]
+    fn the_folder_of_the_keys_is_the_one_that_rooms_hide() {
+        assert!(INSIDE.contains(&format!("for place in {HOME} /run/user;")));
+    }
 }

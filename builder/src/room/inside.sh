@@ -103,8 +103,9 @@ fi
 # What signs binaries is none of a package's business: neither the keys, nor sockets of whoever has them
 # in memory.
 for place in /var/lib/gentoo-updater/signing /run/user; do
-    mkdir -p "$view$place" &&
-        mount -n -t tmpfs -o mode=700,ro gentoo-updater "$view$place" || no_room "$place cannot be hidden"
+    # Where it is not there and cannot be made there is nothing to hide.
+    [ -d "$view$place" ] || mkdir -p "$view$place" 2>/dev/null || continue
+    mount -n -t tmpfs -o mode=700,ro gentoo-updater "$view$place" || no_room "$place cannot be hidden"
 done
 while read -r place; do
     [ -d "$place" ] || continue

@@ -8,6 +8,7 @@ use std::time::Duration;
 use gentoo_updater_fleet::message::{Failure, FailureClass, InstallPackages};
 use gentoo_updater_hosts::{ExitStatus, Host};
 use gentoo_updater_portage::command::{CommandLine, neutral_environment};
+use gentoo_updater_portage::outcome::refuses_signature;
 use gentoo_updater_runtime::emerge::in_own_environment;
 use gentoo_updater_runtime::{ask, signing::Demands};
 use serde::Deserialize;
@@ -141,14 +142,7 @@ pub(super) fn judge(
 /// Why emerge refused a binary in the middle of an installation, as its output tells: a key can be
 /// revoked, or its time be over, just then.
 pub(crate) fn refused_in(log: &str, order: &InstallPackages) -> Option<Failure> {
-    // Where nobody asks for signatures Portage prints what gpg says as well, and goes on.
-    let is_final = |line: &str| {
-        (line.starts_with("!!! Error extracting '")
-            || line.starts_with("!!! Invalid binary package: '"))
-            && (line.contains("GnuPG verification failed")
-                || line.contains(" signature not found in "))
-    };
-    if !log.lines().any(is_final) {
+    if !log.lines().any(refuses_signature) {
         return None;
     }
     let refusal = Refusal::of_status(log.lines()).unwrap_or(Refusal::Missing);

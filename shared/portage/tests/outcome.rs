@@ -76,6 +76,7 @@ const RECORDINGS: &[(&str, i32, &str)] = &[
     ("p2-guest-full", 0, "None"),
     ("q-postinst-fail-K", 1, "CompileFailure; CompileFailure app-misc/postfail-2.0::gentoo (postinst): postfail: pkg_postinst fails on purpose"),
     ("seed-oldblocked", 0, "None"),
+    ("lab-unsigned", 1, "SignatureRefused; SignatureRefused dev-libs/tinyhdr-1.0::? (-): -"),
 ];
 
 fn folder() -> PathBuf {

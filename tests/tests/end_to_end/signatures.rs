@@ -122,6 +122,60 @@ fn guests_that_require_signatures_install_what_they_trust_and_every_refusal_has_
             "an agent stayed on {machine}"
         );
     }
+    a_new_key_takes_the_place_of_the_former_one(&scene, &key);
+}
+
+/// After that a guest that knows the new key alone installs all that the store holds.
+fn a_new_key_takes_the_place_of_the_former_one(scene: &Scene, former: &str) {
+    let lab = &scene.lab;
+    let retire = ["store", "keys", "retire", former, "--yes"];
+    let refusal = scene.command("keys", &retire, PATIENCE);
+    assert_eq!(refusal.status.code(), Some(64), "{}", refusal.stderr);
+    assert!(
+        refusal.stderr.contains("store keys rotate"),
+        "{}",
+        refusal.stderr
+    );
+    let said = succeeded(scene, &["store", "keys", "rotate"]);
+    let key = key_in_use(scene);
+    assert!(
+        key != former && said.stdout.contains(&key),
+        "{}",
+        said.stdout
+    );
+    let refusal = scene.command("keys", &retire, PATIENCE);
+    assert!(
+        refusal.stderr.contains("store keys sign"),
+        "{}",
+        refusal.stderr
+    );
+
+    let before = Binaries::of(lab);
+    let signed = succeeded(scene, &["store", "keys", "sign", "--json"]);
+    let document: Value = serde_json::from_str(&signed.stdout).expect("JSON");
+    let done = &document["platforms"]["default"];
+    assert_eq!(done["refused"], serde_json::json!({}), "{done:#}");
+    let binaries = Binaries::of(lab);
+    assert_eq!(binaries.index.len(), before.index.len());
+    let ours: Vec<&Value> = binaries.records.iter().map(|it| &it["binary"]).collect();
+    let is_new = |binary: &&Value| binary["signed_by"] == key.as_str();
+    assert!(!ours.is_empty() && ours.iter().all(is_new), "{ours:#?}");
+    assert_eq!(done["signed"]["b1"], ours.len(), "{done:#}");
+    succeeded(scene, &retire);
+    let verified = scene.command("verify", &["store", "verify"], PATIENCE);
+    assert_eq!(verified.status.code(), Some(0), "{}", verified.stdout);
+
+    lab.sh("g1", "rm -r /etc/portage/gnupg");
+    succeeded(scene, &["store", "keys", "teach", "g1", "--yes"]);
+    for binary in ours {
+        let (cpv, number) = (binary["cpv"].as_str(), binary["build_id"].as_u64());
+        let (cpv, number) = (cpv.expect("a name"), number.expect("a number"));
+        let install = format!("emerge --oneshot --nodeps --usepkgonly ={cpv}-{number}");
+        lab.sh("g1", &install);
+    }
+    let keys = "gpg --homedir /etc/portage/gnupg --with-colons --list-keys | grep ^fpr";
+    let keys = lab.sh("g1", keys);
+    assert!(keys.contains(&key) && !keys.contains(former), "{keys}");
 }
 
 /// A command of the operator that ends well.

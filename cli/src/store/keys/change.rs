@@ -146,16 +146,13 @@ pub(super) async fn retire(
     // First of all it counts no more, whatever becomes of the rest.
     withdraw(host, store, key).await.map_err(places::said)?;
     let keys = Keys::of(host);
-    let is_revoked = |one: &&_| {
-        let one: &gentoo_updater_runtime::signing::Key = one;
-        one.fingerprint == *key && one.state == State::Revoked
-    };
     if !options.revoke {
         keys.delete(key).await.map_err(places::said)?;
         println!("{key} is gone.");
         return Ok(crate::EXIT_DONE);
     }
-    if !builder.keys.iter().any(|one| is_revoked(&one)) {
+    let mut own = builder.keys.iter();
+    if !own.any(|one| one.fingerprint == *key && one.state == State::Revoked) {
         keys.revoke(key).await.map_err(places::said)?;
     }
     println!(

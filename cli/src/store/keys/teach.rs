@@ -6,7 +6,7 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::fingerprint::Fingerprint;
 use gentoo_updater_fleet::message::Failure;
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
-use gentoo_updater_runtime::signing::{self, Demands};
+use gentoo_updater_runtime::signing::{self, Demands, State};
 use gentoo_updater_runtime::{EXIT_COULD_NOT_RUN, Machines};
 
 use super::arguments::TeachOptions;
@@ -30,8 +30,15 @@ pub(super) async fn teach(
         for key in builder.trusted() {
             println!("{} signs for {}: {key}", builder.name, builder.platform);
         }
+        for key in builder
+            .keys
+            .iter()
+            .filter(|key| key.state == State::Revoked)
+        {
+            println!("{} has revoked {}", builder.name, key.fingerprint);
+        }
     }
-    if !answers.asked.iter().any(|it| it.trusted().next().is_some()) {
+    if answers.asked.iter().all(|it| it.to_export().is_empty()) {
         anyhow::bail!("no builder has a key; `gentoo-updater store keys init` makes them");
     }
     let failed = match teach_all(machines, &answers, &guests, options.yes).await? {
@@ -121,8 +128,13 @@ async fn teach_one(
              FEATURES=\"${{FEATURES}} binpkg-request-signature\" in its make.conf."
         ),
     };
+    let known: Vec<Fingerprint> = builders().flat_map(Asked::to_export).collect();
     for other in others {
         let fingerprint = other.split(' ').next().unwrap_or_default();
+        // One that is revoked is there to be known as such.
+        if known.iter().any(|key| key.as_str() == fingerprint) {
+            continue;
+        }
         text += &format!(
             "\n  It has another key, too, of which no builder knows that was asked: {other}. \
              `gpg --homedir {home} --delete-keys {fingerprint}` there takes it away."

@@ -11,6 +11,7 @@ use std::time::Instant;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::name::PlatformName;
 use gentoo_updater_janitor::store::verify;
+use gentoo_updater_runtime::signing::settle;
 use gentoo_updater_runtime::{EXIT_COULD_NOT_RUN, Machines};
 use jiff::Timestamp;
 
@@ -92,6 +93,10 @@ async fn one(
     let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
     let begun = Instant::now();
     let mut reading = Reading::of(platform);
+    if wanted.repair {
+        // What signing began and did not end is nothing that is spoiled.
+        settle(host.as_ref(), store).await.map_err(places::said)?;
+    }
     let verified = verify::verify(host.as_ref(), store, now, |so_far| reading.show(so_far)).await;
     reading.end();
     let verified = verified.map_err(places::said)?;

@@ -13,14 +13,10 @@ use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
 use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_runtime::ask;
-use gentoo_updater_runtime::signing::{Keys, Signed, SignedFile, ToSign};
-use gentoo_updater_runtime::store::{INDEX, LOCK, LOCK_PATIENCE, LOCK_SILENCE};
+use gentoo_updater_runtime::signing::{self, Keys, Signed, Swap, ToSign};
 use serde::{Deserialize, Serialize};
 
 const PICK: &str = include_str!("pick.py");
-const SWAP: &str = include_str!("swap.sh");
-const SWAP_PROGRAM: &str = concat!(include_str!("../notes.py"), include_str!("swap.py"));
-
 /// How long a question or a change may take beside waiting.
 const LIMIT: Duration = Duration::from_secs(900);
 
@@ -74,15 +70,6 @@ struct Picked {
     size: u64,
 }
 
-/// A copy that is to take the place of a binary.
-#[derive(Serialize)]
-struct Swap<'a> {
-    digest: &'a HexDigest,
-    path: &'a StorePath,
-    before: &'a HexDigest,
-    signed: &'a SignedFile,
-}
-
 /// Counts the binaries of a store by their signatures.
 ///
 /// # Errors
@@ -105,7 +92,7 @@ pub async fn sign_anew(
     tell: impl Fn(&Done),
 ) -> Result<Done, Failure> {
     // What another one began and did not end.
-    swap(host, store, &[]).await?;
+    signing::swap(host, store, &[]).await?;
     let mut done = Done::default();
     let mut behind = None;
     loop {
@@ -127,34 +114,25 @@ pub async fn sign_anew(
         for (one, signed) in picked.iter().zip(&signed) {
             match signed {
                 Signed::Well(signed) => copies.push(Swap {
-                    digest: &one.digest,
-                    path: &one.path,
-                    before: &one.sha256,
-                    signed,
+                    digest: one.digest.clone(),
+                    path: one.path.clone(),
+                    before: one.sha256.clone(),
+                    signed: signed.clone(),
                 }),
                 Signed::Not { error, .. } => {
                     done.refused.insert(one.path.clone(), error.clone());
                 }
             }
         }
-        done.signed += swap(host, store, &copies).await?;
+        done.signed += signing::swap(host, store, &copies).await?;
         tell(&done);
     }
 }
 
-/// Ends what was begun to be signed anew and was left, where anything was. Gives whether that is so.
-///
-/// # Errors
-/// When the store cannot be written.
-pub async fn settle(host: &dyn Host, store: &Path) -> Result<bool, Failure> {
-    Ok(swap(host, store, &[]).await? > 0)
-}
-
 fn to_sign(store: &Path, one: &Picked) -> ToSign {
-    let name = format!(".gentoo-updater/signing/{}.gpkg.tar", one.digest);
     ToSign {
         from: one.path.below(store),
-        to: store.join(name),
+        to: store.join(signing::copy_of(&one.digest)),
         sha256: Some(one.sha256.clone()),
     }
 }
@@ -183,28 +161,6 @@ async fn pick(
         .collect();
     let picked = picked.map_err(|error| unclear(&error.to_string()))?;
     Ok((picked, count))
-}
-
-async fn swap(host: &dyn Host, store: &Path, copies: &[Swap<'_>]) -> Result<u64, Failure> {
-    let parameters = [
-        store.display().to_string(),
-        LOCK_PATIENCE.as_secs().to_string(),
-        LOCK_SILENCE.as_secs().to_string(),
-        format!("{INDEX}{SWAP_PROGRAM}"),
-    ];
-    let input = serde_json::to_vec(copies).map_err(|error| unclear(&error.to_string()))?;
-    let command = Command::shell("swap", &format!("{LOCK}{SWAP}"), parameters)
-        .stdin(input)
-        .timeout(LOCK_PATIENCE + LIMIT);
-    let output = ask(host, &command).await?;
-    let cause = match output.status {
-        ExitStatus::Code(31) => "StoreLocked",
-        ExitStatus::Code(32) => "StoreIndexBroken",
-        _ => "StoreUnwritable",
-    };
-    let output = succeeded(output, cause)?;
-    let text = output.stdout_text();
-    text.trim().parse().map_err(|_| unclear(&text))
 }
 
 fn succeeded(output: Output, cause: &str) -> Result<Output, Failure> {

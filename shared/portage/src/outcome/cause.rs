@@ -72,6 +72,24 @@ const OF_RUNS: &[(FailureKind, &[&str])] = &[
     ),
 ];
 
+/// Whether emerge says in this line that it refuses a binary package for its signature
+/// (`_emerge/BinpkgExtractorAsync.py`, `_emerge/Scheduler.py`). Of what gpg says it prints as much where nobody
+/// requires signatures, and goes on.
+#[must_use]
+pub fn refuses_signature(line: &str) -> bool {
+    let is_refusal = ["!!! Error extracting '", "!!! Invalid binary package: '"]
+        .iter()
+        .any(|start| line.starts_with(start));
+    is_refusal
+        && [
+            ", GnuPG verification failed",
+            " signature not found in ",
+            ", No signature provided",
+        ]
+        .iter()
+        .any(|words| line.contains(words))
+}
+
 /// `Exiting on signal 15`, emerge's own.
 pub(super) fn is_signal(line: &str) -> bool {
     line.strip_prefix("Exiting on signal ")
@@ -167,7 +185,10 @@ impl<'a> OwnWords<'a> {
         Self {
             restricted: restricted.collect(),
             colliding: colliding.collect(),
-            unnamed: first(OF_PACKAGES, lines),
+            unnamed: match lines.iter().any(|line| refuses_signature(line)) {
+                true => FailureKind::SignatureRefused,
+                false => first(OF_PACKAGES, lines),
+            },
         }
     }
 

@@ -15,6 +15,7 @@ mod decisive;
 mod failures;
 mod last_lines;
 
+pub use cause::refuses_signature;
 pub use decisive::{decisive_line, decisive_lines};
 pub use last_lines::last_lines;
 
@@ -46,6 +47,9 @@ pub enum FailureKind {
     Killed,
     /// Sources could not be fetched, or came damaged, or have to be fetched by hand.
     FetchFailure,
+    /// A binary package is not signed as the machine requires it: not at all, by a key that it does not
+    /// trust or whose time is over, or it is not what was signed. The lines of gpg above tell which.
+    SignatureRefused,
     /// A binary package of the store is damaged, or is in its index and not in the store.
     BinaryDamaged,
     /// No binary package of the store satisfies what was asked for, or its USE flags differ.

@@ -111,3 +111,40 @@ async fn run(host: &dyn Host, command: &Command, cause: &str) -> Result<Output, 
     let message = format!("the keys of the store: {}", output.stderr_text().trim());
     Err(Failure::new(FailureClass::Machine, cause, message))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use gentoo_updater_hosts::{HostAddress, SshSettings, connect};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_announced_counts_until_its_time_is_over_or_it_is_withdrawn() {
+        let folder = TempDir::new().unwrap();
+        let store = folder.path();
+        let settings = SshSettings::default();
+        let host = connect(&HostAddress::Local, &settings).await.unwrap();
+        let host = host.as_ref();
+        let key = |digit: &str, expires| Announcement {
+            fingerprint: digit.repeat(40).parse().unwrap(),
+            builder: "b1".parse().unwrap(),
+            expires,
+        };
+        let known = async |now| announced(host, store, now).await.unwrap();
+        assert_eq!(known(0).await, BTreeSet::new());
+        let keys = [key("1", Some(100)), key("2", None), key("3", Some(200))];
+        announce(host, store, &keys).await.unwrap();
+        // One by which somebody said otherwise before, and one that cannot be read.
+        announce(host, store, &[key("3", Some(300))]).await.unwrap();
+        fs::write(store.join(FOLDER).join("4.json"), "cut o\n").unwrap();
+        let all = keys.map(|key| key.fingerprint);
+        assert_eq!(known(99).await, all.clone().into());
+        assert_eq!(known(100).await, all[1..].iter().cloned().collect());
+        withdraw(host, store, &all[1]).await.unwrap();
+        assert_eq!(known(299).await, [all[2].clone()].into());
+        assert_eq!(known(300).await, BTreeSet::new());
+    }
+}

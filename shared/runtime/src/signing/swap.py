@@ -1,5 +1,5 @@
-# Puts signed copies in the place of the binaries of a store, whose lock is held. index.py of the runtime
-# and notes.py stand above this.
+# Puts signed copies in the place of the binaries of a store, whose lock is held. index.py stands
+# above this.
 #
 # Argument: the store. Standard input: a list in JSON of
 #   {"digest", "path", "before": SHA-256, "signed": {"by", "size", "sha256", "md5", "sha1", "mtime"}}
@@ -99,7 +99,9 @@ def swap(intents):
         record = load(record_of(intent["digest"]))
         signed = intent["signed"]
         record["binary"].update(size=signed["size"], sha256=signed["sha256"], signed_by=signed["by"])
-        note = os.path.join(numbered(store, intent["path"]), intent["digest"] + ".json")
+        # The note of whoever built it, beside its number, tells the same.
+        number = os.path.join(control, "build-ids", intent["path"][: -len(".gpkg.tar")])
+        note = os.path.join(number, intent["digest"] + ".json")
         if os.path.exists(note):
             write_whole(note, dump(record))
         write_whole(record_of(intent["digest"]), dump(record))

@@ -1,5 +1,5 @@
-# Puts signed copies in the place of binaries of a store, under its lock. The functions of lock.sh of the
-# runtime stand above this.
+# Puts signed copies in the place of binaries of a store, under its lock. The functions of lock.sh
+# stand above this.
 #
 # $1 store   $2 seconds to wait for the lock   $3 seconds after which a silent lock is taken for left
 # $4 the program that does it, in Python
