@@ -59,6 +59,9 @@ pub(crate) enum StoreCommand {
     Repair(RepairOptions),
 
     /// Make, show, teach and change the keys with which builders sign binaries
+    #[command(
+        after_help = "Examples:\n  gentoo-updater store keys init\n  gentoo-updater store keys teach web mail\n  gentoo-updater store keys list"
+    )]
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
