@@ -19,7 +19,7 @@ use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::build_key::Platform;
 use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::signing::settle;
-use gentoo_updater_runtime::{Context, jobs, vdb, wrong_command};
+use gentoo_updater_runtime::{Context, jobs, manifest, vdb, wrong_command};
 
 use crate::capacity;
 use crate::check::{UNREADABLE, check_file, fitting, is_of_result};
@@ -132,6 +132,8 @@ impl BuildHandler {
         if way == Way::Machine {
             // Written down before anything changes: the janitor goes by it.
             vdb::installed_before(host.as_ref(), command.run, Role::Builder).await?;
+            let settings = &self.context.settings;
+            manifest::before_builds(host.as_ref(), settings, &self.builder, command.run).await?;
         }
         let store = Store::new(host.clone(), self.store.clone());
         let key = &command.job.key;

@@ -8,6 +8,7 @@ use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_runtime::CommonArguments;
 
 use crate::broker::BrokerCommand;
+use crate::cruft::CruftCommand;
 use crate::dead::DeadCommand;
 use crate::events::EventsOptions;
 use crate::man::ManOptions;
@@ -142,6 +143,18 @@ pub(crate) enum Subcommand {
     Store {
         #[command(subcommand)]
         command: StoreCommand,
+    },
+
+    /// Look after files that builds left on builders beside packages: the janitor archives them
+    ///
+    /// Configuration, init scripts, folders of services, and what was written at run time, where a
+    /// builder builds on the machine itself (policy.cruft). Clean rooms leave nothing.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater cruft list\n  gentoo-updater cruft restore 8aee16bc3b6f /etc/foo/foo.conf\n  gentoo-updater cruft purge --older 30d"
+    )]
+    Cruft {
+        #[command(subcommand)]
+        command: CruftCommand,
     },
 
     /// Let a worker, or all workers of a role, take no new work

@@ -4,6 +4,7 @@ mod arguments;
 mod ask;
 mod broker;
 mod config_check;
+mod cruft;
 mod dead;
 mod events;
 mod follow;
@@ -116,6 +117,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Dead { command } => dead::dead(&settings()?, command).await,
         Subcommand::Plan(options) => plan::plan(&settings()?, &options).await,
         Subcommand::Retry(options) => retry::retry(settings()?, &options).await,
+        Subcommand::Cruft { command } => cruft::cruft(settings()?, command).await,
         Subcommand::Store { command } => {
             // What serves for months says what it does; the others print what was asked for.
             let settings = match command {

@@ -9,6 +9,7 @@ use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_hosts::Host;
 use gentoo_updater_runtime::{Context, brought, repositories, sweep, vdb, wrong_command};
 
+use crate::cruft::{self, Cruft};
 use crate::store::collection;
 use crate::{depclean, distfiles, logs, unfinished};
 
@@ -53,7 +54,8 @@ impl JanitorHandler {
         };
         logs::sweep(host, store, order.run, kept).await?;
         distfiles::sweep(&self.context, host, order).await;
-        Ok(())
+        let now = self.context.clock.now();
+        cruft::purge_old(host, &self.context.settings, &order.builder, now).await
     }
 
     async fn clean(&self, order: &CleanBuilder) -> Result<BuilderCleaned, Failure> {
@@ -70,16 +72,25 @@ impl JanitorHandler {
                 removed: Vec::new(),
                 kept: Vec::new(),
                 updated: Vec::new(),
+                cruft: None,
             });
         };
         let policy = &self.context.settings.policy;
         let to_remove = brought.packages;
+        let cruft = Cruft {
+            host,
+            settings: &self.context.settings,
+            builder: &order.builder,
+            run: order.run,
+        };
         if !to_remove.is_empty() {
+            cruft.note(&to_remove).await?;
             depclean::remove(host, order, &to_remove, policy.install_timeout).await?;
         }
         let after = vdb::installed(host).await?;
-        let left = depclean::left(&to_remove, &after);
-        let kept = depclean::why_kept(host, &left, policy.scan_timeout).await?;
+        let needed = depclean::left(&to_remove, &after);
+        let kept = depclean::why_kept(host, &needed, policy.scan_timeout).await?;
+        let left = cruft.carry_out(order).await?;
         Ok(BuilderCleaned {
             run: order.run,
             builder: order.builder.clone(),
@@ -87,6 +98,7 @@ impl JanitorHandler {
             removed: depclean::removed(&to_remove, &after),
             kept,
             updated: depclean::updated(&brought.before, &after),
+            cruft: left.map(Box::new),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The janitor: removes what a run put on a builder, and nothing else.
 
 mod arguments;
+pub mod cruft;
 mod depclean;
 pub mod distfiles;
 mod handler;

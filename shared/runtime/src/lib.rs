@@ -11,6 +11,7 @@ pub mod jobs;
 mod logging;
 pub mod look;
 mod machines;
+pub mod manifest;
 mod monitor;
 pub mod portage_api;
 pub mod repositories;

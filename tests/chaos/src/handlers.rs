@@ -153,6 +153,7 @@ impl SceneHandler {
             removed: Vec::new(),
             kept: Vec::new(),
             updated: Vec::new(),
+            cruft: None,
         })
     }
 }

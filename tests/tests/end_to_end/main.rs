@@ -10,6 +10,7 @@ mod beforehand;
 mod chatty_guest;
 mod clean_rooms;
 mod configuration;
+mod cruft;
 mod dead_letters;
 mod distributed;
 mod failing_packages;

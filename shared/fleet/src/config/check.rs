@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use super::cruft::CruftSettings;
 use super::environment::BuildEnvironment;
 use super::fragment::Fragment;
 use super::invalid::Invalid;
@@ -423,6 +424,7 @@ fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, In
         keep_distfiles_days: policy.keep_distfiles_days.unwrap_or(180),
         keep_build_logs_days: policy.keep_build_logs_days.unwrap_or(30),
         keep_build_logs_megabytes: policy.keep_build_logs_megabytes.unwrap_or(1000),
+        cruft: CruftSettings::check(policy)?,
         restart_also: policy.restart_also.clone().unwrap_or_default(),
     })
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::cruft::CruftPolicy;
 use super::environment::EnvironmentFragment;
 use super::packages::PackagesFragment;
 use super::settings::{Access, CleanRoom, Depclean, RestartServices, StoreAccess};
@@ -118,6 +119,10 @@ pub(super) struct PolicyFragment {
     pub(super) keep_distfiles_days: Option<u32>,
     pub(super) keep_build_logs_days: Option<u32>,
     pub(super) keep_build_logs_megabytes: Option<u32>,
+    pub(super) cruft: Option<CruftPolicy>,
+    pub(super) cruft_folders: Option<Vec<PathBuf>>,
+    pub(super) cruft_except: Option<Vec<PathBuf>>,
+    pub(super) keep_cruft_days: Option<u32>,
     pub(super) restart_services: Option<RestartServices>,
     pub(super) depclean: Option<Depclean>,
     pub(super) restart_also: Option<BTreeSet<String>>,

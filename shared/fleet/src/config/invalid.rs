@@ -53,6 +53,14 @@ pub enum Invalid {
         /// The path.
         path: String,
     },
+    /// A path must be absolute and lie below the root.
+    #[error("{key} names {path}; it must be an absolute path below /, without . and ..")]
+    NoFolderBelowRoot {
+        /// The key.
+        key: &'static str,
+        /// The path.
+        path: String,
+    },
     /// A number is too small or too large.
     #[error("{key} is {value}; it must be {rule}")]
     OutOfRange {

@@ -8,6 +8,7 @@
 //! `GENTOO_UPDATER`, for example `GENTOO_UPDATER__BROKER__URL`.
 
 mod check;
+mod cruft;
 mod environment;
 mod fragment;
 mod invalid;
@@ -18,6 +19,7 @@ mod url;
 
 use std::path::{Path, PathBuf};
 
+pub use cruft::{CruftPolicy, CruftSettings};
 pub use environment::{BuildEnvironment, BuildFeature};
 pub use fragment::Fragment;
 pub use invalid::Invalid;

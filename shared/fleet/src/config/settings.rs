@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::cruft::CruftSettings;
 use super::environment::BuildEnvironment;
 use super::packages::{BuildLimits, Packages};
 use super::url::StoreUrl;
@@ -259,6 +260,8 @@ pub struct Policy {
     pub keep_build_logs_days: u32,
     /// How many megabytes of them; those of the newest run are kept in any case.
     pub keep_build_logs_megabytes: u32,
+    /// How files are dealt with that builds leave on builders beside packages.
+    pub cruft: CruftSettings,
     /// Services that are restarted too where services are, although a connection or a login may
     /// live on them: `sshd`, `dbus` and their like.
     pub restart_also: BTreeSet<String>,

@@ -337,3 +337,26 @@ fn a_guest_fetches_only_from_a_store_that_is_served() {
         }
     }
 }
+
+#[test]
+fn what_builds_leave_is_archived_unless_the_policy_says_otherwise_and_never_looked_for_in_all_of_a_root()
+ {
+    let cruft = parse_text(SMALL).unwrap().policy.cruft;
+    assert_eq!(cruft.policy, CruftPolicy::Archive);
+    assert_eq!(cruft.folders.len(), 4);
+    assert_eq!(cruft.keep_days, 90);
+    let policy = |line: &str| parse_text(&format!("{SMALL}[policy]\n{line}\n"));
+    let off = policy("cruft = \"off\"\ncruft_folders = [\"/srv\"]\nkeep_cruft_days = 7").unwrap();
+    assert_eq!(off.policy.cruft.policy, CruftPolicy::Off);
+    assert_eq!(off.policy.cruft.folders, [Path::new("/srv")]);
+    for (key, path) in [
+        ("cruft_folders", "/"),
+        ("cruft_folders", "etc"),
+        ("cruft_except", "/etc/../usr"),
+    ] {
+        let error = policy(&format!("{key} = [\"{path}\"]"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(key) && error.contains("below /"), "{error}");
+    }
+}

@@ -5,6 +5,7 @@
 //! Unknown fields are tolerated, unknown versions and types are not: they end as dead letters.
 
 mod command;
+mod cruft;
 mod envelope;
 mod event;
 mod failure;
@@ -16,6 +17,7 @@ pub use command::{
     BuildPackage, CleanBuilder, CollectStore, Command, InstallPackage, InstallPackages, ScanGuest,
     SearchStore, SyncBuilder, Wanted,
 };
+pub use cruft::{ChangedFile, Cruft, CruftArchive, Listed, Staying};
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
     BatchPlanned, CommandIssued, DurationsLearned, Event, Ongoing, PauseRequested, PlannerAlive,

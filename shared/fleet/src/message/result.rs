@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::cruft::Cruft;
 use super::failure::{Failure, Finding};
 use super::package::{
     Binary, HeldBack, Identity, InstalledPackage, PackageChange, RepositoryRevision, Update,
@@ -219,6 +220,9 @@ pub struct BuilderCleaned {
     pub kept: Vec<Finding>,
     /// What the builder had before and has in another version now.
     pub updated: Vec<PackageChange>,
+    /// What became of files that builds left beside packages; absent where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cruft: Option<Box<Cruft>>,
 }
 
 /// A builder could not be cleaned.

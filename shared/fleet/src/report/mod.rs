@@ -1,6 +1,7 @@
 //! What came of a run, for people and for programs.
 
 mod afterwards;
+mod cruft;
 mod rings;
 mod stores;
 mod text;

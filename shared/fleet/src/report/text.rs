@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 
-use super::{BuilderReport, GuestOutcome, GuestReport, Report};
+use super::{BuilderReport, GuestOutcome, GuestReport, Report, cruft};
 use crate::message::{Failure, RunOutcome};
 use crate::name::{BuilderName, GuestName};
 use crate::words::{counted, seconds};
@@ -267,6 +267,9 @@ fn write_builder(
     }
     for kept in &builder.kept {
         writeln!(out, "      kept: {}", kept.text)?;
+    }
+    if let Some(cruft) = &builder.cruft {
+        cruft::write(out, name, cruft)?;
     }
     for failure in builder.sync_failure.iter().chain(&builder.failure) {
         write_failure(out, failure)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::message::{Failure, Finding, FindingKind, PackageChange, Task};
+use crate::message::{Cruft, Failure, Finding, FindingKind, PackageChange, Task};
 use crate::name::{BuilderName, GuestName};
 use crate::state::{JobProgress, Run};
 
@@ -43,6 +43,9 @@ pub struct BuilderReport {
     pub kept: Vec<Finding>,
     /// What it has in another version now.
     pub updated: Vec<PackageChange>,
+    /// What became of files that builds left beside packages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cruft: Option<Box<Cruft>>,
     /// Why it could not be cleaned.
     pub failure: Option<Failure>,
     /// Why its ebuild repositories could not be brought up to date.
@@ -119,6 +122,7 @@ pub(super) fn builder_reports(run: &Run) -> BTreeMap<BuilderName, BuilderReport>
             removed: cleaning.map(|c| c.removed.clone()).unwrap_or_default(),
             kept: cleaning.map(|c| c.kept.clone()).unwrap_or_default(),
             updated: cleaning.map(|c| c.updated.clone()).unwrap_or_default(),
+            cruft: cleaning.and_then(|c| c.cruft.clone()),
             failure: run.failure(&Task::Clean(name.clone())).cloned(),
             sync_failure: sync_failure(name).cloned(),
             findings: of_itself.into_iter().cloned().collect(),

@@ -12,7 +12,7 @@ use super::rings::{self, BrokenRing};
 use super::sharing::{self, Told};
 use super::wants::{self, Plan};
 use crate::message::{
-    Batch, Failure, Finding, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
+    Batch, Cruft, Failure, Finding, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
     RepositoryRevision, RunKind, RunOutcome, StoreCollected, Task, ToSync,
 };
 use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
@@ -103,6 +103,9 @@ pub struct Cleaning {
     pub kept: Vec<Finding>,
     /// What has another version now.
     pub updated: Vec<PackageChange>,
+    /// What became of files that builds left beside packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cruft: Option<Box<Cruft>>,
 }
 
 /// One task with all its attempts.

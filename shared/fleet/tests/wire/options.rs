@@ -171,3 +171,46 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
     });
     check("golden-options", "BatchPlanned.following", planned);
 }
+
+#[test]
+fn what_builds_left_has_golden_files() {
+    let listed = |count, first: Vec<&str>| Listed {
+        count,
+        first: first.into_iter().map(str::to_owned).collect(),
+    };
+    let cleaned = Event::BuilderCleaned(BuilderCleaned {
+        run: run_id(),
+        builder: "b1".parse().unwrap(),
+        attempt: 1,
+        removed: Vec::new(),
+        kept: Vec::new(),
+        updated: Vec::new(),
+        cruft: Some(Box::new(Cruft {
+            found: listed(51, vec!["/etc/foo.conf", r"/etc/\xff"]),
+            archives: vec![CruftArchive {
+                path: "/var/lib/gentoo-updater/cruft/run.1/files.tar.zst".to_owned(),
+                files: 51,
+                size: 1234,
+            }],
+            stays: Listed {
+                count: 1,
+                first: vec![Staying {
+                    path: "/etc/bar".to_owned(),
+                    why: "in use".to_owned(),
+                }],
+            },
+            changed: Listed {
+                count: 1,
+                first: vec![ChangedFile {
+                    path: "/etc/motd".to_owned(),
+                    what: vec!["content".to_owned(), "mode".to_owned()],
+                }],
+            },
+            users: vec!["foo".to_owned()],
+            groups: vec!["foo".to_owned()],
+            accounts_changed: vec!["games".to_owned()],
+            trouble: Some("the disk is full".to_owned()),
+        })),
+    });
+    check("golden-options", "BuilderCleaned.cruft", cleaned);
+}

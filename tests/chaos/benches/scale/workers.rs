@@ -221,6 +221,7 @@ impl Handler for Worker {
                 removed: Vec::new(),
                 kept: Vec::new(),
                 updated: Vec::new(),
+                cruft: None,
             }),
             Command::CollectStore(collect) => match collected(collect) {
                 Ok(collected) => Event::StoreCollected(collected),
