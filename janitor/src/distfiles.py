@@ -51,7 +51,8 @@ def dist_names(manifest):
     """What a Manifest names (GLEP 74); nothing where there is none."""
     try:
         with open(manifest, encoding="utf-8", errors="replace") as lines:
-            return {line.split()[1] for line in lines if line.startswith("DIST ")}
+            fields = (line.split() for line in lines if line.startswith("DIST "))
+            return {field[1] for field in fields if len(field) > 1}
     except FileNotFoundError:
         return None
 
