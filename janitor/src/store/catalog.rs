@@ -119,7 +119,7 @@ impl Catalog {
         let name = |line: &str| line.trim_start_matches("./").to_owned();
         let unreadable: BTreeSet<String> = unreadable.lines().map(name).collect();
         let mut catalog = Self::default();
-        let mut there = HashMap::new();
+        let (mut there, mut unmatched) = (HashMap::new(), Vec::new());
         for line in files.split_terminator('\0') {
             let (size, modified, path) = file(line)?;
             catalog.sort_in(&mut there, size, modified, path);
@@ -135,8 +135,16 @@ impl Catalog {
                     modified,
                     ..record
                 }),
-                None => catalog.without_file.push(record.key),
+                None => unmatched.push(record),
             }
+        }
+        if !unmatched.is_empty() {
+            // Of two records that name one file `store repair` finds out which is the right one.
+            let named: HashSet<&StorePath> = catalog.ours.iter().map(|it| &it.path).collect();
+            let gone = unmatched.into_iter();
+            let gone = gone.filter(|record| !named.contains(&record.path));
+            let gone: Vec<HexDigest> = gone.map(|record| record.key).collect();
+            catalog.without_file = gone;
         }
         for (path, (size, modified)) in there {
             catalog.foreign.add(size);
@@ -295,6 +303,16 @@ mod tests {
                 bytes: 60
             }
         );
+    }
+
+    #[test]
+    fn a_record_whose_file_another_one_names_is_not_without_a_file() {
+        let (one, other) = (digest("one"), digest("other"));
+        let record = |key| format!("{key} a/b-1 1 a/b/b-1-1.gpkg.tar\n");
+        let records = record(one) + &record(other);
+        let text = format!("10 1700000000.5 a/b/b-1-1.gpkg.tar\0\0{records}\0\0");
+        let catalog = Catalog::read(&text).unwrap();
+        assert_eq!((catalog.ours.len(), catalog.without_file.len()), (1, 0));
     }
 
     #[test]
