@@ -184,7 +184,7 @@ impl Finding {
                  be told"
             }
             Self::Unusable { .. } => "`store repair` and `store gc` remove it",
-            Self::SigningUnfinished { .. } => "`store keys sign` ends it",
+            Self::SigningUnfinished { .. } => "`store repair` and `store keys sign` end it",
             Self::Orphan { .. } => {
                 "`store repair` writes its record anew; `store gc` removes it when nobody needs it"
             }
