@@ -16,7 +16,7 @@ pub(crate) enum QueueCommand {
 
     /// Show the work that waits in a queue, without touching the queue
     ///
-    /// Only queues of commands hold work: scan, build.*, install.* and clean.*. What is in the others
+    /// Only queues of commands hold work: scan, build.*, install.*, clean.* and collect.*. What is in the others
     /// show `gentoo-updater events` (history and plan), `dead list` (dead) and `status` (snapshots).
     ///
     /// The work comes from the history: issued and not yet claimed. The number that the broker

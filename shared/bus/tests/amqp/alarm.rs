@@ -48,7 +48,7 @@ async fn a_probe_finds_an_alarm_without_leaving_a_message_and_needs_no_permissio
     vhost.user(
         "reader",
         ".*",
-        "^(gentoo-updater[.](dead|snapshots)|plan|scan|history|snapshots|install.*|build.*|clean.*|dead)$",
+        "^(gentoo-updater[.](dead|snapshots)|plan|scan|history|snapshots|install.*|build.*|clean.*|collect.*|dead)$",
         ".*",
     );
     let reader = within(Amqp::open(settings(vhost.url_for("reader"))))

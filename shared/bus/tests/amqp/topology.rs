@@ -107,7 +107,7 @@ async fn a_user_that_may_not_write_gets_an_error_and_does_not_try_for_ever() {
     vhost.user(
         "reader",
         ".*",
-        "^(plan|scan|history|snapshots|install.*|build.*|clean.*|dead|gentoo-updater.dead)$",
+        "^(plan|scan|history|snapshots|install.*|build.*|clean.*|collect.*|dead|gentoo-updater.dead)$",
         ".*",
     );
     let bus = within(Amqp::open(settings(vhost.url_for("reader"))))
