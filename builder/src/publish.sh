@@ -14,6 +14,24 @@ work=$1 store=$2 path=$3 key=$4 record=$5 patience=$6 silence=$7
 shift 7
 
 control=$store/.gentoo-updater
+index=$store/Packages
+
+# Portage reads an index before it mends it, and dies of one that was cut off within the name of a
+# package (dbapi/bintree.py: InvalidData). Entries end with an empty line; one without goes aside, and
+# Portage writes a new one of all binaries.
+is_cut_off() {
+    [ -s "$index" ] && [ "$(tail -c 2 "$index" | od -A n -t x1 | tr -d ' ')" != 0a0a ]
+}
+
+bring_index_up_to_date() {
+    "$@" >&2 && return
+    is_cut_off && mv "$index" "$control/incoming/Packages.cut_off" || return
+    echo "the index $index is cut off: all binaries of the store are read for a new one" >&2
+    "$@" >&2 && rm -f "$control/incoming/Packages.cut_off" && return
+    [ -e "$index" ] || mv "$control/incoming/Packages.cut_off" "$index"
+    return 1
+}
+
 hold_store "$store" "$patience" "$silence"
 mkdir -p "$control/keys" "$control/incoming" "$(dirname "$store/$path")" ||
     fail 30 "cannot write to the store $store"
@@ -36,7 +54,7 @@ if [ -e "$work/packages/$path" ]; then
     cp "$work/packages/$path" "$control/incoming/$key" && sync "$control/incoming/$key" &&
         mv "$control/incoming/$key" "$store/$path" || fail 30 "cannot write to the store $store"
 fi
-"$@" >&2 || fail 32 "the index of $store could not be brought up to date"
+bring_index_up_to_date "$@" || fail 32 "the index of $store could not be brought up to date"
 # What follows says to everybody that the binary is there and in the index.
 still_ours || fail 31 "the store's lock $control/lock.d was taken away: was this machine asleep?"
 printf '%s\n' "$record" > "$control/incoming/$key.json" && sync "$control/incoming/$key.json" &&

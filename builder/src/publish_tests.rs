@@ -11,9 +11,11 @@ use tempfile::TempDir;
 
 const PUBLISH: &str = include_str!("publish.sh");
 
-/// What brings an index up to date, and loses what comes while it works.
-const INDEX: &str = "files=$(cd \"$1\" && find . -name '*.gpkg.tar' | sort); sleep 0.3; \
-                     printf '%s\\n' \"$files\" > \"$1/Packages\"";
+/// What brings an index up to date, and loses what comes while it works. As Portage, it dies of an index
+/// that ends within the name of a package.
+const INDEX: &str = "if tail -n 1 \"$1/Packages\" 2>&1 | grep -q '^CPV: [a-z-]*$'; then exit 1; fi; \
+                     files=$(cd \"$1\" && find . -name '*.gpkg.tar' | sort); sleep 0.3; \
+                     printf '%s\\n\\n' \"$files\" > \"$1/Packages\"";
 
 /// A store, and what builders need to write to it.
 struct Scene {
@@ -44,6 +46,12 @@ impl Scene {
 
     /// A builder that has built this package, and publishes it under this key.
     fn publish(&self, package: &str, key: &str, silence: u32) -> Child {
+        self.publish_with(package, key, silence, INDEX)
+    }
+
+    /// As [`Scene::publish`], where this brings the index up to date: a program of the shell, whose
+    /// first argument is the store.
+    fn publish_with(&self, package: &str, key: &str, silence: u32, index: &str) -> Child {
         let work = self
             .folder
             .path()
@@ -60,7 +68,7 @@ impl Scene {
             .args([&work, &self.store()])
             .args([&path, key, &format!("{{\"of\":\"{package}\"}}"), "60"])
             .arg(silence.to_string())
-            .args(["sh", "-c", INDEX, "index"])
+            .args(["sh", "-c", index, "index"])
             .arg(self.store())
             .env("PATH", search)
             .stdin(Stdio::null())
@@ -74,6 +82,10 @@ impl Scene {
     fn note(&self, package: &str, key: &str) -> PathBuf {
         let numbers = self.store().join(".gentoo-updater/build-ids/app-misc");
         numbers.join(format!("{package}/{package}-1-1/{key}.json"))
+    }
+
+    fn set_index(&self, content: &str) {
+        fs::write(self.store().join("Packages"), content).unwrap();
     }
 
     fn index(&self) -> String {
@@ -147,6 +159,36 @@ fn who_dies_before_the_record_is_written_leaves_a_note_whose_the_binary_is() {
     ended(scene.publish("a", "key", 1));
     let (note, record) = (fs::read(&note).unwrap(), fs::read(&record).unwrap());
     assert_eq!(note, record);
+}
+
+#[test]
+fn an_index_that_was_cut_off_is_made_anew_and_one_that_is_whole_is_left_as_it_is() {
+    let scene = Scene::new(true);
+    scene.set_index("PACKAGES: 2\n\nCPV: app-m");
+    let (_, said) = ended(scene.publish("a", "a", 30));
+    assert!(said.contains("is cut off"), "{said}");
+    assert!(scene.index().contains("./app-misc/a/"));
+    let control = scene.store().join(".gentoo-updater");
+    assert_eq!(fs::read_dir(control.join("incoming")).unwrap().count(), 0);
+
+    // Nothing but a cut is a reason to read a whole store.
+    let whole = "PACKAGES: 1\n\nCPV: app-m\n\n";
+    scene.set_index(whole);
+    let dies = "printf x >> \"$1/died\"; exit 1";
+    let child = scene.publish_with("b", "b", 30, dies);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(32));
+    assert_eq!(scene.index(), whole);
+    assert_eq!(fs::read_to_string(scene.store().join("died")).unwrap(), "x");
+
+    // What Portage cannot write anew, either, stays where it was.
+    scene.set_index("PACKAGES: 2\n\nCPV: app-m");
+    let child = scene.publish_with("c", "c", 30, dies);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(32));
+    assert_eq!(scene.index(), "PACKAGES: 2\n\nCPV: app-m");
+    assert_eq!(
+        fs::read_to_string(scene.store().join("died")).unwrap(),
+        "xxx"
+    );
 }
 
 #[test]

@@ -42,15 +42,7 @@ impl Refusal {
     pub(crate) fn of_status<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut found = None;
         let (mut is_good, mut is_trusted, mut has_keys) = (false, false, true);
-        for line in lines {
-            let Some(status) = line
-                .trim()
-                .trim_start_matches("* ")
-                .trim()
-                .strip_prefix("[GNUPG:] ")
-            else {
-                continue;
-            };
+        for status in statuses(lines) {
             let mut words = status.split(' ');
             let refusal = match (words.next(), words.next()) {
                 (Some("ERROR"), Some("add_keyblock_resource")) => {
@@ -79,18 +71,19 @@ impl Refusal {
     }
 }
 
+/// The lines of gpg's status (its `doc/DETAILS`) among others; emerge puts an asterisk before each.
+fn statuses<'a>(lines: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let status = |line: &'a str| {
+        let line = line.trim().trim_start_matches("* ").trim();
+        line.strip_prefix("[GNUPG:] ")
+    };
+    lines.into_iter().filter_map(status)
+}
+
 /// The key that made a signature, as gpg names it: its fingerprint or, where that is all, its number.
 pub(crate) fn key_of<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut found = None;
-    for line in lines {
-        let Some(status) = line
-            .trim()
-            .trim_start_matches("* ")
-            .trim()
-            .strip_prefix("[GNUPG:] ")
-        else {
-            continue;
-        };
+    for status in statuses(lines) {
         let words: Vec<&str> = status.split(' ').collect();
         match words[..] {
             ["VALIDSIG", fingerprint, ..] | ["ERRSIG", _, _, _, _, _, _, fingerprint, ..] => {

@@ -1,5 +1,5 @@
-# Takes binaries and other files out of a store, whose lock is held. The functions of notes.py stand
-# above this.
+# Takes binaries and other files out of a store, whose lock is held. The functions of index.py of
+# the runtime and of notes.py stand above this.
 #
 # Argument: the store. Standard input, a line each:
 #   binary PATH DIGEST    a binary, and the record that names it
@@ -13,22 +13,12 @@
 #
 # Prints what was done: {"binaries": N, "records": N, "files": N, "bytes": N}
 # Exit codes: 30 the store cannot be written, 32 the index cannot be understood.
-import gzip
 import hashlib
 import json
-import os
-import re
-import sys
-import time
 
 store = sys.argv[1]
 control = os.path.join(store, ".gentoo-updater")
 removed = {"binaries": 0, "records": 0, "files": 0, "bytes": 0}
-
-
-def fail(code, words):
-    sys.stderr.write("%s\n" % words)
-    sys.exit(code)
 
 
 def record_of(digest):
@@ -43,16 +33,6 @@ def remove(path, what):
         return
     removed[what] += 1
     removed["bytes"] += size
-
-
-def forget(path, digest):
-    """Takes away what its builder has written about a binary. Its number is not given again."""
-    folder = numbered(store, path)
-    try:
-        if folder:
-            os.unlink(os.path.join(folder, digest + ".json"))
-    except FileNotFoundError:
-        pass
 
 
 def has_content(path, sha256):
@@ -82,50 +62,10 @@ def is_orphan(path, digest, sha256):
     return has_content(path, sha256)
 
 
-def write(path, content, like):
-    """Replaces a file by a whole one."""
-    new = path + ".gentoo-updater"
-    with open(new, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(new, like.st_mode & 0o7777)
-    os.chown(new, like.st_uid, like.st_gid)
-    os.rename(new, path)
-
-
-def without(index, paths):
-    """The index without the entries of these paths. Entries are blocks of lines; the first is a header."""
-    header, *entries = re.split(r"\n{2,}", index.strip("\n"))
-    if not re.search(r"^PACKAGES: *\d+$", header, re.M):
-        fail(32, "the index %s has no header that is understood" % os.path.join(store, "Packages"))
-    path_of = re.compile(r"^PATH: *(.*)$", re.M)
-
-    def goes(entry):
-        named = path_of.search(entry)
-        return named is not None and named.group(1) in paths
-
-    left = [entry for entry in entries if not goes(entry)]
-    header = re.sub(r"^PACKAGES:.*$", "PACKAGES: %d" % len(left), header, flags=re.M)
-    header = re.sub(r"^TIMESTAMP:.*$", "TIMESTAMP: %d" % int(time.time()), header, flags=re.M)
-    return "\n\n".join([header] + left) + "\n\n"
-
-
 def take_out_of_index(paths):
-    index = os.path.join(store, "Packages")
-    try:
-        like = os.stat(index)
-        with open(index, encoding="utf-8") as file:
-            text = file.read()
-    except FileNotFoundError:
-        if os.path.exists(index + ".gz"):
-            fail(32, "there is an index %s.gz and no %s" % (index, index))
-        return
-    content = without(text, paths).encode("utf-8")
-    write(index, content, like)
-    packed = index + ".gz"
-    if os.path.exists(packed):
-        write(packed, gzip.compress(content, 9, mtime=0), like)
+    header, entries = read_index(store)
+    if header is not None:
+        write_index(store, header, [entry for entry in entries if path_of(entry) not in paths])
 
 
 def main():
@@ -155,7 +95,7 @@ def main():
             os.rmdir(os.path.dirname(whole))
         except OSError:
             pass
-        forget(path, digest)
+        forget(store, path, digest)
         # The record of an orphan's key is about another binary.
         if path not in orphans:
             records.append(digest)

@@ -9,7 +9,7 @@ use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
 use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_runtime::ask;
-use gentoo_updater_runtime::store::{LOCK, LOCK_PATIENCE, LOCK_SILENCE};
+use gentoo_updater_runtime::store::{INDEX, LOCK, LOCK_PATIENCE, LOCK_SILENCE};
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{Catalog, Stored};
@@ -97,7 +97,8 @@ pub async fn carry_out(
     if input.is_empty() {
         return Ok(Done::default());
     }
-    let command = under_lock("collect", store, &format!("{NOTES}{COLLECT_PROGRAM}")).stdin(input);
+    let program = format!("{INDEX}{NOTES}{COLLECT_PROGRAM}");
+    let command = under_lock("collect", store, &program).stdin(input);
     let output = ask(host, &command).await?;
     let cause = refused_by(&output);
     let output = succeeded(output, cause)?;

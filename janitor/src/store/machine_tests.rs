@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use gentoo_updater_fleet::message::Binary;
 use gentoo_updater_hosts::{Host, HostAddress, SshSettings, connect};
 use gentoo_updater_portage::build_key::HexDigest;
-use gentoo_updater_runtime::store::Record;
+use gentoo_updater_runtime::store::{INDEX, Record};
 use tempfile::TempDir;
 
 use super::*;
@@ -354,22 +354,8 @@ fn files_below(folder: &Path) -> usize {
     entries.map(count).sum()
 }
 
-/// Kills the program of its standard input's list before it changes a file for the nth time.
-const KILLED: &str = r#"
-import os, signal, sys
-left = int(sys.argv[2])
-def killing(change):
-    def changed(*arguments, **named):
-        global left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-        return change(*arguments, **named)
-    return changed
-for name in ("unlink", "rename", "rmdir", "chmod", "chown", "fsync", "sync"):
-    setattr(os, name, killing(getattr(os, name)))
-exec(sys.argv[3])
-"#;
+/// Kills the program of its third argument at the step of its second one.
+const KILLED: &str = include_str!("../../../tests/killed.py");
 
 #[tokio::test]
 async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the_next_one_ends_it()
@@ -397,7 +383,7 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the
         }
         let mut program = Command::new("python3")
             .args(["-c", KILLED, store.path().to_str().unwrap()])
-            .args([step.to_string(), format!("{NOTES}{COLLECT_PROGRAM}")])
+            .args([step.to_string(), format!("{INDEX}{NOTES}{COLLECT_PROGRAM}")])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()

@@ -29,3 +29,13 @@ def notes_of(store, path):
                 yield digest, note
         except (ValueError, KeyError, TypeError, FileNotFoundError):
             continue
+
+
+def forget(store, path, digest):
+    """Takes away what its builder has written about a binary. Its number is not given again."""
+    folder = numbered(store, path)
+    try:
+        if folder:
+            os.unlink(os.path.join(folder, digest + ".json"))
+    except FileNotFoundError:
+        pass

@@ -95,6 +95,15 @@ impl Binaries {
             .unwrap_or_else(|| panic!("the store has no {cpv} with BUILD_ID {build_id:?}"))
     }
 
+    /// The entry of the binary at this path.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn at(&self, path: &str) -> &Indexed {
+        let found = self.index.iter().find(|entry| entry.get("PATH") == path);
+        found.unwrap_or_else(|| panic!("the index names no {path}"))
+    }
+
     /// The packages that have a record, each as often as it has one.
     pub fn recorded(&self) -> Vec<String> {
         let name = |record: &Value| record["binary"]["cpv"].as_str().map(str::to_owned);

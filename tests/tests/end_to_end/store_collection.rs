@@ -286,27 +286,13 @@ fn record_of(lab: &Lab, cpv: &str) -> (String, PathBuf) {
 /// built again: Portage builds one once more, beside whose number stands what it is. Gives its path.
 fn left_by_a_crash(lab: &Lab) -> String {
     const CPV: &str = "app-misc/slowpoke-2.0";
-    let known = Binaries::of(lab);
-    let known: Vec<&str> = known
-        .entries(CPV)
-        .into_iter()
-        .map(|entry| entry.get("PATH"))
-        .collect();
-    lab.sh(
-        "b1",
-        &format!("emerge --quiet --oneshot --buildpkgonly ={CPV}"),
-    );
+    let path = built_once_more(lab, CPV);
     let now = Binaries::of(lab);
-    let entries = now.entries(CPV);
-    let new = entries
-        .iter()
-        .find(|entry| !known.contains(&entry.get("PATH")))
-        .expect("a new binary");
+    let new = now.at(&path);
     let (_, file) = record_of(lab, CPV);
     let text = fs::read_to_string(&file).expect("a record");
     let mut note: Value = serde_json::from_str(&text).expect("JSON");
-    let path = new.get("PATH");
-    note["binary"]["path"] = path.into();
+    note["binary"]["path"] = path.clone().into();
     note["binary"]["build_id"] = new.get("BUILD_ID").parse::<u32>().expect("a number").into();
     note["binary"]["size"] = new.get("SIZE").parse::<u64>().expect("a number").into();
     let sha256 = lab.sh("b1", &format!("sha256sum < /var/cache/binpkgs/{path}"));
@@ -316,7 +302,24 @@ fn left_by_a_crash(lab: &Lab) -> String {
     fs::create_dir_all(&folder).expect("a folder");
     let name = file.file_name().expect("a name");
     fs::write(folder.join(name), note.to_string()).expect("a note is written");
-    path.to_owned()
+    path
+}
+
+/// Has Portage build a binary of a package that the store has, outside of any run. Gives its path.
+fn built_once_more(lab: &Lab, cpv: &str) -> String {
+    let paths = |binaries: &Binaries| -> Vec<String> {
+        let entries = binaries.entries(cpv).into_iter();
+        entries.map(|entry| entry.get("PATH").to_owned()).collect()
+    };
+    let known = paths(&Binaries::of(lab));
+    lab.sh(
+        "b1",
+        &format!("emerge --quiet --oneshot --buildpkgonly ={cpv}"),
+    );
+    let new = paths(&Binaries::of(lab))
+        .into_iter()
+        .find(|path| !known.contains(path));
+    new.expect("a new binary")
 }
 
 fn json(scene: &Scene, arguments: &[&str], status: i32) -> Value {
@@ -329,22 +332,9 @@ fn json(scene: &Scene, arguments: &[&str], status: i32) -> Value {
 /// record names it. Gives its path.
 fn unneeded(lab: &Lab) -> String {
     const CPV: &str = "app-misc/slowpoke-2.0";
-    let known = Binaries::of(lab);
-    let known: Vec<&str> = known
-        .entries(CPV)
-        .into_iter()
-        .map(|entry| entry.get("PATH"))
-        .collect();
-    lab.sh(
-        "b1",
-        &format!("emerge --quiet --oneshot --buildpkgonly ={CPV}"),
-    );
+    let path = built_once_more(lab, CPV);
     let now = Binaries::of(lab);
-    let entries = now.entries(CPV);
-    let new = entries
-        .iter()
-        .find(|entry| !known.contains(&entry.get("PATH")))
-        .expect("a new binary");
+    let new = now.at(&path);
     let record = now
         .records
         .iter()
@@ -357,13 +347,13 @@ fn unneeded(lab: &Lab) -> String {
         record["key"],
         new.get("BUILD_ID"),
         new.get("BUILD_TIME"),
-        new.get("PATH"),
+        path,
         new.get("SIZE"),
         record["binary"]["sha256"],
     );
     let keys = lab.store().join(".gentoo-updater/keys");
     fs::write(keys.join(format!("{}.json", "7".repeat(64))), text).expect("a record is written");
-    new.get("PATH").to_owned()
+    path
 }
 
 /// Makes all binaries of the store three months old.

@@ -31,7 +31,7 @@ pub(crate) fn an_index_is_mended_and_a_good_one_is_left_alone(lab: &Lab) {
         let damages = [
             ": > Packages",
             "rm Packages*",
-            // Behind a line: one that ends within a name is none that Portage can read.
+            // Behind a line. Of one that ends within a name it dies, as is seen below.
             "sed -i 40q Packages",
             "echo garbage > Packages",
             "sed -i '/^CPV: app-misc.hello-2.0/,/^$/d' Packages",
@@ -42,6 +42,14 @@ pub(crate) fn an_index_is_mended_and_a_good_one_is_left_alone(lab: &Lab) {
             assert_eq!(said.code, 0, "{damage}: {said:#?}");
             assert_eq!(indexed(&room), whole, "{damage}: {said:#?}");
         }
+        // A builder that meets such a one puts it aside (publish.sh).
+        room.sh(
+            "cd /var/cache/binpkgs && cp Packages whole && sed '/^CPV: app-misc.hello-2.0/q' whole |
+             head -c -6 > Packages",
+        );
+        let said = room.run(&fix_index());
+        assert_ne!(said.code, 0, "{said:#?}");
+        room.sh("cd /var/cache/binpkgs && mv whole Packages");
         room.sh("rm /var/cache/binpkgs/app-misc/hello/hello-2.0-1.gpkg.tar");
         let said = room.run(&fix_index());
         assert_eq!(said.code, 0, "{said:#?}");

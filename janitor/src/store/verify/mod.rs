@@ -22,6 +22,7 @@ use gentoo_updater_hosts::{Command, Host};
 use gentoo_updater_portage::command;
 use gentoo_updater_runtime::ask;
 use gentoo_updater_runtime::emerge::in_own_environment;
+use gentoo_updater_runtime::store::INDEX;
 
 pub use finding::Finding;
 pub use repair::Repaired;
@@ -159,7 +160,7 @@ async fn repair_with(
     };
     let plan =
         serde_json::to_string(&plan).map_err(|error| told("what mends is not told", &error))?;
-    let command = under_lock("repair", store, &format!("{NOTES}{REPAIR}")).stdin(plan);
+    let command = under_lock("repair", store, &format!("{INDEX}{NOTES}{REPAIR}")).stdin(plan);
     // Portage reads what its index lacks.
     let reading = Duration::from_secs(verified.binaries.bytes / SLOWEST);
     let timeout = command.timeout + reading;

@@ -1,4 +1,5 @@
-# Mends a store, whose lock is held. The functions of notes.py stand above this.
+# Mends a store, whose lock is held. The functions of index.py of the runtime and of notes.py stand above
+# this.
 #
 # Argument: the store. Standard input: a JSON object,
 #   "state"        of the index: "whole", "absent", "cut_off", "unreadable"
@@ -20,23 +21,13 @@
 #
 # Prints what was done. Exit codes: 30 the store cannot be written, 32 the index cannot be brought up
 # to date.
-import gzip
 import json
-import os
-import re
 import subprocess
-import sys
-import time
 
 store = sys.argv[1]
 control = os.path.join(store, ".gentoo-updater")
 index = os.path.join(store, "Packages")
 done = {"removed": 0, "quarantined": [], "restored": 0, "records": 0, "files": 0, "left": []}
-
-
-def fail(code, words):
-    sys.stderr.write("%s\n" % words)
-    sys.exit(code)
 
 
 def is_as_it_was(path, state):
@@ -47,19 +38,6 @@ def is_as_it_was(path, state):
     return [found.st_size, found.st_mtime_ns, found.st_ino] == state
 
 
-def write(path, content, like):
-    """Replaces a file by a whole one."""
-    new = path + ".gentoo-updater"
-    with open(new, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if like is not None:
-        os.chmod(new, like.st_mode & 0o7777)
-        os.chown(new, like.st_uid, like.st_gid)
-    os.rename(new, path)
-
-
 def read(path):
     try:
         with open(path, "rb") as file:
@@ -68,9 +46,10 @@ def read(path):
         return None
 
 
-def path_of(entry):
-    fields = dict(line.split(": ", 1) for line in entry.split("\n") if ": " in line)
-    return fields.get("PATH") or fields.get("CPV", "") + ".tbz2"
+def place_of(entry):
+    """As Portage finds a binary that has no PATH."""
+    named = re.search(r"^CPV: *(.*)$", entry, re.M)
+    return path_of(entry) or (named.group(1) if named else "") + ".tbz2"
 
 
 def entries_of(text):
@@ -90,11 +69,8 @@ def take_out_of_index(state, paths):
     if before is None or not paths and state == "whole":
         return
     header, entries = entries_of(before.decode("utf-8"))
-    left = [entry for entry in entries if path_of(entry) not in paths]
-    header = re.sub(r"^PACKAGES:.*$", "PACKAGES: %d" % len(left), header, flags=re.M)
-    header = re.sub(r"^TIMESTAMP:.*$", "TIMESTAMP: %d" % int(time.time()), header, flags=re.M)
-    content = "\n\n".join([header] + left) + "\n\n"
-    write(index, content.encode("utf-8"), os.stat(index))
+    left = [entry for entry in entries if place_of(entry) not in paths]
+    write_whole(index, index_of(header, left), os.stat(index))
     # The disk has it before a file is gone, also when the power is lost.
     os.sync()
 
@@ -119,7 +95,7 @@ def pack_index():
     except (EOFError, OSError, ValueError, gzip.zlib.error):
         is_same = False
     if not is_same:
-        write(packed, gzip.compress(content, 9, mtime=0), os.stat(index))
+        write_whole(packed, gzip.compress(content, 9, mtime=0), os.stat(index))
 
 
 def quarantine(path):
@@ -147,15 +123,6 @@ def remove(path):
     return True
 
 
-def forget(path, digest):
-    folder = numbered(store, path)
-    try:
-        if folder:
-            os.unlink(os.path.join(folder, digest + ".json"))
-    except FileNotFoundError:
-        pass
-
-
 def named_by(name):
     """The path that a record names; None where it cannot be read, or is not there."""
     try:
@@ -179,7 +146,7 @@ def restore(path, digest):
         if found == digest:
             text = json.dumps(note, ensure_ascii=False, separators=(",", ":")) + "\n"
             os.makedirs(os.path.dirname(record), exist_ok=True)
-            write(record, text.encode("utf-8"), None)
+            write_whole(record, text.encode("utf-8"))
             done["restored"] += 1
 
 
@@ -221,7 +188,7 @@ def main():
         if path not in changed:
             done["removed"] += remove(path)
             for digest in digests:
-                forget(path, digest)
+                forget(store, path, digest)
                 records.append((digest + ".json", path))
     for path, _ in plan["quarantine"]:
         if path not in changed:

@@ -240,6 +240,8 @@ async fn what_builders_and_collectors_change_meanwhile_is_no_fault() {
             store.remove("a-1-1");
             store.unrecord("a-1");
             store.make(&["b-1-1", "d-1-1"]);
+            // Portage tells it from the old one by size and whole seconds.
+            store.age(&fixture::path_of("b-1-1"), 1);
             store.fix_index();
             store.record("b-1-1");
             store.record("d-1-1");

@@ -17,8 +17,8 @@ async fn a_command_whose_queue_cannot_be_made_becomes_a_dead_letter_and_is_issue
     let vhost = Broker::shared().vhost();
     open(&vhost).await.close().await;
     // It may declare what is in its topology, and no other queue.
-    let known =
-        "^(gentoo-updater.*|plan|scan|history|snapshots|install.g1|build.amd64|clean.b1|dead)$";
+    let known = "^(gentoo-updater.*|plan|scan|history|snapshots|install.g1|build.amd64|clean.b1\
+        |collect.amd64|dead)$";
     vhost.user("planner", known, ".*", ".*");
     let bus = within(Amqp::open(settings(vhost.url_for("planner"))))
         .await

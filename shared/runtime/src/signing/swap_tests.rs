@@ -139,23 +139,8 @@ fn signed(name: &str) -> String {
     format!("the binary {name} with a signature")
 }
 
-/// Kills the program before it changes a file for the nth time.
-const KILLED: &str = r#"
-import os, signal, sys
-left = int(sys.argv[2])
-def killing(change):
-    def changed(*arguments, **named):
-        global left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-        return change(*arguments, **named)
-    return changed
-for name in ("unlink", "rename", "chmod", "chown", "fsync", "sync"):
-    setattr(os, name, killing(getattr(os, name)))
-program = sys.argv[3]
-exec(program)
-"#;
+/// Kills the program of its third argument at the step of its second one.
+const KILLED: &str = include_str!("../../../../tests/killed.py");
 
 fn is_done(store: &Store) {
     let sizes: Vec<(String, usize)> = NAMES

@@ -44,11 +44,16 @@ def read_index(store):
     return header, entries
 
 
-def write_index(store, header, entries):
-    index = os.path.join(store, "Packages")
+def index_of(header, entries):
+    """The content of an index that is written now."""
     header = re.sub(r"^PACKAGES:.*$", "PACKAGES: %d" % len(entries), header, flags=re.M)
     header = re.sub(r"^TIMESTAMP:.*$", "TIMESTAMP: %d" % int(time.time()), header, flags=re.M)
-    content = ("\n\n".join([header] + entries) + "\n\n").encode("utf-8")
+    return ("\n\n".join([header] + entries) + "\n\n").encode("utf-8")
+
+
+def write_index(store, header, entries):
+    index = os.path.join(store, "Packages")
+    content = index_of(header, entries)
     like = os.stat(index)
     write_whole(index, content, like)
     if os.path.exists(index + ".gz"):

@@ -5,24 +5,8 @@ use std::process::{Command, Stdio};
 use super::fixture::{Store, path_of};
 use super::*;
 
-/// Kills the program of its third argument before it changes a file, or calls another program, for the
-/// nth time.
-const KILLED: &str = r#"
-import os, signal, subprocess, sys
-left = int(sys.argv[2])
-def killing(change):
-    def changed(*arguments, **named):
-        global left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-        return change(*arguments, **named)
-    return changed
-for name in ("unlink", "rename", "rmdir", "chmod", "chown", "fsync", "sync", "makedirs"):
-    setattr(os, name, killing(getattr(os, name)))
-subprocess.run = killing(subprocess.run)
-exec(sys.argv[3])
-"#;
+/// Kills the program of its third argument at the step of its second one.
+const KILLED: &str = include_str!("../../../../../tests/killed.py");
 
 #[tokio::test]
 async fn killed_at_any_step_it_leaves_an_index_whose_files_are_whole_and_the_next_one_ends_it() {
@@ -59,7 +43,7 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_whole_and_the_nex
         );
         let mut program = Command::new("python3")
             .args(["-c", KILLED, store.path().to_str().unwrap()])
-            .args([step.to_string(), format!("{NOTES}{REPAIR}")])
+            .args([step.to_string(), format!("{INDEX}{NOTES}{REPAIR}")])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
