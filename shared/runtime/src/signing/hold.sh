@@ -16,9 +16,17 @@ hold_keys() {
         fail 51 "$1 cannot be written"
     flock -w "$2" 9 || fail 54 "$1/lock is held for too long"
     keys_home=$1
-    # An agent that stayed would have the keys in memory, and a socket that others might find.
-    trap 'gpgconf --homedir "$keys_home" --kill all 9>&- > /dev/null 2>&1' EXIT
+    trap 'end_agent 9>&- > /dev/null 2>&1' EXIT
     trap 'exit 52' HUP INT TERM
+}
+
+# An agent that stayed would have the keys in memory, and a socket that the next gpg here would find. It
+# is only asked to end, and removes its socket when it does.
+end_agent() {
+    gpgconf --homedir "$keys_home" --kill all
+    socket=$(gpgconf --homedir "$keys_home" --list-dirs agent-socket) || return
+    looks=0
+    while [ -e "$socket" ] && [ $((looks += 1)) -le 100 ]; do sleep 0.05; done
 }
 
 # Nobody is there to be asked, and no key has a passphrase: one that has fails.
