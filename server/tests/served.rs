@@ -162,7 +162,7 @@ async fn an_index_that_is_replaced_while_it_is_read_is_the_old_one_to_its_end() 
 async fn a_client_that_sends_or_takes_nothing_is_let_go_and_others_are_served() {
     let short = Duration::from_millis(300);
     let limits = Limits {
-        connections: 2,
+        connections: 1,
         head: short,
         idle: short,
         ..Limits::default()
@@ -184,23 +184,17 @@ async fn a_client_that_sends_or_takes_nothing_is_let_go_and_others_are_served() 
         .expect("the slow head is cut off");
 
     std::fs::write(served.store().join("Packages"), vec![b'o'; LARGE]).unwrap();
-    let mut deaf = Vec::new();
-    for _ in 0..2 {
-        // They ask, and read nothing.
-        let mut stream = served.connect().await;
-        let request = "GET /amd64/Packages HTTP/1.1\r\nHost: s\r\n\r\n";
-        stream.write_all(request.as_bytes()).await.unwrap();
-        deaf.push(stream);
-    }
-    // Both places are taken until they are let go.
+    // It asks, and reads nothing.
+    let mut deaf = served.connect().await;
+    let request = "GET /amd64/Packages HTTP/1.1\r\nHost: s\r\n\r\n";
+    deaf.write_all(request.as_bytes()).await.unwrap();
+    // The only place is taken until it is let go.
     let asked = tokio::time::timeout(limit, served.get("/health", "")).await;
-    assert_eq!(status_of(&asked.expect("a place becomes free")), 200);
-    for mut stream in deaf {
-        let mut taken = Vec::new();
-        // Closed with what they did not take: an end, or a reset.
-        let _ = stream.read_to_end(&mut taken).await;
-        assert!(taken.len() < LARGE, "{} bytes", taken.len());
-    }
+    assert_eq!(status_of(&asked.expect("the place becomes free")), 200);
+    let mut taken = Vec::new();
+    // Closed with what it did not take: an end, or a reset.
+    let _ = deaf.read_to_end(&mut taken).await;
+    assert!(taken.len() < LARGE, "{} bytes", taken.len());
     served.end().await;
 }
 
