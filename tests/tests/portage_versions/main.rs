@@ -54,6 +54,8 @@ fn every_version_of_portage_prints_plans_that_are_read_right() {
     lab.must(&words);
     // For the runs of the program itself; the cases choose their state.
     lab.must(&["publish", "v2"]);
+    // What Portage says where nothing can be fetched with is among the cases.
+    lab.sh("g1", "rm $(command -v wget)");
     lab.exec_with_input(
         "g1",
         &["sh", "-c", "cat > /opt/plans.py"],
