@@ -20,6 +20,27 @@ pub enum CruftPolicy {
     Off,
 }
 
+/// What is never looked at: logs and temporary files, what Portage keeps for itself, and what
+/// gentoo-updater does.
+pub const ALWAYS_LEFT: &[&str] = &[
+    "/run",
+    "/tmp",
+    "/usr/portage",
+    "/var/cache/binpkgs",
+    "/var/cache/ccache",
+    "/var/cache/distfiles",
+    "/var/cache/edb",
+    "/var/db/pkg",
+    "/var/db/repos",
+    "/var/lib/gentoo",
+    "/var/lib/gentoo-updater",
+    "/var/lib/portage",
+    "/var/lock",
+    "/var/log",
+    "/var/run",
+    "/var/tmp",
+];
+
 /// How files are dealt with that builds leave beside packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CruftSettings {
@@ -27,7 +48,7 @@ pub struct CruftSettings {
     pub policy: CruftPolicy,
     /// The folders in which they are looked for.
     pub folders: Vec<PathBuf>,
-    /// Files and folders in these that are left alone, beside those that always are.
+    /// Files and folders that are left alone, beside [`ALWAYS_LEFT`].
     pub except: Vec<PathBuf>,
     /// For how many days their archives are kept.
     pub keep_days: u32,
@@ -50,8 +71,15 @@ impl CruftSettings {
                 });
             }
         }
+        let kind = policy.cruft.unwrap_or_default();
+        let always = ALWAYS_LEFT.iter().map(Path::new);
+        let left: Vec<&Path> = always.chain(except.iter().map(PathBuf::as_path)).collect();
+        let is_left = |folder: &PathBuf| left.iter().any(|one| folder.starts_with(one));
+        if kind != CruftPolicy::Off && folders.iter().all(is_left) {
+            return Err(Invalid::NothingToLookAt);
+        }
         Ok(Self {
-            policy: policy.cruft.unwrap_or_default(),
+            policy: kind,
             folders,
             except,
             keep_days: policy.keep_cruft_days.unwrap_or(90),

@@ -53,6 +53,12 @@ pub enum Invalid {
         /// The path.
         path: String,
     },
+    /// All folders in which files are looked for are left alone.
+    #[error(
+        "policy.cruft_except, and what is never looked at, leave nothing of policy.cruft_folders; \
+         policy.cruft = \"off\" is the way to look for nothing"
+    )]
+    NothingToLookAt,
     /// A path must be absolute and lie below the root.
     #[error("{key} names {path}; it must be an absolute path below /, without . and ..")]
     NoFolderBelowRoot {

@@ -19,7 +19,7 @@ mod url;
 
 use std::path::{Path, PathBuf};
 
-pub use cruft::{CruftPolicy, CruftSettings};
+pub use cruft::{ALWAYS_LEFT, CruftPolicy, CruftSettings};
 pub use environment::{BuildEnvironment, BuildFeature};
 pub use fragment::Fragment;
 pub use invalid::Invalid;

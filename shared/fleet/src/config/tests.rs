@@ -360,3 +360,30 @@ fn what_builds_leave_is_archived_unless_the_policy_says_otherwise_and_never_look
         assert!(error.contains(key) && error.contains("below /"), "{error}");
     }
 }
+
+#[test]
+fn settings_that_leave_no_folder_to_look_for_cruft_in_are_refused() {
+    let policy = |lines: &str| parse_text(&format!("{SMALL}[policy]\n{lines}\n"));
+    let one = "cruft_folders = [\"/srv/www\", \"/var/tmp/x\"]\n";
+    assert!(policy(one).is_ok());
+    assert!(policy("cruft_except = [\"/opt\", \"/usr\"]").is_ok());
+    for (lines, is_refused) in [
+        (format!("{one}cruft_except = [\"/srv\"]"), true),
+        (
+            format!("{one}cruft_except = [\"/srv\"]\ncruft = \"off\""),
+            false,
+        ),
+        (format!("{one}cruft_except = [\"/srv/ww\"]"), false),
+        ("cruft_folders = []".to_owned(), true),
+        ("cruft_folders = [\"/var/db/pkg\"]".to_owned(), true),
+    ] {
+        let checked = policy(&lines);
+        assert_eq!(checked.is_err(), is_refused, "{lines}");
+        if let Err(error) = checked {
+            assert!(
+                error.to_string().contains("policy.cruft = \"off\""),
+                "{error}"
+            );
+        }
+    }
+}

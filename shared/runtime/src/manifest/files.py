@@ -31,14 +31,22 @@ class Place:
     def __init__(self, wanted):
         self.root = os.fsencode(os.path.realpath(wanted.get("root", "/"))).rstrip(b"/")
         self.state = self.at(os.fsencode(wanted["state"]))
-        self.run = os.path.join(self.state, b"runs", os.fsencode(wanted["run"]))
+        self.run = self.of_run(wanted["run"])
+        # Those whose files are looked for, the oldest first.
+        self.runs = [self.of_run(run) for run in wanted.get("runs", [wanted["run"]])]
         self.left_out = {self.real(os.fsencode(path)) for path in wanted.get("left_out", [])}
-        self.left_out |= mounted(self.root)
         self.parents = {}
         real = sorted({self.real(os.fsencode(path)) for path in wanted.get("folders", [])})
         # What lies in another one is looked at once.
         self.folders = [one for one in real
-                        if not any(one.startswith(other + b"/") for other in real)]
+                        if not any(one.startswith(other + b"/") for other in real)
+                        and not any(is_in(one, other) for other in self.left_out)]
+        # A folder that is named may be mounted, and nothing is looked at that is mounted in it.
+        self.left_out |= mounted(self.root)
+
+    def of_run(self, run):
+        """Where the machine keeps what belongs to a run."""
+        return os.path.join(self.state, b"runs", os.fsencode(run))
 
     def at(self, path):
         return self.root + path
@@ -54,6 +62,11 @@ class Place:
         if folder not in self.parents:
             self.parents[folder] = self.real(folder)
         return self.parents[folder].rstrip(b"/") + b"/" + name
+
+
+def is_in(path, folder):
+    """Whether it is this folder, or lies in it."""
+    return path == folder or path.startswith(folder + b"/")
 
 
 def mounted(root):

@@ -3,10 +3,10 @@
 //! The janitor goes by it, and archives what builds have left beside packages. What runs on the machine
 //! is Python, which Portage needs too; `files.py` says what a manifest is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gentoo_updater_fleet::config::{CruftPolicy, Settings};
+use gentoo_updater_fleet::config::{ALWAYS_LEFT, CruftPolicy, Settings};
 use gentoo_updater_fleet::message::Failure;
 use gentoo_updater_fleet::name::{BuilderName, RunId};
 use gentoo_updater_hosts::job::JobOutcome;
@@ -28,27 +28,6 @@ pub const LOG: &str = "manifest.log";
 
 /// The first manifest of a machine reads all files.
 const PATIENCE: Duration = Duration::from_secs(3 * 3600);
-
-/// What is never looked at: logs and temporary files, what Portage keeps for itself, and what
-/// gentoo-updater does.
-const LEFT_OUT: &[&str] = &[
-    STATE,
-    "/run",
-    "/tmp",
-    "/usr/portage",
-    "/var/cache/binpkgs",
-    "/var/cache/ccache",
-    "/var/cache/distfiles",
-    "/var/cache/edb",
-    "/var/db/pkg",
-    "/var/db/repos",
-    "/var/lib/gentoo",
-    "/var/lib/portage",
-    "/var/lock",
-    "/var/log",
-    "/var/run",
-    "/var/tmp",
-];
 
 /// The settings of Portage that name folders of its own.
 const FOLDERS: &[&str] = &[
@@ -94,14 +73,13 @@ impl Scope {
         let known = portage_settings(host, &machine, &names, limit).await?;
         let cruft = &settings.policy.cruft;
         let text = |path: &Path| path.display().to_string();
+        let always = ALWAYS_LEFT.iter().map(|path| (*path).to_owned());
         let own = FOLDERS.iter().filter_map(|name| known.get(name));
         let configured = cruft.except.iter().map(|path| text(path));
         let stores = settings.store_of(builder).into_iter().map(text);
-        let mut left_out: Vec<String> = LEFT_OUT.iter().map(|path| (*path).to_owned()).collect();
-        left_out.extend(own.map(str::to_owned).chain(configured).chain(stores));
+        let mut left_out: Vec<String> = always.chain(configured).chain(stores).collect();
         left_out.push(text(&settings.state_directory));
-        // A setting of Portage may name what holds far more than its own files.
-        left_out.retain(|path| !cruft.folders.iter().any(|folder| folder.starts_with(path)));
+        left_out.extend(own_folders(own, &cruft.folders));
         let features = known.get("FEATURES").unwrap_or_default();
         Ok(Self {
             root: "/".to_owned(),
@@ -112,6 +90,18 @@ impl Scope {
             sandbox: features.split_whitespace().any(|one| one == "sandbox"),
         })
     }
+}
+
+/// The folders that Portage's settings name, which are its own: but for those that hold far more than its
+/// files, all of a folder that is looked at.
+fn own_folders<'a>(
+    named: impl Iterator<Item = &'a str>,
+    folders: &[PathBuf],
+) -> impl Iterator<Item = String> {
+    let holds_one = |path: &str| folders.iter().any(|folder| folder.starts_with(path));
+    named
+        .filter(move |path| !holds_one(path))
+        .map(str::to_owned)
 }
 
 /// Makes the manifest of a builder, once a run, under the machine's lock. That none could be made holds

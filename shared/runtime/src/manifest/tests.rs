@@ -104,6 +104,42 @@ fn every_kind_of_name_is_in_it_once_and_what_is_left_out_is_not() {
 }
 
 #[test]
+fn a_folder_that_is_left_out_is_not_looked_at_also_where_it_is_one_of_those_that_are() {
+    let root = root();
+    let left_out = json!({
+        "root": root.path(), "state": "/state", "run": "one",
+        "folders": ["/etc", "/usr/lib", "/usr/repo"], "left_out": ["/usr/lib64", "/usr/repo", "/et"],
+    });
+    let show = format!("{FILES}{SHOW}");
+    for program in [&format!("{FILES}{MAKE}"), &show] {
+        let mut command = Command::new("python3");
+        command.args(["-I", "-c", program, &left_out.to_string()]);
+        let output = command.env("LC_ALL", "C.UTF-8").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        if program == &show {
+            let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let names: Vec<&String> = found.as_object().unwrap().keys().collect();
+            let expected = [
+                r"/etc/\udcff",
+                r"/etc/a b\nc",
+                "/etc/empty",
+                "/etc/left-out",
+                "/etc/left-out/no",
+            ];
+            assert_eq!(names, expected);
+        }
+    }
+}
+
+#[test]
+fn a_setting_of_portage_is_no_reason_to_leave_out_what_is_to_be_looked_at() {
+    let folders = ["/etc".into(), "/var/lib/x".into()];
+    let named = ["/var/cache/distfiles", "/var", "/etc"].into_iter();
+    let own: Vec<String> = super::own_folders(named, &folders).collect();
+    assert_eq!(own, ["/var/cache/distfiles"]);
+}
+
+#[test]
 fn what_has_not_changed_is_not_read_again_and_what_has_is() {
     let root = root();
     made(root.path(), "one");
