@@ -89,7 +89,7 @@ impl JanitorHandler {
         }
         let after = vdb::installed(host).await?;
         let needed = depclean::left(&to_remove, &after);
-        let kept = depclean::why_kept(host, &needed, policy.scan_timeout).await?;
+        let kept = depclean::why_kept(host, order, &needed, policy.scan_timeout).await?;
         let left = cruft.carry_out(order).await?;
         Ok(BuilderCleaned {
             run: order.run,

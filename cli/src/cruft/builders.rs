@@ -9,7 +9,7 @@ use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::message::Failure;
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_hosts::Host;
-use gentoo_updater_janitor::cruft::archives::{self, Archive};
+use gentoo_updater_janitor::cruft::archives::{self, Archive, Found};
 use gentoo_updater_runtime::{EXIT_COULD_NOT_RUN, Machines};
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use crate::{WrongUsage, output};
 pub(super) struct Archives {
     /// By builder, the oldest first.
     pub(super) builders: BTreeMap<BuilderName, Vec<Archive>>,
-    /// Why others could not be asked.
+    /// Why others could not be asked, or what of their archives cannot be read.
     pub(super) failed: BTreeMap<BuilderName, String>,
 }
 
@@ -71,10 +71,8 @@ impl Builders {
                 Ok(mut found) => {
                     let is_meant =
                         |one: &Archive| runs.is_empty() || runs.iter().any(|run| run.is(one.run));
-                    found.retain(is_meant);
-                    if !found.is_empty() {
-                        all.builders.insert(name, found);
-                    }
+                    found.archives.retain(is_meant);
+                    all.add(name, found);
                 }
                 Err(failure) => drop(all.failed.insert(name, failure.message)),
             }
@@ -84,6 +82,16 @@ impl Builders {
 }
 
 impl Archives {
+    /// Adds what a builder has, where it has any, and what of it cannot be read.
+    pub(super) fn add(&mut self, name: BuilderName, found: Found) {
+        if !found.damaged.is_empty() {
+            self.failed.insert(name.clone(), found.damaged.join("; "));
+        }
+        if !found.archives.is_empty() {
+            self.builders.insert(name, found.archives);
+        }
+    }
+
     /// Names on standard error who could not be asked, and gives the exit code that follows.
     pub(super) fn conclude(&self, code: u8) -> u8 {
         for (builder, cause) in &self.failed {

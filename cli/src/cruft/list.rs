@@ -63,7 +63,7 @@ async fn with_paths(builders: &Builders, found: &mut Archives) {
                 Err(failure) => Err(failure),
             };
             match shown {
-                Ok(shown) => all.extend(shown),
+                Ok(shown) => all.extend(shown.archives),
                 Err(failure) => drop(found.failed.insert(name.clone(), failure.message)),
             }
         }

@@ -61,7 +61,7 @@ async fn delete(builders: &Builders, chosen: &mut Archives) {
             Err(failure) => Err(failure),
         };
         match gone {
-            Ok(gone) => drop(chosen.builders.insert(name, gone)),
+            Ok(gone) => chosen.add(name, gone),
             Err(failure) => drop(chosen.failed.insert(name, failure.message)),
         }
     }

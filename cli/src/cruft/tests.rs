@@ -1,4 +1,4 @@
-use gentoo_updater_janitor::cruft::archives::{Archive, Archived, Restored};
+use gentoo_updater_janitor::cruft::archives::{Archive, Archived, Found, Restored};
 use jiff::Timestamp;
 
 use super::builders::Archives;
@@ -98,6 +98,22 @@ fn a_run_with_files_on_several_builders_asks_for_one_and_one_without_is_not_ther
     assert!(!error.is::<crate::NotThere>(), "b3 may have it: {error}");
     one.failed.clear();
     assert!(choose(&one).unwrap_err().is::<crate::NotThere>());
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_is_named_beside_the_others() {
+    let mut all = Archives::default();
+    let found = Found {
+        archives: vec![archive("000000000001", 1)],
+        damaged: vec!["/a/index.json cannot be read".to_owned()],
+    };
+    let name = || "b1".parse().unwrap();
+    all.add(name(), found);
+    assert_eq!(all.builders[&name()].len(), 1);
+    assert_eq!(all.failed[&name()], "/a/index.json cannot be read");
+    all.add("b2".parse().unwrap(), Found::default());
+    assert_eq!((all.builders.len(), all.failed.len()), (1, 1));
+    assert_ne!(all.conclude(crate::EXIT_DONE), crate::EXIT_DONE);
 }
 
 #[test]

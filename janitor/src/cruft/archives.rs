@@ -88,27 +88,30 @@ pub struct Restoration {
     pub dry_run: bool,
 }
 
-#[derive(Deserialize)]
-struct Found {
-    archives: Vec<Archive>,
+/// Archives of a machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Found {
+    /// Those that are meant, the oldest first.
+    pub archives: Vec<Archive>,
+    /// Of each archive of the machine that cannot be read, its path and why.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
-/// All archives of a machine, the oldest first.
+/// All archives of a machine.
 ///
 /// # Errors
 /// When the machine cannot be asked, or its archives not be read ([`UNUSABLE`]).
-pub async fn list(host: &dyn Host) -> Result<Vec<Archive>, Failure> {
-    let found: Found = call(host, "list", json!({})).await?;
-    Ok(found.archives)
+pub async fn list(host: &dyn Host) -> Result<Found, Failure> {
+    call(host, "list", json!({})).await
 }
 
 /// The archives of a run, with what is in them.
 ///
 /// # Errors
 /// As [`list`].
-pub async fn show(host: &dyn Host, run: RunId) -> Result<Vec<Archive>, Failure> {
-    let found: Found = call(host, "show", json!({ "run": run })).await?;
-    Ok(found.archives)
+pub async fn show(host: &dyn Host, run: RunId) -> Result<Found, Failure> {
+    call(host, "show", json!({ "run": run })).await
 }
 
 /// Puts archived files back as they were, all or none.
@@ -130,14 +133,9 @@ pub async fn restore(host: &dyn Host, wanted: &Restoration) -> Result<Restored, 
 ///
 /// # Errors
 /// As [`list`].
-pub async fn purge(
-    host: &dyn Host,
-    choice: &Choice,
-    dry_run: bool,
-) -> Result<Vec<Archive>, Failure> {
+pub async fn purge(host: &dyn Host, choice: &Choice, dry_run: bool) -> Result<Found, Failure> {
     let document = json!({ "paths": choice.paths, "before": choice.before, "dry_run": dry_run });
-    let found: Found = call(host, "purge", document).await?;
-    Ok(found.archives)
+    call(host, "purge", document).await
 }
 
 async fn call<T: DeserializeOwned>(

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::ExitStatusExt;
 
 use serde_json::json;
@@ -37,6 +37,8 @@ fn littered_little() -> (Machine, Vec<String>, Vec<String>) {
     machine.write("etc/-C", "an option");
     machine.write("var/lib/service/data", "one");
     symlink("data", machine.path("var/lib/service/link")).unwrap();
+    let folder = machine.path("var/lib/service");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o2711)).unwrap();
     let full = machine.tree("");
     (machine, clean, full)
 }
@@ -118,7 +120,13 @@ fn killed_at_any_step_nothing_is_lost_and_the_next_cleaning_goes_on() {
 #[test]
 fn a_restoration_that_is_killed_is_taken_back() {
     let mut deaths = 0;
-    for function in ["os.rename", "os.unlink", "subprocess.run", "os.sync"] {
+    for function in [
+        "os.rename",
+        "os.mkdir",
+        "os.unlink",
+        "subprocess.run",
+        "os.sync",
+    ] {
         for call in 1.. {
             let (machine, _, full) = littered_little();
             machine.sweep(json!({}));
@@ -222,4 +230,107 @@ fn archives_go_by_their_age_and_not_while_they_are_all_that_there_is() {
     assert_eq!(purge(u64::from(u32::MAX), true), 1);
     assert_eq!(purge(u64::from(u32::MAX), false), 1);
     assert_eq!(purge(u64::from(u32::MAX), false), 0);
+}
+
+#[test]
+fn folders_come_back_as_they_were_whichever_archive_has_them_and_what_is_in_them() {
+    let machine = Machine::building();
+    let folder = machine.path("var/lib/service");
+    let modes = |mode: u32| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(&folder, mode).unwrap();
+        chown(&folder, Some(7), Some(8)).unwrap();
+    };
+    machine.write("var/lib/service/deep/one", "one");
+    modes(0o2750);
+    machine.install("a/dep-1", "dir /var/lib/service\n");
+    machine.note(&["a/dep-1"]);
+    fs::remove_dir_all(machine.path("var/db/pkg/a/dep-1")).unwrap();
+    machine.sweep(json!({}));
+    machine.write("var/lib/service/two", "two");
+    modes(0o1771);
+    machine.sweep(json!({}));
+    assert!(!machine.has("var/lib/service"));
+    // The folder is in both, and what lies in it in one or the other.
+    machine.restore(None, false);
+    let now = machine.path("var/lib/service").metadata().unwrap();
+    let found = (now.permissions().mode() & 0o7777, now.uid(), now.gid());
+    assert_eq!(found, (0o1771, 7, 8));
+    assert!(machine.has("var/lib/service/deep/one") && machine.has("var/lib/service/two"));
+}
+
+#[test]
+fn what_comes_back_otherwise_than_it_was_is_taken_back() {
+    let (machine, clean, _) = littered_little();
+    machine.sweep(json!({}));
+    let other = "real_unpack = Restoration.unpack\ndef unpack(self, *arguments):\n    \
+        real_unpack(self, *arguments)\n    os.chmod(self.place.at(b'/etc/-C'), 0o600)\n\
+        Restoration.unpack = unpack\n";
+    let wanted = json!({ "paths": null, "force": false, "dry_run": false });
+    let failed = machine.archives("restore", wanted, other);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(said.contains("came back with mode"), "{said}");
+    assert_eq!(machine.tree(""), clean);
+}
+
+#[test]
+fn a_file_that_could_be_read_in_part_alone_stays() {
+    let (machine, clean, full) = littered();
+    // As tar does with a bad disk: the size is right, and there are zeros where nothing could be read.
+    let bad_disk = "real_run = subprocess.run\n\
+        def run(words, **more):\n    \
+            if words[0] == 'tar' and '--create' in words:\n        \
+                at = words.index('--directory') + 1\n        \
+                copy = words[at] + '.copy'\n        \
+                real_run(['cp', '-a', words[at], copy])\n        \
+                open(copy + '/etc/-C', 'r+').write('an')\n        \
+                os.truncate(copy + '/etc/-C', 2)\n        \
+                os.truncate(copy + '/etc/-C', 9)\n        \
+                words = words[:at] + [copy] + words[at + 1:]\n        \
+                ended = real_run(words, **more)\n        \
+                shutil.rmtree(copy)\n        \
+                return ended\n    \
+            return real_run(words, **more)\nsubprocess.run = run\n";
+    let ended = machine.clean("clean", json!({}), bad_disk);
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(machine.read("etc/-C"), "an option");
+    let told: serde_json::Value =
+        serde_json::from_str(&machine.read(&machine.of_run("cruft.json"))).unwrap();
+    assert_eq!(told["stays"]["first"][0]["path"], "/etc/-C", "{told:#}");
+    assert_eq!(machine.tree("").len(), clean.len() + 1);
+    // With a disk that can be read it goes, and all comes back.
+    machine.sweep(json!({}));
+    assert_eq!(machine.tree(""), clean);
+    machine.restore(None, false);
+    assert_eq!(machine.tree(""), full);
+}
+
+#[test]
+fn an_index_that_is_damaged_is_named_and_stops_nothing_else() {
+    let (machine, ..) = littered_little();
+    let archives = |what: &str, more| machine.archives(what, more, "");
+    let list = || json_of(archives("list", json!({})));
+    let state = "var/lib/gentoo-updater/cruft";
+    for (name, text) in [("empty", ""), ("odd", "[]"), ("cut", "{\"run\": ")] {
+        machine.write(format!("{state}/{name}.1/index.json"), text);
+    }
+    machine.write(format!("{state}/lacking.1/notes"), "");
+    let told = machine.sweep(json!({}));
+    assert_eq!(told["archives"].as_array().unwrap().len(), 1, "{told:#}");
+    let listed = list();
+    assert_eq!(listed["archives"].as_array().unwrap().len(), 1);
+    let damaged = listed["damaged"].as_array().unwrap();
+    let words = damaged[1].as_str().unwrap();
+    assert!(damaged.len() == 4, "{listed:#}");
+    assert!(words.contains("/cruft/empty.1/index.json"), "{words}");
+    assert_eq!(machine.restore(None, false)["unknown"], json!([]));
+    // A run of which an archive is damaged does not come back in part.
+    let run = super::super::testing::RUN;
+    machine.write(format!("{state}/{run}.2/index.json"), "");
+    let wanted = json!({ "paths": null, "force": true, "dry_run": false });
+    let failed = archives("restore", wanted);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(said.contains(&format!("{run}.2/index.json")), "{said}");
 }

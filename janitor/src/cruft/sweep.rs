@@ -137,12 +137,13 @@ pub(crate) async fn purge_old(
         paths: Vec::new(),
         before: now.as_second() - age,
     };
-    match archives::purge(host, &old, false).await {
-        Err(failure) if failure.cause == archives::UNUSABLE => {
-            let said = failure.message.as_str();
-            tracing::warn!(builder.name = %builder, said, "old archives could not be deleted");
-            Ok(())
-        }
-        other => other.map(drop),
+    let stuck = match archives::purge(host, &old, false).await {
+        Ok(found) => found.damaged,
+        Err(failure) if failure.cause == archives::UNUSABLE => vec![failure.message],
+        Err(failure) => return Err(failure),
+    };
+    for said in stuck {
+        tracing::warn!(builder.name = %builder, said, "an old archive could not be deleted");
     }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
 use gentoo_updater_runtime::manifest;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub(super) struct Machine(TempDir);
 
 impl Machine {
     /// With a package, a folder of configuration, and a database; a manifest was made, and a build goes
-    /// on from now on.
+    /// on from now on until the machine is cleaned.
     pub(super) fn building() -> Self {
         let machine = Self(TempDir::new().unwrap());
         machine.write("etc/old.conf", "old");
@@ -47,6 +48,19 @@ impl Machine {
         let file = self.path(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, text).unwrap();
+    }
+
+    /// Makes a file so old, in seconds.
+    pub(super) fn make_old(&self, path: &str, age: u64) {
+        let then = SystemTime::now() - Duration::from_secs(age);
+        let file = fs::File::options().write(true).open(self.path(path));
+        file.unwrap().set_modified(then).unwrap();
+    }
+
+    fn age(&self, path: &str) -> Option<u64> {
+        let written = self.path(path).metadata().ok()?.modified().unwrap();
+        let age = SystemTime::now().duration_since(written);
+        Some(age.map_or(0, |age| age.as_secs()))
     }
 
     pub(super) fn read(&self, path: &str) -> String {
@@ -113,7 +127,7 @@ impl Machine {
         command.output().unwrap()
     }
 
-    fn manifest(&self) {
+    pub(super) fn manifest(&self) {
         let make = include_str!("../../../shared/runtime/src/manifest/make.py");
         succeeded(self.python(&format!("{}{make}", manifest::FILES), &[], json!({})));
     }
@@ -131,6 +145,11 @@ impl Machine {
 
     /// Runs the program with lines of Python between its definitions and its main part.
     pub(super) fn clean(&self, what: &str, more: Value, patch: &str) -> Output {
+        let after = self.of_run("builds/one.1/after");
+        let has_ended = self.has(&after) || self.has(self.of_run("builds/one.1/emerge.log"));
+        if !has_ended || self.age(&after).is_some_and(|age| age < 60) {
+            self.write(&after, "");
+        }
         let program = include_str!("machine/clean.py")
             .replace("if __name__ == ", &format!("{patch}\nif __name__ == "));
         self.python(&format!("{}{program}", super::library()), &[what], more)

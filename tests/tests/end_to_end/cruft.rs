@@ -53,16 +53,24 @@ find /etc /usr/bin /usr/share /var/lib /var/cache -xdev \( -path /var/lib/gentoo
 /// The files that hold users and groups.
 const ACCOUNTS: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
 
-#[test]
-fn a_builder_is_as_before_but_for_its_users_and_what_was_removed_comes_back_as_it_was() {
+/// A guest wants what needs that to be built, and runs it before it is compiled, behind these words.
+fn scene(before: &str) -> Scene {
     let scene = Scene::embedded(1, 1);
     let lab = &scene.lab;
     actions::prepare_for_v2(lab);
     let cpv = |text: &str| text.parse().unwrap();
     actions::publish_only(lab, &cpv("dev-util/crufty-1.0"), CRUFTY);
-    let uses = "BDEPEND=\"dev-util/crufty\"\npkg_setup() { [[ ${MERGE_TYPE} == binary ]] || crufty || die; }\n";
-    actions::publish_only(lab, &cpv("app-misc/hello-3.0"), uses);
+    let setup = format!("[[ ${{MERGE_TYPE}} == binary ]] || {{ {before} crufty || die; }}");
+    let uses = format!("BDEPEND=\"dev-util/crufty\"\npkg_setup() {{ {setup}; }}\n");
+    actions::publish_only(lab, &cpv("app-misc/hello-3.0"), &uses);
     actions::want_only(lab, "g1", &["app-misc/hello"]);
+    scene
+}
+
+#[test]
+fn a_builder_is_as_before_but_for_its_users_and_what_was_removed_comes_back_as_it_was() {
+    let scene = scene("");
+    let lab = &scene.lab;
     lab.sh("b1", "echo note > /etc/machine-note; env-update");
     let before = Look::at(lab);
 
@@ -101,6 +109,43 @@ fn a_builder_is_as_before_but_for_its_users_and_what_was_removed_comes_back_as_i
     Look::at(lab).is(&before);
 
     restored(&scene);
+}
+
+/// The word in FEATURES is what counts: the sandbox of this builder keeps nobody from anything. Portage
+/// runs `pkg_setup` outside of it in any case.
+#[test]
+fn behind_a_sandbox_goes_what_came_with_packages_and_what_came_before_a_compilation_is_named() {
+    // Whoever runs it comes some time after the package did, as behind any longer calculation.
+    let later = "until (( $(date +%s) > $(stat -c %Y /var/db/pkg/dev-util/crufty-1.0/COUNTER) + 6 )); \
+                 do sleep 0.1; done;";
+    let scene = scene(later);
+    let lab = &scene.lab;
+    lab.sh(
+        "b1",
+        r#"printf '#!/bin/sh\nexec bash -c "$*"\n' > /usr/bin/sandbox; chmod 755 /usr/bin/sandbox
+           echo 'FEATURES="${FEATURES} sandbox"' >> /etc/portage/make.conf"#,
+    );
+
+    let run = actions::run(&scene);
+
+    assertions::exit_code_is(&run, 0);
+    let cruft = &run.report["builders"]["b1"]["cruft"];
+    assert_eq!(cruft["trouble"], Value::Null, "{cruft:#}");
+    let found = strings(&cruft["found"]["first"]);
+    for path in [
+        "/etc/crufty/crufty.conf",
+        "/etc/crufty/local.conf",
+        "/etc/init.d/crufty",
+        "/var/lib/crufty/data/users",
+    ] {
+        assert!(found.contains(&path), "{path}: {cruft:#}");
+    }
+    let stays = cruft["stays"]["first"].as_array().expect("a list").iter();
+    let stays: Vec<&str> = stays.filter_map(|one| one["path"].as_str()).collect();
+    for path in ["/var/cache/crufty/db", "/var/lib/crufty/run/a b"] {
+        assert!(stays.contains(&path), "{path}: {cruft:#}");
+        lab.sh("b1", &format!("test -e '{path}'"));
+    }
 }
 
 /// What was archived is shown, comes back as it was, and not over what is there; and is purged.

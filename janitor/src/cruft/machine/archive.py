@@ -22,6 +22,7 @@ class Archives:
 
     def __init__(self, place):
         self.place, self.folder = place, place.state + b"/cruft"
+        self.damaged = []
 
     def __enter__(self):
         os.makedirs(self.folder, exist_ok=True)
@@ -38,9 +39,27 @@ class Archives:
         self.lock.close()
 
     def all(self):
-        found = [Archive(self.place, os.path.join(self.folder, name))
-                 for name in os.listdir(self.folder) if not name.startswith(b".")]
+        """Those that can be read, the oldest first. `damaged` says of the others why not."""
+        found, self.damaged = [], []
+        for name in sorted(os.listdir(self.folder)):
+            path = os.path.join(self.folder, name)
+            if name.startswith(b"."):
+                continue
+            try:
+                found.append(Archive(self.place, path))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                self.damaged.append("%s cannot be read (%r): nothing is restored from this archive, and "
+                                    "its folder has to be removed by hand"
+                                    % (shown(os.path.join(path, INDEX)), error))
         return sorted(found, key=lambda one: (one.index["made"], one.path))
+
+    def are_of_run(self, run):
+        """Those of a run, where all of them can be read."""
+        own = self.of_run(run)
+        for words in self.damaged:
+            if words.startswith(shown(os.path.join(self.folder, os.fsencode(run) + b"."))):
+                raise Trouble(words)
+        return own
 
     def of_run(self, run):
         return [one for one in self.all() if one.index["run"] == run]
@@ -59,6 +78,8 @@ class Archive:
         self.place, self.path = place, path
         with open(os.path.join(path, INDEX), "rb") as file:
             self.index = json.loads(file.read())
+        # What nothing can be done without.
+        _ = [self.index[key] for key in ("run", "made", "size", "entries")]
         self.file = os.path.join(path, os.fsencode(self.index["archive"]))
 
     def save(self):
@@ -121,6 +142,11 @@ def is_same(kept, status):
     return kept[:4] == now[:4] and (kept[4] == now[4] or kept[4] == 0)
 
 
+def owner(status):
+    """Its mode and owner, by which it is seen that it came back as it was."""
+    return [stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid]
+
+
 def shown(path):
     """A path as it is printed, and named again: bytes that are no text, and what would command a
     terminal, as `\\xNN`."""
@@ -143,7 +169,7 @@ ATTRIBUTES = ["--acls", "--xattrs", "--xattrs-include=*", "--numeric-owner"]
 
 def create(archives, run, entries, now):
     """Archives these entries of the machine: (path, lstat). Gives the archive, of which nothing was
-    removed yet."""
+    removed yet; nothing where none of it can be read."""
     place, final = archives.place, archives.new_path(run)
     folder = final + UNFINISHED
     os.mkdir(folder, 0o700)
@@ -152,7 +178,8 @@ def create(archives, run, entries, now):
     words = tar_of(file) + ATTRIBUTES + [
         "--create", "--format=posix", "--sparse", "--hard-dereference", "--no-recursion",
         "--directory", os.fsdecode(place.root or b"/"), "--null", "--files-from=-"]
-    # What went meanwhile is no trouble, and to tar it is one.
+    # What went meanwhile is no trouble, and to tar it is one. Of what it could read in part alone it says
+    # so, and writes zeros for the rest: what it wrote is compared.
     words += ["--ignore-failed-read"]
     try:
         names = b"\0".join(path[1:] for path, _ in entries)
@@ -161,11 +188,14 @@ def create(archives, run, entries, now):
         # 1: something changed while it was read. It is not what it was, and stays.
         if ended.returncode not in (0, 1):
             raise Trouble("tar cannot archive: %s" % said)
-        whole = members(file)
-        for path, _ in entries:
-            if path not in whole and os.path.lexists(place.at(path)):
-                raise Trouble("the archive lacks %s: %s" % (shown(path), said))
-        entries = [(path, status) for path, status in entries if path in whole]
+        if said:
+            print(said)
+        archived = members(file)
+        entries = [(path, status) for path, status in entries
+                   if path in archived and archived[path] == content(place.at(path), status)]
+        if not entries:
+            shutil.rmtree(folder)
+            return None
         with open(file, "rb") as written:
             os.fsync(written.fileno())
         write_index(folder, {
@@ -173,7 +203,7 @@ def create(archives, run, entries, now):
             "size": os.stat(file).st_size,
             "entries": [{"path": os.fsdecode(path), "identity": identity(status),
                          "links": [status.st_dev, status.st_ino] if status.st_nlink > 1 else None,
-                         "state": ARCHIVED} for path, status in entries]})
+                         "owner": owner(status), "state": ARCHIVED} for path, status in entries]})
         os.rename(folder, final)
         sync_folder(archives.folder)
     except (OSError, Trouble, tarfile.TarError):
@@ -183,7 +213,7 @@ def create(archives, run, entries, now):
 
 
 def members(file):
-    """The paths that are in an archive, which is read to its end."""
+    """What an archive holds, by path, which is read to its end."""
     if file.endswith(b".zst"):
         reader = subprocess.Popen(["zstd", "-dcq", file], stdout=subprocess.PIPE)
     else:
@@ -191,7 +221,8 @@ def members(file):
     try:
         with tarfile.open(fileobj=reader.stdout, mode="r|", encoding="utf-8",
                           errors="surrogateescape") as archive:
-            found = {b"/" + os.fsencode(one.name.rstrip("/")) for one in archive}
+            found = {b"/" + os.fsencode(one.name.rstrip("/")): member(archive, one)
+                     for one in archive}
         reader.stdout.read()
     finally:
         reader.stdout.close()
@@ -199,3 +230,34 @@ def members(file):
     if reader.returncode != 0:
         raise Trouble("the archive that was just written cannot be read")
     return found
+
+
+def member(archive, one):
+    """What is compared of a member, as `content` has it."""
+    if one.isreg():
+        return digest(archive.extractfile(one))
+    return os.fsencode(one.linkname) if one.issym() else one.isdir()
+
+
+def content(full, status):
+    """What is compared of what is on the machine: the digest of a file, where a link leads, that it is a
+    folder; nothing where it cannot be read."""
+    try:
+        if stat.S_ISREG(status.st_mode):
+            with open(os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                return digest(file)
+        return os.readlink(full) if stat.S_ISLNK(status.st_mode) else os.path.isdir(full)
+    except OSError as error:
+        print("%s stays: %s" % (shown(full), error))
+        return None
+
+
+def digest(file):
+    """The size of a file and the digest of all of it."""
+    size, found = 0, hashlib.blake2b(digest_size=20)
+    while True:
+        block = file.read(1 << 20)
+        if not block:
+            return size, found.digest()
+        size += len(block)
+        found.update(block)

@@ -9,7 +9,7 @@
 
 
 def list_all(archives, _):
-    return {"archives": [describe(one) for one in archives.all()]}
+    return {"archives": [describe(one) for one in archives.all()], "damaged": archives.damaged}
 
 
 def show(archives, wanted):
@@ -20,11 +20,11 @@ def show(archives, wanted):
                   "kind": KINDS.get(entry["identity"][0]), "restored": entry["state"] == RESTORED}
                  for entry in entries]
         found.append(dict(describe(one), paths=paths))
-    return {"archives": found}
+    return {"archives": found, "damaged": archives.damaged}
 
 
 def restore(archives, wanted):
-    own = archives.of_run(wanted["run"])
+    own = archives.are_of_run(wanted["run"])
     restoration = Restoration(archives.place, own, wanted["paths"])
     told = {"unknown": restoration.unknown, "in_the_way": [], "restored": []}
     there, blocked = restoration.there(), restoration.blocked()
@@ -54,7 +54,7 @@ def purge(archives, wanted):
         if not wanted["dry_run"]:
             os.rename(one.path, one.path + UNFINISHED)
             shutil.rmtree(one.path + UNFINISHED)
-    return {"archives": gone}
+    return {"archives": gone, "damaged": archives.damaged}
 
 
 def answer(what, wanted):

@@ -1,7 +1,8 @@
 # Archives and removes what builds have left on a machine beside packages.
 #
 # Arguments: `note` or `clean`, and what is wanted, as JSON:
-#   {"state", "run", "folders", "left_out", "archive", "sandbox", "packages"}
+#   {"state", "run", "runs", "folders", "left_out", "archive", "sandbox", "packages"}
+# `runs` are this one and those before it after which nobody has cleaned, the oldest first.
 # `note` is called before packages are removed, and keeps what belongs to them. `clean` writes what it did
 # as STATE/runs/RUN/cruft.json.
 
@@ -19,12 +20,6 @@ def note(wanted):
     place = Place(wanted)
     os.makedirs(place.run, exist_ok=True)
     note_brought(place, wanted["packages"])
-    note_time(place, "begin")
-
-
-def note_time(place, word):
-    with open(os.path.join(place.run, b"cleaning"), "ab") as file:
-        file.write(b"%s %.3f\n" % (word.encode(), time.time()))
 
 
 def in_use():
@@ -75,8 +70,9 @@ def births(place, paths):
 
 def look(place, before):
     """What is new, with lstat and the highest new folder, and what is changed, with how."""
-    new, changed, tops = {}, {}, {}
+    new, changed, tops, seen = {}, {}, {}, set()
     for folder, block in Walk(place, before).blocks():
+        seen.add(folder)
         names, others = difference(before.blocks.get(folder), block)
         for name in names:
             path = folder.rstrip(b"/") + b"/" + name
@@ -86,53 +82,90 @@ def look(place, before):
                 continue
         changed.update((folder + b"/" + name, words) for name, words in others
                        if folder + b"/" + name not in BOOKS)
+    for folder in set(before.blocks) - seen:
+        changed.update((folder + b"/" + name, [GONE]) for name in before.entries(folder))
     for path in sorted(new):
         tops[path] = tops.get(os.path.dirname(path), path)
     return new, changed, tops
 
 
+def manifest(place):
+    """The oldest manifest of the runs: what came after it was new to all of them."""
+    for run in place.runs:
+        try:
+            return Manifest.load(os.path.join(run, b"manifest")), run
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, zlib.error) as error:
+            raise Trouble("the manifest from before the builds cannot be read: %s" % error)
+    raise Trouble("no manifest was made before the builds, so nobody knows what is new; "
+                  "manifest.log beside the logs of the run says why")
+
+
 def settle(place, wanted, archives, now):
     """Archives and removes. Gives what is told of it."""
-    try:
-        before = Manifest.load(os.path.join(place.run, b"manifest"))
-    except FileNotFoundError:
-        raise Trouble("no manifest was made before the builds, so nobody knows what is new; "
-                      "manifest.log beside the logs of the run says why")
-    except (OSError, ValueError, zlib.error) as error:
-        raise Trouble("the manifest from before the builds cannot be read: %s" % error)
+    before, first = manifest(place)
     new, changed, tops = look(place, before)
     restored = {os.fsencode(entry["path"]) for one in archives.all() for entry in one.entries(RESTORED)}
-    targets = {pending_for(path) for path in new} - {None}
+    leads = {path: place.real(path) for path, status in new.items() if stat.S_ISLNK(status.st_mode)}
+    targets = {pending_for(path) for path in new} - {None} | set(leads.values())
     owned = owners(place, set(new) | set(changed) | targets)
     fresh = {path: status for path, status in new.items()
              if path not in owned and path not in restored}
-    then, today = before.header["accounts"], accounts()
-    arrived = {kind: {name: entry for name, entry in today[kind].items() if name not in then[kind]}
-               for kind in ("users", "groups")}
-    windows = of_run(place, wanted, now)
-    known = Known(
-        brought(place), {entry[0] for entry in arrived["users"].values()},
-        {entry[0] for entry in arrived["groups"].values()}, windows, in_use(), owned, workers())
+    arrived, of_gone = new_accounts(place, before.header["accounts"])
+    known = Known(brought(place, BROUGHT), of_gone["users"], of_gone["groups"],
+                  of_runs(place, wanted), in_use(), owned, workers())
     born = births(place, list(fresh))
-    verdicts = {path: judge(Entry(path, status, born.get(path, 0), tops[path]), known)
+    verdicts = {path: judge(Entry(path, status, born.get(path, 0), tops[path], leads.get(path)), known)
                 for path, status in fresh.items()}
     goes = [(path, fresh[path]) for path in sorted(fresh) if verdicts[path] is GOES]
     if goes and wanted["archive"]:
-        create(archives, wanted["run"], goes, int(now)).remove_archived()
+        archive = create(archives, wanted["run"], goes, int(now))
+        whole = set()
+        if archive:
+            whole = {os.fsencode(entry["path"]) for entry in archive.index["entries"]}
+            archive.remove_archived()
+        verdicts.update((path, UNARCHIVED) for path, _ in goes
+                        if path not in whole and os.path.lexists(place.at(path)))
     stays = [(path, why) for path, why in sorted(verdicts.items()) if why not in (GOES, SILENT)]
-    updated = changed_packages(place, os.path.join(place.run, b"before-builder"))
+    updated = changed_packages(place, os.path.join(first, b"before-builder"))
     others = [(path, words) for path, words in sorted(changed.items())
-              if owned.get(path) not in updated and is_of_run(place, path, known)]
+              if owned.get(path) not in updated and is_told(place, path, words, known)]
     told = {
         "found": limited([shown(path) for path, _ in goes]),
         "stays": limited([{"path": shown(path), "why": why} for path, why in stays]),
         "changed": limited([{"path": shown(path), "what": words} for path, words in others]),
     }
     told.update({kind: sorted(arrived[kind]) for kind in arrived})
-    told["accounts_changed"] = sorted(
-        {name for kind in ("users", "groups") for name, entry in today[kind].items()
-         if then[kind].get(name, entry) != entry})
+    told["accounts_changed"] = changed_accounts(before.header["accounts"])
     return told
+
+
+def new_accounts(place, then):
+    """The users and groups that are new and have no package, by name; and the numbers of those whose
+    package the runs brought, and is gone."""
+    today, installed = accounts(), {name for name, _ in packages(place)}
+    have, had = accounts_of(installed), accounts_of(brought(place, BROUGHT_PACKAGES) - installed)
+    arrived = {kind: {name: entry for name, entry in today[kind].items()
+                      if name not in then[kind] and name not in have[kind]} for kind in have}
+    # A user begins with its number, and so does a group.
+    numbers = {kind: {entry[0] for name, entry in arrived[kind].items() if name in had[kind]}
+               for kind in arrived}
+    return arrived, numbers
+
+
+def changed_accounts(then):
+    today = accounts()
+    return sorted({name for kind in ("users", "groups") for name, entry in today[kind].items()
+                   if then[kind].get(name, entry) != entry})
+
+
+def is_told(place, path, words, known):
+    """Whether what was there before and is another is worth a word. Of what is gone nobody knows whose it
+    was, unless a package still has it: what an update takes with it is no news."""
+    if words == [GONE]:
+        return path in known.owned and not os.path.lexists(place.at(path))
+    return is_of_run(place, path, known)
 
 
 def is_of_run(place, path, known):
@@ -142,7 +175,7 @@ def is_of_run(place, path, known):
     except FileNotFoundError:
         return False
     is_worker = status.st_uid in known.workers or status.st_uid in known.users
-    return is_worker and holds(known.windows, status.st_ctime_ns / SECOND)
+    return is_worker and known.times.hold(status.st_ctime_ns / SECOND)
 
 
 def workers():
@@ -161,13 +194,14 @@ def limited(rows):
 
 def clean(wanted):
     place, now = Place(wanted), time.time()
-    note_time(place, "end")
     told = {}
     with Archives(place) as archives:
         try:
             # What one that was killed has not finished.
             for one in archives.all():
                 one.remove_archived()
+            for words in archives.damaged:
+                print(words)
             told = settle(place, wanted, archives, now)
         except (Trouble, OSError, tarfile.TarError, subprocess.SubprocessError) as error:
             told["trouble"] = str(error)

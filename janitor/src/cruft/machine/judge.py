@@ -11,19 +11,23 @@ KINDS = {stat.S_IFREG: "file", stat.S_IFLNK: "link", stat.S_IFDIR: "folder"}
 PENDING_STAYS = "a configuration of an installed package, for dispatch-conf"
 OTHER_KIND = "a socket, pipe or device"
 IN_USE = "in use"
-OTHER_OWNER = "of a user or group that was there before"
-OTHER_TIME = "made while the run changed nothing on the machine"
+OTHER_OWNER = "of a user or group of which the run removed no package"
+OTHER_TIME = "made while the run changed nothing on the machine, or with a package that stays"
 CHANGED_SINCE = "changed since then"
+UNARCHIVED = "could not be read, so the archive has no whole copy of it"
+LINKED = "a link to what an installed package has"
+GONE = "gone"
 # Not worth a word: there may be many of them at any time.
 SILENT = "in a folder of a package, or in one of /var that was there before"
 
 
 class Entry:
-    """What is new: its path, what lstat says, when it was born (0: nobody knows), and the highest of
-    the new folders that it lies in, or itself."""
+    """What is new: its path, what lstat says, when it was born (0: nobody knows), the highest of the new
+    folders that it lies in, or itself, and where it leads to if it is a link."""
 
-    def __init__(self, path, status, born, top):
+    def __init__(self, path, status, born, top, target=None):
         self.path, self.status, self.born, self.top = path, status, born, top
+        self.target = target
 
     def new_folders(self):
         """The new folders that it lies in."""
@@ -38,19 +42,19 @@ class Entry:
 
 class Known:
     """What the judgement goes by: the paths of packages that the run brought, users and groups that
-    are new, those for whom emerge works, the windows, what processes have open, and the configuration
-    files of installed packages."""
+    came and whose packages the run removed, those for whom emerge works, the times of the run, what
+    processes have open, and what installed packages have."""
 
-    def __init__(self, brought, users, groups, windows, in_use, owned, workers=(0, 250)):
+    def __init__(self, brought, users, groups, times, in_use, owned, workers=(0, 250)):
         self.brought, self.users, self.groups = brought, users, groups
-        self.windows, self.in_use, self.owned, self.workers = windows, in_use, owned, workers
+        self.times, self.in_use, self.owned, self.workers = times, in_use, owned, workers
 
     def is_brought(self, entry):
         """Whether a package had it that the run brought."""
         return entry.path in self.brought or pending_for(entry.path) in self.brought
 
     def is_near_brought(self, entry):
-        """Whether it lies in a new folder of such a package, or is of a user who is new."""
+        """Whether it lies in a new folder of such a package, or is of a user who came with one."""
         return (any(folder in self.brought for folder in entry.new_folders())
                 or entry.status.st_uid in self.users or entry.status.st_gid in self.groups)
 
@@ -79,26 +83,29 @@ def judge(entry, known):
         return GOES
     if known.is_of_installed(entry):
         return SILENT
+    if entry.target in known.owned:
+        return LINKED
     if not known.is_near_brought(entry):
         if entry.top.startswith(b"/var/") and os.path.dirname(entry.top) not in COMMON:
             return SILENT
         if entry.status.st_uid not in known.workers:
             return OTHER_OWNER
     changed = entry.status.st_ctime_ns / SECOND
-    if entry.born and not holds(known.windows, entry.born):
+    if entry.born and not known.times.hold(entry.born):
         return OTHER_TIME
-    if not holds(known.windows, changed):
+    if not known.times.hold(changed):
         return CHANGED_SINCE if entry.born else OTHER_TIME
     return GOES
 
 
 def difference(before, now):
-    """The names that are new in a folder, and those whose value says something else, with what."""
+    """The names that are new in a folder, and those whose value says something else or that are gone,
+    with what."""
     if before == now:
         return [], []
     then, today = entries_of(before), entries_of(now)
     new = [name for name in today if name not in then]
-    changed = []
+    changed = [(name, [GONE]) for name in then if name not in today]
     for name, value in today.items():
         words = name in then and then[name] != value and change(then[name], value)
         if words:

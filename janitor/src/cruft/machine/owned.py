@@ -3,6 +3,9 @@ import re
 
 PACKAGES = b"/var/db/pkg"
 PRESERVED = b"/var/lib/portage/preserved_libs_registry"
+ACCOUNT = re.compile(rb"^acct-(user|group)/(.+)-[0-9][^-]*(?:-r[0-9]+)?$")
+# What is noted in the folder of a run.
+BROUGHT, BROUGHT_PACKAGES = b"brought", b"brought-packages"
 
 
 def packages(place):
@@ -87,18 +90,33 @@ def changed_packages(place, before):
 
 
 def note_brought(place, names):
-    """Keeps the paths of the packages that are about to be removed: what is left of them is the run's.
-    Those of an attempt before stay."""
-    file = os.path.join(place.run, b"brought")
-    paths = set(brought(place))
-    for name in names:
-        paths.update(place.in_real_folder(path) for path in contents(place, os.fsencode(name)))
-    write_whole(file, [b"\0".join(sorted(paths))])
+    """Keeps the packages that are about to be removed, and their paths: what is left of them is the
+    run's. Those of an attempt before stay."""
+    names = {os.fsencode(name) for name in names}
+    paths = {place.in_real_folder(path) for name in names for path in contents(place, name)}
+    for kind, more in ((BROUGHT, paths), (BROUGHT_PACKAGES, names)):
+        all_of_them = of_file(os.path.join(place.run, kind)) | more
+        write_whole(os.path.join(place.run, kind), [b"\0".join(sorted(all_of_them))])
 
 
-def brought(place):
+def brought(place, kind):
+    """The paths or the packages that the runs brought, of all that were to be removed."""
+    return {one for run in place.runs for one in of_file(os.path.join(run, kind))}
+
+
+def of_file(path):
     try:
-        with open(os.path.join(place.run, b"brought"), "rb") as file:
-            return {path for path in file.read().split(b"\0") if path}
+        with open(path, "rb") as file:
+            return {one for one in file.read().split(b"\0") if one}
     except FileNotFoundError:
         return set()
+
+
+def accounts_of(names):
+    """The users and groups that these packages make (GLEP 81)."""
+    found = {"users": set(), "groups": set()}
+    for name in names:
+        account = ACCOUNT.match(name)
+        if account:
+            found[account.group(1).decode() + "s"].add(os.fsdecode(account.group(2)))
+    return found

@@ -80,12 +80,18 @@ class Restoration:
         try:
             for path, other in aside:
                 os.rename(self.place.at(path), self.place.at(other))
+            # Of a folder and what is in it either may be in the newer archive. So all folders are there
+            # first, and get what is theirs when nothing is put into them any more.
+            folders = [path for path in made if self.is_folder(path)]
+            for path in folders:
+                os.mkdir(self.place.at(path), 0o700)
+            others = [path for path in made if not self.is_folder(path)]
             for one in self.archives:
-                self.unpack(one, [path for path in made if self.source[path][0] is one])
-            self.link_again(made)
-            for path in made:
-                if not os.path.lexists(self.place.at(path)):
-                    raise Trouble("the archive did not give %s" % shown(path))
+                self.unpack(one, others, "--keep-old-files")
+            self.link_again(others)
+            for one in self.archives:
+                self.unpack(one, folders, "--overwrite-dir")
+            self.compare(made)
             os.sync()
         except (OSError, Trouble):
             take_back(keeper)
@@ -100,17 +106,32 @@ class Restoration:
         take_back(keeper)
         return made
 
-    def unpack(self, archive, paths):
+    def unpack(self, archive, paths, way):
+        """Unpacks those of the paths that come from this archive."""
+        paths = [path for path in paths if self.source[path][0] is archive]
         if not paths:
             return
         words = tar_of(archive.file) + ATTRIBUTES + [
             "--extract", "--preserve-permissions", "--same-owner", "--no-recursion",
-            "--keep-old-files", "--directory", os.fsdecode(self.place.root or b"/"),
+            way, "--directory", os.fsdecode(self.place.root or b"/"),
             "--null", "--no-unquote", "--files-from=-"]
         names = b"\0".join(path[1:] for path in paths)
         ended = subprocess.run(words, input=names, stderr=subprocess.PIPE)
         if ended.returncode != 0:
             raise Trouble("tar: %s" % ended.stderr.decode(errors="replace").strip())
+
+    def compare(self, paths):
+        """What came back is there, and as it was."""
+        for path in paths:
+            try:
+                status = os.lstat(self.place.at(path))
+            except FileNotFoundError:
+                raise Trouble("the archive did not give %s" % shown(path))
+            # An archive of a former version does not tell.
+            known = self.source[path][1].get("owner")
+            if known and known != owner(status):
+                raise Trouble("%s came back with mode %o, user %d and group %d, and had %o, %d and %d"
+                              % (shown(path), *owner(status), *known))
 
     def link_again(self, paths):
         """Names of one file are one file again."""

@@ -13,11 +13,11 @@ pub struct Cruft {
     /// What is new, owned by nobody, and left alone.
     pub stays: Listed<Staying>,
     /// What was there before and has other content, another owner or mode now, although its package
-    /// was not updated.
+    /// was not updated, or is gone although its package has it.
     pub changed: Listed<ChangedFile>,
-    /// Users that were not there before.
+    /// Users that were not there before, and of which no package is installed (`acct-user`).
     pub users: Vec<String>,
-    /// Groups that were not there before.
+    /// Groups that were not there before, and of which no package is installed (`acct-group`).
     pub groups: Vec<String>,
     /// Users and groups that were there before and are defined otherwise now.
     pub accounts_changed: Vec<String>,
@@ -58,7 +58,7 @@ pub struct Staying {
 pub struct ChangedFile {
     /// Its path.
     pub path: String,
-    /// What is another: `content`, `owner`, `mode`, `kind`.
+    /// What is another: `content`, `owner`, `mode`, `kind`; or `gone`.
     pub what: Vec<String>,
 }
 

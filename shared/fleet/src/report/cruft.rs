@@ -36,16 +36,17 @@ pub(super) fn write(out: &mut String, builder: &BuilderName, cruft: &Cruft) -> f
     some(out, &words, &cruft.changed, |one| {
         format!("{}: {}", one.path, one.what.join(", "))
     })?;
+    // Whose they are nobody knows: an administrator may have made them meanwhile.
     for (what, names, remedy) in [
-        ("user", &cruft.users, "userdel removes"),
-        ("group", &cruft.groups, "groupdel removes"),
+        ("user", &cruft.users, "userdel removes what nobody needs"),
+        ("group", &cruft.groups, "groupdel removes what nobody needs"),
     ] {
         if !names.is_empty() {
             let number = counted(names.len(), what);
             let names = names.join(" ");
             writeln!(
                 out,
-                "      ! {number} of packages that are gone: {names}; {remedy}"
+                "      ! {number} new since the run began, of no installed package: {names}; {remedy}"
             )?;
         }
     }
@@ -130,7 +131,7 @@ mod tests {
       archive: b1:/a
       1 other new file left alone
         /etc/bar: in use
-      ! 1 user of packages that are gone: foo; userdel removes
+      ! 1 user new since the run began, of no installed package: foo; userdel removes what nobody needs
 ";
         assert_eq!(text, expected);
         let mut nothing = String::new();
