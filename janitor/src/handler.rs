@@ -72,6 +72,7 @@ impl JanitorHandler {
                 removed: Vec::new(),
                 kept: Vec::new(),
                 updated: Vec::new(),
+                gone: Vec::new(),
                 cruft: None,
             });
         };
@@ -82,6 +83,7 @@ impl JanitorHandler {
             settings: &self.context.settings,
             builder: &order.builder,
             run: order.run,
+            runs: &brought.runs,
         };
         if !to_remove.is_empty() {
             cruft.note(&to_remove).await?;
@@ -91,6 +93,10 @@ impl JanitorHandler {
         let needed = depclean::left(&to_remove, &after);
         let kept = depclean::why_kept(host, order, &needed, policy.scan_timeout).await?;
         let left = cruft.carry_out(order).await?;
+        // Where files could not be removed, the next run's cleaning tries that, too.
+        if left.as_ref().is_none_or(|left| left.trouble.is_none()) {
+            brought::note_cleaned(host, &brought.runs).await?;
+        }
         Ok(BuilderCleaned {
             run: order.run,
             builder: order.builder.clone(),
@@ -98,6 +104,7 @@ impl JanitorHandler {
             removed: depclean::removed(&to_remove, &after),
             kept,
             updated: depclean::updated(&brought.before, &after),
+            gone: brought.gone,
             cruft: left.map(Box::new),
         })
     }

@@ -25,6 +25,8 @@ struct Wanted<'a> {
     scope: Scope,
     /// Whether files are archived and removed, or only named.
     archive: bool,
+    /// The runs whose files these may be, the oldest first.
+    runs: &'a [RunId],
     /// The packages that are about to be removed.
     packages: &'a [Cpv],
 }
@@ -35,6 +37,8 @@ pub(crate) struct Cruft<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) builder: &'a BuilderName,
     pub(crate) run: RunId,
+    /// The runs whose builds are cleaned up after, the oldest first.
+    pub(crate) runs: &'a [RunId],
 }
 
 impl Cruft<'_> {
@@ -101,6 +105,7 @@ impl Cruft<'_> {
         let wanted = Wanted {
             scope: Scope::of(self.host, self.settings, self.builder, self.run).await?,
             archive: self.settings.policy.cruft.policy == CruftPolicy::Archive,
+            runs: self.runs,
             packages,
         };
         Ok(python(&format!("{}{CLEAN}", library()), &[what], &wanted))

@@ -156,6 +156,7 @@ fn event(kind: u8, run: u8, which: u8, attempt: u32, class: u8) -> Event {
             removed: Vec::new(),
             kept: Vec::new(),
             updated: Vec::new(),
+            gone: Vec::new(),
             cruft: None,
         }),
         13 => Event::TaskAbandoned(TaskAbandoned { work, failure }),

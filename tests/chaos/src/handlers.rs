@@ -153,6 +153,7 @@ impl SceneHandler {
             removed: Vec::new(),
             kept: Vec::new(),
             updated: Vec::new(),
+            gone: Vec::new(),
             cruft: None,
         })
     }

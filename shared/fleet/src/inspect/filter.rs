@@ -87,7 +87,10 @@ fn concerns_package(event: &Event, atom: &Atom, jobs: &KnownJobs) -> bool {
         Event::InstallFailed(e) => changed(atom, &e.changes) || held(atom, &e.held),
         // No version is told.
         Event::DurationsLearned(e) => e.durations.contains_key(atom.category_package()),
-        Event::BuilderCleaned(e) => changed(atom, &e.removed) || changed(atom, &e.updated),
+        Event::BuilderCleaned(e) => {
+            let mut all = [&e.removed, &e.updated, &e.gone].into_iter();
+            all.any(|changes| changed(atom, changes))
+        }
         _ => false,
     }
 }

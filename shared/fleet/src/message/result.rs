@@ -220,6 +220,9 @@ pub struct BuilderCleaned {
     pub kept: Vec<Finding>,
     /// What the builder had before and has in another version now.
     pub updated: Vec<PackageChange>,
+    /// What the builder had before and a build has removed, since it was in the way of something else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<PackageChange>,
     /// What became of files that builds left beside packages; absent where nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cruft: Option<Box<Cruft>>,

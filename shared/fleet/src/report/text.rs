@@ -265,6 +265,13 @@ fn write_builder(
             writeln!(out, "      updated: {before} -> {after}")?;
         }
     }
+    for before in builder.gone.iter().filter_map(|it| it.before.as_ref()) {
+        writeln!(
+            out,
+            "      ! {before} is gone: it was in the way of what a build needed; emerge --oneshot \
+             ={before} brings it back"
+        )?;
+    }
     for kept in &builder.kept {
         writeln!(out, "      kept: {}", kept.text)?;
     }

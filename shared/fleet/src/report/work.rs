@@ -43,6 +43,9 @@ pub struct BuilderReport {
     pub kept: Vec<Finding>,
     /// What it has in another version now.
     pub updated: Vec<PackageChange>,
+    /// What it had before, and a build has removed since it was in the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<PackageChange>,
     /// What became of files that builds left beside packages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cruft: Option<Box<Cruft>>,
@@ -122,6 +125,7 @@ pub(super) fn builder_reports(run: &Run) -> BTreeMap<BuilderName, BuilderReport>
             removed: cleaning.map(|c| c.removed.clone()).unwrap_or_default(),
             kept: cleaning.map(|c| c.kept.clone()).unwrap_or_default(),
             updated: cleaning.map(|c| c.updated.clone()).unwrap_or_default(),
+            gone: cleaning.map(|c| c.gone.clone()).unwrap_or_default(),
             cruft: cleaning.and_then(|c| c.cruft.clone()),
             failure: run.failure(&Task::Clean(name.clone())).cloned(),
             sync_failure: sync_failure(name).cloned(),

@@ -115,6 +115,7 @@ impl Fleet {
                             removed: event.removed.clone(),
                             kept: event.kept.clone(),
                             updated: event.updated.clone(),
+                            gone: event.gone.clone(),
                             cruft: event.cruft.clone(),
                         },
                     );

@@ -103,6 +103,9 @@ pub struct Cleaning {
     pub kept: Vec<Finding>,
     /// What has another version now.
     pub updated: Vec<PackageChange>,
+    /// What was there before and is gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<PackageChange>,
     /// What became of files that builds left beside packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cruft: Option<Box<Cruft>>,

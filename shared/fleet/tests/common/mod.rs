@@ -187,6 +187,7 @@ pub fn cleaned(run: RunId, attempt: u32) -> Event {
         removed: vec![],
         kept: vec![],
         updated: vec![],
+        gone: vec![],
         cruft: None,
     })
 }

@@ -197,6 +197,7 @@ fn events() -> Vec<Event> {
             }],
             kept: vec![finding()],
             updated: vec![change()],
+            gone: Vec::new(),
             cruft: None,
         }),
         Event::CleanFailed(CleanFailed {

@@ -173,6 +173,24 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
 }
 
 #[test]
+fn a_package_that_a_build_removed_has_a_golden_file() {
+    let cleaned = Event::BuilderCleaned(BuilderCleaned {
+        run: run_id(),
+        builder: "b1".parse().unwrap(),
+        attempt: 1,
+        removed: Vec::new(),
+        kept: Vec::new(),
+        updated: Vec::new(),
+        gone: vec![PackageChange {
+            before: Some("dev-libs/blocked-1".parse().unwrap()),
+            after: None,
+        }],
+        cruft: None,
+    });
+    check("golden-options", "BuilderCleaned.gone", cleaned);
+}
+
+#[test]
 fn what_builds_left_has_golden_files() {
     let listed = |count, first: Vec<&str>| Listed {
         count,
@@ -185,6 +203,7 @@ fn what_builds_left_has_golden_files() {
         removed: Vec::new(),
         kept: Vec::new(),
         updated: Vec::new(),
+        gone: Vec::new(),
         cruft: Some(Box::new(Cruft {
             found: listed(51, vec!["/etc/foo.conf", r"/etc/\xff"]),
             archives: vec![CruftArchive {

@@ -14,18 +14,31 @@ struct Build {
     /// When emerge was first called, in seconds since 1970.
     begun: u64,
     /// What it began to install.
-    merged: BTreeSet<Cpv>,
+    merged: BTreeMap<Cpv, Merge>,
+    /// What it has removed.
+    removed: BTreeSet<Cpv>,
     before: Counters,
-    /// Nothing where it was killed.
+    /// Whether it came to its end, and told what it left.
+    ended: bool,
     after: Counters,
 }
 
-/// What all builds of a run tell of some packages.
+/// When a package was installed, in seconds since 1970.
+#[derive(Debug)]
+struct Merge {
+    begun: u64,
+    /// Nothing where emerge was killed meanwhile.
+    completed: Option<u64>,
+}
+
+/// What all builds of runs tell of some packages.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// By the names of their folders.
     builds: BTreeMap<String, Build>,
     now: Counters,
+    /// When what is there now was installed, in seconds since 1970.
+    times: BTreeMap<Cpv, u64>,
 }
 
 impl Told {
@@ -45,21 +58,22 @@ impl Told {
                 begun: event.time,
                 ..Build::default()
             });
-            if let EventKind::Step {
-                step: Step::Merging | Step::MergingBinary,
-                cpv,
-                ..
-            } = event.kind
-            {
-                build.merged.insert(cpv);
-            }
+            build.add(event);
         }
         told
     }
 
     /// Whether some build began to install it.
     pub(super) fn has_merged(&self, cpv: &Cpv) -> bool {
-        self.builds.values().any(|build| build.merged.contains(cpv))
+        let mut builds = self.builds.values();
+        builds.any(|build| build.merged.contains_key(cpv))
+    }
+
+    /// Whether some build has removed it.
+    pub(super) fn has_removed(&self, cpv: &Cpv) -> bool {
+        self.builds
+            .values()
+            .any(|build| build.removed.contains(cpv))
     }
 
     /// Adds lines of `FOLDER/before:CPV/COUNTER:NUMBER` and their like. What VDB holds beside
@@ -69,6 +83,12 @@ impl Told {
             let Some((source, rest)) = line.split_once(':') else {
                 continue;
             };
+            if source == "ended" {
+                if let Some(build) = self.builds.get_mut(rest) {
+                    build.ended = true;
+                }
+                continue;
+            }
             let counter = rest.rsplit_once("/COUNTER:");
             let counter = counter.and_then(|(cpv, number)| {
                 let number = number.trim().parse().ok()?;
@@ -77,7 +97,8 @@ impl Told {
             let Some((cpv, number)) = counter else {
                 continue;
             };
-            let counters = match source.split_once('/') {
+            let counters = match source.rsplit_once('/') {
+                None if source == "merged" => Some(&mut self.times),
                 None => Some(&mut self.now),
                 Some((folder, list)) => self.builds.get_mut(folder).map(|build| match list {
                     "before" => &mut build.before,
@@ -94,37 +115,72 @@ impl Told {
     pub(super) fn of_builds(&self) -> BTreeSet<Cpv> {
         let mut builds: Vec<&Build> = self.builds.values().collect();
         builds.sort_by_key(|build| build.begun);
-        // What is the builds', with its COUNTER where that is known.
-        let mut ours: BTreeMap<&Cpv, Option<u64>> = BTreeMap::new();
+        // What is the builds', with its COUNTER.
+        let mut ours: BTreeMap<&Cpv, u64> = BTreeMap::new();
         for build in builds {
-            for cpv in &build.merged {
-                let is_of_others = build.found_in_place_of(cpv).any(|(found, number)| {
-                    !matches!(ours.get(found), Some(known) if known.is_none_or(|it| it == *number))
-                });
-                if is_of_others {
-                    ours.remove(cpv);
-                } else {
-                    ours.insert(cpv, build.after.get(cpv).copied());
+            for (cpv, merge) in &build.merged {
+                let mut found = self.found_in_place_of(build, cpv);
+                let is_of_others = found.any(|(found, number)| ours.get(found) != Some(number));
+                match self.number(build, cpv, merge) {
+                    Some(number) if !is_of_others => drop(ours.insert(cpv, number)),
+                    _ => drop(ours.remove(cpv)),
                 }
             }
         }
-        let is_theirs = |(cpv, number): &(&Cpv, Option<u64>)| match self.now.get(*cpv) {
-            Some(now) => number.is_none_or(|number| number == *now),
-            None => false,
-        };
-        let theirs = ours.into_iter().filter(is_theirs);
-        theirs.map(|(cpv, _)| cpv.clone()).collect()
+        ours.retain(|cpv, number| self.now.get(*cpv) == Some(number));
+        ours.into_keys().cloned().collect()
+    }
+
+    /// What was there when a build began and what it has put this package in the place of: the same
+    /// version, or another that is gone since.
+    fn found_in_place_of<'a>(
+        &'a self,
+        build: &'a Build,
+        cpv: &'a Cpv,
+    ) -> impl Iterator<Item = (&'a Cpv, &'a u64)> {
+        let left = if build.ended { &build.after } else { &self.now };
+        build.before.iter().filter(move |(found, _)| {
+            let is_of_name = found.category_package == cpv.category_package;
+            *found == cpv || is_of_name && !left.contains_key(*found)
+        })
+    }
+
+    /// The COUNTER that a package got from a build. One that was killed has told none. Its is what is
+    /// there, if that was installed while the build installed it, and not by somebody afterwards.
+    fn number(&self, build: &Build, cpv: &Cpv, merge: &Merge) -> Option<u64> {
+        if build.ended {
+            return build.after.get(cpv).copied();
+        }
+        // The clocks of the log and of the file system may differ by a tick.
+        let span = merge.begun.saturating_sub(1)..=merge.completed?;
+        let time = self.times.get(cpv)?;
+        let number = self.now.get(cpv).copied();
+        number.filter(|_| span.contains(time))
     }
 }
 
 impl Build {
-    /// What was there when it began and what it has put this package in the place of: the same
-    /// version, or another that is gone since.
-    fn found_in_place_of<'a>(&'a self, cpv: &'a Cpv) -> impl Iterator<Item = (&'a Cpv, &'a u64)> {
-        self.before.iter().filter(move |(found, _)| {
-            let is_replaced = || !self.after.is_empty() && !self.after.contains_key(*found);
-            *found == cpv || found.category_package == cpv.category_package && is_replaced()
-        })
+    fn add(&mut self, event: Event) {
+        match event.kind {
+            EventKind::Step {
+                step: Step::Merging | Step::MergingBinary,
+                cpv,
+                ..
+            } => {
+                let merge = Merge {
+                    begun: event.time,
+                    completed: None,
+                };
+                self.merged.insert(cpv, merge);
+            }
+            EventKind::MergeCompleted(name) => {
+                if let Some(merge) = self.merged.get_mut(&name.cpv) {
+                    merge.completed = Some(event.time);
+                }
+            }
+            EventKind::UnmergeSucceeded(cpv) => drop(self.removed.insert(cpv)),
+            _ => {}
+        }
     }
 }
 
@@ -144,8 +200,14 @@ mod tests {
         text
     }
 
+    /// Builds of which counters after their end are given have ended.
     fn of_builds(logs: &str, counters: &[&str]) -> Vec<String> {
         let mut told = Told::by_logs(logs);
+        for line in counters {
+            if let Some((folder, _)) = line.split_once("/after:") {
+                told.add_counters(&format!("ended:{folder}"));
+            }
+        }
         told.add_counters(&counters.join("\n"));
         let theirs = told.of_builds().into_iter();
         theirs.map(|cpv| cpv.to_string()).collect()
@@ -204,21 +266,48 @@ mod tests {
     }
 
     #[test]
-    fn what_a_build_that_was_killed_installed_is_of_builds() {
-        let logs = log("x.1", 10, &["a/dep-1"]) + &log("x.2", 20, &["a/dep-1"]);
+    fn what_a_build_that_was_killed_installed_is_of_builds_where_nobody_did_so_since() {
+        let once = log("x.1", 10, &["a/dep-1"]);
+        let counter = "now:a/dep-1/COUNTER:5";
+        let at = |seconds: u32| format!("merged:a/dep-1/COUNTER:{seconds}");
+        assert_eq!(of_builds(&once, &[counter, &at(10)]), ["a/dep-1"]);
+        assert_eq!(
+            of_builds(&once, &[counter, &at(500)]),
+            [""; 0],
+            "somebody has installed it once more"
+        );
+        assert_eq!(of_builds(&once, &[counter]), [""; 0], "nobody knows when");
+        let begun = once.replace("completed", "resumed");
+        assert_eq!(of_builds(&begun, &[counter, &at(10)]), [""; 0]);
+        // A later build found it there, and installed it again: nobody knows whose that was.
+        let twice = once.clone() + &log("x.2", 20, &["a/dep-1"]);
         let counters = [
             "x.2/before:a/dep-1/COUNTER:5",
             "x.2/after:a/dep-1/COUNTER:9",
             "now:a/dep-1/COUNTER:9",
+            &at(20),
         ];
-        assert_eq!(of_builds(&logs, &counters), ["a/dep-1"]);
-        let once = log("x.1", 10, &["a/dep-1"]);
-        assert_eq!(of_builds(&once, &["now:a/dep-1/COUNTER:5"]), ["a/dep-1"]);
+        assert_eq!(of_builds(&twice, &counters), [""; 0]);
+        let replaced = ["x.1/before:a/dep-0/COUNTER:3", counter, &at(10)];
+        assert_eq!(
+            of_builds(&once, &replaced),
+            [""; 0],
+            "in the place of another's"
+        );
         let merging = [
             "now:a/-MERGING-dep-1/COUNTER:5",
             "odd",
             "now:a/dep-1/COUNTER:x",
         ];
         assert_eq!(of_builds(&once, &merging), [""; 0]);
+    }
+
+    #[test]
+    fn a_build_that_ended_without_a_package_has_left_none() {
+        let logs = log("r/builds/x.1", 10, &["a/dep-1"]);
+        let told = ["ended:r/builds/x.1", "now:a/dep-1/COUNTER:9"];
+        let since = "merged:a/dep-1/COUNTER:10";
+        assert_eq!(of_builds(&logs, &[told[0], told[1], since]), [""; 0]);
+        assert_eq!(of_builds(&logs, &[told[1], since]), ["a/dep-1"], "killed");
     }
 }

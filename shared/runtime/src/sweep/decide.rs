@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_hosts::job::{JobId, JobState, JobSummary};
 
 use super::Places;
+use crate::brought::CLEANED;
 
 const HOUR: u64 = 3600;
 /// For so long stays what somebody may come back for: whoever lost an answer, or a worker that was
 /// away. In seconds.
 const WEEK: u64 = 7 * 24 * HOUR;
+/// For so long the notes of a run are kept after which the machine was not cleaned: the next cleaning
+/// goes by them, too. That comes with the next run, and on a machine that builds no more never. In
+/// seconds.
+const UNCLEANED: u64 = 13 * WEEK;
 
 /// Of which kind something is that lies there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +92,18 @@ impl Seen {
         newest
     }
 
+    fn has(&self, kind: Kind, path: &str) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|(of, _, known)| *of == kind && known == path)
+    }
+
+    /// For how long the notes of a run are kept, in seconds.
+    fn keeps_notes(&self, name: &str) -> u64 {
+        let is_uncleaned = self.has(Kind::Runs, &format!("{name}/before-{}", Role::Builder))
+            && !self.has(Kind::Runs, &format!("{name}/{CLEANED}"));
+        if is_uncleaned { UNCLEANED } else { WEEK }
+    }
+
     fn is_older(&self, time: u64, than: u64) -> bool {
         self.now.saturating_sub(time) > than
     }
@@ -125,13 +143,19 @@ pub(super) fn decide(
             _ => {}
         }
     }
-    for (kind, place) in [(Kind::Runs, &places.runs), (Kind::Logs, &places.logs)] {
-        for (name, time) in seen.newest(kind) {
-            if let Some(run) = owner(name)
-                && (name.ends_with(".left") || seen.is_older(time, WEEK))
-            {
-                add(run, place.join(name));
-            }
+    for (name, time) in seen.newest(Kind::Runs) {
+        // What is cleaned up after now goes by its notes, however late that is.
+        let is_read = over.is_some_and(|run| name == run.to_string());
+        let is_left =
+            name.ends_with(".left") || !is_read && seen.is_older(time, seen.keeps_notes(name));
+        if let Some(run) = owner(name).filter(|_| is_left) {
+            add(run, places.runs.join(name));
+        }
+    }
+    for (name, time) in seen.newest(Kind::Logs) {
+        let is_left = name.ends_with(".left") || seen.is_older(time, WEEK);
+        if let Some(run) = owner(name).filter(|_| is_left) {
+            add(run, places.logs.join(name));
         }
     }
     for (kind, _, path) in &seen.entries {
@@ -255,6 +279,36 @@ mod tests {
             format!("{OTHER} /w/{OTHER}/0123456789ab/room"),
         ];
         assert_eq!(left(&sweep), expected);
+    }
+
+    #[test]
+    fn notes_that_a_cleaning_needs_stay_until_the_machine_was_cleaned() {
+        let mut entries = vec![
+            ("runs", WEEK + 9, RUN.to_owned()),
+            ("runs", WEEK + 9, format!("{RUN}/before-builder")),
+        ];
+        let goes = |entries: &[(&str, u64, String)], over: Option<&str>| {
+            let entries = entries
+                .iter()
+                .map(|(kind, age, path)| (*kind, *age, path.as_str()));
+            let over = over.map(|run| run.parse().unwrap());
+            !left(&decide(
+                &seen(&entries.collect::<Vec<_>>()),
+                &[],
+                over,
+                &places(),
+            ))
+            .is_empty()
+        };
+        assert!(
+            !goes(&entries, None),
+            "the next run's cleaning goes by them"
+        );
+        entries.push(("runs", WEEK + 8, format!("{RUN}/cleaned")));
+        assert!(goes(&entries, Some(OTHER)));
+        assert!(!goes(&entries, Some(RUN)), "they are about to be read");
+        entries = vec![("runs", UNCLEANED + 9, format!("{RUN}/before-builder"))];
+        assert!(goes(&entries, None), "nobody cleans there any more");
     }
 
     #[test]

@@ -110,16 +110,18 @@ async fn the_room_of_a_build_stays_while_it_runs_and_goes_when_it_was_killed() {
 #[tokio::test]
 async fn what_is_a_week_old_goes_and_what_is_younger_or_somebody_elses_stays() {
     let machine = Machine::new().await;
-    let [old, young] = [RunId::generate(), RunId::generate()];
-    let stays = [
+    let [old, cleaned, young] = [(); 3].map(|()| RunId::generate());
+    let mut stays = vec![
         format!("logs/{young}/build.log"),
-        format!("runs/{young}/before-builder"),
+        format!("runs/{old}/before-builder"),
+        format!("runs/{young}/before-installer"),
         "runs/notes/of-somebody".to_owned(),
         format!("work/{young}/0123456789ab/build-id"),
     ];
     let goes = [
         format!("logs/{old}/build.log"),
-        format!("runs/{old}/before-builder"),
+        format!("runs/{cleaned}/before-builder"),
+        format!("runs/{cleaned}/cleaned"),
         format!("work/{old}/0123456789ab/build-id"),
         format!("work/{young}.left/0123456789ab/build-id"),
         "work/room.x7Fz2a/upper/file".to_owned(),
@@ -128,8 +130,16 @@ async fn what_is_a_week_old_goes_and_what_is_younger_or_somebody_elses_stays() {
         machine.leave(path, 8);
     }
     for path in &stays {
-        machine.leave(path, if path.contains("somebody") { 30 } else { 6 });
+        machine.leave(
+            path,
+            if path.contains(&young.to_string()) {
+                6
+            } else {
+                30
+            },
+        );
     }
+    stays.sort();
     machine.sweep(None).await;
     assert_eq!(machine.left(), stays);
     machine.sweep(None).await;
@@ -178,6 +188,24 @@ async fn a_job_that_ended_a_week_ago_is_forgotten() {
     let jobs = job::list(machine.host.as_ref(), &machine.places.spool).await;
     let ids: Vec<String> = jobs.unwrap().iter().map(|job| job.id.to_string()).collect();
     assert_eq!(ids, ["young"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_keeps_nothing_else_from_going() {
+    let machine = Machine::new().await;
+    // It is put aside first, and no name can be as long as that would be.
+    let stuck = format!("work/room.a{}/file", "x".repeat(245));
+    machine.leave(&stuck, 8);
+    machine.leave("work/room.b/file", 8);
+    let job = machine.start("ended").await;
+    job.kill().await.unwrap();
+    let time = SystemTime::now() - Duration::from_secs(8 * 24 * 3600);
+    let folder = File::open(machine.places.spool.join("ended")).unwrap();
+    folder.set_modified(time).unwrap();
+    machine.sweep(None).await;
+    assert_eq!(machine.left(), [stuck]);
+    let jobs = job::list(machine.host.as_ref(), &machine.places.spool).await;
+    assert!(jobs.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -221,6 +221,7 @@ impl Handler for Worker {
                 removed: Vec::new(),
                 kept: Vec::new(),
                 updated: Vec::new(),
+                gone: Vec::new(),
                 cruft: None,
             }),
             Command::CollectStore(collect) => match collected(collect) {

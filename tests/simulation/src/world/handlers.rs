@@ -256,6 +256,7 @@ impl Handler for Hands {
                     removed: Vec::new(),
                     kept: Vec::new(),
                     updated: Vec::new(),
+                    gone: Vec::new(),
                     cruft: None,
                 })
             }
