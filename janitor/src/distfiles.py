@@ -13,7 +13,8 @@ mtime is that of the server, and may be years before.
 
 Kept whatever their age are sources that an ebuild names of a package that is installed here or
 among "packages", those that cannot be fetched again by a program (RESTRICT="fetch"), and those
-that a build has in its hands. What is being fetched is locked, as Portage does it.
+that a build has in its hands. What is being fetched is locked, as Portage does it. Nothing goes while
+a repository is not there, since nobody knows then what its ebuilds name.
 """
 
 import glob
@@ -86,13 +87,39 @@ def restricted(portdb, names):
     """Those of these names that nobody can fetch again without a person."""
     found = set()
     for tree in portdb.porttrees:
-        for manifest in glob.iglob(os.path.join(glob.escape(tree), "*", "*", "Manifest")):
-            named = (dist_names(manifest) or set()) & names
-            if named - found:
-                package = "/".join(manifest.split("/")[-3:-1])
-                if is_restricted(portdb, tree, package):
-                    found |= named
+        for package in portdb.cp_all(trees=[tree]):
+            named = names_of(portdb, tree, package) & names
+            if named - found and is_restricted(portdb, tree, package):
+                found |= named
     return found
+
+
+def absent(portage):
+    """Which repository is not there, in words: it is not mounted, say, or just being replaced."""
+    from portage.const import USER_CONFIG_PATH
+    from portage.repository.config import RepoConfigLoader
+    from portage.versions import _unknown_repo
+
+    settings = portage.settings
+    folders = settings.global_config_path, settings["PORTAGE_CONFIGROOT"] + USER_CONFIG_PATH
+    # As it is configured: Portage leaves out what is not there, but for what it is about to sync.
+    portage._sync_mode = True
+    try:
+        files = [os.path.join(folder, "repos.conf") for folder in folders]
+        configured = list(RepoConfigLoader(files, settings))
+    finally:
+        portage._sync_mode = False
+    there = set()
+    for repository in configured:
+        if not os.path.isfile(os.path.join(repository.location, "profiles", "repo_name")):
+            return "the repository %s is not in %s" % (repository.name, repository.location)
+        there |= {repository.name, *(repository.aliases or ())}
+    installed = portage.db[settings["EROOT"]]["vartree"].dbapi
+    for cpv in installed.cpv_all():
+        name = installed.aux_get(cpv, ["repository"])[0]
+        if name not in there | {"", _unknown_repo}:
+            return "%s is installed from the repository %s, which is not configured" % (cpv, name)
+    return None
 
 
 def in_hand(settings):
@@ -163,6 +190,8 @@ def sweep(request):
     if group == 0:
         document["why"] = "the machine has no group of Portage, which would tell what it fetched"
     elif old:
+        document["why"] = absent(portage)
+    if old and not document["why"]:
         kept = needed(portage, request["packages"], {source_of(file["name"]) for file in old})
         unused = [file for file in old if source_of(file["name"]) not in kept]
         document["unused"] = sorted(unused, key=lambda file: (file["used"], file["name"]))

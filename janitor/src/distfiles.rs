@@ -133,3 +133,7 @@ pub async fn look_through(host: &dyn Host, retention: &Retention) -> Result<Sour
         Failure::new(FailureClass::Machine, "SourcesUnreadable", message)
     })
 }
+
+#[cfg(test)]
+#[path = "distfiles_tests.rs"]
+mod tests;
