@@ -10,8 +10,11 @@ use std::time::Duration;
 pub struct Limits {
     /// How many connections there are at once. More wait until one ends.
     pub connections: usize,
-    /// How many of them one address has. More are closed.
-    pub of_one_address: usize,
+    /// How many of them one address has, where that is limited: behind a proxy or a router that translates
+    /// addresses all clients have one. More are refused.
+    pub of_one_address: Option<usize>,
+    /// Whether this machine's own addresses are not limited so: they are a proxy's.
+    pub spares_loopback: bool,
     /// How long a client may take for the handshake of TLS, and for the head of a request.
     pub head: Duration,
     /// For how long a connection on which nothing moves is kept.
@@ -24,11 +27,22 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 256,
-            of_one_address: 32,
+            of_one_address: Some(32),
+            spares_loopback: true,
             head: Duration::from_secs(10),
             idle: Duration::from_secs(30),
             grace: Duration::from_secs(30),
         }
+    }
+}
+
+impl Limits {
+    /// How many connections this address may have.
+    pub(crate) fn of(&self, address: IpAddr) -> usize {
+        let is_spared = self.spares_loopback && address.to_canonical().is_loopback();
+        self.of_one_address
+            .filter(|_| !is_spared)
+            .unwrap_or(usize::MAX)
     }
 }
 

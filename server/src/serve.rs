@@ -11,7 +11,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -31,6 +31,14 @@ const LARGEST_HEAD: usize = 64 * 1024;
 
 /// The pause when a connection cannot be accepted, because there are too many open files, say.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// What a client gets that has too many connections.
+const REFUSED: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n\
+                         Connection: close\r\n\r\n";
+
+/// How long such a client may take to hear that.
+const REFUSAL: Duration = Duration::from_secs(1);
 
 /// What is served where.
 #[derive(Debug, Clone)]
@@ -129,8 +137,21 @@ impl Server {
                 }
                 None => break,
             };
-            let Some(counted) = addresses.one_more(address.ip(), limits.of_one_address) else {
-                tracing::warn!(client = %address.ip(), "closed: it has too many connections");
+            let most = limits.of(address.ip());
+            let Some(counted) = addresses.one_more(address.ip(), most) else {
+                tracing::warn!(
+                    client = %address.ip(), most,
+                    "refused: it has too many connections; --connections-per-address allows more"
+                );
+                // A handshake of TLS is more than such a client may cost.
+                if acceptor.is_none() {
+                    clients.spawn(async move {
+                        let _held = place;
+                        if let Ok(Err(error)) = timeout(REFUSAL, refuse(stream)).await {
+                            tracing::debug!(client = %address.ip(), %error, "not told that it is refused");
+                        }
+                    });
+                }
                 continue;
             };
             let client = Client {
@@ -160,6 +181,16 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Says that there are too many connections, and reads what the client had to say: a socket that is closed
+/// before that takes the answer back.
+async fn refuse(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(REFUSED).await?;
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink())
+        .await
+        .map(drop)
 }
 
 /// What one connection gets.

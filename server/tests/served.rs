@@ -199,21 +199,21 @@ async fn a_client_that_sends_or_takes_nothing_is_let_go_and_others_are_served() 
 }
 
 #[tokio::test]
-async fn an_address_with_too_many_connections_gets_no_more() {
+async fn an_address_with_too_many_connections_is_told_to_come_again() {
     let limits = Limits {
-        of_one_address: 1,
+        of_one_address: Some(1),
+        spares_loopback: false,
         ..Limits::default()
     };
-    let served = Served::with(limits).await;
+    let served = Served::with(limits.clone()).await;
     let mut held = served.connect().await;
     held.write_all(b"GET /health HTTP/1.1\r\nHost: s\r\n\r\n")
         .await
         .unwrap();
     held.read_exact(&mut [0; 12]).await.unwrap();
-    assert_eq!(
-        served.raw(b"GET /health HTTP/1.1\r\nHost: s\r\n\r\n").await,
-        ""
-    );
+    let refused = served.raw(b"GET /health HTTP/1.1\r\nHost: s\r\n\r\n").await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("\r\nRetry-After: 2\r\n"), "{refused}");
     drop(held);
     let again = async {
         while !served.get("/health", "").await.starts_with("HTTP/1.1 200") {
@@ -224,6 +224,19 @@ async fn an_address_with_too_many_connections_gets_no_more() {
     tokio::time::timeout(limit, again)
         .await
         .expect("its place is free again");
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_proxy_on_this_machine_has_as_many_connections_as_there_are() {
+    let limits = Limits {
+        of_one_address: Some(1),
+        ..Limits::default()
+    };
+    let served = Served::with(limits).await;
+    let _held = [served.connect().await, served.connect().await];
+    let answer = served.get("/health", "").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     served.end().await;
 }
 

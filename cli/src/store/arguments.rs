@@ -124,6 +124,11 @@ pub(crate) struct ServeOptions {
     /// How many clients are served at once; more wait
     #[arg(long, value_name = "NUMBER", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) connections: u16,
+
+    /// How many of them one address has, but for those of this machine; more are told to come again. 0
+    /// for any number, where guests come through a proxy or a router that gives them one address
+    #[arg(long, value_name = "NUMBER", default_value_t = 32)]
+    pub(crate) connections_per_address: u16,
 }
 
 #[derive(Debug, Args)]

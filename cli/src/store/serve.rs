@@ -19,6 +19,10 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
     let certificate = certificate(&options)?;
     let limits = Limits {
         connections: options.connections.into(),
+        of_one_address: match options.connections_per_address {
+            0 => None,
+            most => Some(most.into()),
+        },
         grace: settings.policy.grace,
         ..Limits::default()
     };

@@ -17,13 +17,14 @@ import os
 import shutil
 import socket
 import sys
+import time
 import urllib.parse
 
 BLOCK = 256 * 1024
 # Seconds in which nothing comes.
 SILENCE = 60
 # How often a file is gone on with after the connection broke, without any byte of it in between.
-TRIES = 3
+TRIES = 4
 # An index of a million packages is smaller.
 LARGEST_INDEX = 1024 * 1024 * 1024
 
@@ -81,12 +82,16 @@ class Store:
             headers["Range"] = "bytes=%d-" % start
         try:
             self.connection.request("GET", self.path + "/" + urllib.parse.quote(path), headers=headers)
-            return self.connection.getresponse()
+            response = self.connection.getresponse()
         except self.not_trusted as error:
             raise Failed("not_trusted", self.url, error.verify_message)
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
             raise Broken(error)
+        if response.status == 503:
+            self.connection.close()
+            raise Broken("503 %s" % response.reason)
+        return response
 
     def read(self, response):
         try:
@@ -108,9 +113,14 @@ class Store:
             try:
                 return step()
             except Broken as broken:
-                left = TRIES if getattr(broken, "got_on", False) else left - 1
+                if getattr(broken, "got_on", False):
+                    left = TRIES
+                    continue
+                left -= 1
                 if left == 0:
                     raise Failed("away", path, broken)
+                # Who is not there, or has too many clients, is given time: 1, 2 and 4 s.
+                time.sleep(2 ** (TRIES - 1 - left))
 
 
 class Binary:

@@ -275,3 +275,27 @@ async fn a_certificate_counts_when_its_authority_and_its_name_do() {
         read(scene.store(HELLO)).unwrap()
     );
 }
+
+#[tokio::test]
+async fn a_server_that_has_too_many_clients_is_asked_again_after_a_while() {
+    let scene = Scene::start(&[("app-misc/hello-2.0", 1000)], false).await;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/p", listener.local_addr().unwrap());
+    let server = scene.address;
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let _ = client.read(&mut [0; 1024]).await.unwrap();
+            let refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+            client.write_all(refusal).await.unwrap();
+        }
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(server).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+    });
+    let begun = std::time::Instant::now();
+    scene.fetch(&scene.remote(&url, None)).await.unwrap();
+    assert!(scene.fetched(HELLO).exists());
+    // A second, and then two.
+    assert!(begun.elapsed() >= Duration::from_secs(3));
+}
