@@ -148,6 +148,7 @@ pub(crate) async fn sign_result(
         from: file.clone(),
         to: file,
         sha256: None,
+        as_of: None,
     };
     let keys = Keys::of(host);
     let told = |failure: Failure| unfit(builder, failure);

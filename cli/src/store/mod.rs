@@ -3,6 +3,7 @@
 mod arguments;
 mod keys;
 mod places;
+mod quiet;
 mod retention;
 mod serve;
 mod verify;

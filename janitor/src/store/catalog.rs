@@ -52,6 +52,8 @@ pub struct Stored {
     pub path: StorePath,
     /// Bytes.
     pub size: u64,
+    /// The SHA-256 that it had when it was put there.
+    pub sha256: HexDigest,
     /// When it was put there, in seconds since 1970.
     pub modified: u64,
 }
@@ -78,8 +80,8 @@ pub struct Catalog {
     pub orphans: Vec<Orphan>,
     /// Files that nobody can use: what was not what it should be, and what was never finished.
     pub junk: Vec<Junk>,
-    /// Records whose binary is not there.
-    pub without_file: Vec<HexDigest>,
+    /// Records whose binary is not there: the digest of the key, and where it was.
+    pub without_file: Vec<(HexDigest, StorePath)>,
     /// Records that this program cannot read, as their files are named. What they are about counts
     /// as foreign.
     pub unreadable: Vec<String>,
@@ -99,20 +101,19 @@ pub struct Unreadable {
 }
 
 impl Catalog {
-    /// Reads what `look.sh` printed: files, records, and names of records that it did not
-    /// understand.
+    /// Reads what `look.sh` printed: records, names of records that it did not understand, and files.
     ///
     /// # Errors
     /// [`Unreadable`] with the line. A list that was cut off is one: what is missing in it would
     /// count as gone.
     pub fn read(text: &str) -> Result<Self, Unreadable> {
         let cut = || refused("it ends too soon", "");
-        let (files, rest) = match text.strip_prefix('\0') {
-            Some(rest) => ("", rest),
-            None => text.split_once("\0\0").ok_or_else(cut)?,
-        };
-        let (records, rest) = rest.split_once('\0').ok_or_else(cut)?;
+        let (records, rest) = text.split_once('\0').ok_or_else(cut)?;
         let (unreadable, rest) = rest.split_once('\0').ok_or_else(cut)?;
+        let (files, rest) = match rest.strip_prefix('\0') {
+            Some(rest) => ("", rest),
+            None => rest.split_once("\0\0").ok_or_else(cut)?,
+        };
         if !rest.is_empty() {
             return Err(refused("it goes on", rest));
         }
@@ -129,12 +130,14 @@ impl Catalog {
             if unreadable.contains(&format!("{}.json", record.key)) {
                 continue;
             }
-            match there.remove(record.path.as_str()) {
-                Some((size, modified)) => catalog.ours.push(Stored {
-                    size,
-                    modified,
-                    ..record
-                }),
+            match there.get(record.path.as_str()) {
+                Some((size, modified)) if *size == record.size => {
+                    let modified = *modified;
+                    there.remove(record.path.as_str());
+                    catalog.ours.push(Stored { modified, ..record });
+                }
+                // Of another size it is not the one that was stored: somebody else has put it there.
+                Some(_) => {}
                 None => unmatched.push(record),
             }
         }
@@ -143,8 +146,7 @@ impl Catalog {
             let named: HashSet<&StorePath> = catalog.ours.iter().map(|it| &it.path).collect();
             let gone = unmatched.into_iter();
             let gone = gone.filter(|record| !named.contains(&record.path));
-            let gone: Vec<HexDigest> = gone.map(|record| record.key).collect();
-            catalog.without_file = gone;
+            catalog.without_file = gone.map(|record| (record.key, record.path)).collect();
         }
         for (path, (size, modified)) in there {
             catalog.foreign.add(size);
@@ -229,11 +231,11 @@ fn file(line: &str) -> Result<(u64, u64, &str), Unreadable> {
     }
 }
 
-/// `DIGEST CPV BUILD_ID PATH`, which the file of a record is known to say.
+/// `DIGEST CPV BUILD_ID PATH SIZE SHA256`, which the file of a record is known to say.
 fn record(line: &str) -> Result<Stored, Unreadable> {
     let words: Vec<&str> = line.split(' ').collect();
     let refused = || refused("no record", line);
-    let [key, cpv, build_id, path] = words[..] else {
+    let [key, cpv, build_id, path, size, sha256] = words[..] else {
         return Err(refused());
     };
     Ok(Stored {
@@ -241,7 +243,8 @@ fn record(line: &str) -> Result<Stored, Unreadable> {
         cpv: cpv.parse().map_err(|_| refused())?,
         build_id: build_id.parse().map_err(|_| refused())?,
         path: path.parse().map_err(|_| refused())?,
-        size: 0,
+        size: size.parse().map_err(|_| refused())?,
+        sha256: sha256.parse().map_err(|_| refused())?,
         modified: 0,
     })
 }
@@ -268,10 +271,13 @@ mod tests {
             "80 1700000007.0 .gentoo-updater/lock",
             "90 1700000008.0 x._checksum_failure_.1\nfile ../y",
         ];
-        let records =
-            format!("{here} a/b-1 1 a/b/b-1-1.gpkg.tar\n{gone} a/c-1 1 a/c/c-1-1.gpkg.tar\n");
+        let sha256 = digest("content");
+        let records = format!(
+            "{here} a/b-1 1 a/b/b-1-1.gpkg.tar 10 {sha256}\n\
+             {gone} a/c-1 1 a/c/c-1-1.gpkg.tar 10 {sha256}\n"
+        );
         let text = format!(
-            "{}\0\0{records}\0./odd.json\n./odd.json\n\0",
+            "{records}\0./odd.json\n./odd.json\n\0{}\0\0",
             files.join("\0")
         );
         let catalog = Catalog::read(&text).unwrap();
@@ -281,6 +287,7 @@ mod tests {
             build_id: 1,
             path: "a/b/b-1-1.gpkg.tar".parse().unwrap(),
             size: 10,
+            sha256,
             modified: 1_700_000_000,
         };
         assert_eq!(catalog.ours, [stored]);
@@ -294,7 +301,8 @@ mod tests {
         assert_eq!(catalog.bytes(), 30);
         let junk: Vec<u64> = catalog.junk.iter().map(|junk| junk.size).collect();
         assert_eq!(junk, [30, 40, 50]);
-        assert_eq!(catalog.without_file, [gone]);
+        let path = "a/c/c-1-1.gpkg.tar".parse().unwrap();
+        assert_eq!(catalog.without_file, [(gone, path)]);
         assert_eq!(catalog.unreadable, ["odd.json"]);
         assert_eq!(
             catalog.logs,
@@ -308,22 +316,35 @@ mod tests {
     #[test]
     fn a_record_whose_file_another_one_names_is_not_without_a_file() {
         let (one, other) = (digest("one"), digest("other"));
-        let record = |key| format!("{key} a/b-1 1 a/b/b-1-1.gpkg.tar\n");
+        let record = |key| format!("{key} a/b-1 1 a/b/b-1-1.gpkg.tar 10 {}\n", digest("it"));
         let records = record(one) + &record(other);
-        let text = format!("10 1700000000.5 a/b/b-1-1.gpkg.tar\0\0{records}\0\0");
+        let text = format!("{records}\0\010 1700000000.5 a/b/b-1-1.gpkg.tar\0\0");
         let catalog = Catalog::read(&text).unwrap();
         assert_eq!((catalog.ours.len(), catalog.without_file.len()), (1, 0));
     }
 
     #[test]
+    fn a_file_of_another_size_than_its_record_says_is_somebody_elses() {
+        let record = format!("{0} a/b-1 1 a/b/b-1-1.gpkg.tar 11 {0}\n", digest("it"));
+        let text = format!("{record}\0\010 1700000000.5 a/b/b-1-1.gpkg.tar\0\0");
+        let catalog = Catalog::read(&text).unwrap();
+        assert_eq!((catalog.ours.len(), catalog.foreign.files), (0, 1));
+        assert_eq!(catalog.without_file, []);
+    }
+
+    #[test]
     fn a_list_that_was_cut_off_or_is_none_is_an_error() {
-        let whole = "1 2.0 a/b/b-1-1.gpkg.tar\0\0\0\0";
+        let whole = "\0\x001 2.0 a/b/b-1-1.gpkg.tar\0\0";
         assert_eq!(Catalog::read("\0\0\0"), Ok(Catalog::default()));
         assert!(Catalog::read(whole).is_ok());
         for length in 0..whole.len() {
             assert!(Catalog::read(&whole[..length]).is_err(), "{length}");
         }
-        for odd in ["x 2.0 a\0\0\0\0", "1 2.0 a\0\0x a/b-1 1\n\0\0", "\0\0\0\0"] {
+        for odd in [
+            "\0\0x 2.0 a\0\0",
+            "x a/b-1 1\n\0\x001 2.0 a\0\0",
+            "\0\0\0\0",
+        ] {
             assert!(Catalog::read(odd).is_err(), "{odd:?}");
         }
     }

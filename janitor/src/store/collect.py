@@ -2,23 +2,28 @@
 # the runtime and of notes.py stand above this.
 #
 # Argument: the store. Standard input, a line each:
-#   binary PATH DIGEST    a binary, and the record that names it
-#   orphan PATH DIGEST SHA256
+#   binary PATH DIGEST SIZE NANOSECONDS INODE
+#                         a binary, and the record that names it
+#   orphan PATH DIGEST SIZE NANOSECONDS INODE
 #                         a binary that no record names, with the key that it was built for
-#   record DIGEST         a record without a binary
+#   record DIGEST PATH    a record without a binary
 #   file PATH             another file
+#
+# SIZE, NANOSECONDS since 1970 and INODE are what the file was when it was found to be what its builder
+# put there. One that has others by now was changed meanwhile, and is left alone; so is a record that names
+# another file by now, or one that is there.
 #
 # Whoever reads the index finds every file that it names, whenever this is killed: an entry goes
 # before its file. A record goes last: until then it says whose the file is.
 #
-# Prints what was done: {"binaries": N, "records": N, "files": N, "bytes": N}
+# Prints what was done: {"binaries": N, "records": N, "files": N, "bytes": N, "left": [[PATH, WHY], …]}
 # Exit codes: 30 the store cannot be written, 32 the index cannot be understood.
 import hashlib
 import json
 
 store = sys.argv[1]
 control = os.path.join(store, ".gentoo-updater")
-removed = {"binaries": 0, "records": 0, "files": 0, "bytes": 0}
+done = {"binaries": 0, "records": 0, "files": 0, "bytes": 0, "left": []}
 
 
 def record_of(digest):
@@ -31,8 +36,21 @@ def remove(path, what):
         os.unlink(path)
     except FileNotFoundError:
         return
-    removed[what] += 1
-    removed["bytes"] += size
+    done[what] += 1
+    done["bytes"] += size
+
+
+def recorded(digest):
+    """What the record of a key says of its binary: empty where there is none, None where it cannot be
+    read."""
+    try:
+        with open(record_of(digest), encoding="utf-8") as file:
+            binary = json.load(file)["binary"]
+        return {"path": binary["path"], "sha256": binary["sha256"]}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def has_content(path, sha256):
@@ -41,25 +59,33 @@ def has_content(path, sha256):
         with open(os.path.join(store, path), "rb") as file:
             for part in iter(lambda: file.read(1 << 20), b""):
                 content.update(part)
-    except FileNotFoundError:
+    except OSError:
+        # Whatever the reason is, nobody can use it now.
         return False
     return content.hexdigest() == sha256
 
 
-def is_orphan(path, digest, sha256):
-    """Whether it is still what its builder has put there, and is not needed for its key: no record
-    names it yet, and the one that its key has by now names a good binary."""
-    try:
-        with open(record_of(digest), encoding="utf-8") as file:
-            recorded = json.load(file)["binary"]
-        if recorded["path"] == path or not has_content(recorded["path"], recorded["sha256"]):
-            return False
-    except FileNotFoundError:
-        pass
-    except (ValueError, KeyError, TypeError):
-        # A record that cannot be read may be about this one.
-        return False
-    return has_content(path, sha256)
+def hindrance(kind, path, digest, state):
+    """Why a binary must not go, if it must not."""
+    found = os.lstat(os.path.join(store, path))
+    if [found.st_size, found.st_mtime_ns, found.st_ino] != state:
+        return "it was changed meanwhile"
+    record = recorded(digest)
+    if kind == "binary":
+        is_its = record is not None and record.get("path") == path
+        return None if is_its else "its record is about another binary by now"
+    # A record that cannot be read may be about this one.
+    if record is None or record.get("path") == path:
+        return "it has its record by now"
+    if record and not has_content(record["path"], record["sha256"]):
+        return "the other binary of its key is no good one"
+    return None
+
+
+def remove_record(digest, path):
+    record = recorded(digest)
+    if record and record["path"] == path and not os.path.lexists(os.path.join(store, path)):
+        remove(record_of(digest), "records")
 
 
 def take_out_of_index(paths):
@@ -69,20 +95,23 @@ def take_out_of_index(paths):
 
 
 def main():
-    binaries, records, files, orphans = [], [], [], set()
+    binaries, records, files = [], [], []
     for line in sys.stdin.read().splitlines():
-        kind, *rest = line.split(" ", 2)
-        if kind == "binary":
-            binaries.append(rest)
-        elif kind == "orphan":
-            path, digest, sha256 = line.split(" ")[1:]
-            if is_orphan(path, digest, sha256):
-                binaries.append((path, digest))
-                orphans.add(path)
+        kind, rest = line.split(" ", 1)
+        if kind == "file":
+            files.append(rest)
         elif kind == "record":
-            records.append(rest[0])
+            records.append(rest.split(" "))
         else:
-            files.append(line.split(" ", 1)[1])
+            path, digest, *state = rest.split(" ")
+            try:
+                why = hindrance(kind, path, digest, [int(number) for number in state])
+            except FileNotFoundError:
+                continue
+            if why:
+                done["left"].append([path, why])
+            else:
+                binaries.append((path, digest))
     if binaries:
         take_out_of_index({path for path, _ in binaries})
         # The disk has it before a file is gone, also when the power is lost.
@@ -96,11 +125,10 @@ def main():
         except OSError:
             pass
         forget(store, path, digest)
-        # The record of an orphan's key is about another binary.
-        if path not in orphans:
-            records.append(digest)
-    for digest in records:
-        remove(record_of(digest), "records")
+        # The record of an orphan's key is about another binary, and stays.
+        records.append((digest, path))
+    for digest, path in records:
+        remove_record(digest, path)
     for path in files:
         remove(os.path.join(store, path), "files")
 
@@ -109,4 +137,4 @@ try:
     main()
 except OSError as error:
     fail(30, "the store cannot be written: %s" % error)
-print(json.dumps(removed))
+print(json.dumps(done))

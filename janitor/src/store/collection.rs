@@ -16,8 +16,9 @@ use super::collect::{Decision, Limits, decide};
 use super::fleet::{self, Judgement};
 use super::machine::{self, Done};
 use super::needed::Needed;
-use super::past::Past;
+use super::past::{Past, Unread};
 use super::told::Told;
+use super::updates::Counted;
 
 /// Deletes what nobody needs from a store, on one of these builders that can be reached.
 ///
@@ -39,15 +40,20 @@ pub(crate) async fn collect(
     let (builder, host) = writer(context, builders, order).await?;
     let view = FleetView::follow(context.bus.clone(), context.stop.clone());
     let view = view.await.map_err(unread)?;
-    alone(&view, order)?;
+    // Of itself the view is behind what others say just now.
+    let permitted = async || {
+        let now = FleetView::follow(context.bus.clone(), context.stop.clone());
+        alone(&now.await.map_err(unread)?, order)
+    };
+    permitted().await?;
 
     let catalog = machine::look(host.as_ref(), store).await?;
-    let updates = policy.keep_binaries_runs as usize;
-    let mut past = Past::of(context.bus.clone(), &view, updates).ending(order.run);
+    let counted = Counted::of(settings, platform);
+    let mut past = Past::of(context.bus.clone(), &view, counted.clone()).ending(order.run);
     let (limits, now) = (Limits::of(policy), seconds(context));
-    let told = past.told(&[]).await.map_err(unread)?;
-    if let Some(decision) = without_asking(&catalog, told, updates, &limits, now) {
-        let done = machine::carry_out(host.as_ref(), store, &catalog, &decision).await?;
+    let told = past.newest().await.map_err(unknown)?;
+    if let Some(decision) = without_asking(&catalog, told, &counted, &limits, now) {
+        let done = machine::carry_out(host.as_ref(), store, &catalog, &decision, permitted).await?;
         return Ok(collected(
             order,
             builder,
@@ -59,15 +65,11 @@ pub(crate) async fn collect(
     // After the look: whatever came since is not in the catalog, and what is in it and was installed
     // since is known.
     let (machines, all) = (&context.machines, BTreeSet::new());
-    let judgement = fleet::needs(machines, settings, platform, &all, &mut past);
-    let judgement = judgement.await.map_err(unread)?;
+    let judgement = fleet::needs(machines, settings, &all, &mut past);
+    let judgement = judgement.await.map_err(unknown)?;
     let decision = decide(&catalog, &judgement.needed, &limits, now);
     let done = match judgement.unknown.is_empty() {
-        true => {
-            // To ask a large fleet takes its time.
-            alone(&view, order)?;
-            machine::carry_out(host.as_ref(), store, &catalog, &decision).await?
-        }
+        true => machine::carry_out(host.as_ref(), store, &catalog, &decision, permitted).await?,
         false => Done::default(),
     };
     Ok(collected(order, builder, done, &decision, &judgement))
@@ -78,12 +80,12 @@ pub(crate) async fn collect(
 pub(super) fn without_asking<'a>(
     catalog: &'a Catalog,
     told: &Told,
-    updates: usize,
+    counted: &Counted,
     limits: &Limits,
     now: u64,
 ) -> Option<Decision<'a>> {
     let mut needed = Needed::default();
-    needed.newest_updates(told, updates);
+    needed.newest_updates(told, counted);
     let decision = decide(catalog, &needed, limits, now);
     decision.removals.is_empty().then_some(decision)
 }
@@ -117,8 +119,15 @@ fn unserved(order: &CollectStore) -> Failure {
 }
 
 fn unread(error: BusError) -> Failure {
-    let message = format!("the history cannot be read: {error}");
-    Failure::new(FailureClass::Transient, "HistoryUnreadable", message)
+    unknown(Unread::History(error))
+}
+
+fn unknown(error: Unread) -> Failure {
+    let (class, cause) = match error {
+        Unread::History(_) => (FailureClass::Transient, "HistoryUnreadable"),
+        Unread::Event { .. } => (FailureClass::Permanent, "EventUnreadable"),
+    };
+    Failure::new(class, cause, error.to_string())
 }
 
 /// No other run goes on, and this one waits for the collection.
@@ -156,6 +165,9 @@ fn collected(
     decision: &Decision<'_>,
     judgement: &Judgement,
 ) -> StoreCollected {
+    for (path, why) in &done.left {
+        tracing::warn!(path, why, "a binary that nobody needs is left in the store");
+    }
     let is_known = judgement.unknown.is_empty();
     StoreCollected {
         run: order.run,

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt as _};
-use gentoo_updater_bus::BusError;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::Failure;
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
@@ -11,8 +10,9 @@ use gentoo_updater_runtime::Machines;
 use gentoo_updater_runtime::vdb::{self, Installed};
 
 use super::needed::Needed;
-use super::past::Past;
+use super::past::{Past, Unread};
 use super::told::Told;
+use super::updates::Counted;
 
 /// What each guest said that it has installed, or why it could not be asked.
 pub type Answers = Vec<(GuestName, Result<Installed, Failure>)>;
@@ -46,20 +46,19 @@ pub async fn ask(
 /// that do not count, and what the past tells of them.
 ///
 /// # Errors
-/// When the history cannot be read.
+/// When the history cannot be read, or not be understood.
 pub async fn needs(
     machines: &Machines,
     settings: &Settings,
-    platform: &PlatformName,
     without: &BTreeSet<GuestName>,
     past: &mut Past,
-) -> Result<Judgement, BusError> {
-    let answers = ask(machines, settings, platform, without).await;
+) -> Result<Judgement, Unread> {
+    let counted = past.counted().clone();
+    let answers = ask(machines, settings, &counted.platform, without).await;
     let silent = answers.iter().filter(|(_, answer)| answer.is_err());
     let silent: Vec<GuestName> = silent.map(|(name, _)| name.clone()).collect();
-    let updates = past.updates();
     let told = past.told(&silent.iter().collect::<Vec<_>>()).await?;
-    Ok(judge(answers, told, updates))
+    Ok(judge(answers, told, &counted))
 }
 
 /// What is needed, and what had to be taken for it.
@@ -68,15 +67,14 @@ pub struct Judgement {
     /// The binaries that somebody needs.
     pub needed: Needed,
     /// Guests that could not be asked, and why: what they had when a run asked them last counts,
-    /// and all that was built since.
+    /// and all that was built since, or by runs that were not over then.
     pub by_memory: Vec<(GuestName, Failure)>,
     /// Guests of which nobody knows what they have, and why. While there is one, nothing may go.
     pub unknown: Vec<(GuestName, Failure)>,
 }
 
-/// What follows from what the guests say, and from what the history tells. So many of the newest
-/// updates count.
-pub fn judge(answers: Answers, told: &Told, updates: usize) -> Judgement {
+/// What follows from what the guests say, and from what the history tells.
+pub fn judge(answers: Answers, told: &Told, counted: &Counted) -> Judgement {
     let mut judgement = Judgement::default();
     let needed = &mut judgement.needed;
     for (name, answer) in answers {
@@ -97,6 +95,6 @@ pub fn judge(answers: Answers, told: &Told, updates: usize) -> Judgement {
             (Err(failure), None) => judgement.unknown.push((name, failure)),
         }
     }
-    needed.newest_updates(told, updates);
+    needed.newest_updates(told, counted);
     judgement
 }

@@ -1,32 +1,33 @@
 //! A store on the machine where it can be written.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
-use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_runtime::ask;
-use gentoo_updater_runtime::store::{INDEX, LOCK, LOCK_PATIENCE, LOCK_SILENCE};
+use gentoo_updater_runtime::store::{INDEX, LOCKED, under_lock};
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{Catalog, Stored};
 use super::collect::Decision;
+use super::compare::compare;
+use super::permitted::{self, TRY};
+use super::verify::inventory::FileState;
 
 /// What builders have written about binaries, as functions in Python.
 pub(super) const NOTES: &str = include_str!("notes.py");
 const LOOK: &str = include_str!("look.sh");
 const ORPHANS: &str = include_str!("orphans.py");
-const COLLECT: &str = include_str!("collect.sh");
-const COLLECT_PROGRAM: &str = include_str!("collect.py");
+const COLLECT: &str = include_str!("collect.py");
 
 /// How long a look at a store or the deletion of what goes may take beside.
 pub(super) const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What was done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     /// How many binaries went.
     pub binaries: u64,
@@ -36,6 +37,9 @@ pub struct Done {
     pub files: u64,
     /// How many bytes all of them took.
     pub bytes: u64,
+    /// What was to go and is left as it is, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<(String, String)>,
 }
 
 /// What lies in the store.
@@ -67,38 +71,62 @@ pub async fn look(host: &dyn Host, store: &Path) -> Result<Catalog, Failure> {
 }
 
 /// Takes out of the store what was decided, and records that are about nothing. What is gone by then
-/// is no trouble.
+/// is no trouble, and what is another file than it was when it was stored is left alone: somebody else
+/// has put that there. `permitted` is asked whether the store may be written, just before that is begun,
+/// and again whenever the lock could not be had.
 ///
 /// # Errors
-/// When the lock cannot be had, or the store not be written. Everything that the index names is
-/// there all the same.
-pub async fn carry_out(
+/// When it is not permitted, the lock cannot be had, or the store not be written. Everything that the
+/// index names is there all the same.
+pub async fn carry_out<Asked>(
     host: &dyn Host,
     store: &Path,
     catalog: &Catalog,
     decision: &Decision<'_>,
-) -> Result<Done, Failure> {
-    let orphans = catalog.orphans.iter();
-    let orphans: HashMap<&StorePath, &HexDigest> = orphans
-        .map(|orphan| (&orphan.stored.path, &orphan.sha256))
+    permitted: impl Fn() -> Asked,
+) -> Result<Done, Failure>
+where
+    Asked: Future<Output = Result<(), Failure>>,
+{
+    let binaries: Vec<&Stored> = decision
+        .removals
+        .iter()
+        .map(|removal| removal.stored)
         .collect();
-    let binaries = decision.removals.iter().map(|removal| removal.stored);
-    let binaries = binaries.map(|Stored { path, key, .. }| match orphans.get(path) {
-        Some(sha256) => format!("orphan {path} {key} {sha256}\n"),
-        None => format!("binary {path} {key}\n"),
+    let compared = compare(host, store, &binaries).await?;
+    let orphans = catalog.orphans.iter();
+    let orphans: HashSet<&StorePath> = orphans.map(|orphan| &orphan.stored.path).collect();
+    let binaries = compared.same.iter().map(|(stored, state)| {
+        let Stored { path, key, .. } = stored;
+        let FileState(size, nanoseconds, inode) = state;
+        let kind = if orphans.contains(path) {
+            "orphan"
+        } else {
+            "binary"
+        };
+        format!("{kind} {path} {key} {size} {nanoseconds} {inode}\n")
     });
     let records = catalog.without_file.iter();
-    let records = records.map(|digest| format!("record {digest}\n"));
+    let records = records.map(|(digest, path)| format!("record {digest} {path}\n"));
     let files = decision
         .junk
         .iter()
         .map(|junk| format!("file {}\n", junk.path));
     let input: String = binaries.chain(records).chain(files).collect();
-    if input.is_empty() {
-        return Ok(Done::default());
-    }
-    let program = format!("{INDEX}{NOTES}{COLLECT_PROGRAM}");
-    let command = under_lock("collect", store, &program).stdin(input);
+    let mut done = match input.is_empty() {
+        true => Done::default(),
+        false => permitted::write(&permitted, || collect(host, store, &input)).await?,
+    };
+    let other = compared.other.into_iter();
+    done.left
+        .extend(other.map(|(path, words)| (path.to_string(), words)));
+    done.left.sort();
+    Ok(done)
+}
+
+async fn collect(host: &dyn Host, store: &Path, input: &str) -> Result<Done, Failure> {
+    let program = format!("{INDEX}{NOTES}{COLLECT}");
+    let command = under_lock("collect", store, &program, TRY, []).stdin(input);
     let output = ask(host, &command).await?;
     let cause = refused_by(&output);
     let output = succeeded(output, cause)?;
@@ -108,21 +136,10 @@ pub async fn carry_out(
     })
 }
 
-/// A program in Python that is given the store while its lock is held.
-pub(super) fn under_lock(name: &str, store: &Path, program: &str) -> Command {
-    let parameters = [
-        store.display().to_string(),
-        LOCK_PATIENCE.as_secs().to_string(),
-        LOCK_SILENCE.as_secs().to_string(),
-        program.to_owned(),
-    ];
-    Command::shell(name, &format!("{LOCK}{COLLECT}"), parameters).timeout(LOCK_PATIENCE + PATIENCE)
-}
-
 /// The cause where such a program did not succeed.
 pub(super) fn refused_by(output: &Output) -> &'static str {
     match output.status {
-        ExitStatus::Code(31) => "StoreLocked",
+        ExitStatus::Code(31) => LOCKED,
         ExitStatus::Code(32) => "StoreIndexBroken",
         ExitStatus::Code(40) => "StoreUnreadable",
         _ => "StoreUnwritable",

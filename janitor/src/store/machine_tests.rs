@@ -4,155 +4,16 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use gentoo_updater_fleet::message::Binary;
-use gentoo_updater_hosts::{Host, HostAddress, SshSettings, connect};
-use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_runtime::store::{INDEX, Record};
 use tempfile::TempDir;
 
 use super::*;
 use crate::store::catalog::Total;
-use crate::store::collect::{Cause, Limits, decide};
+use crate::store::collect::{Cause, decide};
 use crate::store::needed::Needed;
 use crate::store::orphans::Orphan;
-use crate::store::testing;
-
-const DAY: u64 = 24 * 3600;
-
-/// A store with an index.
-struct Store(TempDir);
-
-impl Store {
-    fn new() -> Self {
-        let store = Self(TempDir::new().unwrap());
-        fs::create_dir_all(store.path().join(".gentoo-updater/keys")).unwrap();
-        store.index(&[]);
-        store
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Puts a binary of this age into it, with its record unless it is somebody else's.
-    fn put(&self, cpv: &str, build_id: u32, days: u64, is_ours: bool) -> String {
-        let (path, record) = self.put_binary(cpv, build_id, days);
-        if is_ours {
-            self.note(&path, &record);
-            self.keep(&record);
-        }
-        path
-    }
-
-    /// Puts a binary of this age into it as a builder that dies before it has written the record.
-    fn put_orphan(&self, cpv: &str, build_id: u32, days: u64) -> (String, Record) {
-        let (path, record) = self.put_binary(cpv, build_id, days);
-        self.note(&path, &record);
-        (path, record)
-    }
-
-    /// What a builder writes beside the number of a binary.
-    fn note(&self, path: &str, record: &Record) {
-        let number = path.trim_end_matches(".gpkg.tar");
-        let digest = record.key.digest();
-        let name = format!(".gentoo-updater/build-ids/{number}/{digest}.json");
-        self.write(&name, &serde_json::to_string(record).unwrap(), 0);
-    }
-
-    fn keep(&self, record: &Record) {
-        let name = format!(".gentoo-updater/keys/{}.json", record.key.digest());
-        self.write(&name, &serde_json::to_string(record).unwrap(), 0);
-    }
-
-    fn put_binary(&self, cpv: &str, build_id: u32, days: u64) -> (String, Record) {
-        let key = testing::key(cpv, build_id);
-        let path = format!(
-            "{}/{}-{build_id}.gpkg.tar",
-            key.cpv.category_package,
-            key.cpv.pf()
-        );
-        let content = format!("the content of {path}");
-        self.write(&path, &content, days);
-        let binary = Binary {
-            cpv: key.cpv.clone(),
-            slot: key.slot.clone(),
-            build_id,
-            build_time: 1,
-            path: path.parse().unwrap(),
-            size: content.len() as u64,
-            sha256: HexDigest::sha256(content.as_bytes()),
-            contents: Default::default(),
-            signed_by: None,
-        };
-        let record = Record {
-            format: Record::FORMAT,
-            key,
-            binary,
-            compiled_as: None,
-        };
-        let mut paths = self.indexed();
-        paths.push(path.clone());
-        self.index(&paths);
-        (path, record)
-    }
-
-    fn write(&self, path: &str, content: &str, days: u64) {
-        let file = self.path().join(path);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, content).unwrap();
-        let age = SystemTime::now() - Duration::from_secs(days * DAY + 60);
-        fs::File::open(&file).unwrap().set_modified(age).unwrap();
-    }
-
-    /// Writes an index as Portage does (`portage/getbinpkg.py`, `PackageIndex`).
-    fn index(&self, paths: &[String]) {
-        let entry = |path: &String| format!("BUILD_ID: 1\nPATH: {path}\nSIZE: 1\n\n");
-        let entries: String = paths.iter().map(entry).collect();
-        let header = format!(
-            "ARCH: amd64\nPACKAGES: {}\nTIMESTAMP: 7\nVERSION: 0\n\n",
-            paths.len()
-        );
-        fs::write(self.path().join("Packages"), header + &entries).unwrap();
-    }
-
-    fn indexed(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.path().join("Packages")).unwrap();
-        let named = text.lines().filter_map(|line| line.strip_prefix("PATH: "));
-        named.map(str::to_owned).collect()
-    }
-
-    fn has(&self, path: &str) -> bool {
-        self.path().join(path).exists()
-    }
-
-    async fn look(&self) -> Catalog {
-        look(host().await.as_ref(), self.path()).await.unwrap()
-    }
-
-    /// Takes out of it what nobody needs and is old.
-    async fn collect(&self, catalog: &Catalog, needed: &Needed) -> Result<Done, Failure> {
-        let decision = decide(catalog, needed, &MONTH, now());
-        carry_out(host().await.as_ref(), self.path(), catalog, &decision).await
-    }
-}
-
-async fn host() -> Arc<dyn Host> {
-    let settings = SshSettings::default();
-    connect(&HostAddress::Local, &settings).await.unwrap()
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap().as_secs()
-}
-
-const MONTH: Limits = Limits {
-    days: 30,
-    bytes: None,
-};
+use crate::store::testing::{self, MONTH, Store, host, now};
 
 #[tokio::test]
 async fn what_nobody_needs_and_is_old_goes_with_its_record_and_its_entry_and_nothing_else() {
@@ -265,7 +126,7 @@ async fn a_duplicate_stays_while_the_binary_of_its_key_is_spoiled() {
     let catalog = store.look().await;
     let needed = Needed::default();
     let collect = || store.collect(&catalog, &needed);
-    assert_eq!(collect().await.unwrap(), Done::default());
+    assert_eq!(collect().await.unwrap().binaries, 0);
     assert!(store.has(&duplicate));
     store.write(&recorded, &good, 2);
     assert_eq!(collect().await.unwrap().binaries, 1);
@@ -280,7 +141,7 @@ async fn an_orphan_that_has_its_record_by_now_stays() {
     assert_eq!(catalog.orphans.len(), 1);
     store.keep(&record);
     let done = store.collect(&catalog, &Needed::default()).await;
-    assert_eq!(done.unwrap(), Done::default());
+    assert_eq!(done.unwrap().binaries, 0);
     assert!(store.has(&path) && store.indexed() == [path]);
 }
 
@@ -370,20 +231,20 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the
         store.put_orphan("b/d-1", 1, 40);
         let kept = store.put("a/b-2", 1, 1, true);
         let catalog = store.look().await;
-        let mut input = String::new();
-        for stored in catalog
-            .ours
-            .iter()
-            .filter(|stored| stored.path.as_str() != kept)
-        {
-            input += &format!("binary {} {}\n", stored.path, stored.key);
-        }
-        for Orphan { stored, sha256, .. } in &catalog.orphans {
-            input += &format!("orphan {} {} {sha256}\n", stored.path, stored.key);
-        }
+        let going = catalog.ours.iter().filter(|it| it.path.as_str() != kept);
+        let orphans = catalog.orphans.iter().map(|Orphan { stored, .. }| stored);
+        let lines = |kind: &str, stored: &Stored| {
+            let [size, nanoseconds, inode] = store.state(stored.path.as_str());
+            let Stored { path, key, .. } = stored;
+            format!("{kind} {path} {key} {size} {nanoseconds} {inode}\n")
+        };
+        let input: String = going
+            .map(|stored| lines("binary", stored))
+            .chain(orphans.map(|stored| lines("orphan", stored)))
+            .collect();
         let mut program = Command::new("python3")
             .args(["-c", KILLED, store.path().to_str().unwrap()])
-            .args([step.to_string(), format!("{INDEX}{NOTES}{COLLECT_PROGRAM}")])
+            .args([step.to_string(), format!("{INDEX}{NOTES}{COLLECT}")])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()

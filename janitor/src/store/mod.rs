@@ -9,16 +9,21 @@
 pub mod catalog;
 pub mod collect;
 pub(crate) mod collection;
+mod compare;
 pub mod fleet;
 pub mod machine;
 pub mod needed;
 pub mod orphans;
 pub mod past;
+mod permitted;
 pub mod signing;
 pub mod told;
+pub mod updates;
 pub mod verify;
 
 #[cfg(test)]
-mod histories_tests;
+mod changing_tests;
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod testing;

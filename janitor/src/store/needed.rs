@@ -6,6 +6,7 @@ use gentoo_updater_fleet::name::{GuestName, RunId};
 use gentoo_updater_portage::cpv::Cpv;
 
 use super::told::Told;
+use super::updates::Counted;
 
 /// Who needs a binary.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +15,7 @@ pub enum Need {
     Installed(GuestName),
     /// A run built it or found it in the store.
     Run(RunId),
-    /// A guest had it installed before one of the runs, and would need it to go back.
+    /// A guest had it installed before one of its updates, and would need it to go back.
     Rollback(GuestName),
 }
 
@@ -29,13 +30,13 @@ impl Needed {
         self.add(cpv, build_id, || Need::Installed(guest.clone()));
     }
 
-    /// All that the newest so many updates refer to, and what comes after them.
-    pub fn newest_updates(&mut self, told: &Told, updates: usize) {
-        let (built, had) = told.newest(updates);
-        for (run, cpv, build_id) in built {
+    /// All that the updates that count refer to, and what comes after them.
+    pub fn newest_updates(&mut self, told: &Told, counted: &Counted) {
+        let newest = told.newest(counted);
+        for (run, cpv, build_id) in newest.built {
             self.add(cpv, build_id, || Need::Run(run));
         }
-        for (guest, cpv, build_id) in had {
+        for (guest, cpv, build_id) in newest.had {
             self.add(cpv, build_id, || Need::Rollback(guest.clone()));
         }
     }

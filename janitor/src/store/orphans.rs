@@ -8,8 +8,6 @@
 
 use std::collections::HashMap;
 
-use gentoo_updater_portage::build_key::HexDigest;
-
 use super::catalog::{Catalog, Stored, Unreadable, refused};
 
 /// A binary of this program that no record names.
@@ -17,8 +15,6 @@ use super::catalog::{Catalog, Stored, Unreadable, refused};
 pub struct Orphan {
     /// The binary, with the key that it was built for.
     pub stored: Stored,
-    /// What its content was when it was put there. Another one is somebody else's.
-    pub sha256: HexDigest,
     /// Whether its key has another binary by now, which the record names.
     pub is_duplicate: bool,
 }
@@ -43,27 +39,21 @@ impl Catalog {
     /// # Errors
     /// [`Unreadable`] with the line.
     pub(super) fn answered(&mut self, text: &str) -> Result<(), Unreadable> {
-        let mut noted: HashMap<String, (Stored, HexDigest)> = HashMap::new();
+        let mut noted: HashMap<String, Stored> = HashMap::new();
         for line in text.lines() {
-            let (stored, sha256) = note(line)?;
+            let stored = note(line)?;
             let there = self.without_record.get(stored.path.as_str());
             // Of another size it is not the one that the builder has put there.
-            if let Some((size, modified)) = there.filter(|(size, _)| *size == stored.size) {
-                let (size, modified) = (*size, *modified);
+            if let Some((_, modified)) = there.filter(|(size, _)| *size == stored.size) {
+                let modified = *modified;
                 let path = stored.path.to_string();
-                let stored = Stored {
-                    size,
-                    modified,
-                    ..stored
-                };
-                noted.insert(path, (stored, sha256));
+                noted.insert(path, Stored { modified, ..stored });
             }
         }
         let served = self.served();
-        let orphan = |(stored, sha256): (Stored, HexDigest)| Orphan {
+        let orphan = |stored: Stored| Orphan {
             is_duplicate: served.contains(&stored.key),
             stored,
-            sha256,
         };
         let mut orphans: Vec<Orphan> = noted.into_values().map(orphan).collect();
         orphans.sort_by(|one, other| one.stored.path.cmp(&other.stored.path));
@@ -78,25 +68,27 @@ impl Catalog {
 }
 
 /// `DIGEST CPV BUILD_ID SIZE SHA256 PATH`.
-fn note(line: &str) -> Result<(Stored, HexDigest), Unreadable> {
+fn note(line: &str) -> Result<Stored, Unreadable> {
     let words: Vec<&str> = line.split(' ').collect();
     let refused = || refused("no note", line);
     let [key, cpv, build_id, size, sha256, path] = words[..] else {
         return Err(refused());
     };
-    let stored = Stored {
+    Ok(Stored {
         key: key.parse().map_err(|_| refused())?,
         cpv: cpv.parse().map_err(|_| refused())?,
         build_id: build_id.parse().map_err(|_| refused())?,
         path: path.parse().map_err(|_| refused())?,
         size: size.parse().map_err(|_| refused())?,
+        sha256: sha256.parse().map_err(|_| refused())?,
         modified: 0,
-    };
-    Ok((stored, sha256.parse().map_err(|_| refused())?))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use gentoo_updater_portage::build_key::HexDigest;
+
     use super::*;
     use crate::store::catalog::Total;
 
@@ -108,8 +100,9 @@ mod tests {
         let files = ["1", "2", "3", "4"]
             .map(|number| format!("10 1700000000.5 a/b/b-1-{number}.gpkg.tar"))
             .join("\0");
-        let record = format!("{} a/b-1 1 a/b/b-1-1.gpkg.tar\n", digest("served"));
-        Catalog::read(&format!("{files}\0\0{record}\0{unreadable}\0")).unwrap()
+        let record = digest("served");
+        let record = format!("{record} a/b-1 1 a/b/b-1-1.gpkg.tar 10 {record}\n");
+        Catalog::read(&format!("{record}\0{unreadable}\0{files}\0\0")).unwrap()
     }
 
     #[test]

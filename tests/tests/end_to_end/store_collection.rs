@@ -295,14 +295,18 @@ fn left_by_a_crash(lab: &Lab) -> String {
     note["binary"]["path"] = path.clone().into();
     note["binary"]["build_id"] = new.get("BUILD_ID").parse::<u32>().expect("a number").into();
     note["binary"]["size"] = new.get("SIZE").parse::<u64>().expect("a number").into();
-    let sha256 = lab.sh("b1", &format!("sha256sum < /var/cache/binpkgs/{path}"));
-    note["binary"]["sha256"] = sha256.split(' ').next().into();
+    note["binary"]["sha256"] = sha256_of(lab, &path).into();
     let number = path.trim_end_matches(".gpkg.tar");
     let folder = lab.store().join(".gentoo-updater/build-ids").join(number);
     fs::create_dir_all(&folder).expect("a folder");
     let name = file.file_name().expect("a name");
     fs::write(folder.join(name), note.to_string()).expect("a note is written");
     path
+}
+
+fn sha256_of(lab: &Lab, path: &str) -> String {
+    let sum = lab.sh("b1", &format!("sha256sum < /var/cache/binpkgs/{path}"));
+    sum.split(' ').next().expect("a digest").to_owned()
 }
 
 /// Has Portage build a binary of a package that the store has, outside of any run. Gives its path.
@@ -343,13 +347,13 @@ fn unneeded(lab: &Lab) -> String {
     // As it is written: with its form first.
     let text = format!(
         "{{\"format\":1,\"key\":{},\"binary\":{{\"cpv\":\"{CPV}\",\"slot\":\"0\",\"build_id\":{},\
-         \"build_time\":{},\"path\":\"{}\",\"size\":{},\"sha256\":{}}}}}",
+         \"build_time\":{},\"path\":\"{}\",\"size\":{},\"sha256\":\"{}\"}}}}",
         record["key"],
         new.get("BUILD_ID"),
         new.get("BUILD_TIME"),
         path,
         new.get("SIZE"),
-        record["binary"]["sha256"],
+        sha256_of(lab, &path),
     );
     let keys = lab.store().join(".gentoo-updater/keys");
     fs::write(keys.join(format!("{}.json", "7".repeat(64))), text).expect("a record is written");

@@ -4,22 +4,21 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
-use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::message::Failure;
 use gentoo_updater_fleet::name::{BuilderName, PlatformName, StorePath};
 use gentoo_updater_fleet::words::counted;
 use gentoo_updater_janitor::store::signing::{self, Count, Done, Whose};
-use gentoo_updater_runtime::signing::{Keys, State};
+use gentoo_updater_runtime::signing::{Key, Keys, State};
 use gentoo_updater_runtime::{EXIT_COULD_NOT_RUN, Machines};
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
 use super::arguments::SignOptions;
 use super::builders::{self, Answers, Asked};
 use super::{check, now, tell_of_failures, wanted};
 use crate::ask::agreed;
-use crate::store::places;
-use crate::{open, output};
+use crate::output;
+use crate::store::{places, quiet};
 
 /// The document of `store keys sign --json`.
 #[derive(Debug, Default, Serialize)]
@@ -47,7 +46,7 @@ pub(super) async fn sign(
     options: SignOptions,
 ) -> anyhow::Result<u8> {
     check(settings, options.platform.as_ref(), &[])?;
-    nothing_goes_on(settings).await?;
+    nothing_goes_on(settings).await.map_err(places::said)?;
     let is_wanted = wanted(options.platform.as_ref(), &[]);
     let answers = builders::ask(settings, machines, now(), is_wanted).await;
     let is_silent = tell_of_failures(&answers) != crate::EXIT_DONE;
@@ -66,7 +65,7 @@ pub(super) async fn sign(
             .iter()
             .any(|builder| builder.platform == *name)
         {
-            let view = one(&answers, name, &platform.store, &options).await?;
+            let view = one(settings, &answers, name, &platform.store, &options).await?;
             document.platforms.insert(name.clone(), view);
         }
     }
@@ -87,24 +86,15 @@ pub(super) async fn sign(
 }
 
 /// A run has told guests which files to expect.
-async fn nothing_goes_on(settings: &Arc<Settings>) -> anyhow::Result<()> {
-    let Some(bus) = open::read_only(settings).await? else {
-        return Ok(());
-    };
-    let view = FleetView::follow(bus.clone(), CancellationToken::new()).await?;
-    let going_on = view.read(|fleet| fleet.unfinished().map(|run| run.id).next());
-    bus.close().await;
-    if let Some(run) = going_on {
-        anyhow::bail!(
-            "run {run} goes on, and what is signed anew would be other files than its guests expect: \
-             wait until it is over"
-        );
-    }
-    Ok(())
+async fn nothing_goes_on(settings: &Arc<Settings>) -> Result<(), Failure> {
+    let words = "goes on, and what is signed anew would be other files than its guests expect: wait until \
+                 it is over, and call this again. What is signed already stays so";
+    quiet::check(settings, None, words).await
 }
 
 /// Signs in one store, by each builder what its former keys have signed.
 async fn one(
+    settings: &Arc<Settings>,
     answers: &Answers,
     platform: &PlatformName,
     store: &std::path::Path,
@@ -117,9 +107,11 @@ async fn one(
         if builder.platform != *platform || builder.in_use().is_none() {
             continue;
         }
-        let former = builder.keys.iter().filter(|key| key.state == State::Former);
+        let is_former = |key: &&Key| matches!(key.state, State::Former | State::Expired);
+        let former = builder.keys.iter().filter(is_former);
+        let former = former.map(|key| (key.fingerprint.clone(), key.last_second()));
         let whose = Whose {
-            keys: former.map(|key| key.fingerprint.clone()).collect(),
+            keys: former.collect(),
             unsigned: std::mem::take(&mut unsigned),
         };
         let host = builder.host.as_ref();
@@ -128,7 +120,9 @@ async fn one(
                 eprint!("\r{}: {} signed", builder.name, done.signed);
             }
         };
-        let done = signing::sign_anew(host, &Keys::of(host), store, &whose, tell).await;
+        let permitted = async || nothing_goes_on(settings).await;
+        let keys = Keys::of(host);
+        let done = signing::sign_anew(host, &keys, store, &whose, tell, permitted).await;
         if std::io::stderr().is_terminal() {
             eprintln!();
         }

@@ -1,6 +1,6 @@
 //! What is shown of stores: as JSON, and as text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -133,9 +133,17 @@ impl StoreView {
         !self.unknown.is_empty()
     }
 
+    /// What goes, or is gone.
+    fn going(&self) -> impl Iterator<Item = &RemovalView> {
+        let left = self.done.iter().flat_map(|done| &done.left);
+        let left: BTreeSet<&str> = left.map(|(path, _)| path.as_str()).collect();
+        let removals = self.removals.iter();
+        removals.filter(move |removal| !left.contains(removal.path.as_str()))
+    }
+
     fn removed(&self) -> Total {
         let mut total = Total::default();
-        for removal in &self.removals {
+        for removal in self.going() {
             total.add(removal.bytes);
         }
         total
@@ -208,7 +216,7 @@ impl StoreView {
                 removal.path.clone(),
             ]
         };
-        let mut rows: Vec<[String; 4]> = self.removals.iter().map(row).collect();
+        let mut rows: Vec<[String; 4]> = self.going().map(row).collect();
         let junk = |path: &String| {
             let nothing = String::new();
             [
@@ -245,6 +253,13 @@ impl StoreView {
                 counted(done.binaries, "binary file"),
                 size(done.bytes)
             );
+            for (path, why) in &done.left {
+                let left = output::harmless(&format!("{path}: {why}"));
+                let _ = writeln!(
+                    text,
+                    "  Left as it is: {left}. `gentoo-updater store verify` tells more."
+                );
+            }
         }
         for (builder, view) in &self.sources {
             match view {

@@ -15,13 +15,14 @@ use gentoo_updater_fleet::name::{GuestName, PlatformName};
 use gentoo_updater_janitor::distfiles::{self, Retention};
 use gentoo_updater_janitor::store::collect::{Limits, decide};
 use gentoo_updater_janitor::store::past::Past;
+use gentoo_updater_janitor::store::updates::Counted;
 use gentoo_updater_janitor::store::{fleet, machine};
 use gentoo_updater_runtime::{EXIT_COULD_NOT_RUN, Machines};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{GcOptions, StatusOptions};
-use super::places;
+use super::{places, quiet};
 use crate::{WrongUsage, open, output};
 use document::{StoreDocument, StoreView};
 
@@ -121,7 +122,7 @@ async fn all(
 
 /// Looks into the store of a platform, and takes out of it what may go where that is wanted.
 async fn one(
-    settings: &Settings,
+    settings: &Arc<Settings>,
     machines: &Machines,
     bus: Option<&Arc<dyn Bus>>,
     platform: &PlatformName,
@@ -130,25 +131,30 @@ async fn one(
     let store = &settings.platforms[platform].store;
     let policy = &settings.policy;
     let (builder, host) = places::writer(settings, machines, platform).await?;
-    let updates = policy.keep_binaries_runs as usize;
+    let counted = Counted::of(settings, platform);
     let history = match bus {
         Some(bus) => Some((bus, followed(bus, wanted).await?)),
         None => None,
     };
+    let known = history.as_ref().map(|(_, view)| view.read(quiet::known));
+    let known = known.unwrap_or_default();
     let mut past = match &history {
-        Some((bus, view)) => Past::of((*bus).clone(), view, updates),
-        None => Past::none(updates),
+        Some((bus, view)) => Past::of((*bus).clone(), view, counted),
+        None => Past::none(counted),
     };
     let catalog = machine::look(host.as_ref(), store)
         .await
         .map_err(places::said)?;
     // After the look: what a guest has installed since then of what was seen there counts.
-    let judgement = fleet::needs(machines, settings, platform, &wanted.without, &mut past).await?;
+    let judgement = fleet::needs(machines, settings, &wanted.without, &mut past).await?;
     let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
     let decision = decide(&catalog, &judgement.needed, &Limits::of(policy), now);
     let mut view = StoreView::of(store, &builder, &catalog, &decision, &judgement);
     if wanted.collect && !view.is_stuck() {
-        let done = machine::carry_out(host.as_ref(), store, &catalog, &decision).await;
+        let words = "was asked for since the guests were asked, and may need what nobody needed then: \
+                     wait until it is over, and call this again";
+        let permitted = async || quiet::check(settings, Some(&known), words).await;
+        let done = machine::carry_out(host.as_ref(), store, &catalog, &decision, permitted).await;
         view.done = Some(done.map_err(places::said)?);
     }
     let retention = Retention {
@@ -166,7 +172,7 @@ async fn one(
 /// The state of the fleet. While a run goes on nothing is deleted: it may need what nobody needs yet.
 async fn followed(bus: &Arc<dyn Bus>, wanted: &Wanted) -> anyhow::Result<FleetView> {
     let view = FleetView::follow(bus.clone(), CancellationToken::new()).await?;
-    let going_on = view.read(|fleet| fleet.unfinished().map(|run| run.id).next());
+    let going_on = view.read(quiet::going_on);
     if wanted.collect
         && let Some(run) = going_on
     {

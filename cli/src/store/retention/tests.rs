@@ -9,6 +9,7 @@ use gentoo_updater_janitor::store::fleet::{Answers, judge};
 use gentoo_updater_janitor::store::machine::Done;
 use gentoo_updater_janitor::store::orphans::Orphan;
 use gentoo_updater_janitor::store::told::Told;
+use gentoo_updater_janitor::store::updates::Counted;
 use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_runtime::vdb::Build;
 use jiff::Timestamp;
@@ -29,13 +30,13 @@ fn stored(name: &str, build_id: u32, size: u64, days: u64) -> Stored {
         build_id,
         path: path.parse().unwrap(),
         size,
+        sha256: HexDigest::sha256(b"content"),
         modified: NOW - days * DAY,
     }
 }
 
 fn orphan(stored: Stored, is_duplicate: bool) -> Orphan {
     Orphan {
-        sha256: stored.key.clone(),
         stored,
         is_duplicate,
     }
@@ -63,7 +64,10 @@ fn document(more: Answers) -> StoreDocument {
             size: 7,
             modified: NOW - 2 * DAY,
         }],
-        without_file: vec![HexDigest::sha256(b"gone")],
+        without_file: vec![(
+            HexDigest::sha256(b"gone"),
+            "a/b/b-1-1.gpkg.tar".parse().unwrap(),
+        )],
         unreadable: vec!["odd.json".to_owned()],
         logs: Total {
             files: 12,
@@ -78,7 +82,12 @@ fn document(more: Answers) -> StoreDocument {
     let installed = [("a/installed-1".parse().unwrap(), build)].into();
     let mut answers: Answers = vec![("g1".parse().unwrap(), Ok(installed))];
     answers.extend(more);
-    let judgement = judge(answers, &Told::default(), 3);
+    let counted = Counted {
+        platform: "amd64".parse().unwrap(),
+        guests: BTreeSet::new(),
+        updates: 3,
+    };
+    let judgement = judge(answers, &Told::default(), &counted);
     let limits = Limits {
         days: 60,
         bytes: Some(1_500_000_000),
@@ -138,10 +147,14 @@ fn a_collection_names_what_goes_and_why_and_what_stays() {
     golden("store-gc-dry-run", &document);
     for view in document.platforms.values_mut() {
         view.done = Some(Done {
-            binaries: 5,
-            records: 4,
+            binaries: 4,
+            records: 3,
             files: 1,
-            bytes: 744_001_006,
+            bytes: 44_001_006,
+            left: vec![(
+                "a/much/much-1-1.gpkg.tar".to_owned(),
+                "it has other content than when it was stored".to_owned(),
+            )],
         });
         for sources in view.sources.values_mut() {
             if let SourcesView::Seen(sources) = sources {

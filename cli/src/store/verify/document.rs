@@ -188,12 +188,14 @@ fn kind(finding: &Finding) -> &'static str {
     match finding {
         Finding::Spoiled { is_ours: true, .. } => "spoiled",
         Finding::Spoiled { is_ours: false, .. } => "spoiled, of others",
+        Finding::CannotBeRead { .. } => "unread",
         Finding::IndexOutdated { .. }
         | Finding::NotIndexed { .. }
         | Finding::FileMissing { .. }
         | Finding::IndexUnusable { .. }
         | Finding::PackedIndexOutdated => "index",
-        Finding::RecordWithoutBinary { .. }
+        Finding::Replaced { .. }
+        | Finding::RecordWithoutBinary { .. }
         | Finding::RecordUnreadable { .. }
         | Finding::RecordsShareBinary { .. } => "record",
         Finding::SigningUnfinished { .. } => "signing",

@@ -53,6 +53,14 @@ fn all() -> Vec<Finding> {
             record: key("gone"),
             path: path("gone"),
         },
+        Finding::CannotBeRead {
+            path: path("unread"),
+            cause: "Input/output error".to_owned(),
+        },
+        Finding::Replaced {
+            path: path("replaced"),
+            records: vec![key("replaced")],
+        },
         Finding::RecordUnreadable {
             record: "damaged.json".to_owned(),
             of_other_version: false,

@@ -16,6 +16,8 @@ use gentoo_updater_runtime::ask;
 use gentoo_updater_runtime::signing::{self, Keys, Signed, Swap, ToSign};
 use serde::{Deserialize, Serialize};
 
+use super::permitted::{self, TRY};
+
 const PICK: &str = include_str!("pick.py");
 /// How long a question or a change may take beside waiting.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -29,15 +31,15 @@ const BYTES_AT_ONCE: u64 = 4_000_000_000;
 /// Whose binaries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Whose {
-    /// What these keys signed.
-    pub keys: Vec<Fingerprint>,
+    /// What these keys signed; of those that have expired since with their last second.
+    pub keys: BTreeMap<Fingerprint, Option<u64>>,
     /// What nobody signed.
     pub unsigned: bool,
 }
 
 impl Whose {
     fn words(&self) -> impl Iterator<Item = String> {
-        let keys = self.keys.iter().map(ToString::to_string);
+        let keys = self.keys.keys().map(ToString::to_string);
         keys.chain(self.unsigned.then(|| "unsigned".to_owned()))
     }
 }
@@ -68,6 +70,8 @@ struct Picked {
     path: StorePath,
     sha256: HexDigest,
     size: u64,
+    /// Who has signed it.
+    by: Option<Fingerprint>,
 }
 
 /// Counts the binaries of a store by their signatures.
@@ -79,18 +83,23 @@ pub async fn count(host: &dyn Host, store: &Path) -> Result<Count, Failure> {
     Ok(count)
 }
 
-/// Signs with the key that is in use what these signed. `tell` hears how many are done so far.
+/// Signs with the key that is in use what these signed. `tell` hears how many are done so far, and
+/// `permitted` is asked just before some are put in their places.
 ///
 /// # Errors
-/// When nothing can be signed, or the store not be written: what was done until then is done, and
-/// nothing is half done.
-pub async fn sign_anew(
+/// When nothing can be signed, the store not be written, or that is not permitted any more: what was done
+/// until then is done, and nothing is half done.
+pub async fn sign_anew<Asked>(
     host: &dyn Host,
     keys: &Keys<'_>,
     store: &Path,
     whose: &Whose,
     tell: impl Fn(&Done),
-) -> Result<Done, Failure> {
+    permitted: impl Fn() -> Asked,
+) -> Result<Done, Failure>
+where
+    Asked: Future<Output = Result<(), Failure>>,
+{
     // What another one began and did not end.
     signing::swap(host, store, &[]).await?;
     let mut done = Done::default();
@@ -108,7 +117,10 @@ pub async fn sign_anew(
         let fits = fits.count().max(1);
         picked.truncate(fits);
         behind = picked.last().map(|last| last.digest.clone());
-        let files: Vec<ToSign> = picked.iter().map(|one| to_sign(store, one)).collect();
+        let files: Vec<ToSign> = picked
+            .iter()
+            .map(|one| to_sign(store, one, whose))
+            .collect();
         let signed = keys.sign(&files, None).await?;
         let mut copies = Vec::new();
         for (one, signed) in picked.iter().zip(&signed) {
@@ -124,16 +136,18 @@ pub async fn sign_anew(
                 }
             }
         }
-        done.signed += signing::swap(host, store, &copies).await?;
+        let attempt = || signing::swap_within(host, store, &copies, TRY);
+        done.signed += permitted::write(&permitted, attempt).await?;
         tell(&done);
     }
 }
 
-fn to_sign(store: &Path, one: &Picked) -> ToSign {
+fn to_sign(store: &Path, one: &Picked, whose: &Whose) -> ToSign {
     ToSign {
         from: one.path.below(store),
         to: store.join(signing::copy_of(&one.digest)),
         sha256: Some(one.sha256.clone()),
+        as_of: one.by.as_ref().and_then(|by| *whose.keys.get(by)?),
     }
 }
 

@@ -3,7 +3,7 @@
 # Arguments: the store; how many to name at most; the digest of a key behind which to begin, or nothing;
 # then whose binaries are named: `unsigned`, or the fingerprints of keys.
 #
-# Prints a line of JSON for each, in the order of digests: {"digest", "path", "sha256", "size"}, and last
+# Prints a line of JSON for each, in the order of digests: {"digest", "path", "sha256", "size", "by"}, and last
 # {"signed": {FINGERPRINT: N}, "unsigned": N} of the whole store. Records that cannot be read are left out.
 import json
 import os
@@ -24,7 +24,8 @@ for name in names:
         with open(os.path.join(keys, name), encoding="utf-8") as file:
             binary = json.load(file)["binary"]
         by = binary.get("signed_by")
-        found = {"digest": digest, "path": binary["path"], "sha256": binary["sha256"], "size": binary["size"]}
+        found = {"digest": digest, "by": by}
+        found.update((name, binary[name]) for name in ("path", "sha256", "size"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         continue
     # The older form has no signatures.

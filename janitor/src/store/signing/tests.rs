@@ -36,7 +36,7 @@ async fn binaries_are_counted_and_picked_by_who_signed_them() {
     assert_eq!((counted.unsigned, counted.signed[&own]), (2, 2));
 
     let whose = Whose {
-        keys: vec![own],
+        keys: [(own, None)].into(),
         unsigned: false,
     };
     let (picked, _) = pick(host.as_ref(), store, &whose, None).await.unwrap();
@@ -48,7 +48,7 @@ async fn binaries_are_counted_and_picked_by_who_signed_them() {
     let (rest, _) = pick(host.as_ref(), store, &whose, behind).await.unwrap();
     assert_eq!(sizes(&rest), sizes(&picked[1..]));
     let unsigned = Whose {
-        keys: Vec::new(),
+        keys: BTreeMap::new(),
         unsigned: true,
     };
     let (picked, _) = pick(host.as_ref(), store, &unsigned, None).await.unwrap();

@@ -16,6 +16,21 @@ pub enum Finding {
         /// What shows it.
         wrong: String,
     },
+    /// A binary cannot be read, which says nothing of it: the cause may be the disk, a share, or a limit
+    /// of the machine, and may pass.
+    CannotBeRead {
+        /// The binary.
+        path: String,
+        /// What the machine said.
+        cause: String,
+    },
+    /// A whole binary of somebody else lies where records name another one, which it has replaced.
+    Replaced {
+        /// The binary.
+        path: String,
+        /// The digests of the keys of these records.
+        records: Vec<HexDigest>,
+    },
     /// The index says something else of a binary, which is good.
     IndexOutdated {
         /// The binary.
@@ -100,7 +115,8 @@ impl Finding {
     pub fn is_mendable(&self) -> bool {
         let is_for_others = matches!(
             self,
-            Self::SigningUnfinished { .. }
+            Self::CannotBeRead { .. }
+                | Self::SigningUnfinished { .. }
                 | Self::RecordUnreadable {
                     of_other_version: true,
                     ..
@@ -113,6 +129,14 @@ impl Finding {
     pub fn words(&self) -> (&str, String) {
         match self {
             Self::Spoiled { path, wrong, .. } => (path, wrong.clone()),
+            Self::CannotBeRead { path, cause } => (path, format!("cannot be read: {cause}")),
+            Self::Replaced { path, records } => {
+                let records: Vec<&str> = records.iter().map(HexDigest::as_str).collect();
+                let records = records.join(", ");
+                let words =
+                    format!("was put there by somebody else, and replaces that of {records}");
+                (path, words)
+            }
             Self::IndexOutdated { path } => (
                 path,
                 "is good, and the index says something else of it".to_owned(),
@@ -166,6 +190,10 @@ impl Finding {
             Self::Spoiled { is_ours: false, .. } => {
                 "somebody else's: `store repair` moves it to .gentoo-updater/quarantine"
             }
+            Self::CannotBeRead { .. } => {
+                "it is left alone: look after the disk or the share, and verify again"
+            }
+            Self::Replaced { .. } => "`store repair` removes the record, and leaves the binary",
             Self::IndexOutdated { .. }
             | Self::NotIndexed { .. }
             | Self::FileMissing { .. }

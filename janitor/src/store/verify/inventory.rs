@@ -12,17 +12,21 @@ pub(super) const QUARANTINE: &str = ".gentoo-updater/quarantine/";
 
 /// Size in bytes, nanoseconds since 1970, and inode: a file that has the same ones was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct FileState(pub(super) u64, pub(super) i64, pub(super) u64);
+pub(in crate::store) struct FileState(
+    pub(in crate::store) u64,
+    pub(in crate::store) i64,
+    pub(in crate::store) u64,
+);
 
 impl FileState {
     /// Seconds since 1970.
-    pub(super) fn modified(self) -> u64 {
+    pub(in crate::store) fn modified(self) -> u64 {
         u64::try_from(self.1 / 1_000_000_000).unwrap_or(0)
     }
 }
 
 /// Digests of a file, by the names that Python's hashlib has for their algorithms.
-pub(super) type Digests = BTreeMap<String, String>;
+pub(in crate::store) type Digests = BTreeMap<String, String>;
 
 /// What the index says of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,8 +161,8 @@ impl Inventory {
     }
 
     /// The keys that have a binary which is there, and none of these.
-    pub(super) fn served(&self, spoiled: &BTreeSet<String>) -> BTreeSet<&HexDigest> {
-        let is_good = |path: &String| self.binaries.contains_key(path) && !spoiled.contains(path);
+    pub(super) fn served(&self, useless: &BTreeSet<String>) -> BTreeSet<&HexDigest> {
+        let is_good = |path: &String| self.binaries.contains_key(path) && !useless.contains(path);
         let good = self.records.iter().filter(|(path, _)| is_good(path));
         good.flat_map(|(_, said)| said.iter().map(|said| &said.key))
             .collect()

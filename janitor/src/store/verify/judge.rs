@@ -73,7 +73,7 @@ impl Judgement {
     fn binaries(&mut self, inventory: &Inventory, measures: &Measures, now: u64) {
         // One of another version may be the record of any of them.
         let is_sure = !inventory.unreadable.values().any(|of_others| *of_others);
-        let (mut noted, mut spoiled) = (Vec::new(), BTreeSet::new());
+        let (mut noted, mut useless) = (Vec::new(), BTreeSet::new());
         for (path, state) in &inventory.binaries {
             // Its file, its entry and its record are changed one after the other.
             if inventory.signing.contains(path) {
@@ -89,12 +89,12 @@ impl Judgement {
                     digests,
                     is_whole,
                 }) if read == state => (digests, *is_whole),
-                Some(Measured::Unreadable(words)) => {
-                    spoiled.insert(path());
-                    self.findings.push(Finding::Spoiled {
+                // Read again: what kept it from being read may have passed.
+                Some(Measured::Unreadable(cause)) => {
+                    self.open.insert(path());
+                    self.findings.push(Finding::CannotBeRead {
                         path: path(),
-                        is_ours: binary.is_ours(),
-                        wrong: format!("it cannot be read: {words}"),
+                        cause: cause.clone(),
                     });
                     continue;
                 }
@@ -115,6 +115,10 @@ impl Judgement {
                     is_ours,
                     wrong,
                 }),
+                Verdict::Replaced => Some(Finding::Replaced {
+                    path: path(),
+                    records: binary.keys(),
+                }),
                 Verdict::IndexOutdated => Some(Finding::IndexOutdated { path: path() }),
                 // Where there is no index that alone is told.
                 Verdict::NotIndexed if inventory.index != IndexState::Whole => None,
@@ -124,8 +128,8 @@ impl Judgement {
                     None
                 }
             };
-            if let Some(Finding::Spoiled { path, .. }) = &finding {
-                spoiled.insert(path.clone());
+            if let Some(Finding::Spoiled { path, .. } | Finding::Replaced { path, .. }) = &finding {
+                useless.insert(path.clone());
             }
             self.findings.extend(finding);
             // One that has just come may be what a builder is about to record.
@@ -136,7 +140,7 @@ impl Judgement {
                 noted.push((path(), note.key.clone()));
             }
         }
-        let served = inventory.served(&spoiled);
+        let served = inventory.served(&useless);
         for (path, key) in noted {
             self.findings.push(match served.contains(&key) {
                 true => Finding::Duplicate { path, key },
@@ -166,6 +170,8 @@ enum Verdict {
         is_ours: bool,
         wrong: String,
     },
+    /// Somebody else has put a whole one in its place.
+    Replaced,
     IndexOutdated,
     NotIndexed,
     /// It must be asked whether it is whole.
@@ -186,6 +192,11 @@ impl<'a> Binary<'a> {
         !self.records.is_empty()
     }
 
+    /// The keys of its records.
+    fn keys(&self) -> Vec<HexDigest> {
+        self.records.iter().map(|said| said.key.clone()).collect()
+    }
+
     /// The note of its builder, where it is still what its builder put there, and no record names it.
     fn note_of(&self, file: &File<'_>) -> Option<&'a Said> {
         let notes = self.notes.iter();
@@ -197,18 +208,23 @@ impl<'a> Binary<'a> {
     fn verdict(&self, file: &File<'_>) -> Verdict {
         let wrong = self.records.iter().filter_map(|said| file.differs(said));
         let wrong: Vec<&str> = wrong.collect();
-        // Of several records one can be the right one.
-        if !self.records.is_empty() && wrong.len() == self.records.len() {
-            return Verdict::Spoiled {
-                is_ours: true,
-                wrong: format!("its {} is not what its record says", wrong[0]),
-            };
-        }
-        let is_good = self.is_ours() || self.note_of(file).is_some();
         let by_index = self
             .entries
             .iter()
             .find_map(|entry| file.differs_from(entry));
+        // Of several records one can be the right one.
+        if !self.records.is_empty() && wrong.len() == self.records.len() {
+            return match (by_index, file.is_whole) {
+                (None, None) => Verdict::Open,
+                // Where damage leaves a binary whole, in what tar fills up, the index knows better.
+                (None, Some(true)) => Verdict::Replaced,
+                _ => Verdict::Spoiled {
+                    is_ours: true,
+                    wrong: format!("its {} is not what its record says", wrong[0]),
+                },
+            };
+        }
+        let is_good = self.is_ours() || self.note_of(file).is_some();
         match (by_index, file.is_whole) {
             (None, _) if !self.entries.is_empty() => Verdict::Good,
             (None, _) if is_good => Verdict::NotIndexed,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::inventory::{Digests, FileState, Inventory};
 
 /// The algorithm of records.
-const SHA256: &str = "sha256";
+pub(in crate::store) const SHA256: &str = "sha256";
 /// Asks whether a binary package is whole by what stands in itself.
 const WHOLE: &str = "whole";
 
@@ -19,15 +19,26 @@ const FILES_AT_ONCE: usize = 10_000;
 
 /// A file that is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub(super) path: String,
-    pub(super) size: u64,
+pub(in crate::store) struct Reading {
+    pub(in crate::store) path: String,
+    pub(in crate::store) size: u64,
     asked: BTreeSet<String>,
+}
+
+impl Reading {
+    /// Of this file, for the digest that records and notes name.
+    pub(in crate::store) fn of(path: &str, size: u64) -> Self {
+        Self {
+            path: path.to_owned(),
+            size,
+            asked: [SHA256.to_owned()].into(),
+        }
+    }
 }
 
 /// What was found in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Measured {
+pub(in crate::store) enum Measured {
     /// It was read as a whole.
     Read {
         state: FileState,
@@ -42,7 +53,7 @@ pub(super) enum Measured {
 }
 
 /// What was found in files, by their paths.
-pub(super) type Measures = HashMap<String, Measured>;
+pub(in crate::store) type Measures = HashMap<String, Measured>;
 
 /// All binaries, with the digests that the index, a record or a note names for each. What has none
 /// is asked whether it is whole.
@@ -67,11 +78,12 @@ pub(super) fn all(inventory: &Inventory) -> Vec<Reading> {
     inventory.binaries.iter().map(reading).collect()
 }
 
-/// Those of `all` with these paths, each asked whether it is whole, too.
+/// Those of `all` with these paths, each asked whether it is whole, too, and for the digest by which it
+/// can be told that it reads the same once more.
 pub(super) fn again(all: &[Reading], paths: &BTreeSet<String>) -> Vec<Reading> {
     let wanted = all.iter().filter(|reading| paths.contains(&reading.path));
     let asked = wanted.cloned().map(|mut reading| {
-        reading.asked.insert(WHOLE.to_owned());
+        reading.asked.extend([WHOLE, SHA256].map(str::to_owned));
         reading
     });
     asked.collect()

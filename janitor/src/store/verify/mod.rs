@@ -6,9 +6,9 @@
 //! [`repair`] decide and read nothing.
 
 mod finding;
-mod inventory;
+pub(super) mod inventory;
 mod judge;
-mod measure;
+pub(super) mod measure;
 mod repair;
 #[cfg(test)]
 mod tests;
@@ -22,7 +22,7 @@ use gentoo_updater_hosts::{Command, Host};
 use gentoo_updater_portage::command;
 use gentoo_updater_runtime::ask;
 use gentoo_updater_runtime::emerge::in_own_environment;
-use gentoo_updater_runtime::store::INDEX;
+use gentoo_updater_runtime::store::{INDEX, LOCK_PATIENCE, under_lock};
 
 pub use finding::Finding;
 pub use repair::Repaired;
@@ -32,7 +32,7 @@ use self::judge::{Judgement, judge};
 use self::measure::{Measures, Reading};
 use self::repair::Plan;
 use super::catalog::Total;
-use super::machine::{NOTES, PATIENCE, refused_by, succeeded, under_lock};
+use super::machine::{NOTES, PATIENCE, refused_by, succeeded};
 
 const SURVEY: &str = include_str!("survey.py");
 const MEASURE: &str = include_str!("measure.py");
@@ -101,8 +101,9 @@ pub async fn verify(
     let mut measures = Measures::new();
     read(host, store, readings, &mut measures, &mut progress).await?;
     let mut found = judge(&inventory, &measures, now);
-    if !found.open.is_empty() {
-        reread(host, store, &inventory, &found.open, &mut measures).await?;
+    let doubted = found.doubted();
+    if !doubted.is_empty() {
+        reread(host, store, &inventory, &doubted, &mut measures).await?;
         found = judge(&inventory, &measures, now);
     }
     if found.is_doubtful() {
@@ -125,7 +126,8 @@ pub async fn verify(
     })
 }
 
-/// Mends what was found, under the lock of the store. What is somebody else's is never deleted.
+/// Mends what was found, under the lock of the store. What is somebody else's is never deleted, and what
+/// is spoiled goes only where it reads once more as it did before.
 ///
 /// # Errors
 /// When the lock cannot be had, the store not be written, or its index not be brought up to date.
@@ -160,7 +162,8 @@ async fn repair_with(
     };
     let plan =
         serde_json::to_string(&plan).map_err(|error| told("what mends is not told", &error))?;
-    let command = under_lock("repair", store, &format!("{INDEX}{NOTES}{REPAIR}")).stdin(plan);
+    let program = format!("{INDEX}{NOTES}{REPAIR}");
+    let command = under_lock("repair", store, &program, LOCK_PATIENCE, []).stdin(plan);
     // Portage reads what its index lacks.
     let reading = Duration::from_secs(verified.binaries.bytes / SLOWEST);
     let timeout = command.timeout + reading;
@@ -175,6 +178,15 @@ async fn repair_with(
 impl Judgement {
     fn is_doubtful(&self) -> bool {
         !self.open.is_empty() || self.findings.iter().any(Finding::is_fault)
+    }
+
+    /// The binaries that have to be read again: nothing is called spoiled after one reading.
+    fn doubted(&self) -> BTreeSet<String> {
+        let spoiled = self.findings.iter().filter_map(|finding| match finding {
+            Finding::Spoiled { path, .. } => Some(path.clone()),
+            _ => None,
+        });
+        spoiled.chain(self.open.clone()).collect()
     }
 
     /// The binaries that it has doubts about.
@@ -197,7 +209,7 @@ impl Judgement {
 async fn survey(host: &dyn Host, store: &Path, locked: bool) -> Result<Inventory, Failure> {
     let program = format!("{NOTES}{SURVEY}");
     let command = match locked {
-        true => under_lock("survey", store, &program),
+        true => under_lock("survey", store, &program, LOCK_PATIENCE, []),
         false => Command::new("python3")
             .args(["-c", &program])
             .arg(store.display().to_string())
@@ -229,6 +241,17 @@ async fn reread(
 ) -> Result<(), Failure> {
     let readings = measure::again(&measure::all(inventory), paths);
     read(host, store, readings, measures, &mut |_| {}).await
+}
+
+/// Reads these, whatever else the store holds.
+pub(super) async fn read_all(
+    host: &dyn Host,
+    store: &Path,
+    readings: Vec<Reading>,
+) -> Result<Measures, Failure> {
+    let mut measures = Measures::new();
+    read(host, store, readings, &mut measures, &mut |_| {}).await?;
+    Ok(measures)
 }
 
 async fn read(

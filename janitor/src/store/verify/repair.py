@@ -4,23 +4,26 @@
 # Argument: the store. Standard input: a JSON object,
 #   "state"        of the index: "whole", "absent", "cut_off", "unreadable"
 #   "forget"       paths whose entries of the index go
-#   "remove"       [PATH, STATE, [DIGEST, …]]: binaries that go with their records
-#   "quarantine"   [PATH, STATE]: binaries of others that are moved away
+#   "remove"       [PATH, STATE, SHA256, [DIGEST, …]]: binaries that go with their records
+#   "quarantine"   [PATH, STATE, SHA256]: binaries of others that are moved away
 #   "restore"      [PATH, STATE, DIGEST]: binaries whose builder's note becomes their record again
 #   "records"      [NAME, PATH | null]: records that go, if they still name this path or cannot be read
-#   "sharing"      paths that several records name, of which some go
+#   "stays"        [PATH, STATE]: binaries that are there, and of which records go all the same
 #   "unusable"     [PATH, STATE]: other files that go
 #   "fix"          the command that brings the index up to date; none where it is as it has to be
 #   "expected"     paths that the index names then
 #
 # STATE is [SIZE, NANOSECONDS since 1970, INODE]: a file that has another one by now was changed by
-# somebody else meanwhile, and is left alone.
+# somebody else meanwhile, and is left alone. What goes because of its content is read once more from the
+# disk, and left alone where that has another SHA256 than before: a disk, a share or a memory that gives
+# now this and now that says nothing of a file.
 #
 # Whoever reads the index finds every file that it names, whenever this is killed: an entry goes before
 # its file. A record goes last, and comes last: until then it says whose the file is.
 #
 # Prints what was done. Exit codes: 30 the store cannot be written, 32 the index cannot be brought up
 # to date.
+import hashlib
 import json
 import subprocess
 
@@ -36,6 +39,20 @@ def is_as_it_was(path, state):
     except FileNotFoundError:
         return False
     return [found.st_size, found.st_mtime_ns, found.st_ino] == state
+
+
+def doubt(path, sha256):
+    """Why it is not sure that a file has this content, if it is not."""
+    content = hashlib.sha256()
+    try:
+        with open(os.path.join(store, path), "rb") as file:
+            # Not what the memory still has of it.
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            for part in iter(lambda: file.read(1 << 20), b""):
+                content.update(part)
+    except OSError as error:
+        return "it cannot be read: %s" % error.strerror
+    return None if content.hexdigest() == sha256 else "it reads otherwise each time"
 
 
 def read(path):
@@ -163,38 +180,46 @@ def signing():
     return found
 
 
-def main():
-    plan = json.load(sys.stdin)
-    changed = set()
-    for kind in ("remove", "quarantine", "restore", "unusable"):
+def kept(plan):
+    """What is left as it is, and why."""
+    left = {}
+    for kind in ("remove", "quarantine", "restore", "unusable", "stays"):
         for path, state, *_ in plan[kind]:
             if not is_as_it_was(path, state):
-                changed.add(path)
-    changed |= signing()
+                left[path] = "it was changed meanwhile"
     # A record may be about nothing because its binary was not there yet.
-    records = []
-    for name, path in plan["records"]:
-        if path is None or not os.path.exists(os.path.join(store, path)) or path in plan["sharing"]:
-            records.append((name, path))
-        else:
-            changed.add(path)
-    planned = {one[0] for kind in ("remove", "quarantine", "restore", "unusable") for one in plan[kind]}
+    stays = {path for path, _ in plan["stays"]}
+    for _, path in plan["records"]:
+        if path is not None and path not in stays and os.path.exists(os.path.join(store, path)):
+            left[path] = "it was changed meanwhile"
+    planned = {one[0] for kind in ("remove", "quarantine", "restore", "unusable", "stays") for one in plan[kind]}
     planned |= set(plan["forget"]) | {path for _, path in plan["records"]}
-    left = sorted(changed & planned)
-    done["left"] = [[path, "it was changed meanwhile, or is being signed"] for path in left]
+    left.update((path, "it is being signed") for path in signing() & planned)
+    for path, _, sha256, *_ in plan["remove"] + plan["quarantine"]:
+        words = left.get(path) or doubt(path, sha256)
+        if words:
+            left[path] = words
+    return left
 
-    take_out_of_index(plan["state"], set(plan["forget"]) - changed)
-    for path, _, digests in plan["remove"]:
-        if path not in changed:
+
+def main():
+    plan = json.load(sys.stdin)
+    left = kept(plan)
+    done["left"] = sorted(left.items())
+    records = [(name, path) for name, path in plan["records"] if path not in left]
+
+    take_out_of_index(plan["state"], set(plan["forget"]) - set(left))
+    for path, _, _, digests in plan["remove"]:
+        if path not in left:
             done["removed"] += remove(path)
             for digest in digests:
                 forget(store, path, digest)
                 records.append((digest + ".json", path))
-    for path, _ in plan["quarantine"]:
-        if path not in changed:
+    for path, *_ in plan["quarantine"]:
+        if path not in left:
             quarantine(path)
     for path, _ in plan["unusable"]:
-        if path not in changed:
+        if path not in left:
             done["files"] += remove(path)
     if plan["fix"]:
         fix_index(plan["fix"])
@@ -202,14 +227,14 @@ def main():
     content = read(index)
     indexed = {path_of(entry) for entry in entries_of((content or b"").decode("utf-8"))[1]}
     for path in plan["expected"]:
-        if path not in indexed and path not in changed and os.path.exists(os.path.join(store, path)):
+        if path not in indexed and path not in left and os.path.exists(os.path.join(store, path)):
             words = "Portage takes it for no binary package: its name or its content is none of one"
             done["left"].append([path, words])
     # Damaged ones first: the note of the key may take the place of one.
     for name, path in records:
         remove_record(name, path)
     for path, _, digest in plan["restore"]:
-        if path not in changed:
+        if path not in left:
             restore(path, digest)
 
 

@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 use super::finding::Finding;
 use super::inventory::{FileState, IndexState, Inventory};
 use super::judge::right_record;
-use super::measure::Measures;
+use super::measure::{Measured, Measures, SHA256};
 
 /// What `repair.py` is told to do; it says what each means.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Plan {
     state: IndexState,
     forget: BTreeSet<String>,
-    remove: Vec<(String, FileState, Vec<HexDigest>)>,
-    quarantine: Vec<(String, FileState)>,
+    remove: Vec<(String, FileState, String, Vec<HexDigest>)>,
+    quarantine: Vec<(String, FileState, String)>,
     restore: Vec<(String, FileState, HexDigest)>,
     records: Vec<(String, Option<String>)>,
-    sharing: BTreeSet<String>,
+    stays: Vec<(String, FileState)>,
     unusable: Vec<(String, FileState)>,
     fix: Vec<String>,
     expected: BTreeSet<String>,
@@ -60,16 +60,16 @@ impl Plan {
         for finding in findings {
             match finding {
                 Finding::Spoiled { path, is_ours, .. } => {
-                    let Some(state) = inventory.binaries.get(path).copied() else {
+                    let Some((state, sha256)) = read(inventory, measures, path) else {
                         continue;
                     };
                     plan.forget.insert(path.clone());
                     if *is_ours {
                         let records = inventory.records.get(path).into_iter().flatten();
                         let keys = records.map(|said| said.key.clone()).collect();
-                        plan.remove.push((path.clone(), state, keys));
+                        plan.remove.push((path.clone(), state, sha256, keys));
                     } else {
-                        plan.quarantine.push((path.clone(), state));
+                        plan.quarantine.push((path.clone(), state, sha256));
                     }
                 }
                 // Portage keeps an entry that fits the file's size and time.
@@ -93,7 +93,13 @@ impl Plan {
                     let wrong = records.iter().filter(|record| Some(*record) != right);
                     let wrong = wrong.map(|record| (format!("{record}.json"), Some(path.clone())));
                     plan.records.extend(wrong);
-                    plan.sharing.insert(path.clone());
+                    plan.stays(inventory, path);
+                }
+                Finding::Replaced { path, records } => {
+                    let records = records.iter();
+                    let records = records.map(|key| (format!("{key}.json"), Some(path.clone())));
+                    plan.records.extend(records);
+                    plan.stays(inventory, path);
                 }
                 Finding::Unusable { path } => {
                     let state = inventory.unusable.get(path);
@@ -105,7 +111,8 @@ impl Plan {
                     let of_key = orphans.entry(key).or_default();
                     of_key.extend(state.map(|state| (*state, path)));
                 }
-                Finding::RecordUnreadable { .. }
+                Finding::CannotBeRead { .. }
+                | Finding::RecordUnreadable { .. }
                 | Finding::SigningUnfinished { .. }
                 | Finding::Duplicate { .. }
                 | Finding::Quarantined { .. } => {}
@@ -130,11 +137,29 @@ impl Plan {
             plan.fix = fix;
             let goes = |path: &String| {
                 let removed = plan.remove.iter().any(|(gone, ..)| gone == path);
-                removed || plan.quarantine.iter().any(|(gone, _)| gone == path)
+                removed || plan.quarantine.iter().any(|(gone, ..)| gone == path)
             };
             let stays = inventory.binaries.keys().filter(|path| !goes(path));
             plan.expected = stays.cloned().collect();
         }
         Some(plan)
+    }
+
+    /// Records of this binary go, and it stays.
+    fn stays(&mut self, inventory: &Inventory, path: &str) {
+        let state = inventory.binaries.get(path);
+        let state = state.map(|state| (path.to_owned(), *state));
+        self.stays.extend(state);
+    }
+}
+
+/// What a binary was when it was read last, and the digest of that.
+fn read(inventory: &Inventory, measures: &Measures, path: &str) -> Option<(FileState, String)> {
+    let there = inventory.binaries.get(path)?;
+    match measures.get(path)? {
+        Measured::Read { state, digests, .. } if state == there => {
+            Some((*state, digests.get(SHA256)?.clone()))
+        }
+        _ => None,
     }
 }

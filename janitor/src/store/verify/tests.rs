@@ -1,5 +1,6 @@
 //! Real stores, with binaries and an index of Portage's own making, that are spoiled and mended.
 
+mod doubts;
 mod fixture;
 mod kills;
 
@@ -264,11 +265,13 @@ async fn what_stands_between_two_signatures_is_not_taken_for_spoiled() {
     store.record("a-1-1");
     // The copy is in its place, and its record is not written yet.
     store.make(&["a-1-1"]);
+    // Portage tells it from the old one by size and whole seconds.
+    store.age(&fixture::path_of("a-1-1"), 1);
     store.fix_index();
-    let spoiled = store.verify().await;
+    let replaced = store.verify().await;
     assert_eq!(
-        told(&spoiled.findings),
-        ["spoiled app-misc/a/a-1-1.gpkg.tar"]
+        told(&replaced.findings),
+        ["replaced app-misc/a/a-1-1.gpkg.tar"]
     );
     let intent = "{\"path\":\"app-misc/a/a-1-1.gpkg.tar\"}";
     store.write(".gentoo-updater/signing/0.json", intent, 0);
@@ -278,8 +281,8 @@ async fn what_stands_between_two_signatures_is_not_taken_for_spoiled() {
     assert_eq!(store.repair(&verified).await, Repaired::default());
     assert_eq!(told(&store.verify().await.findings), signing);
     // Who reads while it is begun and ended sees nothing of it; who mends leaves it alone.
-    let repaired = store.repair(&spoiled).await;
-    assert_eq!((repaired.removed, repaired.left.len()), (0, 1));
+    let repaired = store.repair(&replaced).await;
+    assert_eq!((repaired.records, repaired.left.len()), (0, 1));
 }
 
 #[tokio::test]

@@ -107,6 +107,12 @@ impl Key {
         Ok(keys)
     }
 
+    /// The last second at which it was good, where its time is over.
+    pub fn last_second(&self) -> Option<u64> {
+        let expires = self.expires.filter(|_| self.state == State::Expired);
+        expires.map(|end| end.saturating_sub(1))
+    }
+
     /// For how many whole days it is good; absent where it never ends.
     pub fn days_left(&self, now: u64) -> Option<u64> {
         self.expires

@@ -48,6 +48,9 @@ pub struct ToSign {
     pub to: PathBuf,
     /// What it must have as its SHA-256, where that is known.
     pub sha256: Option<HexDigest>,
+    /// At which time its former signature has to be good, in seconds since 1970; now, where it is absent.
+    /// A key that has expired since signed nothing after its last second.
+    pub as_of: Option<u64>,
 }
 
 /// What became of a file.
@@ -237,3 +240,7 @@ fn unclear(what: &str) -> Failure {
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "sign_tests.rs"]
+mod sign_tests;

@@ -14,7 +14,7 @@ pub use announced::{Announcement, announce, announced, withdraw};
 pub use guest::{Demands, VERIFY_HOME, teach};
 pub use key::{Key, State};
 pub use machine::{Keys, NO_KEY, NO_SIGNING, Signed, SignedFile, ToSign};
-pub use swap::{Swap, copy_of, settle, swap};
+pub use swap::{Swap, copy_of, settle, swap, swap_within};
 
 /// Where the keys of a builder are. Short: the names of sockets are at most 107 bytes long.
 pub const HOME: &str = "/var/lib/gentoo-updater/signing";

@@ -11,9 +11,8 @@ use serde::Serialize;
 
 use super::SignedFile;
 use crate::machines::ask;
-use crate::store::{INDEX, LOCK, LOCK_PATIENCE, LOCK_SILENCE};
+use crate::store::{INDEX, LOCK_PATIENCE, LOCKED, under_lock};
 
-const SWAP: &str = include_str!("swap.sh");
 const PROGRAM: &str = include_str!("swap.py");
 
 /// Whether somebody began it and did not end it: a file in that folder which is no copy. $1 the folder
@@ -23,9 +22,6 @@ for file in "$1"/*.json "$1"/entries.kept; do
 done
 exit 1
 "#;
-
-/// How long it may take beside waiting for the lock.
-const LIMIT: Duration = Duration::from_secs(900);
 
 const FOLDER: &str = ".gentoo-updater/signing";
 
@@ -54,27 +50,33 @@ pub fn copy_of(digest: &HexDigest) -> String {
 /// When the lock cannot be had, or the store not be written. Nothing is lost then, and whoever comes
 /// next ends it.
 pub async fn swap(host: &dyn Host, store: &Path, copies: &[Swap]) -> Result<u64, Failure> {
+    swap_within(host, store, copies, LOCK_PATIENCE).await
+}
+
+/// As [`swap`], where the lock is not waited for longer than so.
+///
+/// # Errors
+/// As [`swap`].
+pub async fn swap_within(
+    host: &dyn Host,
+    store: &Path,
+    copies: &[Swap],
+    patience: Duration,
+) -> Result<u64, Failure> {
     let unclear = |what: String| {
         let message = format!("what was signed in {} is not told: {what}", store.display());
         Failure::new(FailureClass::Machine, "StoreUnwritable", message)
     };
-    let parameters = [
-        store.display().to_string(),
-        LOCK_PATIENCE.as_secs().to_string(),
-        LOCK_SILENCE.as_secs().to_string(),
-        format!("{INDEX}{PROGRAM}"),
-    ];
     let input = serde_json::to_vec(copies).map_err(|error| unclear(error.to_string()))?;
-    let command = Command::shell("swap", &format!("{LOCK}{SWAP}"), parameters)
-        .stdin(input)
-        .timeout(LOCK_PATIENCE + LIMIT);
+    let program = format!("{INDEX}{PROGRAM}");
+    let command = under_lock("swap", store, &program, patience, []).stdin(input);
     let output = ask(host, &command).await?;
     let cause = match output.status {
         ExitStatus::Code(0) => {
             let text = output.stdout_text();
             return text.trim().parse().map_err(|_| unclear(text));
         }
-        ExitStatus::Code(31) => "StoreLocked",
+        ExitStatus::Code(31) => LOCKED,
         ExitStatus::Code(32) => "StoreIndexBroken",
         _ => "StoreUnwritable",
     };
