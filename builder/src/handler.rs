@@ -146,47 +146,54 @@ impl BuildHandler {
         if matches!(held, Held::Corrupt { .. }) && settle(host.as_ref(), &self.store).await? {
             held = store.look_up(key, compiled_as, &signed).await?;
         }
-        let mut useless = None;
-        match held {
+        if let Held::Corrupt { path, wrong, .. } = &held
+            && store.discard(key, path).await?
+        {
+            let what = wrong.words();
+            let text = format!("{path} in the store was discarded and is built again: {what}");
+            findings.push(Finding::new(FindingKind::CorruptBinary, &text));
+            // Somebody else may have been faster.
+            held = store.look_up(key, compiled_as, &signed).await?;
+        }
+        // What has no part in this run stays until there is another one: guests may have it installed.
+        let (former, finding) = match held {
             Held::Binary(binary) => return Ok(self.built(command, binary, true, 0, findings)),
-            Held::Nothing => {}
-            Held::Unreadable => {
-                store.discard(key, None).await?;
+            Held::Nothing => (None, None),
+            Held::Unreadable(former) => {
                 let text = format!(
-                    "the store's record of {} could not be read and was discarded; it is built \
-                     again",
+                    "the store's record of {} cannot be read; it is built again",
                     key.cpv
                 );
-                findings.push(Finding::new(FindingKind::CorruptBinary, &text));
+                (Some(former), Some((FindingKind::CorruptBinary, text)))
             }
-            Held::Corrupt { path, wrong } => {
-                store.discard(key, Some(&path)).await?;
+            Held::Corrupt { former, wrong, .. } => {
                 let what = wrong.words();
-                let text = format!("{path} in the store was discarded and is built again: {what}");
-                findings.push(Finding::new(FindingKind::CorruptBinary, &text));
+                let text = format!("{} in the store is built again: {what}", former.words());
+                (Some(former), Some((FindingKind::CorruptBinary, text)))
             }
-            Held::ForOthers { path, clash } => {
-                let what = format!("it was compiled for other machines, with {clash}");
-                useless = Some((FindingKind::PlatformDiffers, path, what));
+            Held::ForOthers { former, clash } => {
+                let text = format!(
+                    "{} in the store is built again: it was compiled for other machines, with {clash}",
+                    former.words()
+                );
+                (Some(former), Some((FindingKind::PlatformDiffers, text)))
             }
-            Held::Unsigned { path } => {
-                let what = "it has no signature that counts; `gentoo-updater store keys sign --unsigned` \
-                            signs what a store holds";
-                useless = Some((FindingKind::Other, path, what.to_owned()));
+            Held::Unsigned { former } => {
+                let text = format!(
+                    "{} in the store is built again: it has no signature that counts; `gentoo-updater \
+                     store keys sign --unsigned` signs what a store holds",
+                    former.words()
+                );
+                (Some(former), Some((FindingKind::Other, text)))
             }
-        }
+        };
+        findings.extend(finding.map(|(kind, text)| Finding::new(kind, &text)));
         let timeout = self.context.settings.policy.scan_timeout;
         let answer = ebuild::ask(host.as_ref(), key, timeout).await?;
         ebuild::compare(&answer, &command.job)?;
         let own = answer.compiles_as(&self.builder)?;
         if let Some(wanted) = &command.job.compiled_as {
             platforms::check_builder(&own, self.builder.as_str(), wanted)?;
-        }
-        // Not before it is known that this builder can make another one.
-        if let Some((kind, path, what)) = useless {
-            store.discard(key, Some(&path)).await?;
-            let text = format!("{path} in the store was discarded and is built again: {what}");
-            findings.push(Finding::new(kind, &text));
         }
         findings.extend(ebuild::difference(&answer, &command.job, &self.builder));
         let started = Instant::now();
@@ -214,7 +221,9 @@ impl BuildHandler {
         }
         binary.signed_by = signed_by;
         binary.contents = contents::of(host.as_ref(), &work, &key.cpv, binary.build_id).await?;
-        let stored = store.publish(&work, key, binary.clone(), own).await?;
+        let stored = store
+            .publish(&work, key, binary.clone(), own, former.as_ref())
+            .await?;
         let reused = stored != binary;
         let mut built = self.built(command, stored, reused, duration_ms, findings);
         built.log_path = Some(log.place);

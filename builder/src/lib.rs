@@ -11,6 +11,8 @@ mod capacity;
 mod check;
 mod contents;
 mod dependencies;
+#[cfg(test)]
+mod discard_tests;
 mod durations;
 mod ebuild;
 mod explain;

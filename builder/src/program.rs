@@ -17,6 +17,7 @@ use gentoo_updater_runtime::jobs::WORK;
 use gentoo_updater_runtime::{brought, jobs, store};
 
 use crate::room::{INSIDE, Way};
+use crate::store::Former;
 
 const BUILD: &str = concat!(include_str!("limits.sh"), include_str!("build.sh"));
 const PUBLISH: &str = include_str!("publish.sh");
@@ -188,7 +189,7 @@ fn steps(
     text
 }
 
-/// Moves a checked binary into the store. The limits are those of its lock, in seconds: how long it
+/// Moves a checked binary into the store, in the place of a former one of its key. The limits are those of its lock, in seconds: how long it
 /// is waited for, and how long it may be silent before it is taken for left.
 pub(crate) fn publish(
     work: &Path,
@@ -196,6 +197,7 @@ pub(crate) fn publish(
     path: &StorePath,
     key: &BuildKey,
     record: &str,
+    former: Option<&Former>,
     [patience, silence]: [u64; 2],
 ) -> Command {
     let fix = in_own_environment(command::fix_index(), &[("PKGDIR", store)]);
@@ -207,6 +209,10 @@ pub(crate) fn publish(
         record.to_owned(),
         patience.to_string(),
         silence.to_string(),
+        former.map_or_else(String::new, |it| it.sha256.to_string()),
+        former
+            .and_then(|it| it.path.as_ref())
+            .map_or_else(String::new, ToString::to_string),
     ];
     Command::shell(
         "publish.sh",

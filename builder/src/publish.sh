@@ -4,14 +4,16 @@
 # $1 working folder of this job   $2 store   $3 path of the binary below both
 # $4 digest of the build key      $5 the record of the key, JSON
 # $6 seconds to wait for the lock $7 seconds after which a silent lock is taken for left
-# $8 … the command that brings the index up to date
+# $8 SHA-256 of the key's record that this one takes the place of, $9 the path that it names; each is
+#    empty where there is none
+# ${10} … the command that brings the index up to date
 #
-# Prints the record that holds from now on: somebody else's, when the key is there by now.
+# Prints the record that holds from now on: somebody else's, when the key has another one by now.
 # Exit codes: 30 the store cannot be written, 31 the lock could not be had, 32 the index could not
 # be brought up to date.
 set -u
-work=$1 store=$2 path=$3 key=$4 record=$5 patience=$6 silence=$7
-shift 7
+work=$1 store=$2 path=$3 key=$4 record=$5 patience=$6 silence=$7 former=$8 former_path=$9
+shift 9
 
 control=$store/.gentoo-updater
 index=$store/Packages
@@ -32,22 +34,29 @@ bring_index_up_to_date() {
     return 1
 }
 
+# Reads a record, and puts it beside the number of the binary at $1: should this end before the record is
+# written, or the record be lost, nobody else could tell whose that binary is.
+write_note() {
+    number=${1%.gpkg.tar}
+    number=$control/build-ids/${number%.xpak}
+    mkdir -p "$number" && cat > "$control/incoming/$key.json" &&
+        sync "$control/incoming/$key.json" && mv "$control/incoming/$key.json" "$number/$key.json" ||
+        fail 30 "cannot write to the store $store"
+}
+
 hold_store "$store" "$patience" "$silence"
 mkdir -p "$control/keys" "$control/incoming" "$(dirname "$store/$path")" ||
     fail 30 "cannot write to the store $store"
 
 if [ -e "$control/keys/$key.json" ]; then
-    cat "$control/keys/$key.json"
-    exit 0
+    if [ "$(sha256sum < "$control/keys/$key.json" | cut -d ' ' -f 1)" != "$former" ]; then
+        cat "$control/keys/$key.json"
+        exit 0
+    fi
+    # Guests may have the former binary installed. It stays, and is a duplicate from now on.
+    [ -z "$former_path" ] || write_note "$former_path" < "$control/keys/$key.json"
 fi
-# Beside the number that was reserved for it stands, from before it is there, what the binary is and
-# for which key: should this end before the record is written, or the record be lost, nobody else
-# could tell whose it is.
-number=${path%.gpkg.tar}
-number=$control/build-ids/${number%.xpak}
-mkdir -p "$number" && printf '%s\n' "$record" > "$control/incoming/$key.json" &&
-    sync "$control/incoming/$key.json" && mv "$control/incoming/$key.json" "$number/$key.json" ||
-    fail 30 "cannot write to the store $store"
+printf '%s\n' "$record" | write_note "$path"
 # The private folder may be on another file system: copied under a name that no reader knows, and
 # renamed when it is whole.
 if [ -e "$work/packages/$path" ]; then

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use gentoo_updater_portage::build_key::HexDigest;
 use gentoo_updater_runtime::store::LOCK;
 use tempfile::TempDir;
 
@@ -52,6 +53,18 @@ impl Scene {
     /// As [`Scene::publish`], where this brings the index up to date: a program of the shell, whose
     /// first argument is the store.
     fn publish_with(&self, package: &str, key: &str, silence: u32, index: &str) -> Child {
+        self.publish_after(package, key, silence, index, ["", ""])
+    }
+
+    /// As [`Scene::publish`], in the place of a record with this digest, which names this path.
+    fn publish_after(
+        &self,
+        package: &str,
+        key: &str,
+        silence: u32,
+        index: &str,
+        former: [&str; 2],
+    ) -> Child {
         let work = self
             .folder
             .path()
@@ -68,6 +81,7 @@ impl Scene {
             .args([&work, &self.store()])
             .args([&path, key, &format!("{{\"of\":\"{package}\"}}"), "60"])
             .arg(silence.to_string())
+            .args(former)
             .args(["sh", "-c", index, "index"])
             .arg(self.store())
             .env("PATH", search)
@@ -137,6 +151,29 @@ fn of_two_results_for_one_key_the_first_counts_and_the_other_is_discarded() {
     let of_a = both[0].0.contains("\"a\"");
     let files = ["a", "b"].map(|p| scene.store().join(format!("app-misc/{p}/{p}-1-1.gpkg.tar")));
     assert_eq!(files.map(|file| file.exists()), [of_a, !of_a]);
+}
+
+#[test]
+fn a_record_that_is_of_no_use_is_replaced_once_and_its_binary_stays_with_a_note() {
+    let scene = Scene::new(true);
+    ended(scene.publish("old", "key", 30));
+    let record = scene.store().join(".gentoo-updater/keys/key.json");
+    let former = fs::read_to_string(&record).unwrap();
+    let digest = HexDigest::sha256(former.as_bytes()).to_string();
+    let path = "app-misc/old/old-1-1.gpkg.tar";
+    fs::remove_file(scene.note("old", "key")).unwrap();
+    // Two builders have found it so, and both have built another one.
+    let replace = |package| scene.publish_after(package, "key", 30, INDEX, [&digest, path]);
+    let both = [replace("a"), replace("b")].map(ended);
+    assert_eq!(both[0].0, both[1].0, "the first counts");
+    assert_eq!(fs::read_to_string(&record).unwrap(), both[0].0);
+    assert!(!both[0].0.contains("old"), "{}", both[0].0);
+    assert!(scene.store().join(path).exists());
+    assert!(scene.index().contains(path));
+    assert_eq!(
+        fs::read_to_string(scene.note("old", "key")).unwrap(),
+        former
+    );
 }
 
 #[test]

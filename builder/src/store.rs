@@ -9,11 +9,15 @@ use gentoo_updater_fleet::name::StorePath;
 use gentoo_updater_hosts::{Command, ExitStatus, Host, Output};
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_runtime::ask;
-use gentoo_updater_runtime::store::{LOCK_PATIENCE, LOCK_SILENCE, Record};
+use gentoo_updater_runtime::store::{
+    INDEX, LOCK_PATIENCE, LOCK_SILENCE, LOCKED, Record, under_lock,
+};
 
 use crate::check::File;
 use crate::program;
 use crate::signing::Signatures;
+
+const DISCARD: &str = include_str!("discard.py");
 
 /// Prints a mark and a file, or nothing when there is none: an empty file is another thing.
 const PRINT_RECORD: &str = r#"if [ -e "$1" ]; then printf 'record\n'; cat "$1"; fi"#;
@@ -39,7 +43,7 @@ pub(crate) enum Held {
     /// Nothing.
     Nothing,
     /// A record that cannot be read, or is about another key.
-    Unreadable,
+    Unreadable(Former),
     /// This binary, with the content that it was stored with.
     Binary(Binary),
     /// A binary whose file is gone or has other content by now.
@@ -48,19 +52,37 @@ pub(crate) enum Held {
         path: StorePath,
         /// What is wrong with it.
         wrong: Wrong,
+        /// Its record.
+        former: Former,
     },
     /// A binary that may not run on the guests of the job.
     ForOthers {
-        /// Where it lies, below the store.
-        path: StorePath,
+        /// Its record.
+        former: Former,
         /// As what it was compiled, against what is wanted.
         clash: String,
     },
     /// A binary without a signature that counts, where binaries are to be signed.
     Unsigned {
-        /// Where it lies, below the store.
-        path: StorePath,
+        /// Its record.
+        former: Former,
     },
+}
+
+/// A record that a new one is to take the place of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Former {
+    /// The digest of its text: what is there by then under this key can be another one.
+    pub(crate) sha256: HexDigest,
+    /// The binary that it names, where that can be read.
+    pub(crate) path: Option<StorePath>,
+}
+
+impl Former {
+    /// The binary, in words.
+    pub(crate) fn words(&self) -> &str {
+        self.path.as_ref().map_or("a binary", StorePath::as_str)
+    }
 }
 
 /// Why a binary is not what it was stored as.
@@ -130,12 +152,17 @@ impl Store {
         let file = self.record(key).display().to_string();
         let command = Command::shell("record", PRINT_RECORD, [file]);
         let output = self.run(&command).await?;
-        let text = String::from_utf8_lossy(&succeeded(&output, "StoreUnreadable")?.stdout);
-        let Some(text) = text.strip_prefix("record\n") else {
+        let content = &succeeded(&output, "StoreUnreadable")?.stdout;
+        let Some(content) = content.strip_prefix(b"record\n") else {
             return Ok(Held::Nothing);
         };
-        let Some(record) = Record::read(text, key) else {
-            return Ok(Held::Unreadable);
+        let record = Record::read(&String::from_utf8_lossy(content), key);
+        let former = Former {
+            sha256: HexDigest::sha256(content),
+            path: record.as_ref().map(|it| it.binary.path.clone()),
+        };
+        let Some(record) = record else {
+            return Ok(Held::Unreadable(former));
         };
         let binary = record.binary;
         let clash = match (&record.compiled_as, wanted) {
@@ -143,19 +170,18 @@ impl Store {
             _ => Vec::new(),
         };
         if !clash.is_empty() {
-            let path = binary.path;
             let clash: Vec<String> = clash.iter().map(ToString::to_string).collect();
             let clash = clash.join("; ");
-            return Ok(Held::ForOthers { path, clash });
+            return Ok(Held::ForOthers { former, clash });
         }
         if !signed.suffices(&binary) {
-            let path = binary.path;
-            return Ok(Held::Unsigned { path });
+            return Ok(Held::Unsigned { former });
         }
         Ok(match self.what_is_wrong_with(&binary).await? {
             Some(wrong) => Held::Corrupt {
                 path: binary.path,
                 wrong,
+                former,
             },
             None => Held::Binary(binary),
         })
@@ -175,23 +201,17 @@ impl Store {
         })
     }
 
-    /// Takes away a record, and the file of a binary that is not what it was, so that no guest picks
-    /// it up while it is built again.
-    pub(crate) async fn discard(
-        &self,
-        key: &BuildKey,
-        path: Option<&StorePath>,
-    ) -> Result<(), Failure> {
-        let record = self.record(key);
-        let binary = path.map(|path| path.below(&self.path));
-        // The record last: until then it says whose the file is.
-        let files = binary
-            .into_iter()
-            .chain([record])
-            .map(|file| file.display().to_string());
-        let command = Command::new("rm").args(["-f", "--"]).args(files);
-        succeeded(&self.run(&command).await?, "StoreUnwritable")?;
-        Ok(())
+    /// Takes out a binary that is not what it was, with its entry of the index and its record, so that
+    /// nobody picks it up while it is built again. It is compared once more under the lock, and what is
+    /// somebody else's stays. Gives whether there was anything to be taken out.
+    pub(crate) async fn discard(&self, key: &BuildKey, path: &StorePath) -> Result<bool, Failure> {
+        let program = format!("{INDEX}{DISCARD}");
+        let digest = key.digest().to_string();
+        let arguments = [digest.as_str(), path.as_str()];
+        let command = under_lock("discard", &self.path, &program, LOCK_PATIENCE, arguments);
+        let output = self.run(&command).await?;
+        let output = succeeded(&output, cause_of(&output.status))?;
+        Ok(output.stdout_text().trim() != "nothing")
     }
 
     /// The private index of a job.
@@ -236,14 +256,16 @@ impl Store {
         Ok(parsed.map(|((size, md5), sha1)| File { size, md5, sha1 }))
     }
 
-    /// Moves a checked binary into the store. What is returned serves the key from now on; it is
-    /// somebody else's binary when the key was there by then.
+    /// Moves a checked binary into the store, in the place of a former one, which stays for guests that
+    /// have it installed. What is returned serves the key from now on; it is somebody else's binary when
+    /// the key had another one by then.
     pub(crate) async fn publish(
         &self,
         work: &Path,
         key: &BuildKey,
         binary: Binary,
         compiled_as: Platform,
+        former: Option<&Former>,
     ) -> Result<Binary, Failure> {
         let path = binary.path.clone();
         let record = Record {
@@ -260,15 +282,10 @@ impl Store {
             )
         })?;
         let limits = [LOCK_PATIENCE.as_secs(), LOCK_SILENCE.as_secs()];
-        let command = program::publish(work, &self.path, &path, key, &text, limits)
+        let command = program::publish(work, &self.path, &path, key, &text, former, limits)
             .timeout(LOCK_PATIENCE + Duration::from_secs(900));
         let output = self.run(&command).await?;
-        let cause = match output.status {
-            ExitStatus::Code(program::status::STORE_LOCKED) => "StoreLocked",
-            ExitStatus::Code(program::status::INDEX) => "StoreIndexBroken",
-            _ => "StoreUnwritable",
-        };
-        let output = succeeded(&output, cause)?;
+        let output = succeeded(&output, cause_of(&output.status))?;
         let text = String::from_utf8_lossy(&output.stdout);
         Record::read(text.trim(), key)
             .map(|record| record.binary)
@@ -280,6 +297,15 @@ impl Store {
 
     pub(crate) async fn run(&self, command: &Command) -> Result<Output, Failure> {
         ask(self.host.as_ref(), command).await
+    }
+}
+
+/// The cause where a program did not succeed that holds the lock.
+fn cause_of(status: &ExitStatus) -> &'static str {
+    match status {
+        ExitStatus::Code(program::status::STORE_LOCKED) => LOCKED,
+        ExitStatus::Code(program::status::INDEX) => "StoreIndexBroken",
+        _ => "StoreUnwritable",
     }
 }
 
