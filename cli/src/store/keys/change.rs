@@ -7,7 +7,7 @@ use gentoo_updater_fleet::fingerprint::Fingerprint;
 use gentoo_updater_fleet::name::PlatformName;
 use gentoo_updater_fleet::words::counted;
 use gentoo_updater_janitor::store::signing;
-use gentoo_updater_runtime::signing::{Keys, State, withdraw};
+use gentoo_updater_runtime::signing::{Keys, State, VERIFY_HOME, withdraw};
 use gentoo_updater_runtime::{EXIT_COULD_NOT_RUN, Machines};
 
 use super::arguments::{RetireOptions, RotateOptions};
@@ -148,7 +148,12 @@ pub(super) async fn retire(
     let keys = Keys::of(host);
     if !options.revoke {
         keys.delete(key).await.map_err(places::said)?;
-        println!("{key} is gone.");
+        println!(
+            "{key} is gone, but for its revocation certificate on {}. Guests that know it trust it until \
+             `gpg --homedir {VERIFY_HOME} --batch --yes --delete-keys {key}` is called on them; \
+             `gentoo-updater store keys teach --all` names them.",
+            builder.name
+        );
         return Ok(crate::EXIT_DONE);
     }
     let mut own = builder.keys.iter();

@@ -52,8 +52,9 @@ revoke)
     sed 's/^:---/---/' "$file" | gnupg --import || fail 52 "$1 cannot be revoked"
     ;;
 delete)
+    # Its revocation certificate stays: should its secret part be in somebody's hands, that is all that
+    # tells others.
     gnupg --yes --delete-secret-and-public-key "$1" || fail 52 "$1 cannot be deleted"
-    rm -f -- "$home/openpgp-revocs.d/$1.rev"
     if [ "$(in_use)" = "$1" ]; then rm -f -- "$home/use"; fi
     ;;
 *) fail 52 "what is $what?" ;;
