@@ -37,7 +37,7 @@ bench: ## Measure readers, bus, planner, a large fleet, unchanged guests, a larg
 	cargo bench --locked --workspace --bench scale
 	cargo bench --locked -p gentoo-updater-runtime --bench unchanged
 	cargo bench --locked -p gentoo-updater-runtime --bench manifest
-	cargo bench --locked -p gentoo-updater-janitor --bench store
+	cargo bench --locked --workspace --bench store
 	cargo bench --locked -p gentoo-updater-janitor --bench verify
 	cargo bench --locked --workspace --bench install
 	cargo bench --locked --workspace --bench room

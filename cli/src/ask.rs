@@ -13,7 +13,7 @@ pub(crate) async fn agreed(question: &str, yes: bool, remedy: &str) -> anyhow::R
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
-        let message = format!("there is no terminal to ask on; {remedy}");
+        let message = format!("there is no terminal to ask on: {question} To agree, {remedy}");
         return Err(WrongUsage(message).into());
     }
     eprint!("{question} [yes/no] ");

@@ -1,6 +1,6 @@
 //! Progress of a run: bars on a terminal, one plain line a step elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ pub(crate) struct Progress {
     show: bool,
     guests: BTreeMap<(RunId, GuestName), GuestOutcome>,
     jobs: BTreeMap<(RunId, String), &'static str>,
+    /// What was said of whom the run waits for.
+    waits: BTreeSet<String>,
 }
 
 impl Progress {
@@ -35,6 +37,7 @@ impl Progress {
             show,
             guests: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            waits: BTreeSet::new(),
         }
     }
 
@@ -90,6 +93,11 @@ impl Progress {
                 self.line(&guest_line(name.as_str(), guest));
             }
         }
+        for words in waits(report) {
+            if self.waits.insert(words.clone()) {
+                self.line(&words);
+            }
+        }
         for job in &report.jobs {
             let before = self.jobs.insert((report.run, job.job.clone()), job.state);
             if before != Some(job.state) && job.state != "waiting" {
@@ -116,6 +124,33 @@ impl Progress {
             None => eprintln!("{text}"),
         }
     }
+}
+
+/// Why nothing goes on for some, although nobody has failed.
+fn waits(report: &Report) -> Vec<String> {
+    if report.is_over() {
+        return Vec::new();
+    }
+    let paused = report.paused.iter().map(|pause| {
+        let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
+        format!(
+            "{} takes no new work: {} has paused it{}; `gentoo-updater resume` ends that",
+            pause.target,
+            pause.by,
+            reason.unwrap_or_default()
+        )
+    });
+    let unusable = report.unusable.iter();
+    let unusable =
+        unusable.map(|(name, failure)| format!("builder {name} gets no work: {failure}"));
+    let retried = report.guests.iter().filter_map(|(name, guest)| {
+        let failure = guest.retried.as_ref()?;
+        Some(format!(
+            "{name}: {}, and is tried again: {failure}",
+            failure.cause
+        ))
+    });
+    paused.chain(unusable).chain(retried).collect()
 }
 
 fn guest_line(name: &str, guest: &gentoo_updater_fleet::report::GuestReport) -> String {
@@ -161,4 +196,51 @@ fn job_line(job: &JobReport) -> String {
         .map(|ms| format!(" in {:.1} s", Duration::from_millis(ms).as_secs_f64()))
         .unwrap_or_default();
     format!("{}: {}{on}{took}{by}{cause}", job.cpv, job.state)
+}
+
+#[cfg(test)]
+mod tests {
+    use gentoo_updater_fleet::message::{Event, FailureClass};
+
+    use super::*;
+    use crate::testing::{event, fleet};
+
+    /// What is said of the run of the golden files after these events.
+    fn said(events: &[Event]) -> Vec<String> {
+        let events: Vec<(i64, Event)> = events.iter().map(|event| (1, event.clone())).collect();
+        let fleet = fleet(&events);
+        let run = fleet.runs.values().next().expect("a run");
+        waits(&Report::of(&fleet, run))
+    }
+
+    #[test]
+    fn it_is_said_why_nothing_goes_on() {
+        let requested = event("RunRequested");
+        assert_eq!(said(std::slice::from_ref(&requested)), [""; 0]);
+        let Event::ScanFailed(mut failed) = event("ScanFailed") else {
+            panic!("a failed scan");
+        };
+        failed.failure.class = FailureClass::Transient;
+        failed.failure.cause = "Unreachable".to_owned();
+        let words = said(&[
+            requested,
+            event("PauseRequested"),
+            Event::ScanFailed(failed),
+        ]);
+        let [paused, retried] = &words[..] else {
+            panic!("{words:?}");
+        };
+        assert!(
+            paused.contains("takes no new work: test@1 has paused it"),
+            "{paused}"
+        );
+        assert!(
+            paused.ends_with("`gentoo-updater resume` ends that"),
+            "{paused}"
+        );
+        assert!(
+            retried.starts_with("g1: Unreachable, and is tried again: "),
+            "{retried}"
+        );
+    }
 }

@@ -38,7 +38,7 @@ pub enum ServerError {
         source: io::Error,
     },
     /// The address cannot be listened on.
-    #[error("{address} cannot be listened on: {source}; choose another one with --listen")]
+    #[error("{address} cannot be listened on; choose another one with --listen")]
     Listen {
         /// The address.
         address: SocketAddr,

@@ -73,9 +73,9 @@ pub(crate) enum StoreCommand {
     /// with store = "http" fetch from there, and so does their own emerge --getbinpkg. /health answers
     /// 200 while it is served.
     ///
-    /// Without a certificate it serves this machine alone, or everybody with --plain-http: then only
-    /// the signatures of binaries, and the checksums that a run knows, protect what is fetched. The
-    /// certificate is read again on SIGHUP.
+    /// Without a certificate it listens on this machine alone (--listen 127.0.0.1:8080), or for everybody
+    /// with --plain-http: then only the signatures of binaries, and the checksums that a run knows,
+    /// protect what is fetched. The certificate is read again on SIGHUP.
     #[command(
         after_help = "Examples:\n  gentoo-updater store serve --certificate /etc/gentoo-updater/store.pem --key /etc/gentoo-updater/store.key\n  gentoo-updater store serve --platform amd64 --listen [::]:443 --certificate store.pem --key store.key\n  gentoo-updater store serve --listen 127.0.0.1:8080      behind a proxy that speaks TLS\n\nExit codes: 0 was told to stop, and did; 2 could not serve; 64 wrong usage"
     )]

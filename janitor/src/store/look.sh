@@ -39,7 +39,7 @@ records() {
     printf '\0'
 }
 
-cd "$store" || fail "cannot read the store $store"
+cd "$store" 2> /dev/null || fail "cannot read the store $store: is it there, and mounted?"
 if [ -d .gentoo-updater/keys ]; then
     (records) || exit
 else

@@ -15,8 +15,8 @@ pub fn stop_on_signals(stop: CancellationToken) {
             return;
         };
         tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: no new work is taken"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: no new work is taken"),
+            _ = terminate.recv() => tracing::info!("SIGTERM: what is begun is brought to its end"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: what is begun is brought to its end"),
         }
         stop.cancel();
         tokio::select! {

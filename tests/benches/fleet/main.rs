@@ -15,8 +15,10 @@ mod quantile;
 #[allow(dead_code)]
 mod table;
 
-mod askers;
+#[path = "../shared/usage.rs"]
 mod usage;
+
+mod askers;
 
 use std::process::ExitCode;
 

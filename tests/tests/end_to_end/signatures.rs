@@ -137,7 +137,14 @@ fn a_new_key_takes_the_place_of_the_former_one(scene: &Scene, former: &str) {
         "{}",
         refusal.stderr
     );
-    let said = succeeded(scene, &["store", "keys", "rotate"]);
+    // Where nobody can be asked nothing is made that would stay.
+    for more in [&[][..], &["--teach"]] {
+        let rotate = [&["store", "keys", "rotate"][..], more].concat();
+        let refusal = scene.command("keys", &rotate, PATIENCE);
+        assert_eq!(refusal.status.code(), Some(64), "{}", refusal.stderr);
+        assert_eq!(keys(scene).len(), 1, "{more:?}");
+    }
+    let said = succeeded(scene, &["store", "keys", "rotate", "--yes"]);
     let key = key_in_use(scene);
     assert!(
         key != former && said.stdout.contains(&key),
@@ -187,13 +194,17 @@ fn succeeded(scene: &Scene, arguments: &[&str]) -> Ended {
     ended
 }
 
-fn key_in_use(scene: &Scene) -> String {
+fn keys(scene: &Scene) -> Vec<Value> {
     let ended = succeeded(scene, &["store", "keys", "list", "--json"]);
     let document: Value = serde_json::from_str(&ended.stdout).expect("JSON");
-    let keys = document["keys"].as_array().expect("keys");
+    document["keys"].as_array().expect("keys").clone()
+}
+
+fn key_in_use(scene: &Scene) -> String {
+    let keys = keys(scene);
     let mut used = keys.iter().filter(|key| key["state"] == "in_use");
     let key = used.next().expect("a key in use");
-    assert!(used.next().is_none(), "{document:#}");
+    assert!(used.next().is_none(), "{keys:#?}");
     assert!(
         key["days_left"].as_u64().is_some_and(|days| days > 700),
         "{key:#}"

@@ -15,7 +15,7 @@ pub(crate) enum KeysCommand {
     )]
     Init(InitOptions),
 
-    /// Show the keys of the builders, until when they are good, and what they signed
+    /// Show the keys of the builders, and until when they are good
     #[command(
         after_help = "Examples:\n  gentoo-updater store keys list\n  gentoo-updater store keys list --platform arm64 --json"
     )]

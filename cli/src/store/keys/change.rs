@@ -29,15 +29,24 @@ pub(super) async fn rotate(
     let is_wanted = wanted(new.platform.as_ref(), &new.builder);
     let before = builders::ask(settings, machines, now(), &is_wanted).await;
     let is_silent = tell_of_failures(&before) != crate::EXIT_DONE;
-    let mut made: Vec<(&Asked, Fingerprint)> = Vec::new();
-    for builder in &before.asked {
-        if builder.keys.is_empty() {
-            eprintln!(
-                "{} has no key yet: `gentoo-updater store keys init`",
-                builder.name
-            );
-            continue;
+    let (with_keys, without): (Vec<&Asked>, Vec<&Asked>) =
+        before.asked.iter().partition(|it| !it.keys.is_empty());
+    for builder in without {
+        eprintln!(
+            "{} has no key yet: `gentoo-updater store keys init`",
+            builder.name
+        );
+    }
+    // Before anything is made that would stay where nobody agrees.
+    if !with_keys.is_empty() {
+        let question = question(settings, &with_keys, options.teach);
+        if !agreed(&question, options.yes, "use --yes").await? {
+            println!("Nothing was changed.");
+            return Ok(crate::EXIT_WITH_FAILURES);
         }
+    }
+    let mut made: Vec<(&Asked, Fingerprint)> = Vec::new();
+    for builder in with_keys {
         let keys = Keys::of(builder.host.as_ref());
         let key = keys.create(&name_of(&builder.name), &new.expires).await;
         made.push((builder, key.map_err(places::said)?));
@@ -52,7 +61,7 @@ pub(super) async fn rotate(
             .filter(|(_, guest)| platforms.contains(&guest.platform))
             .map(|(name, guest)| (name, &guest.platform))
             .collect();
-        let failed = match teach_all(machines, &answers, &guests, options.yes).await? {
+        let failed = match teach_all(machines, &answers, &guests, true).await? {
             Taught::Refused => guests.len(),
             Taught::But(failed) => failed,
         };
@@ -89,6 +98,25 @@ pub(super) async fn rotate(
         true => EXIT_COULD_NOT_RUN,
         false => crate::EXIT_DONE,
     })
+}
+
+/// What a rotation does, as a question.
+fn question(settings: &Settings, builders: &[&Asked], teach: bool) -> String {
+    let names: Vec<&str> = builders.iter().map(|it| it.name.as_str()).collect();
+    let platforms: BTreeSet<&PlatformName> = builders.iter().map(|it| &it.platform).collect();
+    let of_them = settings
+        .guests
+        .iter()
+        .filter(|(_, guest)| platforms.contains(&guest.platform));
+    let guests: Vec<&str> = of_them.map(|(name, _)| name.as_str()).collect();
+    let (names, guests) = (names.join(", "), guests.join(", "));
+    match teach {
+        true => format!("Give {names} a new key each, and have {guests} trust them?"),
+        false => format!(
+            "Give {names} a new key each? What it signs is refused by those of {guests} that require \
+             signatures, until they are taught the key (--teach does that first)."
+        ),
+    }
 }
 
 /// Takes a key away.

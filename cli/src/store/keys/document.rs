@@ -43,7 +43,7 @@ impl KeysDocument {
         rows.extend(self.keys.iter().map(KeyView::row));
         let mut text = String::new();
         if self.keys.is_empty() {
-            text.push_str("No builder has a key.\n");
+            text.push_str("No builder that could be asked has a key.\n");
         } else {
             text.push_str(&output::table(&rows));
         }

@@ -27,8 +27,13 @@ pub(super) async fn teach(
     let answers = builders::ask(settings, machines, now(), is_wanted).await;
     tell_of_failures(&answers);
     for builder in &answers.asked {
+        let in_use = builder.in_use().map(|key| &key.fingerprint);
         for key in builder.trusted() {
-            println!("{} signs for {}: {key}", builder.name, builder.platform);
+            let signs = match in_use == Some(key) {
+                true => "signs",
+                false => "signed earlier",
+            };
+            println!("{} {signs} for {}: {key}", builder.name, builder.platform);
         }
         for key in builder
             .keys
@@ -92,13 +97,9 @@ fn guests<'a>(
     settings: &'a Settings,
     options: &TeachOptions,
 ) -> anyhow::Result<Vec<(&'a GuestName, &'a PlatformName)>> {
-    if let Some(unknown) = options
-        .guests
-        .iter()
-        .find(|name| !settings.guests.contains_key(*name))
-    {
-        let message = format!("the configuration names no guest {unknown}");
-        return Err(WrongUsage(message).into());
+    for name in &options.guests {
+        let guest = settings.guest(name);
+        guest.map_err(|error| WrongUsage(error.to_string()))?;
     }
     let guests = settings.guests.iter();
     let wanted = guests.filter(|(name, _)| options.all || options.guests.contains(name));

@@ -281,7 +281,11 @@ impl StoreView {
         }
         if self.records_without_binary > 0 && self.done.is_none() {
             let records = counted(self.records_without_binary as u64, "record");
-            let _ = writeln!(text, "  {records} without a binary: they go, too.");
+            let goes = match self.records_without_binary {
+                1 => "it goes",
+                _ => "they go",
+            };
+            let _ = writeln!(text, "  {records} without a binary: {goes}, too.");
         }
         for name in &self.unreadable_records {
             let name = output::harmless(name);

@@ -88,10 +88,8 @@ async fn carry_out(settings: Arc<Settings>, wanted: Wanted) -> anyhow::Result<u8
 fn check(settings: &Settings, wanted: &Wanted) -> anyhow::Result<()> {
     places::check(settings, wanted.platform.as_ref())?;
     for guest in &wanted.without {
-        if !settings.guests.contains_key(guest) {
-            let message = format!("there is no guest {guest} to leave out");
-            return Err(WrongUsage(message).into());
-        }
+        let known = settings.guest(guest);
+        known.map_err(|error| WrongUsage(error.to_string()))?;
     }
     Ok(())
 }

@@ -165,15 +165,27 @@ fn mended(text: &mut String, repaired: &Repaired) {
         files,
         left,
     } = repaired;
-    let _ = writeln!(
-        text,
-        "  Mended: {} removed, {} moved away, {} removed and {restored} written anew, {} removed; \
-         the index is up to date.",
-        counted(*removed, "spoiled binary file"),
-        counted(quarantined.len() as u64, "file of others"),
-        counted(*records, "record"),
-        counted(*files, "unusable file"),
-    );
+    let parts = [
+        (*removed, "spoiled binary file", "removed"),
+        (
+            quarantined.len() as u64,
+            "foreign binary file",
+            "moved away",
+        ),
+        (*records, "record", "removed"),
+        (*restored, "record", "written anew"),
+        (*files, "unusable file", "removed"),
+    ];
+    let parts = parts.into_iter().filter(|(number, ..)| *number > 0);
+    let mut parts: Vec<String> = parts
+        .map(|(number, what, how)| format!("{} {how}", counted(number, what)))
+        .collect();
+    if left.is_empty() {
+        parts.push("the index is up to date".to_owned());
+    }
+    if !parts.is_empty() {
+        let _ = writeln!(text, "  Mended: {}.", parts.join(", "));
+    }
     for path in quarantined {
         let _ = writeln!(text, "  It lies now in {}", output::harmless(path));
     }

@@ -186,6 +186,8 @@ def signing():
 
 
 def main():
+    # What is not there has nothing that could be wrong.
+    os.scandir(store).close()
     # Before all: what is being signed is so until its record is written.
     for path in signing():
         say("signing", path)
@@ -211,5 +213,5 @@ def main():
 try:
     main()
 except OSError as error:
-    sys.stderr.write("the store cannot be read: %s\n" % error)
+    sys.stderr.write("cannot read the store %s: %s: is it there, and mounted?\n" % (store, error))
     sys.exit(40)

@@ -228,6 +228,20 @@ async fn an_index_that_is_gone_cut_off_or_none_is_written_anew() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_not_there_is_an_error_and_not_an_empty_one() {
+    let store = Store::with(&[]);
+    let nowhere = store.path().join("nowhere");
+    let host = host().await;
+    let verified = verify(host.as_ref(), &nowhere, fixture::now(), |_| {}).await;
+    let failure = verified.unwrap_err();
+    assert_eq!(failure.cause, UNREADABLE);
+    assert!(
+        failure.message.ends_with("is it there, and mounted?"),
+        "{failure}"
+    );
+}
+
+#[tokio::test]
 async fn what_builders_and_collectors_change_meanwhile_is_no_fault() {
     let store = Store::with(&["a-1-1", "b-1-1", "c-1-1"]);
     let host = host().await;

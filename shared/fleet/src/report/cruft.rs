@@ -25,6 +25,10 @@ pub(super) fn write(out: &mut String, builder: &BuilderName, cruft: &Cruft) -> f
             for archive in archives {
                 writeln!(out, "      archive: {builder}:{}", archive.path)?;
             }
+            writeln!(
+                out,
+                "      `gentoo-updater cruft list` shows them all, `cruft restore` puts them back"
+            )?;
         }
     }
     let stays = counted_of(&cruft.stays, "other new file");
@@ -129,6 +133,7 @@ mod tests {
         /etc/4
         … and 55 more
       archive: b1:/a
+      `gentoo-updater cruft list` shows them all, `cruft restore` puts them back
       1 other new file left alone
         /etc/bar: in use
       ! 1 user new since the run began, of no installed package: foo; userdel removes what nobody needs

@@ -172,6 +172,9 @@ pub struct GuestReport {
     pub held: Vec<HeldBack>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Why the last attempt at something failed that is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried: Option<Failure>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
 }
@@ -313,8 +316,17 @@ fn guest_report(known: Option<&Standards>, run: &Run, name: &GuestName) -> Guest
         changes: changes.map(|change| change.as_ref().clone()).collect(),
         held,
         failure: failure.cloned(),
+        retried: retried(run, name).cloned(),
         findings,
     }
+}
+
+/// Why the newest attempt at asking or updating a guest failed, where another one follows.
+fn retried<'a>(run: &'a Run, name: &GuestName) -> Option<&'a Failure> {
+    let tasks = [Task::Scan(name.clone()), Task::Install(name.clone())];
+    let open = tasks.iter().filter_map(|task| run.tasks.get(task));
+    let mut open = open.filter(|state| state.outcome.is_none());
+    open.find_map(|state| Some(&state.newest()?.1.failure.as_ref()?.0))
 }
 
 /// What the binaries of a guest are otherwise than it would make them. A run that only shows what is
