@@ -124,6 +124,7 @@ mod tests {
             changes: Vec::new(),
             held: Vec::new(),
             failure: None,
+            retried: None,
             findings,
         }
     }
