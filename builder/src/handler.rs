@@ -1,6 +1,6 @@
 //! The order of steps of one build.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -8,25 +8,25 @@ use async_trait::async_trait;
 use gentoo_updater_bus::worker::Handler;
 use gentoo_updater_fleet::config::{self, BuildEnvironment, Builder};
 use gentoo_updater_fleet::message::{
-    Binary, BuildFailed, BuildPackage, BuilderMachine, Command, Contents, Durations, Event,
-    Failure, FailureClass, Finding, FindingKind, PackageBuilt, Role, SearchStore, StoreSearched,
+    Binary, BuildFailed, BuildPackage, BuilderMachine, Command, Durations, Event, Failure, Finding,
+    FindingKind, PackageBuilt, Role, SearchStore, StoreSearched,
 };
-use gentoo_updater_fleet::name::{BuilderName, PlatformName, StorePath};
+use gentoo_updater_fleet::name::{BuilderName, PlatformName};
 use gentoo_updater_fleet::needs::Capacity;
 use gentoo_updater_fleet::platforms;
 use gentoo_updater_hosts::Host;
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_portage::build_key::Platform;
-use gentoo_updater_portage::packages_index::PackagesIndex;
 use gentoo_updater_runtime::signing::settle;
 use gentoo_updater_runtime::{Context, jobs, manifest, vdb, wrong_command};
 
 use crate::capacity;
-use crate::check::{UNREADABLE, check_file, fitting, is_of_result};
+use crate::check::is_of_result;
 use crate::contents;
 use crate::dependencies;
 use crate::durations;
 use crate::ebuild;
+use crate::examine::examine;
 use crate::explain::explain;
 use crate::log::{self, Kept};
 use crate::program::{self, Means};
@@ -333,50 +333,6 @@ impl BuildHandler {
             log_path: None,
         }
     }
-}
-
-/// Checks what lies in the private folder against the key and the machines that it is for, and
-/// measures it.
-async fn examine(
-    store: &Store,
-    work: &Path,
-    command: &BuildPackage,
-    own: &Platform,
-) -> Result<Binary, Failure> {
-    let key = &command.job.key;
-    let unreadable = |what: String| Failure::new(FailureClass::Machine, UNREADABLE, what);
-    let build_id = store.read(&work.join("build-id")).await?;
-    let build_id: u32 = build_id
-        .trim()
-        .parse()
-        .map_err(|_| unreadable(format!("{} holds no BUILD_ID", work.display())))?;
-    let packages = work.join("packages");
-    let text = store.read(&packages.join("Packages")).await?;
-    let index = PackagesIndex::parse(&text)
-        .map_err(|error| unreadable(format!("the index of {}: {error}", packages.display())))?;
-    let entry = fitting(&index, key, build_id, &own.chost)?;
-    let path: StorePath = entry
-        .path_in_store()
-        .parse()
-        .map_err(|error| unreadable(format!("the index of {}: {error}", packages.display())))?;
-    let build_time = entry
-        .build_time
-        .ok_or_else(|| unreadable(format!("the index names no BUILD_TIME of {path}")))?;
-    let file = path.below(&packages);
-    let missing = || unreadable(format!("{path} is in the index and not in the folder"));
-    check_file(entry, &store.digests(&file).await?.ok_or_else(missing)?)?;
-    let measure = store.measure(&file).await?.ok_or_else(missing)?;
-    Ok(Binary {
-        cpv: key.cpv.clone(),
-        slot: key.slot.clone(),
-        build_id,
-        build_time,
-        path,
-        size: measure.size,
-        sha256: measure.sha256,
-        contents: Contents::default(),
-        signed_by: None,
-    })
 }
 
 #[async_trait]

@@ -15,6 +15,7 @@ mod dependencies;
 mod discard_tests;
 mod durations;
 mod ebuild;
+mod examine;
 mod explain;
 mod handler;
 #[cfg(test)]
