@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -277,6 +278,11 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the
             assert_eq!(files_below(&notes), 1, "what is gone has no note");
             break;
         }
+        assert_eq!(
+            ended.signal(),
+            Some(9),
+            "{step}: it ended by itself: {ended}"
+        );
         killed += 1;
     }
     assert!(killed > 15, "{killed} steps were seen");

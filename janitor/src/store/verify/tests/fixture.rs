@@ -126,7 +126,7 @@ impl Store {
         words.chain(variables).chain([program]).collect()
     }
 
-    fn run(&self, program: &str, arguments: &[&str]) {
+    fn run(&self, program: &str, arguments: &[&str]) -> String {
         let line = self.portage(program);
         let output = Command::new(&line[0])
             .args(&line[1..])
@@ -135,6 +135,7 @@ impl Store {
         let output = output.unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{program} {arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Makes these binaries anew.
@@ -157,6 +158,12 @@ impl Store {
 
     pub(super) fn fix_index(&self) {
         self.run("emaint", &["binhost", "--fix"]);
+    }
+
+    /// Has Portage take every binary that the index names as far as it does before it merges one.
+    pub(super) fn installs(&self) {
+        let number = self.run("python", &["-c", include_str!("../install.py")]);
+        assert_eq!(number.trim(), self.indexed().len().to_string());
     }
 
     pub(super) fn portage_agrees(&self) {

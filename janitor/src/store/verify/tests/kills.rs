@@ -1,9 +1,14 @@
-//! Killed at any step, what mends a store leaves one that serves, and that is mended next time.
+//! Killed at any step, what mends or collects a store leaves one that serves.
 
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
 use super::fixture::{Store, path_of};
 use super::*;
+
+const COLLECT: &str = include_str!("../../collect.py");
 
 /// Kills the program of its third argument at the step of its second one.
 const KILLED: &str = include_str!("../../../../../tests/killed.py");
@@ -79,7 +84,62 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_whole_and_the_nex
         if ended.success() {
             break;
         }
+        assert_eq!(
+            ended.signal(),
+            Some(9),
+            "{step}: it ended by itself: {ended}"
+        );
         killed += 1;
     }
     assert!(killed > 15, "{killed} steps were seen");
+}
+
+#[tokio::test]
+async fn of_a_store_whose_collector_was_killed_at_any_step_portage_takes_every_indexed_binary() {
+    let going = ["a-1-1", "a-1-2", "b-1-1"];
+    let template = Store::with(&["a-1-1", "a-1-2", "b-1-1", "c-1-1"]);
+    template.record("a-1-2");
+    template.record("b-1-1");
+    template.record("c-1-1");
+    template.note("a-1-1", "a-1", 2);
+    template.write("Packages.gz", "other", 0);
+    let mut killed = 0;
+    for step in 0.. {
+        let store = template.copy();
+        let line = |name: &str| {
+            let path = path_of(name);
+            let found = store.path().join(&path).metadata().unwrap();
+            let nanoseconds = found.mtime() * 1_000_000_000 + found.mtime_nsec();
+            let key = store.key(name.rsplit_once('-').unwrap().0);
+            let kind = if name == "a-1-1" { "orphan" } else { "binary" };
+            let (size, inode) = (found.size(), found.ino());
+            format!("{kind} {path} {key} {size} {nanoseconds} {inode}\n")
+        };
+        let input: String = going.map(line).concat();
+        let mut program = Command::new("python3")
+            .args(["-c", KILLED, store.path().to_str().unwrap()])
+            .args([step.to_string(), format!("{INDEX}{NOTES}{COLLECT}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut standard_input = program.stdin.take().unwrap();
+        standard_input.write_all(input.as_bytes()).unwrap();
+        drop(standard_input);
+        let ended = program.wait().unwrap();
+        assert!(store.indexed().contains(&path_of("c-1-1")), "{step}");
+        store.installs();
+        if ended.success() {
+            assert_eq!(store.indexed(), [path_of("c-1-1")].into());
+            assert_eq!(store.indexed(), store.binaries());
+            break;
+        }
+        assert_eq!(
+            ended.signal(),
+            Some(9),
+            "{step}: it ended by itself: {ended}"
+        );
+        killed += 1;
+    }
+    assert!(killed > 10, "{killed} steps were seen");
 }
