@@ -124,10 +124,12 @@ impl Events {
         message["id"] = json!(EventId::generate());
         message["at"] = json!(Timestamp::now());
         let body = &mut message["body"];
-        for place in ["/run", "/work/run"] {
-            if let Some(of) = body.pointer_mut(place) {
-                *of = json!(run);
-            }
+        let named = match body.get("work") {
+            Some(_) => &mut body["work"],
+            None => &mut *body,
+        };
+        if let Some(of) = named.get_mut("run") {
+            *of = json!(run);
         }
         change(body);
         // What is no event would be a bench of nothing.
