@@ -1,10 +1,7 @@
 //! Looking into a real store, and taking out of it, also when that is killed.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use gentoo_updater_runtime::store::{INDEX, Record};
 use tempfile::TempDir;
@@ -12,6 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::store::catalog::Total;
 use crate::store::collect::{Cause, decide};
+use crate::store::killing::is_killed_at;
 use crate::store::needed::Needed;
 use crate::store::orphans::Orphan;
 use crate::store::testing::{self, MONTH, Store, host, now};
@@ -216,9 +214,6 @@ fn files_below(folder: &Path) -> usize {
     entries.map(count).sum()
 }
 
-/// Kills the program of its third argument at the step of its second one.
-const KILLED: &str = include_str!("../../../tests/killed.py");
-
 #[tokio::test]
 async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the_next_one_ends_it()
 {
@@ -243,20 +238,8 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the
             .map(|stored| lines("binary", stored))
             .chain(orphans.map(|stored| lines("orphan", stored)))
             .collect();
-        let mut program = Command::new("python3")
-            .args(["-c", KILLED, store.path().to_str().unwrap()])
-            .args([step.to_string(), format!("{INDEX}{NOTES}{COLLECT}")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        program
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
-        let ended = program.wait().unwrap();
+        let program = format!("{INDEX}{NOTES}{COLLECT}");
+        let is_killed = is_killed_at(step, store.path(), &program, input.as_bytes());
         let indexed = store.indexed();
         assert!(indexed.contains(&kept) && store.has(&kept), "{step}");
         for path in &indexed {
@@ -273,16 +256,11 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_all_there_and_the
             "{step}"
         );
         assert_eq!(store.indexed(), [kept], "{step}");
-        if ended.success() {
+        if !is_killed {
             let notes = store.path().join(".gentoo-updater/build-ids");
             assert_eq!(files_below(&notes), 1, "what is gone has no note");
             break;
         }
-        assert_eq!(
-            ended.signal(),
-            Some(9),
-            "{step}: it ended by itself: {ended}"
-        );
         killed += 1;
     }
     assert!(killed > 15, "{killed} steps were seen");

@@ -26,4 +26,6 @@ mod changing_tests;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
+mod killing;
+#[cfg(test)]
 mod testing;

@@ -1,17 +1,12 @@
 //! Killed at any step, what mends or collects a store leaves one that serves.
 
-use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, Stdio};
 
 use super::fixture::{Store, path_of};
 use super::*;
+use crate::store::killing::is_killed_at;
 
 const COLLECT: &str = include_str!("../../collect.py");
-
-/// Kills the program of its third argument at the step of its second one.
-const KILLED: &str = include_str!("../../../../../tests/killed.py");
 
 #[tokio::test]
 async fn killed_at_any_step_it_leaves_an_index_whose_files_are_whole_and_the_next_one_ends_it() {
@@ -46,16 +41,9 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_whole_and_the_nex
             &verified.measures,
             store.fix(),
         );
-        let mut program = Command::new("python3")
-            .args(["-c", KILLED, store.path().to_str().unwrap()])
-            .args([step.to_string(), format!("{INDEX}{NOTES}{REPAIR}")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let input = program.stdin.take().unwrap();
-        serde_json::to_writer(input, &plan.unwrap()).unwrap();
-        let ended = program.wait().unwrap();
+        let input = serde_json::to_vec(&plan.unwrap()).unwrap();
+        let program = format!("{INDEX}{NOTES}{REPAIR}");
+        let is_killed = is_killed_at(step, store.path(), &program, &input);
         // Either it has not begun, or nobody finds what is spoiled.
         let indexed = store.indexed();
         assert!(indexed.contains(&path_of("good-1-1")), "{step}");
@@ -81,14 +69,9 @@ async fn killed_at_any_step_it_leaves_an_index_whose_files_are_whole_and_the_nex
             let record = format!(".gentoo-updater/keys/{}.json", store.key(package));
             assert!(store.has(&record), "{step}: {package}");
         }
-        if ended.success() {
+        if !is_killed {
             break;
         }
-        assert_eq!(
-            ended.signal(),
-            Some(9),
-            "{step}: it ended by itself: {ended}"
-        );
         killed += 1;
     }
     assert!(killed > 15, "{killed} steps were seen");
@@ -116,29 +99,15 @@ async fn of_a_store_whose_collector_was_killed_at_any_step_portage_takes_every_i
             format!("{kind} {path} {key} {size} {nanoseconds} {inode}\n")
         };
         let input: String = going.map(line).concat();
-        let mut program = Command::new("python3")
-            .args(["-c", KILLED, store.path().to_str().unwrap()])
-            .args([step.to_string(), format!("{INDEX}{NOTES}{COLLECT}")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut standard_input = program.stdin.take().unwrap();
-        standard_input.write_all(input.as_bytes()).unwrap();
-        drop(standard_input);
-        let ended = program.wait().unwrap();
+        let program = format!("{INDEX}{NOTES}{COLLECT}");
+        let is_killed = is_killed_at(step, store.path(), &program, input.as_bytes());
         assert!(store.indexed().contains(&path_of("c-1-1")), "{step}");
         store.installs();
-        if ended.success() {
+        if !is_killed {
             assert_eq!(store.indexed(), [path_of("c-1-1")].into());
             assert_eq!(store.indexed(), store.binaries());
             break;
         }
-        assert_eq!(
-            ended.signal(),
-            Some(9),
-            "{step}: it ended by itself: {ended}"
-        );
         killed += 1;
     }
     assert!(killed > 10, "{killed} steps were seen");
