@@ -28,7 +28,6 @@ printf '%s %s %s\n' "$$" "$started" "$boot" >"$dir/pid.new" || exit 1
 mv "$dir/pid.new" "$dir/pid" || exit 1
 exec 9>&-
 if [ -n "$lock" ]; then
-    mkdir -p -m 700 "${lock%/*}" || finish 125
     # The kernel grants a shared lock beside others for as long as there are any. So whoever waits
     # for the lock holds the queue in front of it, and what comes later waits behind.
     exec 6>>"$lock.queue" || finish 125

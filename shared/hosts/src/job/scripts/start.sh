@@ -20,6 +20,7 @@ mkdir -p -m 700 "$dir" || fail "the folder of the job cannot be made"
 cat >"$dir/command" || fail "the command cannot be written"
 # A connection that is cut in the middle ends the input early.
 [ "$(($(wc -c <"$dir/command")))" -eq "$size" ] || fail "the command arrived in part only"
+[ -z "$lock" ] || mkdir -p -m 700 "${lock%/*}" || fail "the folder of the lock cannot be made"
 printf '%s' "$runner" >"$dir/runner" || fail "the runner cannot be written"
 rm -f "$dir/log" "$dir/status" || fail "what a crash left cannot be removed"
 if [ -n "$log" ]; then
