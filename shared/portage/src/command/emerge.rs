@@ -160,6 +160,41 @@ pub fn merge_without_dependencies(packages: &[ExactPackage]) -> CommandLine {
         .atoms(packages.iter().map(Atom::exact_package))
 }
 
+/// Installs these binary packages again, in this order, in the place of what was installed since; one that
+/// cannot be installed keeps no other from it. What is edited stays, and so does every file that is
+/// protected. The world file stays as it is.
+///
+/// What was made of what was installed is not signed, and files that moved from one package to another
+/// belong to both for a while.
+#[must_use]
+pub fn merge_back(packages: &[ExactPackage]) -> CommandLine {
+    let options = [
+        "--nodeps",
+        "--oneshot",
+        "--usepkgonly",
+        "--keep-going",
+        NO_MOVES,
+    ];
+    let features = [
+        "-binpkg-request-signature",
+        "binpkg-ignore-signature",
+        "-collision-protect",
+        "-protect-owned",
+        "-config-protect-if-modified",
+    ];
+    emerge(&[&options], &[STORE, BUILDER, NO_NEWS, UNASKED])
+        .with_features(features)
+        .atoms(packages.iter().map(Atom::exact_package))
+}
+
+/// Removes exactly these packages, whatever needs them; emerge(1), `--unmerge`. The world file stays as
+/// it is.
+#[must_use]
+pub fn unmerge(packages: &[Cpv]) -> CommandLine {
+    let options = ["--unmerge", "--deselect=n", NO_MOVES];
+    emerge(&[&options], &[NO_NEWS]).atoms(packages.iter().map(Atom::exact))
+}
+
 /// Removes those of the packages that nothing installed needs, build dependencies aside, and says
 /// what needs the others. [`crate::depclean::parse`] reads its output.
 ///

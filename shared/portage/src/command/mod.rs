@@ -47,12 +47,13 @@ mod emerge;
 mod query;
 
 pub use emerge::{
-    apply_package_moves, build_binary, depclean, install_binaries, merge_without_dependencies,
-    only_dependencies, plan_binaries, plan_depclean, plan_unneeded, plan_world, remove_unneeded,
-    sync,
+    apply_package_moves, build_binary, depclean, install_binaries, merge_back,
+    merge_without_dependencies, only_dependencies, plan_binaries, plan_depclean, plan_unneeded,
+    plan_world, remove_unneeded, sync, unmerge,
 };
 pub use query::{
-    fix_index, portageq_envvars, portageq_match, portageq_metadata_installed, portageq_repositories,
+    fix_index, portageq_envvars, portageq_match, portageq_metadata_installed,
+    portageq_repositories, quickpkg,
 };
 
 use crate::atom::Atom;

@@ -16,6 +16,21 @@ pub fn fix_index() -> CommandLine {
     CommandLine::new(["emaint", "binhost", "--fix"]).variable("FEATURES", features)
 }
 
+/// Makes binary packages in PKGDIR of packages that are installed, whose exact atoms come behind it;
+/// quickpkg(1). Number and time of the build stay those of what is installed. Configuration that was
+/// edited is left out: the package would own it as if it had come so.
+#[must_use]
+pub fn quickpkg() -> CommandLine {
+    // It looks into what it has made as into a binary that is to be installed.
+    let features = "binpkg-multi-instance -binpkg-signing -binpkg-request-signature \
+                    binpkg-ignore-signature";
+    let options = ["--include-config=n", "--include-unmodified-config=y"];
+    let words = ["quickpkg", "--ignore-default-opts"]
+        .into_iter()
+        .chain(options);
+    CommandLine::new(words).variable("FEATURES", features)
+}
+
 /// Prints `NAME=value` for each variable of Portage's configuration, quoted for a shell, where it
 /// needs that or always; portageq(1), `envvar`.
 #[must_use]
