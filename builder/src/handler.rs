@@ -306,11 +306,11 @@ impl BuildHandler {
 
     fn spec(&self, command: &BuildPackage) -> jobs::Description {
         let job = &command.job;
-        jobs::Description {
-            id: format!("build-{}-{}", command.run, job.id.short()),
-            log: format!("{}-{}.log", job.key.cpv.pf(), job.id.short()),
-            run: command.run,
-        }
+        jobs::Description::new(
+            format!("build-{}-{}", command.run, job.id.short()),
+            format!("{}-{}.log", job.key.cpv.pf(), job.id.short()),
+            command.run,
+        )
     }
 
     fn built(

@@ -65,11 +65,11 @@ impl InstallHandler {
                 build_id: Some(package.binary.build_id),
             })
             .collect();
-        let description = jobs::Description {
-            id: format!("install-{}", order.run),
-            log: format!("install-{}.log", order.guest),
-            run: order.run,
-        };
+        let description = jobs::Description::new(
+            format!("install-{}", order.run),
+            format!("install-{}.log", order.guest),
+            order.run,
+        );
         let source = self.source(order)?;
         let store = source.folder();
         let before = vdb::installed_before(host, order.run, Role::Installer).await?;

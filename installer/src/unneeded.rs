@@ -65,11 +65,11 @@ pub(crate) async fn remove(
         .filter(|c| is_removable(c))
         .cloned()
         .collect();
-    let description = jobs::Description {
-        id: format!("unneeded-{}", order.run),
-        log: format!("depclean-{}.log", order.guest),
-        run: order.run,
-    };
+    let description = jobs::Description::new(
+        format!("unneeded-{}", order.run),
+        format!("depclean-{}.log", order.guest),
+        order.run,
+    );
     // Without a package emerge would take all that nothing needs.
     if removable.is_empty() {
         return Ok(());

@@ -43,11 +43,11 @@ pub(crate) async fn remove(
     packages: &[Cpv],
     limit: Duration,
 ) -> Result<(), Failure> {
-    let description = jobs::Description {
-        id: format!("clean-{}-{}", order.run, order.attempt),
-        log: "clean.log".to_owned(),
-        run: order.run,
-    };
+    let description = jobs::Description::new(
+        format!("clean-{}-{}", order.run, order.attempt),
+        "clean.log".to_owned(),
+        order.run,
+    );
     let line = command::depclean(packages);
     let line = emerge::in_own_environment(line, &[]);
     let program = timed(&format!("{}/{}/cleaning", vdb::RUNS, order.run), line).timeout(limit);

@@ -34,11 +34,11 @@ pub(super) async fn service(
     name: &str,
 ) -> Result<Restarted, Failure> {
     let plain = plain(name);
-    let description = jobs::Description {
-        id: format!("restart-{}-{plain}", order.run),
-        log: format!("restart-{}-{plain}.log", order.guest),
-        run: order.run,
-    };
+    let description = jobs::Description::new(
+        format!("restart-{}-{plain}", order.run),
+        format!("restart-{}-{plain}.log", order.guest),
+        order.run,
+    );
     let restart = manager.restart(name);
     let command = in_own_environment(restart).timeout(LIMIT);
     let restart = restart.join(" ");

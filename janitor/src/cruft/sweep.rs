@@ -77,11 +77,11 @@ impl Cruft<'_> {
         if self.is_off() {
             return Ok(None);
         }
-        let description = jobs::Description {
-            id: format!("cruft-{}-{}", self.run, order.attempt),
-            log: LOG.to_owned(),
-            run: self.run,
-        };
+        let description = jobs::Description::new(
+            format!("cruft-{}-{}", self.run, order.attempt),
+            LOG.to_owned(),
+            self.run,
+        );
         let program = self.program("clean", &[]).await?;
         let program = program.timeout(self.settings.policy.install_timeout);
         let ended = jobs::run(self.host, &description, program).await?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_hosts::job::{
-    self, DEFAULT_SPOOL, JobError, JobId, JobOutcome, JobSpec, JobState, LockMode, LockName,
+    self, DEFAULT_PATIENCE, DEFAULT_SPOOL, JobError, JobId, JobOutcome, JobSpec, JobState,
+    LockMode, LockName,
 };
 use gentoo_updater_hosts::{Command, Host};
 use gentoo_updater_portage::outcome;
@@ -39,6 +40,8 @@ pub struct Description {
     pub log: String,
     /// The run that it belongs to.
     pub run: RunId,
+    /// How long a machine is waited for that does not answer any more.
+    patience: Duration,
 }
 
 /// How a detached program ended.
@@ -53,6 +56,23 @@ pub struct Ended {
 }
 
 impl Description {
+    /// A program of this id and log.
+    pub fn new(id: impl Into<String>, log: impl Into<String>, run: RunId) -> Self {
+        Self {
+            id: id.into(),
+            log: log.into(),
+            run,
+            patience: DEFAULT_PATIENCE,
+        }
+    }
+
+    /// The same, which is waited for so long when its machine does not answer any more.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Where its log is on the machine.
     pub fn log_path(&self) -> String {
         format!("{LOGS}/{}/{}", self.run, self.log)
@@ -115,7 +135,8 @@ async fn hold(
     let mut tail = Tail::default();
     let mut handle = job::start_or_attach(host, &spec)
         .await
-        .map_err(|error| failure_of_job(&error))?;
+        .map_err(|error| failure_of_job(&error))?
+        .patience(description.patience);
     let other = handle.clone();
     let waited = tokio::time::timeout(limit, handle.wait(|bytes| tail.push(bytes))).await;
     let Ok(outcome) = waited else {
@@ -164,6 +185,19 @@ pub async fn forget(host: &dyn Host, description: &Description) -> Result<(), Fa
     job::remove(host, Path::new(DEFAULT_SPOOL), &id)
         .await
         .map_err(|error| failure_of_job(&error))
+}
+
+/// As [`forget`], and leaves one that runs as it is, for others to attach to.
+///
+/// # Errors
+/// When the machine cannot be asked.
+pub async fn forget_ended(host: &dyn Host, description: &Description) -> Result<(), Failure> {
+    let id = description.id()?;
+    let known = list(host).await?;
+    match known.iter().find(|job| job.id == id) {
+        Some(job) if job.state != JobState::Running => forget(host, description).await,
+        _ => Ok(()),
+    }
 }
 
 pub(crate) async fn list(host: &dyn Host) -> Result<Vec<job::JobSummary>, Failure> {

@@ -83,11 +83,7 @@ pub async fn sync(
     table: &str,
     limit: Duration,
 ) -> Result<(), Failure> {
-    let description = jobs::Description {
-        id: format!("sync-{run}"),
-        log: "sync.log".to_owned(),
-        run,
-    };
+    let description = jobs::Description::new(format!("sync-{run}"), "sync.log".to_owned(), run);
     let program = in_own_environment(command::sync(), &[]).timeout(limit);
     let ended = jobs::run(host, &description, program).await?;
     let how = match ended.outcome {

@@ -122,11 +122,7 @@ pub async fn before_builds(
     if ask(host, &made).await?.status == ExitStatus::Code(0) {
         return Ok(());
     }
-    let description = jobs::Description {
-        id: format!("manifest-{run}"),
-        log: LOG.to_owned(),
-        run,
-    };
+    let description = jobs::Description::new(format!("manifest-{run}"), LOG.to_owned(), run);
     let scope = Scope::of(host, settings, builder, run).await?;
     let ended = match jobs::run(host, &description, program(&scope)).await {
         Err(failure) if !failure.is_time_out() => return Err(failure),
