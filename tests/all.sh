@@ -82,6 +82,10 @@ printf '%s seeds took %s s; the limit is %s s on two idle cores\n' \
   "$SIMULATION_SEEDS" "$took" "$SIMULATION_LIMIT"
 ((took <= 5 * SIMULATION_LIMIT)) || { STEP="simulation: $took s"; exit 1; }
 done_with "simulation: $SIMULATION_SEEDS seeds in $took s, $faults faults, $rate faults a second"
+if [[ $long ]]; then
+  export ROLLOUT_POLICIES=10000
+  counted 'generated rollouts' --release -p gentoo-updater-fleet --test rollout generated -- --nocapture
+fi
 rm -rf target/chaos
 # They wait more than they work.
 counted 'chaos on a real broker' --workspace --test chaos -- --test-threads=20

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_fleet::report::Report;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::planner::PlannerWatch;
@@ -33,7 +34,10 @@ pub(crate) async fn to_the_end(
             let is_over = fleet.is_over(run);
             // Nobody looks at one before, where no progress is shown.
             let wanted = fleet.runs.get(&run).filter(|_| show || is_over);
-            (wanted.map(|run| Report::of(fleet, run)), is_over)
+            (
+                wanted.map(|run| Report::of(fleet, run).at(fleet, Timestamp::now())),
+                is_over,
+            )
         });
         let report = match report {
             // Whoever was held up for long finds that others have ended behind it.

@@ -15,7 +15,7 @@ pub(crate) struct Progress {
     show: bool,
     guests: BTreeMap<(RunId, GuestName), GuestOutcome>,
     jobs: BTreeMap<(RunId, String), &'static str>,
-    /// What was said of whom the run waits for.
+    /// What was said of whom, and of what, the run waits for.
     waits: BTreeSet<String>,
 }
 
@@ -51,21 +51,10 @@ impl Progress {
         }
         let report = report.rounds().last().unwrap_or(report);
         if let Some(bar) = &self.bar {
-            let over = |outcome| {
-                matches!(
-                    outcome,
-                    GuestOutcome::UpToDate
-                        | GuestOutcome::Updated
-                        | GuestOutcome::HeldBack
-                        | GuestOutcome::StillPending
-                        | GuestOutcome::Failed
-                        | GuestOutcome::Pending
-                )
-            };
             let guests = report
                 .guests
                 .values()
-                .filter(|guest| over(guest.outcome))
+                .filter(|guest| guest.outcome.is_over())
                 .count();
             let jobs = report
                 .jobs
@@ -150,7 +139,12 @@ fn waits(report: &Report) -> Vec<String> {
             failure.cause
         ))
     });
-    paused.chain(unusable).chain(retried).collect()
+    let rollout = report.waits.iter().map(|wait| format!("waits: {wait}"));
+    paused
+        .chain(unusable)
+        .chain(retried)
+        .chain(rollout)
+        .collect()
 }
 
 fn guest_line(name: &str, guest: &gentoo_updater_fleet::report::GuestReport) -> String {
@@ -166,11 +160,13 @@ fn guest_line(name: &str, guest: &gentoo_updater_fleet::report::GuestReport) -> 
             "{name}: waits for {}",
             counted(guest.updates.len(), "package")
         ),
+        GuestOutcome::Waiting => format!("{name}: waits for its turn"),
         GuestOutcome::Installing => format!("{name}: installs"),
         GuestOutcome::UpToDate => format!("{name}: up to date"),
         GuestOutcome::Updated => format!("{name}: updated"),
         GuestOutcome::HeldBack => format!("{name}: done, {} held back", guest.held.len()),
         GuestOutcome::StillPending => format!("{name}: updated, and wants more by now"),
+        GuestOutcome::LeftOut => format!("{name}: LEFT OUT{cause}"),
         GuestOutcome::Failed => format!("{name}: FAILED{cause}"),
     }
 }

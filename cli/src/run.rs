@@ -12,6 +12,7 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::{Event, RunKind, RunRequested, ToSync};
 use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
 use gentoo_updater_fleet::report::Report;
+use gentoo_updater_fleet::rollout::Rollout;
 use gentoo_updater_fleet::state::{Fleet, Run};
 use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,7 @@ pub(crate) async fn scan(settings: Arc<Settings>, options: RunOptions) -> anyhow
 
 async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> anyhow::Result<u8> {
     let guests = chosen(&settings, &options.guests)?;
+    let rollout = settings.rollout(guests.keys());
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
     let asked = Asked {
@@ -49,6 +51,7 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
         guests,
         force: options.force,
         sync: to_sync(&settings, &options, kind),
+        rollout,
         show: !options.json,
     };
     let goal = Goal::New(&asked);
@@ -109,6 +112,7 @@ struct Asked {
     /// Whether guests are asked anew on which nothing has changed.
     force: bool,
     sync: ToSync,
+    rollout: Rollout,
     show: bool,
 }
 
@@ -334,6 +338,7 @@ async fn drive(
         more_rounds: MORE_ROUNDS,
         follows: None,
         retries: 0,
+        rollout: asked.rollout.clone(),
     });
     let envelope = Speaker::new(operator, context.clock.clone()).say(event);
     tokio::select! {

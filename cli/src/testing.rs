@@ -162,6 +162,7 @@ fn row(name: &str, flag: Option<bool>, build: &[&str], runtime: &[&str]) -> Upda
         runtime_needs: cpvs(runtime),
         accepts: Default::default(),
         download: None,
+        switched_flags: Default::default(),
     }
 }
 
@@ -202,6 +203,7 @@ pub(crate) fn batch() -> Vec<Event> {
         more_rounds: 0,
         follows: None,
         retries: 0,
+        rollout: Default::default(),
     };
     let scanned = guests.iter().zip(&plans).map(|(guest, updates)| {
         Event::GuestScanned(GuestScanned {
@@ -213,6 +215,7 @@ pub(crate) fn batch() -> Vec<Event> {
             installed: Vec::new(),
             findings: Vec::new(),
             unchanged_since: None,
+            unsettled: false,
         })
     });
     let mut events = vec![Event::RunRequested(requested)];

@@ -431,6 +431,7 @@ impl Handler for InstallHandler {
                     changes,
                     held,
                     findings,
+                    rolled_back: None,
                 })
             }
             Err(failure) => match order.failed(failure) {

@@ -170,6 +170,7 @@ pub(crate) mod tests {
             platform: "default".parse().unwrap(),
             packages,
             held: Vec::new(),
+            begin_before: None,
         }
     }
 

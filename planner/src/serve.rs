@@ -178,9 +178,10 @@ impl Planner<'_> {
             let patience = &self.context.settings.policy.patience;
             let liveness = &mut self.liveness;
             liveness.expect(self.beats.ahead());
+            let now = self.context.clock.now();
             let (offset, orders) = self.view.read(|fleet| {
                 observe(fleet, liveness);
-                let orders = decide_without(fleet, liveness, patience, &waiting);
+                let orders = decide_without(fleet, liveness, patience, now, &waiting);
                 (fleet.offset, orders)
             });
             let before = waiting.len();

@@ -187,6 +187,7 @@ impl Bench {
             guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
             force: false,
             sync: Default::default(),
+            rollout: Default::default(),
         }))
         .await;
         WorkKey {

@@ -11,7 +11,7 @@ use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_portage::command::plan_world;
 use gentoo_updater_runtime::look::Look;
 use gentoo_updater_runtime::portage_api::{self, Question, Reply, ask_portage_unless_unchanged};
-use gentoo_updater_runtime::{Context, repositories, wrong_command};
+use gentoo_updater_runtime::{Context, repositories, unsettled, wrong_command};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -25,13 +25,21 @@ pub(crate) struct ScanHandler {
     answers: FormerAnswers,
 }
 
+/// What came of one scan.
+struct Scanned {
+    answer: Answer,
+    /// When the guest gave this answer, if that was in a former scan.
+    unchanged_since: Option<Timestamp>,
+    /// Whether an update has begun on it that nobody has looked at since.
+    unsettled: bool,
+}
+
 impl ScanHandler {
     pub(crate) fn new(context: Context, answers: FormerAnswers) -> Self {
         Self { context, answers }
     }
 
-    /// The guest's answer, and when it gave it if that was in a former scan.
-    async fn scan(&self, scan: &ScanGuest) -> Result<(Answer, Option<Timestamp>), Failure> {
+    async fn scan(&self, scan: &ScanGuest) -> Result<Scanned, Failure> {
         let guest = &scan.guest;
         let host = self.context.machines.guest(guest).await?;
         let settings = self.context.settings.guests.get(guest);
@@ -64,9 +72,14 @@ impl ScanHandler {
             Some((former, _)) => portage_api::Former::Holds(&former.look),
         };
         let asked_at = self.context.clock.now();
+        let unsettled = unsettled::is_noted(host.as_ref()).await?;
         let reply = ask_portage_unless_unchanged(host.as_ref(), question, known, timeout).await?;
         match (reply, former) {
-            (Reply::Unchanged, Some((former, answer))) => Ok((answer, Some(former.at))),
+            (Reply::Unchanged, Some((former, answer))) => Ok(Scanned {
+                answer,
+                unchanged_since: Some(former.at),
+                unsettled,
+            }),
             // The guest was not told of any.
             (Reply::Unchanged, None) => {
                 let message = "the guest says that its former answer holds, and has given none";
@@ -80,7 +93,11 @@ impl ScanHandler {
                 let document = read(&value)?;
                 let answer = interpret(&document, wishes)?;
                 self.keep(guest, asked_at, document, value).await;
-                Ok((answer, None))
+                Ok(Scanned {
+                    answer,
+                    unchanged_since: None,
+                    unsettled,
+                })
             }
         }
     }
@@ -116,7 +133,11 @@ impl Handler for ScanHandler {
             return self.failed(command, wrong_command(command));
         };
         match self.scan(scan).await {
-            Ok((answer, unchanged_since)) => Event::GuestScanned(GuestScanned {
+            Ok(Scanned {
+                answer,
+                unchanged_since,
+                unsettled,
+            }) => Event::GuestScanned(GuestScanned {
                 run: scan.run,
                 guest: scan.guest.clone(),
                 attempt: scan.attempt,
@@ -125,6 +146,7 @@ impl Handler for ScanHandler {
                 installed: answer.installed.into_iter().map(Arc::new).collect(),
                 findings: answer.findings,
                 unchanged_since,
+                unsettled,
             }),
             Err(failure) => scan.failed(failure),
         }

@@ -26,12 +26,17 @@ pub(super) fn text(view: &PlanView, now: Timestamp) -> String {
     if view.jobs.is_empty() {
         return format!("Run {}: nothing is to be built.\n{without}", view.run);
     }
+    let before = before_all(view);
     let header = [
         "JOB", "PACKAGE", "USE", "FOR", "EXPECTED", "PATH", "PROGRESS",
     ];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(view.jobs.iter().map(|job| row(view, job, now)));
-    let mut text = format!("Run {}\n{without}\n{}\n", view.run, output::table(&rows));
+    let mut text = format!(
+        "Run {}\n{without}{before}\n{}\n",
+        view.run,
+        output::table(&rows)
+    );
     let totals = &view.totals;
     let lengths = format!(
         "{} of work, {} of it left; {} built, {} failed or held back\n",
@@ -70,6 +75,20 @@ pub(super) fn text(view: &PlanView, now: Timestamp) -> String {
         }
     }
     output::harmless(&text)
+}
+
+/// What should be known before anything is installed.
+fn before_all(view: &PlanView) -> String {
+    let barriers = view.barriers.iter().map(|barrier| {
+        format!(
+            "First, as a step of its own: {barrier}; the rest follows by itself in a further round.\n"
+        )
+    });
+    let unapproved = view
+        .unapproved
+        .iter()
+        .map(|unapproved| format!("Not without an approval: {unapproved}.\n"));
+    barriers.chain(unapproved).collect()
 }
 
 /// What a run without a batch waits for.

@@ -3,6 +3,7 @@ use std::process::{Command, Stdio};
 
 use gentoo_updater_fleet::inspect::{PlanProgress, PlanView};
 use gentoo_updater_fleet::message::Event;
+use gentoo_updater_fleet::report::{BarrierReport, UnapprovedReport};
 use gentoo_updater_fleet::state::Fleet;
 
 use super::{dot, table};
@@ -33,6 +34,31 @@ fn a_plan_is_shown_with_what_was_guessed_what_is_critical_and_which_ring_was_bro
     let view = view(&half());
     golden("plan", &view);
     golden_text("plan.txt", &table::text(&view, now()));
+}
+
+#[test]
+fn a_plan_names_what_goes_first_and_what_waits_for_an_approval_before_its_jobs() {
+    let guests = || ["db", "web"].map(|name| name.parse().unwrap()).into();
+    let mut view = view(&half());
+    view.barriers = vec![BarrierReport {
+        package: "a/lib-2".parse().unwrap(),
+        why: "another subslot".to_owned(),
+        guests: guests(),
+    }];
+    view.unapproved = vec![UnapprovedReport {
+        package: "a/app-2".parse().unwrap(),
+        guests: guests(),
+    }];
+    let text = table::text(&view, now());
+    let jobs = text.find("JOB").unwrap();
+    for words in [
+        "First, as a step of its own: a/lib-2: another subslot, for 2 guests; the rest follows by itself",
+        "Not without an approval: a/app-2: cannot be undone on 2 guests; `gentoo-updater approve package \
+         =a/app-2` lets it come.\n",
+    ] {
+        let place = text.find(words);
+        assert!(place.is_some_and(|place| place < jobs), "{words}:\n{text}");
+    }
 }
 
 #[test]

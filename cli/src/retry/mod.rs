@@ -210,6 +210,7 @@ async fn further(
     }
     let run = RunId::generate();
     let names: Vec<GuestName> = guests.keys().cloned().collect();
+    let rollout = settings.rollout(&names);
     let event = Event::RunRequested(RunRequested {
         run,
         kind,
@@ -220,6 +221,7 @@ async fn further(
         more_rounds: run::MORE_ROUNDS,
         follows: None,
         retries: 0,
+        rollout,
     });
     let envelope = open::operator()?.say(event);
     open::say(view, opened, &envelope).await?;

@@ -1,5 +1,7 @@
 //! What a retry means, in words. Pure.
 
+use std::collections::BTreeSet;
+
 use gentoo_updater_fleet::inspect::{KnownAs, Nothing};
 use gentoo_updater_fleet::message::{Task, WorkKey};
 use gentoo_updater_fleet::name::{GuestName, RunId};
@@ -64,6 +66,29 @@ pub(super) fn further<'a>(
 pub(super) fn nothing(nothing: &Nothing) -> String {
     match nothing {
         Nothing::NotFailed(run) => format!("Nothing to retry: nothing of run {run} failed so far."),
+        Nothing::NotWithin { run, begun, others } => {
+            let names = |guests: &BTreeSet<GuestName>| {
+                let names: Vec<&str> = guests.iter().map(GuestName::as_str).collect();
+                names.join(", ")
+            };
+            let mut why = Vec::new();
+            if !begun.is_empty() {
+                why.push(format!(
+                    "what was begun on a guest is not tried again within one run ({})",
+                    names(begun)
+                ));
+            }
+            if !others.is_empty() {
+                why.push(format!(
+                    "others lack something that no further attempt brings ({})",
+                    names(others)
+                ));
+            }
+            format!(
+                "Nothing to retry in run {run}: {}. `gentoo-updater run` after this one updates them.",
+                why.join("; ")
+            )
+        }
         Nothing::AllWell(run) => format!(
             "Nothing to retry: every guest of run {run} has what it wanted, or got it by a later \
              run."
@@ -114,6 +139,20 @@ mod tests {
         assert_eq!(
             nothing(&Nothing::Jobs(vec![known])),
             "Nothing to retry: a/b-1 (000000000000) is built."
+        );
+    }
+
+    #[test]
+    fn what_was_begun_is_told_with_what_mends_it() {
+        let run = RunId::generate();
+        let begun = ["g1".parse().unwrap()].into();
+        let others = BTreeSet::new();
+        assert_eq!(
+            nothing(&Nothing::NotWithin { run, begun, others }),
+            format!(
+                "Nothing to retry in run {run}: what was begun on a guest is not tried again within \
+                 one run (g1). `gentoo-updater run` after this one updates them."
+            )
         );
     }
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use gentoo_updater_bus::follow::{FleetView, one_run};
 use gentoo_updater_bus::topology;
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::inspect::RunName;
+use gentoo_updater_fleet::inspect::{HoldsView, RunName};
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::state::Fleet;
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +57,7 @@ pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> 
     let Some(run) = run else {
         return no_run(&options);
     };
-    let mut report = Report::of(&fleet, run);
+    let mut report = Report::of(&fleet, run).at(&fleet, Timestamp::now());
     if let Some(name) = &options.guest {
         let Some(text) = report.guest_to_text(name) else {
             let names: Vec<&str> = report.guests.keys().map(|name| name.as_str()).collect();
@@ -104,6 +105,7 @@ async fn look(
     let dead = opened.bus.queue(topology::DEAD).await?;
     let dead = dead.map_or(0, |queue| queue.ready);
     let notices = Notices::of(&health, planner_heard, dead, &view.left_out());
+    let notices = notices.with_holds(&view.read(HoldsView::of));
     let mut fleet = view.read(Fleet::clone);
     // The state forgets runs that ended long ago; the history tells of them for longer.
     if let Some(run) = asked.and_then(|name| name.forgotten(&fleet)) {

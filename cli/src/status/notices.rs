@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use gentoo_updater_bus::Health;
 use gentoo_updater_bus::follow::LeftOut;
+use gentoo_updater_fleet::inspect::HoldsView;
 use gentoo_updater_fleet::words::counted;
 use serde::Serialize;
 
@@ -27,6 +28,10 @@ pub(super) struct Notices {
     left_out: u64,
     /// Why the newest of them is not.
     left_out_cause: Option<String>,
+    /// How much operators hold.
+    held: usize,
+    /// How many approvals are waited for.
+    approvals: usize,
 }
 
 impl Notices {
@@ -44,6 +49,17 @@ impl Notices {
             dead_letters,
             left_out: left_out.count,
             left_out_cause: left_out.newest.clone(),
+            held: 0,
+            approvals: 0,
+        }
+    }
+
+    /// The same with what is held, and what waits for an approval.
+    pub(super) fn with_holds(self, holds: &HoldsView) -> Self {
+        Self {
+            held: holds.held.len(),
+            approvals: holds.waiting(),
+            ..self
         }
     }
 
@@ -78,13 +94,19 @@ impl Notices {
                 counted(self.left_out, "event")
             )?;
         }
-        match self.dead_letters {
-            0 => Ok(()),
-            count => {
-                let letters = counted(count, "dead letter");
-                writeln!(out, "{letters}: see `gentoo-updater dead list`")
-            }
+        if self.dead_letters > 0 {
+            let letters = counted(self.dead_letters, "dead letter");
+            writeln!(out, "{letters}: see `gentoo-updater dead list`")?;
         }
+        if self.held > 0 || self.approvals > 0 {
+            writeln!(
+                out,
+                "{} by operators, {} waited for: see `gentoo-updater hold`",
+                counted(self.held, "hold"),
+                counted(self.approvals, "approval")
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -122,7 +144,11 @@ mod tests {
             count: 3,
             newest: Some("the message has version 2".to_owned()),
         };
-        let notices = Notices::of(&health, Some(true), 2, &left_out);
+        let notices = Notices {
+            held: 1,
+            approvals: 2,
+            ..Notices::of(&health, Some(true), 2, &left_out)
+        };
         crate::testing::golden("status-fleet", &notices);
         assert_eq!(
             notices.to_text(),
@@ -131,7 +157,8 @@ mod tests {
              3 events of the history left out (the message has version 2): what a newer version wrote \
              needs that version here, too, and what is refused its sender may not say, or said before each \
              role had a user of its own\n\
-             2 dead letters: see `gentoo-updater dead list`\n\n"
+             2 dead letters: see `gentoo-updater dead list`\n\
+             1 hold by operators, 2 approvals waited for: see `gentoo-updater hold`\n\n"
         );
     }
 }

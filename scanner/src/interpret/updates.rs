@@ -7,7 +7,7 @@ use gentoo_updater_portage::atom::{Atom, Candidate};
 use gentoo_updater_portage::build_key::BuildKey;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{RepositoryName, SlotAndSubslot, UseFlag};
-use gentoo_updater_portage::plan::{Row, RowKind};
+use gentoo_updater_portage::plan::{Row, RowKind, UseState};
 
 use super::permanent;
 use crate::document::{Document, Metadata};
@@ -68,6 +68,7 @@ pub(super) fn updates(
             runtime_needs: needs.runtime,
             accepts: needs.accepts,
             download: row.size_bytes.filter(|bytes| *bytes > 0),
+            switched_flags: switched(&row.use_flags),
         });
     }
     Ok(updates)
@@ -129,6 +130,13 @@ fn after_the_update<'a>(document: &'a Document, planned: &[Planned<'a>]) -> Vec<
             is_planned: false,
         });
     new.chain(stays).collect()
+}
+
+/// The flags that differ from those of the installed package and that both have.
+fn switched(flags: &UseState) -> BTreeSet<UseFlag> {
+    let changed = flags.changed.iter();
+    let both = changed.filter(|flag| !flags.new.contains(flag) && !flags.removed.contains(flag));
+    both.cloned().collect()
 }
 
 fn change_of(row: &Row) -> Change {
@@ -195,5 +203,32 @@ pub(super) fn mark_what_only_builds_need(document: &Document, updates: &mut [Upd
         if !kept.contains(&update.key.cpv) {
             update.purpose = Purpose::BuildOnly;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_switched_where_both_versions_have_it() {
+        let flags = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+        let state = UseState {
+            enabled: flags(&["python_targets_python3_13", "new"]),
+            disabled: flags(&["python_targets_python3_12", "ssl"]),
+            changed: flags(&[
+                "python_targets_python3_13",
+                "python_targets_python3_12",
+                "new",
+                "gone",
+            ]),
+            new: flags(&["new", "ssl"]),
+            removed: flags(&["gone"]),
+            ..UseState::default()
+        };
+        let switched = switched(&state);
+        let switched: Vec<&str> = switched.iter().map(UseFlag::as_str).collect();
+        let targets = ["python_targets_python3_12", "python_targets_python3_13"];
+        assert_eq!(switched, targets);
     }
 }

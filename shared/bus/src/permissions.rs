@@ -149,6 +149,8 @@ fn kinds(user: &User) -> Vec<&'static str> {
                 "CommandIssued",
                 "BatchPlanned",
                 "TaskAbandoned",
+                "WaveEnded",
+                "GuestsLeftOut",
                 "RunFinished",
                 "RunRequested",
                 "WorkerRegistered",
@@ -160,6 +162,9 @@ fn kinds(user: &User) -> Vec<&'static str> {
                 "RetryRequested",
                 "PauseRequested",
                 "ResumeRequested",
+                "HoldRequested",
+                "ApprovalGiven",
+                "GuestRolledBack",
             ];
         }
         Role::Scanner => &["GuestScanned", "ScanFailed"],

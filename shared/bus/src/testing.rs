@@ -37,6 +37,7 @@ pub(crate) fn run_requested(run: RunId) -> Envelope<Event> {
         guests,
         force: false,
         sync: Default::default(),
+        rollout: Default::default(),
     }))
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn scanned(scan: &ScanGuest) -> Event {
         installed: Vec::new(),
         findings: Vec::new(),
         unchanged_since: None,
+        unsettled: false,
     })
 }
 

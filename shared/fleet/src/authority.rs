@@ -157,12 +157,17 @@ pub fn may_keep_snapshots(user: &User) -> Result<(), Overstep> {
 pub fn says_such(user: &User, event: &Event) -> bool {
     match event {
         Event::RunRequested(_) => user.is(Role::Operator) || user.is(Role::Planner),
-        Event::RetryRequested(_) | Event::PauseRequested(_) | Event::ResumeRequested(_) => {
-            user.is(Role::Operator)
-        }
+        Event::RetryRequested(_)
+        | Event::PauseRequested(_)
+        | Event::ResumeRequested(_)
+        | Event::HoldRequested(_)
+        | Event::ApprovalGiven(_)
+        | Event::GuestRolledBack(_) => user.is(Role::Operator),
         Event::CommandIssued(_)
         | Event::BatchPlanned(_)
         | Event::TaskAbandoned(_)
+        | Event::WaveEnded(_)
+        | Event::GuestsLeftOut(_)
         | Event::RunFinished(_)
         | Event::PlannerAlive(_) => user.is(Role::Planner),
         Event::GuestScanned(_) | Event::ScanFailed(_) => user.is(Role::Scanner),
@@ -219,9 +224,14 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
         Event::RetryRequested(_)
         | Event::PauseRequested(_)
         | Event::ResumeRequested(_)
+        | Event::HoldRequested(_)
+        | Event::ApprovalGiven(_)
+        | Event::GuestRolledBack(_)
         | Event::CommandIssued(_)
         | Event::BatchPlanned(_)
         | Event::TaskAbandoned(_)
+        | Event::WaveEnded(_)
+        | Event::GuestsLeftOut(_)
         | Event::RunFinished(_)
         | Event::BuilderSynced(_)
         | Event::SyncFailed(_)

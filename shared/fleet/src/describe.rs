@@ -111,6 +111,12 @@ pub fn describe(event: &Event) -> String {
             e.platform, e.failure.cause
         ),
         Event::TaskAbandoned(e) => format!("{} given up: {}", e.work.task, e.failure.cause),
+        Event::WaveEnded(e) => format!("wave {} is over", e.wave),
+        Event::GuestsLeftOut(e) => format!(
+            "{} left out: {}",
+            counted(e.guests.len(), "guest"),
+            e.failure.cause
+        ),
         Event::RunFinished(e) => {
             let how = match e.outcome {
                 RunOutcome::Complete => "complete",
@@ -141,6 +147,24 @@ pub fn describe(event: &Event) -> String {
             None => format!("{} is to pause", e.target),
         },
         Event::ResumeRequested(e) => format!("{} is to resume", e.target),
+        Event::HoldRequested(e) => match &e.reason {
+            Some(reason) => format!("{} is to be held: {reason}", e.target),
+            None => format!("{} is to be held", e.target),
+        },
+        Event::ApprovalGiven(e) => format!("{} is approved", e.target),
+        Event::GuestRolledBack(e) if e.proven => {
+            let names: Vec<String> = e.packages.iter().map(ToString::to_string).collect();
+            format!(
+                "{} was put back, and to blame is {}",
+                e.guest,
+                names.join(" ")
+            )
+        }
+        Event::GuestRolledBack(e) => format!(
+            "{} was put back, without {}",
+            e.guest,
+            counted(e.packages.len(), "package")
+        ),
         Event::WorkerAlive(e) => format!("{} lives", e.worker),
         Event::PlannerAlive(e) => format!("{} lives", e.worker),
     }

@@ -7,6 +7,7 @@
 //! | [`state`] | the fold over the history |
 //! | [`snapshot`] | the state as it was at one offset, to begin the fold from |
 //! | [`batch`], [`graph`], [`order`], [`needs`], [`platforms`], [`closing`], [`liveness`] | the pure parts of a decision |
+//! | [`rollout`] | which guests get their updates when |
 //! | [`decide`] | what to do next |
 //! | [`authority`] | which user of the broker may say what |
 //! | [`report`] | what came of a run |
@@ -33,6 +34,7 @@ pub mod needs;
 pub mod order;
 pub mod platforms;
 pub mod report;
+pub mod rollout;
 pub mod snapshot;
 pub mod state;
 pub mod tree;

@@ -101,6 +101,14 @@ name!(
     PlatformName, "name of a platform", []
 );
 name!(
+    /// Something that shows whether a guest is well.
+    CheckName, "name of a check", []
+);
+name!(
+    /// A wave of guests, which get their updates together.
+    WaveName, "name of a wave", []
+);
+name!(
     /// One worker process in one role, for example `builder@b1`.
     ///
     /// It is stable over restarts: a worker that comes back under its old id resumes what it

@@ -29,7 +29,7 @@ fn patience() -> Patience {
 }
 
 fn orders(history: &History) -> Vec<Order> {
-    decide(&history.fleet, &liveness(), &patience())
+    decide(&history.fleet, &liveness(), &patience(), history.now())
 }
 
 /// What is ordered of a run, and what the planner says: the names of the kinds.
@@ -184,7 +184,7 @@ fn nobody_waits_for_a_janitor_that_is_not_there() {
     let mut liveness = liveness();
     for second in 0..=31 {
         observe(&history.fleet, &mut liveness);
-        let said = decide(&history.fleet, &liveness, &patience());
+        let said = decide(&history.fleet, &liveness, &patience(), history.now());
         let expected: &[&str] = if second > 30 { &["TaskAbandoned"] } else { &[] };
         assert_eq!(kinds(&said), expected, "after {second} s");
         liveness.beat(Duration::from_secs(1));
@@ -195,7 +195,13 @@ fn nobody_waits_for_a_janitor_that_is_not_there() {
 fn nobody_waits_for_a_janitor_that_an_operator_has_paused() {
     let mut history = with_janitor();
     let waiting = BTreeSet::from([work(run_id())]);
-    let said = decide_without(&history.fleet, &liveness(), &patience(), &waiting);
+    let said = decide_without(
+        &history.fleet,
+        &liveness(),
+        &patience(),
+        history.now(),
+        &waiting,
+    );
     assert_eq!(publish(&mut history, said), ["TaskAbandoned"]);
     assert!(report(&history).contains("CollectionPaused"));
 
@@ -215,7 +221,7 @@ fn nobody_waits_for_a_janitor_that_an_operator_has_paused() {
 fn scans_collect_nothing_and_neither_does_a_fleet_that_wants_it_so() {
     let history = with_janitor();
     let off = Patience::default();
-    let said = decide(&history.fleet, &liveness(), &off);
+    let said = decide(&history.fleet, &liveness(), &off, history.now());
     assert_eq!(kinds(&said), ["RunFinished"]);
 
     let mut history = History::default();
@@ -229,6 +235,7 @@ fn scans_collect_nothing_and_neither_does_a_fleet_that_wants_it_so() {
         more_rounds: 2,
         follows: None,
         retries: 0,
+        rollout: Default::default(),
     }));
     history.say(Event::GuestScanned(scanned("g1", vec![], vec![])));
     assert_eq!(kinds(&orders(&history)), ["RunFinished"]);
@@ -247,6 +254,7 @@ fn a_round_that_another_one_follows_leaves_the_store_to_that() {
         more_rounds: 1,
         follows: None,
         retries: 0,
+        rollout: Default::default(),
     }));
     let updates = vec![update("a/a-2")];
     history.say(Event::GuestScanned(scanned("g1", updates, vec![])));
@@ -288,6 +296,7 @@ fn no_other_run_looks_into_a_store_while_it_is_collected() {
         more_rounds: 0,
         follows: None,
         retries: 0,
+        rollout: Default::default(),
     }));
     history.say(Event::GuestScanned(GuestScanned {
         run: other,

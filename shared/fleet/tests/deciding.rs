@@ -22,7 +22,12 @@ fn liveness() -> Liveness {
 }
 
 fn orders(history: &History) -> Vec<Order> {
-    decide(&history.fleet, &liveness(), &Patience::default())
+    decide(
+        &history.fleet,
+        &liveness(),
+        &Patience::default(),
+        history.now(),
+    )
 }
 
 fn commands(history: &History) -> Vec<Command> {
@@ -373,6 +378,7 @@ fn a_run_that_asks_anew_says_so_to_every_scanner_and_others_do_not() {
             more_rounds: 0,
             follows: None,
             retries: 0,
+            rollout: Default::default(),
         }));
         let forced: Vec<bool> = commands(&history)
             .into_iter()

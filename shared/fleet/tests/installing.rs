@@ -39,7 +39,13 @@ fn all_is_built() -> History {
 fn orders(history: &History, waiting: &BTreeSet<WorkKey>) -> Vec<Order> {
     let second = Duration::from_secs(1);
     let liveness = Liveness::new(30 * second, 60 * second, second);
-    decide_without(&history.fleet, &liveness, &Patience::default(), waiting)
+    decide_without(
+        &history.fleet,
+        &liveness,
+        &Patience::default(),
+        history.now(),
+        waiting,
+    )
 }
 
 /// What is decided, all of it installations.

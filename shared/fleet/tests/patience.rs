@@ -70,7 +70,12 @@ impl Fleet {
 
     fn orders(&mut self) -> Vec<Order> {
         observe(&self.history.fleet, &mut self.liveness);
-        decide(&self.history.fleet, &self.liveness, &Patience::default())
+        decide(
+            &self.history.fleet,
+            &self.liveness,
+            &Patience::default(),
+            self.history.now(),
+        )
     }
 
     /// The attempts of the build that are to be issued.

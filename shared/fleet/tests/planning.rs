@@ -6,8 +6,8 @@ mod common;
 
 use common::*;
 use gentoo_updater_fleet::batch::{Answer, merge};
-use gentoo_updater_fleet::closing::close;
-use gentoo_updater_fleet::message::{Batch, HoldReason, Update};
+use gentoo_updater_fleet::closing::{close, least};
+use gentoo_updater_fleet::message::{Batch, GuestScanned, HoldReason, Update};
 
 fn merge_of(guests: &[(&str, Vec<Update>)]) -> Batch {
     let names: Vec<_> = guests.iter().map(|(name, _)| guest(name)).collect();
@@ -92,8 +92,8 @@ fn held(
     without: &str,
 ) -> Vec<(String, HoldReason)> {
     let scan = scanned("g1", updates, installed);
-    let closed = close(&scan, |package| {
-        (*package == cpv(without)).then_some(HoldReason::BuildFailed)
+    let closed = close(&scan, |update| {
+        (update.key.cpv == cpv(without)).then_some(HoldReason::BuildFailed)
     });
     for update in &closed.install {
         assert!(!closed.held.iter().any(|held| held.cpv == update.key.cpv));
@@ -179,4 +179,53 @@ fn a_library_and_its_rebuilt_dependants_go_together() {
         "a/none-1",
     );
     assert!(held.is_empty());
+}
+
+/// The least part with these of a whole set. Nothing of it needs what is not in it.
+fn least_with(scan: &GuestScanned, wanted: &[&str]) -> Vec<String> {
+    let whole = close(scan, |_| None).install;
+    let is_wanted = |update: &Update| wanted.iter().any(|name| update.key.cpv == cpv(name));
+    let kept = least(scan, &whole, is_wanted);
+    let is_left = |update: &Update| !kept.iter().any(|it| it.key.cpv == update.key.cpv);
+    let closed = close(scan, |update| {
+        is_left(update).then_some(HoldReason::BuildFailed)
+    });
+    assert_eq!(closed.install, kept, "it is closed");
+    let names = kept.iter().map(|update| update.key.cpv.to_string());
+    names.collect()
+}
+
+#[test]
+fn the_least_part_has_what_it_needs_and_what_it_would_break_and_nothing_else() {
+    let updates = vec![
+        update("z/other-2").needs_to_run("l/l-2"),
+        update("l/need-2"),
+        update("l/l-2").slot("0/2").needs_to_run("l/need-2"),
+        // To be built anew it needs what is bound to another library itself.
+        update("a/a-2")
+            .bound_to("l/l", "0/2")
+            .needs_to_build("l/l-2")
+            .needs_to_run("m/m-2"),
+        update("m/m-2").slot("0/2"),
+        update("b/b-1")
+            .bound_to("m/m", "0/2")
+            .needs_to_build("m/m-2"),
+        update("c/build-2").needs_to_build("l/l-2"),
+    ];
+    let has = vec![
+        installed("l/l-1", "0/1", &[]),
+        installed("m/m-1", "0/1", &[]),
+        installed("a/a-1", "0", &[("l/l", "0/1")]),
+        installed("b/b-1", "0", &[("m/m", "0/1")]),
+        installed("c/c-1", "0", &[("l/l", "0/2")]),
+    ];
+    let scan = scanned("g1", updates, has);
+    assert_eq!(least_with(&scan, &[]), [""; 0]);
+    assert_eq!(least_with(&scan, &["l/need-2"]), ["l/need-2"]);
+    assert_eq!(least_with(&scan, &["m/m-2"]), ["m/m-2", "b/b-1"]);
+    // In the order of the plan.
+    let with_library = ["l/need-2", "l/l-2", "a/a-2", "m/m-2", "b/b-1"];
+    assert_eq!(least_with(&scan, &["l/l-2"]), with_library);
+    assert_eq!(least_with(&scan, &["a/a-2"]), with_library);
+    assert_eq!(least_with(&scan, &["c/build-2"]), ["c/build-2"]);
 }

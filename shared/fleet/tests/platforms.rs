@@ -45,7 +45,12 @@ fn batch_of(history: &History, living: &[&str]) -> Option<Batch> {
         liveness.alive(&worker(&format!("builder@{builder}")), []);
     }
     observe(&history.fleet, &mut liveness);
-    let orders = decide(&history.fleet, &liveness, &Patience::default());
+    let orders = decide(
+        &history.fleet,
+        &liveness,
+        &Patience::default(),
+        history.now(),
+    );
     orders.into_iter().find_map(|order| match order {
         Order::Publish(Event::BatchPlanned(planned)) => Some(planned.batch),
         _ => None,
@@ -94,7 +99,12 @@ fn a_run_in_which_a_guest_was_not_served_ends_with_failures() {
     register(&mut history, "fast", Some(V3));
     let history = planned(history, &["fast"]);
     let liveness = Liveness::new(Duration::MAX, Duration::MAX, Duration::from_secs(1));
-    let orders = decide(&history.fleet, &liveness, &Patience::default());
+    let orders = decide(
+        &history.fleet,
+        &liveness,
+        &Patience::default(),
+        history.now(),
+    );
     let [Order::Publish(Event::RunFinished(finished))] = &orders[..] else {
         panic!("{orders:?}")
     };
@@ -263,6 +273,7 @@ fn a_scan_alone_tells_of_the_builders_that_are_known() {
         guests: [(guest("g1"), platform())].into(),
         force: false,
         sync: Default::default(),
+        rollout: Default::default(),
     }));
     let mut scan = scanned("g1", vec![update("a/a-2")], vec![]);
     scan.identity.settings = variables(ZEN);

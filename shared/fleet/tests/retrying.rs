@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use common::*;
 use gentoo_updater_fleet::decide::{Order, Patience, decide};
+use gentoo_updater_fleet::inspect::{self, Nothing, Retry};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::CommandId;
@@ -18,7 +19,12 @@ use gentoo_updater_fleet::state::{Fleet, JobProgress};
 fn decisions(history: &History) -> Vec<Order> {
     let second = Duration::from_secs(1);
     let liveness = Liveness::new(30 * second, 60 * second, second);
-    decide(&history.fleet, &liveness, &Patience::default())
+    decide(
+        &history.fleet,
+        &liveness,
+        &Patience::default(),
+        history.now(),
+    )
 }
 
 /// The builds that should be out: package and attempt.
@@ -293,6 +299,7 @@ fn a_planner_that_ends_the_run_in_the_moment_of_a_retry_does_not_end_it() {
         more_rounds: 0,
         follows: Some(run_id()),
         retries: 0,
+        rollout: Default::default(),
     });
     retry_lib(&mut history, 1);
     say_all(&mut history, vec![issued, round, runs::finished(run_id())]);
@@ -344,6 +351,7 @@ fn an_installation_is_tried_again_unless_it_was_begun() {
             changes: vec![],
             held: vec![],
             findings: vec![],
+            rolled_back: None,
         }));
         history.say(retry(WorkKey {
             run: run_id(),
@@ -356,6 +364,43 @@ fn an_installation_is_tried_again_unless_it_was_begun() {
         });
         assert_eq!(again, !begun);
     }
+}
+
+/// It may go on for days, for another wave.
+#[test]
+fn a_run_that_goes_on_says_why_what_was_begun_in_it_is_not_tried_again() {
+    let mut history = failed();
+    retry_lib(&mut history, 1);
+    for name in ["a/lib-2", "a/app-2"] {
+        history.say(built(&history.job(name)));
+    }
+    let run = run_id();
+    history.say(Event::InstallFailed(InstallFailed {
+        run,
+        guest: guest("g1"),
+        attempt: 1,
+        failure: permanent("HealthCheckFailed"),
+        begun: true,
+        changes: vec![],
+        held: vec![],
+        findings: vec![],
+        rolled_back: None,
+    }));
+    let (begun, others) = ([guest("g1")].into(), [].into());
+    let said = inspect::retry(&history.fleet, &run.to_string()).unwrap();
+    let expected = Nothing::NotWithin { run, begun, others };
+    assert_eq!(said, Retry::Nothing(expected));
+    history.say(Event::CommandIssued(CommandIssued {
+        command: CommandId(uuid::Uuid::nil()),
+        work: WorkKey {
+            run,
+            task: Task::Clean("b1".parse().unwrap()),
+            attempt: 2,
+        },
+        queue: "queue".to_owned(),
+    }));
+    let said = inspect::retry(&history.fleet, &run.to_string()).unwrap();
+    assert_eq!(said, Retry::Ending(run));
 }
 
 #[test]

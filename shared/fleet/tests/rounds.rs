@@ -19,7 +19,12 @@ fn publish_decisions(history: &mut History) -> Vec<&'static str> {
     let second = Duration::from_secs(1);
     let liveness = Liveness::new(30 * second, 60 * second, second);
     let mut kinds = Vec::new();
-    for order in decide(&history.fleet, &liveness, &Patience::default()) {
+    for order in decide(
+        &history.fleet,
+        &liveness,
+        &Patience::default(),
+        history.now(),
+    ) {
         if let Order::Publish(event) = order {
             kinds.push(event.kind());
             history.say(event);
@@ -40,6 +45,7 @@ fn requested(more_rounds: u32) -> History {
         follows: None,
         retries: 0,
         guests: guests.into(),
+        rollout: Default::default(),
     }));
     history
 }
@@ -179,6 +185,7 @@ fn play_with_failure(history: &mut History, run: RunId, names: &[&'static str], 
         changes: vec![],
         held: vec![],
         findings: vec![],
+        rolled_back: None,
     });
     let ends = names.iter().map(|name| match *name {
         "g1" => ("g1", failed.clone()),

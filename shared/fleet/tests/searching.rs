@@ -17,7 +17,12 @@ use gentoo_updater_fleet::report::Report;
 fn orders(history: &History) -> Vec<Order> {
     let second = Duration::from_secs(1);
     let liveness = Liveness::new(30 * second, 60 * second, second);
-    decide(&history.fleet, &liveness, &Patience::default())
+    decide(
+        &history.fleet,
+        &liveness,
+        &Patience::default(),
+        history.now(),
+    )
 }
 
 fn commands(history: &History) -> Vec<Command> {

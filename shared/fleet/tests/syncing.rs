@@ -22,7 +22,12 @@ fn liveness() -> Liveness {
 }
 
 fn orders(history: &History) -> Vec<Order> {
-    decide(&history.fleet, &liveness(), &Patience::default())
+    decide(
+        &history.fleet,
+        &liveness(),
+        &Patience::default(),
+        history.now(),
+    )
 }
 
 fn commands(history: &History) -> Vec<Command> {
@@ -51,6 +56,7 @@ fn builders_are_synced_before_any_guest_is_asked_and_one_that_cannot_be_holds_no
         more_rounds: 0,
         follows: None,
         retries: 0,
+        rollout: Default::default(),
     }));
     let first = commands(&history);
     let [Command::SyncBuilder(b1), Command::SyncBuilder(b2)] = &first[..] else {

@@ -131,7 +131,7 @@ fn what_has_no_job_in_the_batch_is_held_back() {
     let plan = known.plan.clone().unwrap();
     assert!(run.progress().is_over_for(&plan));
     let scan = known.scan.clone().unwrap();
-    let closed = run.close(&scan, &plan);
+    let closed = run.close(&history.fleet, &scan, &plan);
     let held: Vec<_> = closed.held.iter().map(|held| held.cpv.clone()).collect();
     assert_eq!(held, [cpv("b/b-2")]);
     assert_eq!(closed.install.len(), 1);

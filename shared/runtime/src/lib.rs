@@ -21,6 +21,7 @@ pub mod signing;
 pub mod space;
 pub mod store;
 pub mod sweep;
+pub mod unsettled;
 pub mod vdb;
 
 pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION, WorkerArguments, worker_help};

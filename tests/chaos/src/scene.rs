@@ -149,6 +149,7 @@ impl Scene {
             installed: Vec::new(),
             findings: Vec::new(),
             unchanged_since: None,
+            unsettled: false,
         }
     }
 
@@ -173,6 +174,7 @@ impl Scene {
             runtime_needs: needs,
             accepts: BTreeSet::new(),
             download: None,
+            switched_flags: BTreeSet::new(),
         }
     }
 

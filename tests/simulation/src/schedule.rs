@@ -212,6 +212,7 @@ impl Schedule {
                 guests: guests.map(|guest| (guest.clone(), platform())).collect(),
                 force: false,
                 sync: self.to_sync(),
+                rollout: Default::default(),
             });
             let published = self.fleet.bus.publish(&speaker.say(event)).await;
             published.expect("the journal in memory takes an event");

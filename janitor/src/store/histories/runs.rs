@@ -86,6 +86,7 @@ impl World {
                 .collect(),
             force: false,
             sync: ToSync::default(),
+            rollout: Default::default(),
         }));
         for guest in &guests {
             self.say(&Event::WorkStarted(WorkStarted {
@@ -210,6 +211,7 @@ impl World {
                 installed: numbers(&has).map(package).collect(),
                 findings: Vec::new(),
                 unchanged_since: None,
+                unsettled: false,
             }));
         }
     }
@@ -288,5 +290,6 @@ fn failed(run: RunId, guest: usize) -> Event {
         changes: Vec::new(),
         held: Vec::new(),
         findings: Vec::new(),
+        rolled_back: None,
     })
 }

@@ -134,6 +134,7 @@ impl Package {
             runtime_needs: needs,
             accepts: BTreeSet::new(),
             download: None,
+            switched_flags: BTreeSet::new(),
         }
     }
 }

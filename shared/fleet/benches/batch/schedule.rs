@@ -47,6 +47,7 @@ fn update(batch: &Batch, number: usize) -> Update {
         runtime_needs: job.runtime_needs.iter().map(|need| name(*need)).collect(),
         accepts: Default::default(),
         download: Some(job.sources),
+        switched_flags: BTreeSet::new(),
     }
 }
 
@@ -121,6 +122,7 @@ impl<'a> Building<'a> {
             guests: BTreeMap::from([("guest".parse().expect("a name"), platform)]),
             force: false,
             sync: Default::default(),
+            rollout: Default::default(),
         }));
         let updates = (0..self.batch.jobs.len()).map(|number| Arc::new(update(self.batch, number)));
         self.say(Event::GuestScanned(GuestScanned {
@@ -132,6 +134,7 @@ impl<'a> Building<'a> {
             installed: Vec::new(),
             findings: Vec::new(),
             unchanged_since: None,
+            unsettled: false,
         }));
         self.obey();
         let run = self.fleet.runs.get(&self.run).expect("the run");
@@ -154,7 +157,12 @@ impl<'a> Building<'a> {
     /// Does what is decided.
     fn obey(&mut self) {
         observe(&self.fleet, &mut self.liveness);
-        for order in decide(&self.fleet, &self.liveness, &Patience::default()) {
+        for order in decide(
+            &self.fleet,
+            &self.liveness,
+            &Patience::default(),
+            Timestamp::now(),
+        ) {
             match order {
                 Order::Publish(event @ Event::BatchPlanned(_)) => self.say(event),
                 Order::Issue(Command::BuildPackage(build)) => self.start(build),

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use super::checks;
 use super::cruft::CruftSettings;
 use super::environment::BuildEnvironment;
 use super::fragment::Fragment;
 use super::invalid::Invalid;
-use super::packages::{BuildLimits, Packages, demands};
+use super::packages::{BuildLimits, Packages, demands, irreversible};
+use super::rollout;
 use super::settings::{
     Broker, Builder, CleanRoom, Guest, History, Platform, Policy, Settings, Ssh, SshConfig,
     StoreAccess,
@@ -47,6 +49,11 @@ impl Settings {
         let packages = packages.map(|(place, one)| Packages::check(place + 1, one));
         let packages = packages.collect::<Result<Vec<_>, _>>()?;
         let policy = check_policy(&fragment, &packages)?;
+        let windows = fragment.guests.iter();
+        let windows =
+            windows.filter_map(|(name, guest)| Some((name.clone(), guest.windows.clone()?)));
+        let (windows, irreversible) = (windows.collect(), irreversible(&packages)?);
+        let rollout = rollout::check(&fragment.rollout, &guests, windows, irreversible)?;
         Ok(Self {
             state_directory,
             broker,
@@ -55,6 +62,8 @@ impl Settings {
             platforms,
             builders,
             guests,
+            checks: checks::check(&fragment.checks)?,
+            rollout,
             packages,
             policy,
         })
@@ -247,6 +256,9 @@ fn check_guests(
     if fragment.guests.is_empty() {
         return Err(Invalid::NoGuests);
     }
+    let checks = checks::check(&fragment.checks)?;
+    let of_all = fragment.policy.checks.as_deref().unwrap_or_default();
+    let of_all = checks::named("policy.checks", of_all, &checks)?;
     let check = |(name, guest): (&GuestName, &super::fragment::GuestFragment)| {
         let table = format!("guests.{name}");
         let address = present(&table, guest.address.as_ref())?;
@@ -259,6 +271,10 @@ fn check_guests(
             let guest = name.clone();
             return Err(Invalid::StoreNotServed { guest, platform });
         }
+        let checks = match &guest.checks {
+            Some(names) => checks::named(&format!("{table}.checks"), names, &checks)?,
+            None => of_all.clone(),
+        };
         Ok((
             name.clone(),
             Guest {
@@ -270,6 +286,11 @@ fn check_guests(
                 restart_services: restart_services.unwrap_or_default(),
                 depclean: depclean.unwrap_or_default(),
                 store,
+                rollback: guest
+                    .rollback
+                    .or(fragment.policy.rollback)
+                    .unwrap_or(!checks.is_empty()),
+                checks,
             },
         ))
     };
@@ -363,6 +384,7 @@ fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, In
             "policy.install_timeout_seconds",
             policy.install_timeout_seconds,
         ),
+        ("policy.unreachable_seconds", policy.unreachable_seconds),
         (
             "policy.build_memory_megabytes",
             policy.build_memory_megabytes,
@@ -413,6 +435,7 @@ fn check_policy(fragment: &Fragment, packages: &[Packages]) -> Result<Policy, In
             log_megabytes: policy.build_log_megabytes.unwrap_or(1000),
         },
         install_timeout: seconds(policy.install_timeout_seconds, 6 * 3600),
+        unreachable: seconds(policy.unreachable_seconds, 900),
         store_wait: seconds(policy.store_wait_seconds, 90),
         grace: seconds(policy.grace_seconds, 30),
         parallel_scans: policy.parallel_scans.unwrap_or(8),

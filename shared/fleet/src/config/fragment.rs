@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::checks::CheckFragment;
 use super::cruft::CruftPolicy;
 use super::environment::EnvironmentFragment;
 use super::packages::PackagesFragment;
+use super::rollout::RolloutFragment;
 use super::settings::{Access, CleanRoom, Depclean, RestartServices, StoreAccess};
-use crate::name::{BuilderName, GuestName, PlatformName};
+use crate::name::{BuilderName, CheckName, GuestName, PlatformName};
+use crate::rollout::Window;
 
 /// The whole file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -28,7 +31,11 @@ pub struct Fragment {
     #[serde(default)]
     pub(super) guests: BTreeMap<GuestName, GuestFragment>,
     #[serde(default)]
+    pub(super) checks: BTreeMap<CheckName, CheckFragment>,
+    #[serde(default)]
     pub(super) packages: Vec<PackagesFragment>,
+    #[serde(default)]
+    pub(super) rollout: RolloutFragment,
     #[serde(default)]
     pub(super) policy: PolicyFragment,
 }
@@ -90,6 +97,9 @@ pub(super) struct GuestFragment {
     pub(super) restart_services: Option<RestartServices>,
     pub(super) depclean: Option<Depclean>,
     pub(super) store: Option<StoreAccess>,
+    pub(super) windows: Option<Vec<Window>>,
+    pub(super) checks: Option<Vec<CheckName>>,
+    pub(super) rollback: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -107,6 +117,7 @@ pub(super) struct PolicyFragment {
     pub(super) build_memory_megabytes: Option<u64>,
     pub(super) build_log_megabytes: Option<u64>,
     pub(super) install_timeout_seconds: Option<u64>,
+    pub(super) unreachable_seconds: Option<u64>,
     pub(super) store_wait_seconds: Option<u64>,
     pub(super) grace_seconds: Option<u64>,
     pub(super) parallel_scans: Option<u16>,
@@ -126,4 +137,6 @@ pub(super) struct PolicyFragment {
     pub(super) restart_services: Option<RestartServices>,
     pub(super) depclean: Option<Depclean>,
     pub(super) restart_also: Option<BTreeSet<String>>,
+    pub(super) rollback: Option<bool>,
+    pub(super) checks: Option<Vec<CheckName>>,
 }

@@ -1,6 +1,6 @@
 //! Why a configuration whose values are well-formed cannot be used.
 
-use crate::name::{BuilderName, GuestName, PlatformName};
+use crate::name::{BuilderName, CheckName, GuestName, PlatformName, WaveName};
 
 /// Why values do not fit together. Each names its key and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +67,62 @@ pub enum Invalid {
         /// The path.
         path: String,
     },
+    /// A wave names a guest that is not there.
+    #[error("{table} names {guest}, and there is no [guests.{guest}]")]
+    WaveOfUnknown {
+        /// The wave.
+        table: String,
+        /// The guest.
+        guest: GuestName,
+    },
+    /// A guest is named by two waves, or twice by one.
+    #[error("waves of [rollout] name {guest} twice; it gets its updates once, with one of them")]
+    InTwoWaves {
+        /// The guest.
+        guest: GuestName,
+    },
+    /// Two waves have one name, or one has that of the guests that no wave names.
+    #[error(
+        "the name {wave} of a wave of [rollout] is taken; \"others\" are the guests that no wave \
+         names, and all others must differ"
+    )]
+    WaveNameTaken {
+        /// The name.
+        wave: WaveName,
+    },
+    /// A window's time zone is not known.
+    #[error(
+        "the maintenance window {window:?} names the time zone {zone}, which is not known; write one \
+         of the IANA time zone database, as Europe/Berlin"
+    )]
+    TimeZoneUnknown {
+        /// The window.
+        window: String,
+        /// The time zone.
+        zone: String,
+    },
+    /// A check is not understood.
+    #[error("checks.{check}: {cause}")]
+    Check {
+        /// The check.
+        check: CheckName,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A wave has no guests.
+    #[error("the wave {wave} of [rollout] has no guests")]
+    WaveEmpty {
+        /// The wave.
+        wave: WaveName,
+    },
+    /// A check is named that is not there.
+    #[error("{key} names {check}, and there is no [checks.{check}]")]
+    CheckUnknown {
+        /// Where.
+        key: String,
+        /// The check.
+        check: CheckName,
+    },
     /// A number is too small or too large.
     #[error("{key} is {value}; it must be {rule}")]
     OutOfRange {
@@ -100,15 +156,26 @@ pub enum Invalid {
     },
     /// What a table of packages speaks of is no atom.
     #[error(
-        "the atom of [[packages]] number {number} is {value:?}: {cause}; write it as in \
-         package.use and without wildcards, for example \"www-client/chromium\" or \">=dev-qt/qtwebengine-6\""
+        "an atom of {table} is {value:?}: {cause}; write it as in package.use and without wildcards, \
+         for example \"www-client/chromium\" or \">=dev-qt/qtwebengine-6\""
     )]
     Atom {
-        /// Which of the tables, from 1.
-        number: usize,
+        /// The table.
+        table: String,
         /// The value.
         value: String,
         /// Why it is none.
+        cause: String,
+    },
+    /// A table does not say what goes first.
+    #[error(
+        "[[rollout.barriers]] number {number} {cause}; write packages = [\"dev-libs/openssl\"] with \
+         change = \"version\", \"slot\" or \"subslot\", or flags = [\"python_targets_*\"]"
+    )]
+    Barrier {
+        /// Which of the tables, from 1.
+        number: usize,
+        /// What is wrong with it.
         cause: String,
     },
     /// A table of packages has nothing but an atom.

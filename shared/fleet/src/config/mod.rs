@@ -7,18 +7,22 @@
 //! A variable names its key with two underscores between the parts and the prefix
 //! `GENTOO_UPDATER`, for example `GENTOO_UPDATER__BROKER__URL`.
 
+mod barriers;
 mod check;
+mod checks;
 mod cruft;
 mod environment;
 mod fragment;
 mod invalid;
 mod named;
 mod packages;
+mod rollout;
 mod settings;
 mod url;
 
 use std::path::{Path, PathBuf};
 
+pub use checks::{Check, Probe};
 pub use cruft::{ALWAYS_LEFT, CruftPolicy, CruftSettings};
 pub use environment::{BuildEnvironment, BuildFeature};
 pub use fragment::Fragment;

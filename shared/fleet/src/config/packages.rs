@@ -1,4 +1,5 @@
-//! What the operator knows of single packages: what their builds need, and what they may take.
+//! What the operator knows of single packages: what their builds need and may take, and whether another
+//! version of them can be undone.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use serde::Deserialize;
 
 use super::invalid::Invalid;
 use crate::needs::{Demands, Needs, speaks_of};
+use crate::rollout::Irreversible;
 
 /// One table `[[packages]]` as it is written.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,9 +21,10 @@ pub(super) struct PackagesFragment {
     build_timeout_seconds: Option<u64>,
     build_memory_megabytes: Option<u64>,
     build_log_megabytes: Option<u64>,
+    irreversible: Option<bool>,
 }
 
-/// What builds of some packages need and may take. Of several that speak of a package the last one
+/// What is known of some packages. Of several that speak of a package the last one
 /// that says something counts, for each value of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packages {
@@ -35,6 +38,8 @@ pub struct Packages {
     pub memory_megabytes: Option<u64>,
     /// How much a build may write into its log, in megabytes (2^20 bytes).
     pub log_megabytes: Option<u64>,
+    /// Whether a guest cannot be put back from another version of them.
+    pub irreversible: Option<bool>,
 }
 
 /// What one build may take. What takes more is ended, and has failed.
@@ -64,18 +69,8 @@ impl BuildLimits {
 
 impl Packages {
     pub(super) fn check(number: usize, fragment: &PackagesFragment) -> Result<Self, Invalid> {
-        let atom: Atom = fragment.atom.parse().map_err(|error| Invalid::Atom {
-            number,
-            value: fragment.atom.clone(),
-            cause: format!("{error}"),
-        })?;
-        if atom.blocker().is_some() || !atom.use_dependencies().is_empty() {
-            return Err(Invalid::Atom {
-                number,
-                value: fragment.atom.clone(),
-                cause: "it must not block, and name no USE flags".to_owned(),
-            });
-        }
+        let table = format!("[[packages]] number {number}");
+        let atom = named(&table, &fragment.atom)?;
         let values = [
             ("memory_megabytes", fragment.memory_megabytes),
             ("disk_megabytes", fragment.disk_megabytes),
@@ -83,7 +78,8 @@ impl Packages {
             ("build_memory_megabytes", fragment.build_memory_megabytes),
             ("build_log_megabytes", fragment.build_log_megabytes),
         ];
-        if values.iter().all(|(_, value)| value.is_none()) {
+        let says_nothing = values.iter().all(|(_, value)| value.is_none());
+        if says_nothing && fragment.irreversible.is_none() {
             return Err(Invalid::PackagesSayNothing {
                 atom: fragment.atom.clone(),
             });
@@ -103,8 +99,45 @@ impl Packages {
             timeout: fragment.build_timeout_seconds.map(Duration::from_secs),
             memory_megabytes: fragment.build_memory_megabytes,
             log_megabytes: fragment.build_log_megabytes,
+            irreversible: fragment.irreversible,
         })
     }
+}
+
+/// The packages that an atom of this table speaks of.
+pub(super) fn named(table: &str, text: &str) -> Result<Atom, Invalid> {
+    let no_atom = |cause: String| Invalid::Atom {
+        table: table.to_owned(),
+        value: text.to_owned(),
+        cause,
+    };
+    let atom: Atom = text.parse().map_err(|error| no_atom(format!("{error}")))?;
+    if atom.blocker().is_some() || !atom.use_dependencies().is_empty() {
+        let cause = "it must not block, and name no USE flags".to_owned();
+        return Err(no_atom(cause));
+    }
+    Ok(atom)
+}
+
+/// What no guest can be put back from, where nobody says otherwise: what was built or linked against a
+/// newer C library does not run with an older one.
+const IRREVERSIBLE: [&str; 2] = ["sys-libs/glibc", "sys-libs/musl"];
+
+/// What these tables say of what cannot be undone.
+pub(super) fn irreversible(packages: &[Packages]) -> Result<Vec<Irreversible>, Invalid> {
+    let default = |text: &&str| {
+        Ok(Irreversible {
+            atom: named("what is irreversible by default", text)?,
+            can_be_undone: false,
+        })
+    };
+    let said = packages.iter().filter_map(|one| {
+        Some(Ok(Irreversible {
+            atom: one.atom.clone(),
+            can_be_undone: !one.irreversible?,
+        }))
+    });
+    IRREVERSIBLE.iter().map(default).chain(said).collect()
 }
 
 /// What of these tables concerns whoever gives builds out.

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::checks::Check;
 use super::cruft::CruftSettings;
 use super::environment::BuildEnvironment;
 use super::packages::{BuildLimits, Packages};
 use super::url::StoreUrl;
 use crate::decide::Patience;
-use crate::name::{BuilderName, GuestName, PlatformName};
+use crate::name::{BuilderName, CheckName, GuestName, PlatformName};
+use crate::rollout::Rollout;
 
 /// The configuration of a fleet.
 #[derive(Debug, Clone)]
@@ -31,6 +33,10 @@ pub struct Settings {
     pub builders: BTreeMap<BuilderName, Builder>,
     /// The guests.
     pub guests: BTreeMap<GuestName, Guest>,
+    /// What can be looked at on guests.
+    pub checks: BTreeMap<CheckName, Check>,
+    /// How updates reach all of them.
+    pub(super) rollout: Rollout,
     /// What is known of single packages.
     pub packages: Vec<Packages>,
     /// Times and numbers.
@@ -180,6 +186,10 @@ pub struct Guest {
     pub depclean: Depclean,
     /// How it comes by the binaries of its platform.
     pub store: StoreAccess,
+    /// What shows that it is well, before an update and after it.
+    pub checks: Vec<Check>,
+    /// Whether it is put back to what it had when one of them fails after an update.
+    pub rollback: bool,
 }
 
 /// How a guest comes by the binaries of its platform.
@@ -236,6 +246,8 @@ pub struct Policy {
     pub build_limits: BuildLimits,
     /// How long one installation may take.
     pub install_timeout: Duration,
+    /// How long a guest is waited for that does not answer any more in the middle of one.
+    pub unreachable: Duration,
     /// How long a guest waits until its view of the store shows the expected binaries.
     pub store_wait: Duration,
     /// How long a worker that is told to stop waits for its work.

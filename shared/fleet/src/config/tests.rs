@@ -1,3 +1,5 @@
+mod rollout;
+
 use std::path::Path;
 
 use super::*;

@@ -16,6 +16,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use self::room::{Room, Turn};
 use self::step::Step;
 use crate::batch::{self, Answer};
@@ -33,7 +35,8 @@ use crate::report::{GuestOutcome, guest_outcome};
 use crate::state::{Fleet, JobProgress, Progress, Run, TaskState};
 use crate::tree;
 
-pub use step::WORKERS_FELL_SILENT;
+pub use install::{BUDGET_SPENT, GUEST_HELD, NOT_APPROVED, WINDOW_NEVER_CAME};
+pub use step::{NOBODY_SERVES, WINDOW_CLOSED, WORKERS_FELL_SILENT};
 pub use watch::{claimed, is_held, observe};
 
 /// How patient the planner is.
@@ -74,10 +77,16 @@ pub enum Order {
 }
 
 /// Everything that should be out and is not, but of installations the first few: whoever carries it
-/// out asks again until there is nothing. The only time that counts is that of `liveness`,
-/// which [`observe`] has told what the state is: no clock of a machine that jumps can stop it.
-pub fn decide(fleet: &Fleet, liveness: &Liveness, patience: &Patience) -> Vec<Order> {
-    decide_without(fleet, liveness, patience, &BTreeSet::new())
+/// out asks again until there is nothing. The time that counts is that of `liveness`,
+/// which [`observe`] has told what the state is: no clock of a machine that jumps can stop it. `now`, the
+/// planner's clock, is for maintenance windows alone, and for how long a wave soaks.
+pub fn decide(
+    fleet: &Fleet,
+    liveness: &Liveness,
+    patience: &Patience,
+    now: Timestamp,
+) -> Vec<Order> {
+    decide_without(fleet, liveness, patience, now, &BTreeSet::new())
 }
 
 /// The same without what was named before and has to wait with the planner, because an operator has
@@ -86,6 +95,7 @@ pub fn decide_without(
     fleet: &Fleet,
     liveness: &Liveness,
     patience: &Patience,
+    now: Timestamp,
     waiting: &BTreeSet<WorkKey>,
 ) -> Vec<Order> {
     let mut orders = Vec::new();
@@ -96,6 +106,7 @@ pub fn decide_without(
             run,
             liveness,
             patience,
+            now,
             waiting,
             room: &mut room,
             orders: &mut orders,
@@ -110,6 +121,7 @@ struct Decision<'a, 'f> {
     run: &'f Run,
     liveness: &'a Liveness,
     patience: &'a Patience,
+    now: Timestamp,
     waiting: &'a BTreeSet<WorkKey>,
     room: &'a mut Room<'f>,
     orders: &'a mut Vec<Order>,
@@ -402,6 +414,27 @@ impl Decision<'_, '_> {
                 self.orders.extend(command.map(bury));
                 self.abandon(work, failure)
             }
+        }
+    }
+
+    /// Sees to it that a task that may not be begun now is given up where it would be by now. True when
+    /// it is over.
+    fn only_give_up(&mut self, task: Task) -> bool {
+        let state = self.run.tasks.get(&task);
+        let Some((state, (number, attempt))) = state.and_then(|s| Some((s, s.newest()?))) else {
+            return false;
+        };
+        if state.outcome.is_some() {
+            return true;
+        }
+        let work = WorkKey {
+            run: self.run.id,
+            task,
+            attempt: number,
+        };
+        match self.next_step(&work, state, attempt) {
+            Step::Abandon(failure) | Step::Bury(failure) => self.abandon(work, failure),
+            Step::Wait | Step::Issue(_) => false,
         }
     }
 

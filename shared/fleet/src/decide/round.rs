@@ -6,6 +6,9 @@
 //!
 //! So are those that were installed without something that an operator's retry has brought.
 //!
+//! So are those that wait for the rest of what they want, because something went first as a step of its
+//! own.
+//!
 //! So are those whose binaries were spoiled in the store behind the back of the run: the builder
 //! that looks them up for the further round finds that out, and builds them again.
 
@@ -13,36 +16,42 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gentoo_updater_portage::cpv::Cpv;
 
+use super::install;
 use crate::message::{Failure, FindingKind, RunKind, RunRequested, Task, ToSync};
 use crate::name::{GuestName, JobId, PlatformName};
 use crate::report::{GuestOutcome, guest_outcome};
-use crate::state::{Fleet, JobProgress, Run};
+use crate::state::{Closing, Fleet, JobProgress, Run};
 
 /// The run that is to follow up on one that is about to end; none where no guest wants more, where
 /// it would be one too many, or where a guest still wants what it wanted before its last round.
+///
+/// The rest of what guests want comes in such a run, too, where something went first. It is none too many
+/// then: nothing goes first in it, so that it is the only one.
 pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
-    let more_rounds = run.more_rounds.checked_sub(1)?;
-    let before = run.follows.and_then(|before| fleet.runs.get(&before));
-    let wants_more = |name: &GuestName| match guest_outcome(run, name) {
-        GuestOutcome::StillPending => {
-            before.is_none_or(|before| wanted(before, name) != wanted(run, name))
-        }
-        // What was built anew and is not seen again does not get better by a third try: the
-        // guest's view of the store is to blame.
-        GuestOutcome::Failed | GuestOutcome::HeldBack => {
-            can_have_more(run, name)
-                || lacked_a_binary(run, name)
-                    && !before.is_some_and(|before| lacked_a_binary(before, name))
-        }
-        _ => false,
+    // Nothing is begun once guests have failed, not by another run either.
+    if install::is_stopped(fleet, run) {
+        return None;
+    }
+    let closing = run.closing(fleet);
+    let guests = run.guests.iter();
+    let rest = guests.filter(|(name, guest)| closing.waits_for_the_rest(name, guest));
+    let rest: BTreeSet<&GuestName> = rest.map(|(name, _)| name).collect();
+    let may_have_more = run.more_rounds > 0;
+    let is_asked = |name: &GuestName| {
+        rest.contains(name) || may_have_more && wants_more(fleet, run, &closing, name)
     };
-    let guests: BTreeMap<GuestName, PlatformName> = run
-        .guests
-        .iter()
-        .filter(|(name, _)| wants_more(name))
+    let guests = run.guests.iter().filter(|(name, _)| is_asked(name));
+    let guests: BTreeMap<GuestName, PlatformName> = guests
         .map(|(name, guest)| (name.clone(), guest.platform.clone()))
         .collect();
-    let (retries, follows) = (run.retries, Some(run.id));
+    let (retries, follows, mut rollout) = (run.retries, Some(run.id), run.rollout.clone());
+    let more_rounds = match rest.is_empty() {
+        true => run.more_rounds.saturating_sub(1),
+        false => run.more_rounds,
+    };
+    if !rest.is_empty() {
+        rollout.barriers.clear();
+    }
     let (run, kind) = (run.id.following(), RunKind::Update);
     (!guests.is_empty()).then_some(RunRequested {
         run,
@@ -55,12 +64,31 @@ pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
         more_rounds,
         follows,
         retries,
+        rollout,
     })
+}
+
+/// Whether a guest wants what no round has brought so far and another one may bring.
+fn wants_more(fleet: &Fleet, run: &Run, closing: &Closing<'_>, name: &GuestName) -> bool {
+    let before = run.follows.and_then(|before| fleet.runs.get(&before));
+    match guest_outcome(run, name) {
+        GuestOutcome::StillPending => {
+            before.is_none_or(|before| wanted(before, name) != wanted(run, name))
+        }
+        // What was built anew and is not seen again does not get better by a third try: the
+        // guest's view of the store is to blame.
+        GuestOutcome::Failed | GuestOutcome::HeldBack => {
+            can_have_more(run, closing, name)
+                || lacked_a_binary(run, name)
+                    && !before.is_some_and(|before| lacked_a_binary(before, name))
+        }
+        _ => false,
+    }
 }
 
 /// Whether something was held back when a guest was installed, and could be installed by now: it
 /// was built after that.
-fn can_have_more(run: &Run, name: &GuestName) -> bool {
+fn can_have_more(run: &Run, closing: &Closing<'_>, name: &GuestName) -> bool {
     let Some(guest) = run.guests.get(name) else {
         return false;
     };
@@ -69,7 +97,7 @@ fn can_have_more(run: &Run, name: &GuestName) -> bool {
     else {
         return false;
     };
-    let now = run.close(scan, plan);
+    let now = closing.close(scan, plan);
     let had = |cpv: &Cpv| installation.held.iter().all(|held| held.cpv != *cpv);
     now.install.iter().any(|update| !had(&update.key.cpv))
 }

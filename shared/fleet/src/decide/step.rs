@@ -12,6 +12,13 @@ use crate::words::counted;
 /// The cause of a task whose workers all fell silent.
 pub const WORKERS_FELL_SILENT: &str = "WorkersFellSilent";
 
+/// The cause of a task that waited for too long without a living worker that could do it.
+pub const NOBODY_SERVES: &str = "NobodyServes";
+
+/// The cause of an installation whose command came when the maintenance window had closed. Nothing was
+/// tried, so it is no attempt.
+pub const WINDOW_CLOSED: &str = "WindowClosed";
+
 /// The longest pause before an attempt.
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
@@ -103,7 +110,7 @@ impl Decision<'_, '_> {
             unfit.join("; ")
         };
         let class = FailureClass::Permanent;
-        Step::Abandon(Failure::new(class, "NobodyServes", message))
+        Step::Abandon(Failure::new(class, NOBODY_SERVES, message))
     }
 
     /// How many of the attempts count. Where the machine of a builder is to blame, the package is
@@ -114,6 +121,7 @@ impl Decision<'_, '_> {
     fn spent(&self, task: &Task, state: &TaskState) -> u32 {
         // An operator's retry begins anew.
         let counted = state.attempts.range(state.before_retry.saturating_add(1)..);
+        let counted = counted.filter(|(_, attempt)| !came_too_late(attempt));
         let all = u32::try_from(counted.count()).unwrap_or(u32::MAX);
         if !matches!(task, Task::Build(_)) {
             return all;
@@ -177,6 +185,12 @@ impl Decision<'_, '_> {
         });
         claimed.count()
     }
+}
+
+/// Whether the command of an attempt came when the window had closed.
+fn came_too_late(attempt: &Attempt) -> bool {
+    let failure = attempt.failure.as_ref().map(|(failure, _)| failure);
+    failure.is_some_and(|failure| failure.cause == WINDOW_CLOSED)
 }
 
 /// The workers whose machines are to blame for a failed attempt.

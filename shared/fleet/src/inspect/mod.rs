@@ -3,6 +3,8 @@
 
 mod attempts;
 mod filter;
+mod hold;
+mod holds;
 mod jobs;
 mod near;
 mod pause;
@@ -14,6 +16,8 @@ mod task;
 mod workers;
 
 pub use filter::EventFilter;
+pub use hold::{HoldKind, UnknownHold, hold_target, waits_for_approval};
+pub use holds::{HeldView, HoldsView, PutBackView, UnapprovedView, WaitingWaveView};
 pub use jobs::{KnownJob, KnownJobs};
 pub use near::nearest;
 pub use pause::{UnknownTarget, target_named};

@@ -14,6 +14,7 @@ use crate::message::{Job, Task};
 use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, WorkerId};
 use crate::needs::{Needs, lacking};
 use crate::order::{Expectations, Expected};
+use crate::report::{self, BarrierReport, UnapprovedReport};
 use crate::state::{Fleet, JobProgress, Run, TaskState};
 
 /// The batch of a run.
@@ -30,6 +31,12 @@ pub struct PlanView {
     /// The guests that could not be asked, so that nothing is built for them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_asked: Vec<GuestName>,
+    /// What goes first, as a step of its own; the rest follows in a further round.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub barriers: Vec<BarrierReport>,
+    /// What waits for an approval, because it cannot be undone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unapproved: Vec<UnapprovedReport>,
     /// The jobs, the longest remaining path first.
     pub jobs: Vec<PlanJob>,
     /// The rings that had to be broken.
@@ -156,6 +163,8 @@ impl PlanView {
                 scan_only: run.is_scan_only(),
                 waits_for: what_comes_before(run),
                 not_asked: not_asked(run),
+                barriers: Vec::new(),
+                unapproved: Vec::new(),
                 jobs: Vec::new(),
                 rings: Vec::new(),
                 totals: PlanTotals::default(),
@@ -201,6 +210,8 @@ impl PlanView {
             scan_only: run.is_scan_only(),
             waits_for: Vec::new(),
             not_asked: not_asked(run),
+            barriers: report::barriers(fleet, run),
+            unapproved: report::unapproved(fleet, run),
             totals: totals(&views, critical),
             jobs: views,
             rings: rings(run, jobs),

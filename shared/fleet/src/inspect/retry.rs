@@ -48,6 +48,15 @@ pub enum Retry {
 pub enum Nothing {
     /// Nothing of the run failed, as far as it is.
     NotFailed(RunId),
+    /// Nothing of what failed is tried again within the run, which goes on.
+    NotWithin {
+        /// The run.
+        run: RunId,
+        /// The guests on which something was begun.
+        begun: BTreeSet<GuestName>,
+        /// The others that lack something.
+        others: BTreeSet<GuestName>,
+    },
     /// Everybody has what they wanted, or got it by a later run.
     AllWell(RunId),
     /// These jobs have not failed.
@@ -249,17 +258,25 @@ fn whole(fleet: &Fleet, run: &Run) -> Retry {
     };
     let has_failed = |name: &&GuestName| {
         let outcome = guest_outcome(open, name);
-        matches!(outcome, GuestOutcome::Failed | GuestOutcome::HeldBack)
+        matches!(
+            outcome,
+            GuestOutcome::Failed | GuestOutcome::HeldBack | GuestOutcome::LeftOut
+        )
     };
     let lacking: BTreeSet<GuestName> = open.guests.keys().filter(has_failed).cloned().collect();
     if !work.is_empty() {
         let left = lacking.into_iter().filter(|name| !helped(name)).collect();
         return Retry::Again { work, left };
     }
-    match lacking.is_empty() {
-        true => Retry::Nothing(Nothing::NotFailed(open.id)),
-        false => Retry::Ending(open.id),
+    if lacking.is_empty() {
+        return Retry::Nothing(Nothing::NotFailed(open.id));
     }
+    if !fleet.takes_retries(open.id) {
+        return Retry::Ending(open.id);
+    }
+    let (begun, others) = lacking.into_iter().partition(|name| open.is_begun_on(name));
+    let run = open.id;
+    Retry::Nothing(Nothing::NotWithin { run, begun, others })
 }
 
 /// A further run of those guests of a run that is over that did not get all they wanted. Left out is

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -130,6 +131,9 @@ pub struct InstallPackages {
     pub packages: Vec<InstallPackage>,
     /// What was left out, and why.
     pub held: Vec<HeldBack>,
+    /// When the maintenance window closes: what is not begun by then is not begun at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin_before: Option<Timestamp>,
 }
 
 /// Remove what a run put on a builder.
@@ -219,6 +223,7 @@ impl InstallPackages {
             changes: Vec::new(),
             held: self.held.clone(),
             findings: Vec::new(),
+            rolled_back: None,
         })
     }
 }

@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gentoo_updater_portage::cpv::Cpv;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::machine::{BuilderMachine, Durations};
-use super::package::{Batch, PauseTarget, Role, Task, WorkKey};
+use super::package::{Batch, HoldTarget, PauseTarget, Role, Task, WorkKey};
 use super::result::{
     BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, CollectFailed, GuestScanned,
     GuestUpdated, InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreCollected,
     StoreSearched, SyncFailed,
 };
-use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId, WorkerId};
+use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId, WaveName, WorkerId};
+use crate::rollout::Rollout;
 
 /// Everything that can have happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +59,10 @@ pub enum Event {
     CollectFailed(CollectFailed),
     /// The planner gives a task up after too many attempts.
     TaskAbandoned(TaskAbandoned),
+    /// Every guest of a wave has its updates, or gets none in this run.
+    WaveEnded(WaveEnded),
+    /// Guests get none of their updates in this run, and nothing was begun on them.
+    GuestsLeftOut(GuestsLeftOut),
     /// A run is over.
     RunFinished(RunFinished),
     /// A worker has come up.
@@ -71,6 +77,12 @@ pub enum Event {
     PauseRequested(PauseRequested),
     /// An operator wants a worker, or all of a role, to take work again.
     ResumeRequested(ResumeRequested),
+    /// An operator wants nothing to be begun of something.
+    HoldRequested(HoldRequested),
+    /// An operator approves something that was held, or that waits for it.
+    ApprovalGiven(ApprovalGiven),
+    /// An operator has put a guest back to what it had before a run.
+    GuestRolledBack(GuestRolledBack),
     /// A worker lives. Not kept in the history.
     WorkerAlive(WorkerAlive),
     /// A planner lives: the clock of all leases. Not kept in the history.
@@ -79,7 +91,7 @@ pub enum Event {
 
 impl Event {
     /// The types of the events that the history keeps, as they are written on the wire.
-    pub const KEPT_KINDS: [&str; 26] = [
+    pub const KEPT_KINDS: [&str; 31] = [
         "RunRequested",
         "CommandIssued",
         "WorkStarted",
@@ -99,6 +111,8 @@ impl Event {
         "StoreCollected",
         "CollectFailed",
         "TaskAbandoned",
+        "WaveEnded",
+        "GuestsLeftOut",
         "RunFinished",
         "WorkerRegistered",
         "WorkerPaused",
@@ -106,6 +120,9 @@ impl Event {
         "RetryRequested",
         "PauseRequested",
         "ResumeRequested",
+        "HoldRequested",
+        "ApprovalGiven",
+        "GuestRolledBack",
     ];
 
     /// The run that it belongs to, if it belongs to one.
@@ -130,13 +147,18 @@ impl Event {
             Self::StoreCollected(e) => Some(e.run),
             Self::CollectFailed(e) => Some(e.run),
             Self::TaskAbandoned(e) => Some(e.work.run),
+            Self::WaveEnded(e) => Some(e.run),
+            Self::GuestsLeftOut(e) => Some(e.run),
             Self::RunFinished(e) => Some(e.run),
             Self::RetryRequested(e) => Some(e.work.run),
+            Self::GuestRolledBack(e) => Some(e.run),
             Self::WorkerRegistered(_)
             | Self::WorkerPaused(_)
             | Self::DurationsLearned(_)
             | Self::PauseRequested(_)
             | Self::ResumeRequested(_)
+            | Self::HoldRequested(_)
+            | Self::ApprovalGiven(_)
             | Self::WorkerAlive(_)
             | Self::PlannerAlive(_) => None,
         }
@@ -164,6 +186,8 @@ impl Event {
             Self::StoreCollected(_) => "StoreCollected",
             Self::CollectFailed(_) => "CollectFailed",
             Self::TaskAbandoned(_) => "TaskAbandoned",
+            Self::WaveEnded(_) => "WaveEnded",
+            Self::GuestsLeftOut(_) => "GuestsLeftOut",
             Self::RunFinished(_) => "RunFinished",
             Self::WorkerRegistered(_) => "WorkerRegistered",
             Self::WorkerPaused(_) => "WorkerPaused",
@@ -171,6 +195,9 @@ impl Event {
             Self::RetryRequested(_) => "RetryRequested",
             Self::PauseRequested(_) => "PauseRequested",
             Self::ResumeRequested(_) => "ResumeRequested",
+            Self::HoldRequested(_) => "HoldRequested",
+            Self::ApprovalGiven(_) => "ApprovalGiven",
+            Self::GuestRolledBack(_) => "GuestRolledBack",
             Self::WorkerAlive(_) => "WorkerAlive",
             Self::PlannerAlive(_) => "PlannerAlive",
         }
@@ -187,6 +214,7 @@ impl Event {
             Self::CleanFailed(e) => Some(&e.failure),
             Self::CollectFailed(e) => Some(&e.failure),
             Self::TaskAbandoned(e) => Some(&e.failure),
+            Self::GuestsLeftOut(e) => Some(&e.failure),
             Self::RunRequested(_)
             | Self::CommandIssued(_)
             | Self::WorkStarted(_)
@@ -198,6 +226,7 @@ impl Event {
             | Self::GuestUpdated(_)
             | Self::BuilderCleaned(_)
             | Self::StoreCollected(_)
+            | Self::WaveEnded(_)
             | Self::RunFinished(_)
             | Self::WorkerRegistered(_)
             | Self::WorkerPaused(_)
@@ -205,6 +234,9 @@ impl Event {
             | Self::RetryRequested(_)
             | Self::PauseRequested(_)
             | Self::ResumeRequested(_)
+            | Self::HoldRequested(_)
+            | Self::ApprovalGiven(_)
+            | Self::GuestRolledBack(_)
             | Self::WorkerAlive(_)
             | Self::PlannerAlive(_) => None,
         }
@@ -250,6 +282,9 @@ pub struct RunRequested {
     /// How many retries of that run the planner knew of: see [`RunFinished::retries`].
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
+    /// How its guests get their updates.
+    #[serde(default, skip_serializing_if = "Rollout::is_plain")]
+    pub rollout: Rollout,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -318,6 +353,27 @@ pub struct TaskAbandoned {
     pub failure: Failure,
 }
 
+/// Every guest of a wave has its updates, or gets none in this run. The planner's clock counts from then
+/// for how long the wave soaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaveEnded {
+    /// The run.
+    pub run: RunId,
+    /// The wave.
+    pub wave: WaveName,
+}
+
+/// Guests get none of their updates in this run, and nothing was begun on them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestsLeftOut {
+    /// The run.
+    pub run: RunId,
+    /// The guests.
+    pub guests: BTreeSet<GuestName>,
+    /// Why.
+    pub failure: Failure,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunOutcome {
@@ -338,6 +394,23 @@ pub struct RunFinished {
     /// moment, the run is not over: it says so again when it is.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
+}
+
+/// A guest was put back to what it had before a run, by an operator. Nobody gets these packages until
+/// that is approved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestRolledBack {
+    /// The run.
+    pub run: RunId,
+    /// The guest.
+    pub guest: GuestName,
+    /// The machines for which the packages were built.
+    pub platform: PlatformName,
+    /// What the run had brought: all of it, or what is to blame.
+    pub packages: Vec<Cpv>,
+    /// Whether these were proven to be to blame. Nothing else of the run is suspected any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proven: bool,
 }
 
 /// A worker has come up, or says anew what it is.
@@ -399,6 +472,24 @@ pub struct PauseRequested {
 pub struct ResumeRequested {
     /// Who.
     pub target: PauseTarget,
+}
+
+/// An operator wants nothing to be begun of a run, a wave, a guest or a package, until it is approved. What
+/// is begun goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldRequested {
+    /// What.
+    pub target: HoldTarget,
+    /// Why, in the operator's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// An operator approves what was held, or what waits for an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalGiven {
+    /// What.
+    pub target: HoldTarget,
 }
 
 /// A worker lives.

@@ -76,6 +76,25 @@ impl Failure {
         self.cause == "TimedOut"
     }
 
+    /// The same failure, which tells of another one as well: its words, and its log where this has none.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        let mut both = self.and_that(&other.message);
+        if both.log_path.is_none() {
+            both.log_tail.clone_from(&other.log_tail);
+            both.log_path.clone_from(&other.log_path);
+        }
+        both
+    }
+
+    /// The same failure, which says this as well.
+    #[must_use]
+    pub fn and_that(mut self, words: &str) -> Self {
+        self.message.push_str("; ");
+        self.message.push_str(words);
+        self
+    }
+
     /// The same failure with the end of its log.
     #[must_use]
     pub fn with_log(mut self, tail: Vec<String>, path: impl Into<String>) -> Self {
@@ -146,6 +165,8 @@ pub enum FindingKind {
     ConfigurationPending,
     /// News items are unread. The subject, where there is one, is the name of one item.
     NewsUnread,
+    /// A check failed before an update already. The subject is its name.
+    CheckFailed,
     /// An installed package is masked.
     InstalledMasked,
     /// A binary in the store did not have the content that it was stored with.

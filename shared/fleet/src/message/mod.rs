@@ -20,19 +20,20 @@ pub use command::{
 pub use cruft::{ChangedFile, Cruft, CruftArchive, Listed, Staying};
 pub use envelope::{DecodeError, Envelope, WIRE_VERSION};
 pub use event::{
-    BatchPlanned, CommandIssued, DurationsLearned, Event, Ongoing, PauseRequested, PlannerAlive,
-    ResumeRequested, RetryRequested, RunFinished, RunKind, RunOutcome, RunRequested, TaskAbandoned,
-    ToSync, WorkStarted, WorkerAlive, WorkerPaused, WorkerRegistered,
+    ApprovalGiven, BatchPlanned, CommandIssued, DurationsLearned, Event, GuestRolledBack,
+    GuestsLeftOut, HoldRequested, Ongoing, PauseRequested, PlannerAlive, ResumeRequested,
+    RetryRequested, RunFinished, RunKind, RunOutcome, RunRequested, TaskAbandoned, ToSync,
+    WaveEnded, WorkStarted, WorkerAlive, WorkerPaused, WorkerRegistered,
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
 pub use machine::{BuilderMachine, Durations};
 pub use package::{
-    Batch, Binary, Change, Contents, GuestPlan, HeldBack, HoldReason, Identity, InstalledPackage,
-    Job, PackageChange, PauseTarget, Purpose, RepositoryRevision, Role, SubslotBinding, Task,
-    Update, WorkKey,
+    Batch, Binary, Change, Contents, GuestPlan, HeldBack, HoldReason, HoldTarget, Identity,
+    InstalledPackage, Job, PackageChange, PauseTarget, Purpose, RepositoryRevision, Role,
+    SubslotBinding, Task, Update, WorkKey,
 };
 pub use result::{
     BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, CollectFailed, Deleted, GuestScanned,
-    GuestUpdated, InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreCollected,
-    StoreSearched, SyncFailed,
+    GuestUpdated, InstallFailed, PackageBuilt, RolledBack, ScanFailed, SearchFailed,
+    StoreCollected, StoreSearched, SyncFailed,
 };

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use gentoo_updater_portage::atom::Atom;
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
 use gentoo_updater_portage::cpv::Cpv;
-use gentoo_updater_portage::name::{CategoryPackage, RepositoryName, SlotAndSubslot};
+use gentoo_updater_portage::name::{CategoryPackage, RepositoryName, SlotAndSubslot, UseFlag};
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, Finding};
 
 use crate::fingerprint::Fingerprint;
-use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId, StorePath, WorkerId};
+use crate::name::{
+    BuilderName, GuestName, JobId, PlatformName, RunId, StorePath, WaveName, WorkerId,
+};
 use crate::needs::Needs;
 
 /// The roles of workers.
@@ -60,6 +63,31 @@ impl fmt::Display for PauseTarget {
         match self {
             Self::Role(role) => write!(f, "every {role}"),
             Self::Worker(worker) => worker.fmt(f),
+        }
+    }
+}
+
+/// What an operator holds, and approves.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "name", rename_all = "lowercase")]
+pub enum HoldTarget {
+    /// One run: nothing is begun on its guests.
+    Run(RunId),
+    /// A wave, in whatever run.
+    Wave(WaveName),
+    /// A guest, in whatever run.
+    Guest(GuestName),
+    /// The packages that an atom matches, on whatever guest.
+    Package(Atom),
+}
+
+impl fmt::Display for HoldTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(run) => write!(f, "run {run}"),
+            Self::Wave(wave) => write!(f, "wave {wave}"),
+            Self::Guest(guest) => write!(f, "guest {guest}"),
+            Self::Package(atom) => write!(f, "package {atom}"),
         }
     }
 }
@@ -126,6 +154,16 @@ pub enum Change {
     Rebuild,
 }
 
+impl Change {
+    /// Whether it brings another version of something that was there.
+    pub fn is_of_version(self) -> bool {
+        match self {
+            Self::NewSlot | Self::Upgrade | Self::Downgrade => true,
+            Self::New | Self::Reinstall | Self::Rebuild => false,
+        }
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -174,6 +212,9 @@ pub struct Update {
     /// download nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download: Option<u64>,
+    /// The USE flags that it switches on or off, of those that the installed package has, too.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub switched_flags: BTreeSet<UseFlag>,
 }
 
 /// That an installed package was built against one subslot of another.
@@ -370,6 +411,15 @@ pub enum HoldReason {
     Needs(Cpv),
     /// Its new subslot would break an installed package that has no rebuilt binary.
     WouldBreak(Cpv),
+    /// An operator holds the packages that this atom matches.
+    Held(Atom),
+    /// This guest got it and had to be put back.
+    RolledBack(GuestName),
+    /// This version cannot be undone, the guest is put back when a check fails, and nobody has
+    /// approved it.
+    Irreversible(Cpv),
+    /// This package must not be mixed over the fleet: it goes first, as a step of its own.
+    Barrier(Cpv),
 }
 
 impl fmt::Display for HoldReason {
@@ -383,6 +433,25 @@ impl fmt::Display for HoldReason {
                     "its new subslot would break {cpv}, which has no rebuilt binary"
                 )
             }
+            Self::RolledBack(guest) => write!(
+                f,
+                "{guest} got it and had to be put back; `gentoo-updater approve guest {guest}` lets \
+                 all of that update come again, `gentoo-updater approve package` one of it"
+            ),
+            Self::Irreversible(cpv) => write!(
+                f,
+                "nothing puts a guest back to what was before it; `gentoo-updater approve package \
+                 ={cpv}` lets it come"
+            ),
+            Self::Barrier(cpv) => write!(
+                f,
+                "{cpv} goes first, as a step of its own; where that goes well the rest follows by itself \
+                 in a further round"
+            ),
+            Self::Held(atom) => write!(
+                f,
+                "{atom} is held; `gentoo-updater approve package {atom}` ends that"
+            ),
         }
     }
 }

@@ -11,6 +11,8 @@ use super::failure::{Failure, Finding};
 use super::package::{
     Binary, HeldBack, Identity, InstalledPackage, PackageChange, RepositoryRevision, Update,
 };
+use gentoo_updater_portage::cpv::Cpv;
+
 use crate::name::{BuilderName, GuestName, JobId, PlatformName, RunId};
 use crate::needs::Capacity;
 
@@ -61,6 +63,10 @@ pub struct GuestScanned {
     /// nothing has changed on it since; absent where it was asked anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unchanged_since: Option<Timestamp>,
+    /// Whether an update has begun on it that nobody has looked at since: its power failed, and the run
+    /// ended without it. It is looked at even where it wants nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsettled: bool,
 }
 
 /// A guest could not be asked, or its answer is not to be believed.
@@ -203,6 +209,19 @@ pub struct InstallFailed {
     pub held: Vec<HeldBack>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
+    /// That it was put back to what it had before, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<RolledBack>,
+}
+
+/// A guest was put back to what it had before an update.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// What the update had brought, and what is gone again. One of these is to blame, or several together.
+    pub packages: Vec<Cpv>,
+    /// What is not as it was, if something is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
 }
 
 /// What a run put on a builder was removed.

@@ -120,6 +120,7 @@ mod tests {
             outcome: GuestOutcome::Updated,
             updates: Vec::new(),
             unchanged_since: None,
+            put_back: false,
             untouched: false,
             changes: Vec::new(),
             held: Vec::new(),

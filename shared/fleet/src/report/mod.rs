@@ -2,13 +2,17 @@
 
 mod afterwards;
 mod cruft;
+mod first;
 mod rings;
+mod rollout;
 mod stores;
 mod text;
 mod work;
 
 pub use afterwards::Afterwards;
+pub use first::{BarrierReport, UnapprovedReport, barriers, unapproved};
 pub use rings::RingReport;
+pub use rollout::{WaitReport, WaveReport};
 pub use stores::StoreReport;
 pub use work::{BuilderReport, JobReport};
 
@@ -19,8 +23,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::message::{
-    Failure, Finding, FindingKind, HeldBack, PackageChange, PauseTarget, Purpose, RunKind,
-    RunOutcome, Task,
+    Failure, Finding, FindingKind, HeldBack, HoldTarget, PackageChange, PauseTarget, Purpose,
+    RunKind, RunOutcome, Task,
 };
 use crate::name::{BuilderName, GuestName, PlatformName, RunId, WorkerId};
 use crate::platforms::{Standards, Verdict};
@@ -46,8 +50,28 @@ pub enum GuestOutcome {
     HeldBack,
     /// What was ordered is installed, and its own plan still asks for more.
     StillPending,
+    /// All that it gets is built, and its turn has not come ([`Report::at`]).
+    Waiting,
+    /// It gets nothing in this run although it could: its turn did not come.
+    LeftOut,
     /// It could not be asked or updated.
     Failed,
+}
+
+impl GuestOutcome {
+    /// Whether nothing more comes of it in its run.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Scanning | Self::Building | Self::Waiting | Self::Installing => false,
+            Self::Pending
+            | Self::UpToDate
+            | Self::Updated
+            | Self::HeldBack
+            | Self::StillPending
+            | Self::LeftOut
+            | Self::Failed => true,
+        }
+    }
 }
 
 /// How this guest stands.
@@ -67,7 +91,7 @@ pub fn guest_outcome(run: &Run, name: &GuestName) -> GuestOutcome {
         return GuestOutcome::Failed;
     }
     let wants_nothing = !answer.updates.iter().any(|u| u.purpose == Purpose::Runtime);
-    if wants_nothing {
+    if wants_nothing && !answer.unsettled {
         return GuestOutcome::UpToDate;
     }
     if run.is_scan_only() {
@@ -90,6 +114,9 @@ pub fn guest_outcome(run: &Run, name: &GuestName) -> GuestOutcome {
     let Some(plan) = &guest.plan else {
         return GuestOutcome::Building;
     };
+    if guest.left_out.is_some() {
+        return GuestOutcome::LeftOut;
+    }
     if !run.progress().is_over_for(plan) {
         GuestOutcome::Building
     } else if run.tasks.contains_key(&install) {
@@ -121,6 +148,18 @@ pub struct Report {
     pub repositories: BTreeMap<RepositoryName, String>,
     /// The guests.
     pub guests: BTreeMap<GuestName, GuestReport>,
+    /// The waves in which they get their updates, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<WaveReport>,
+    /// What goes first, as a step of its own; the rest follows in a further round.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub barriers: Vec<BarrierReport>,
+    /// What waits for an approval, because it cannot be undone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unapproved: Vec<UnapprovedReport>,
+    /// For what guests wait, as far as it was looked ([`Report::at`]).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<WaitReport>,
     /// What is to be done on the guests afterwards, summed.
     pub afterwards: Vec<Afterwards>,
     /// The jobs, by package.
@@ -137,6 +176,9 @@ pub struct Report {
     pub unusable: BTreeMap<BuilderName, Failure>,
     /// Whom operators have paused.
     pub paused: Vec<PauseReport>,
+    /// What operators hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldReport>,
     /// The further round for guests that wanted more when they had what they asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub further: Option<Box<Report>>,
@@ -147,6 +189,19 @@ pub struct Report {
 pub struct PauseReport {
     /// A role or a worker.
     pub target: PauseTarget,
+    /// Who wants it.
+    pub by: WorkerId,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+}
+
+/// What an operator holds, so that nothing of it is begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoldReport {
+    /// What.
+    pub target: HoldTarget,
     /// Who wants it.
     pub by: WorkerId,
     /// Since when.
@@ -166,6 +221,9 @@ pub struct GuestReport {
     pub unchanged_since: Option<Timestamp>,
     /// Whether it is certain that nothing was changed on it.
     pub untouched: bool,
+    /// Whether it was put back to what it had before the update.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub put_back: bool,
     /// What changed on it.
     pub changes: Vec<PackageChange>,
     /// What was held back.
@@ -188,7 +246,7 @@ impl Report {
         let guests: BTreeMap<GuestName, GuestReport> = run
             .guests
             .keys()
-            .map(|name| (name.clone(), guest_report(known.as_ref(), run, name)))
+            .map(|name| (name.clone(), guest_report(fleet, known.as_ref(), run, name)))
             .collect();
         Self {
             run: run.id,
@@ -199,6 +257,10 @@ impl Report {
             synced: !run.sync.is_empty(),
             repositories: tree::revisions(run),
             afterwards: afterwards::sum(&guests),
+            waves: rollout::waves(run, &guests),
+            barriers: first::barriers(fleet, run),
+            unapproved: first::unapproved(fleet, run),
+            waits: Vec::new(),
             guests,
             jobs: work::job_reports(run),
             rings: rings::rings(run),
@@ -206,6 +268,7 @@ impl Report {
             stores: stores::stores(run),
             unusable: unusable(fleet),
             paused: paused(fleet),
+            holds: holds(fleet),
             further: further(fleet, run),
         }
     }
@@ -275,14 +338,32 @@ pub fn paused(fleet: &Fleet) -> Vec<PauseReport> {
         .collect()
 }
 
-fn guest_report(known: Option<&Standards>, run: &Run, name: &GuestName) -> GuestReport {
+fn holds(fleet: &Fleet) -> Vec<HoldReport> {
+    let holds = fleet.holds.iter();
+    holds
+        .map(|(target, hold)| HoldReport {
+            target: target.clone(),
+            by: hold.by.clone(),
+            since: hold.since,
+            reason: hold.reason.clone(),
+        })
+        .collect()
+}
+
+fn guest_report(
+    fleet: &Fleet,
+    known: Option<&Standards>,
+    run: &Run,
+    name: &GuestName,
+) -> GuestReport {
     let guest = run.guests.get(name);
     let scan = guest.and_then(|g| g.scan.as_ref());
     let installation = guest.and_then(|g| g.installation.as_ref());
     let failure = run
         .failure(&Task::Scan(name.clone()))
         .or_else(|| run.failure(&Task::Install(name.clone())))
-        .or_else(|| guest?.unserved.as_ref());
+        .or_else(|| guest?.unserved.as_ref())
+        .or_else(|| guest?.left_out.as_deref());
     let wanted = scan
         .iter()
         .flat_map(|s| &s.updates)
@@ -299,12 +380,13 @@ fn guest_report(known: Option<&Standards>, run: &Run, name: &GuestName) -> Guest
     let outcome = guest_outcome(run, name);
     let held = match installation {
         Some(installation) => installation.held.clone(),
-        None if outcome == GuestOutcome::HeldBack => all_held(run, name),
+        None if outcome == GuestOutcome::HeldBack => all_held(fleet, run, name),
         None => Vec::new(),
     };
     let changes = installation.into_iter().flat_map(|i| &i.changes);
     GuestReport {
         outcome,
+        put_back: installation.is_some_and(|installation| installation.put_back),
         updates: wanted
             .map(|u| format!("{} ({})", u.key.cpv, u.change))
             .collect(),
@@ -347,12 +429,12 @@ fn platform_findings(known: Option<&Standards>, run: &Run, name: &GuestName) -> 
 }
 
 /// What is held back on a guest for which nothing was ordered.
-fn all_held(run: &Run, name: &GuestName) -> Vec<HeldBack> {
+fn all_held(fleet: &Fleet, run: &Run, name: &GuestName) -> Vec<HeldBack> {
     let Some(guest) = run.guests.get(name) else {
         return Vec::new();
     };
     let (Some(scan), Some(plan)) = (&guest.scan, &guest.plan) else {
         return Vec::new();
     };
-    run.close(scan, plan).held
+    run.close(fleet, scan, plan).held
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 
 use super::{BuilderReport, GuestOutcome, GuestReport, Report, cruft};
-use crate::message::{Failure, RunOutcome};
+use crate::message::{Failure, HeldBack, HoldReason, RunOutcome};
 use crate::name::{BuilderName, GuestName};
 use crate::words::{counted, seconds};
 use gentoo_updater_portage::cpv::Cpv;
@@ -75,6 +75,41 @@ impl Report {
         if self.synced {
             for (name, revision) in &self.repositories {
                 writeln!(out, "Ebuild repository {name}: {revision}")?;
+            }
+        }
+        for hold in &self.holds {
+            let (target, by, since) = (&hold.target, &hold.by, hold.since);
+            write!(out, "{target}: held by {by} since {since:.0}")?;
+            match &hold.reason {
+                Some(reason) => writeln!(out, ": {reason}")?,
+                None => writeln!(out)?,
+            }
+        }
+        if !self.waves.is_empty() {
+            writeln!(out, "\nWaves")?;
+            for wave in &self.waves {
+                writeln!(out, "  {wave}")?;
+            }
+        }
+        if !self.barriers.is_empty() {
+            writeln!(
+                out,
+                "\nFirst, as a step of its own; the rest follows in a further round"
+            )?;
+            for barrier in &self.barriers {
+                writeln!(out, "  {barrier}")?;
+            }
+        }
+        if !self.unapproved.is_empty() {
+            writeln!(out, "\nNot without an approval")?;
+            for unapproved in &self.unapproved {
+                writeln!(out, "  {unapproved}")?;
+            }
+        }
+        if !self.waits.is_empty() {
+            writeln!(out, "\nWaiting")?;
+            for wait in &self.waits {
+                writeln!(out, "  {wait}")?;
             }
         }
         writeln!(out, "\nGuests")?;
@@ -200,6 +235,7 @@ fn write_guest(
         GuestOutcome::Scanning => "is being asked".to_owned(),
         GuestOutcome::Pending => format!("{} pending", counted(guest.updates.len(), "update")),
         GuestOutcome::Building => format!("waits for {}", counted(guest.updates.len(), "package")),
+        GuestOutcome::Waiting => "waits for its turn".to_owned(),
         GuestOutcome::Installing => "installs".to_owned(),
         GuestOutcome::UpToDate => "up to date, nothing to do".to_owned(),
         GuestOutcome::Updated => format!("updated, {}", counted(guest.changes.len(), "package")),
@@ -214,7 +250,14 @@ fn write_guest(
                 counted(guest.changes.len(), "package")
             )
         }
+        GuestOutcome::LeftOut => format!(
+            "LEFT OUT, {} not installed",
+            counted(guest.updates.len(), "update")
+        ),
         GuestOutcome::Failed if guest.untouched => "FAILED, not touched".to_owned(),
+        GuestOutcome::Failed if guest.put_back => {
+            "FAILED, and has again what it had before".to_owned()
+        }
         GuestOutcome::Failed if guest.changes.is_empty() => {
             "FAILED, what changed on it is not known".to_owned()
         }
@@ -235,8 +278,8 @@ fn write_guest(
     if let Some(failure) = &guest.failure {
         write_failure(out, failure)?;
     }
-    for held in &guest.held {
-        writeln!(out, "      held back: {}: {}", held.cpv, held.reason)?;
+    for (reason, packages) in by_reason(&guest.held) {
+        writeln!(out, "      held back: {}: {reason}", packages.join(", "))?;
     }
     for finding in &guest.findings {
         writeln!(out, "      ! {}", finding.text)?;
@@ -247,6 +290,19 @@ fn write_guest(
         }
     }
     Ok(())
+}
+
+/// The packages that are held back, together where the reason is the same, in their order.
+fn by_reason(held: &[HeldBack]) -> Vec<(&HoldReason, Vec<String>)> {
+    let mut all: Vec<(&HoldReason, Vec<String>)> = Vec::new();
+    for one in held {
+        let cpv = one.cpv.to_string();
+        match all.iter_mut().find(|(reason, _)| **reason == one.reason) {
+            Some((_, packages)) => packages.push(cpv),
+            None => all.push((&one.reason, vec![cpv])),
+        }
+    }
+    all
 }
 
 fn write_builder(
@@ -296,4 +352,27 @@ pub(super) fn write_failure(out: &mut String, failure: &Failure) -> std::fmt::Re
         writeln!(out, "      the whole log: {path}")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_back_for_one_reason_is_told_together() {
+        let held = |cpv: &str, reason: HoldReason| HeldBack {
+            cpv: cpv.parse().unwrap(),
+            reason,
+        };
+        let back = || HoldReason::RolledBack("web".parse().unwrap());
+        let all = [
+            held("a/a-1", back()),
+            held("b/b-1", HoldReason::BuildFailed),
+            held("c/c-1", back()),
+        ];
+        let told = by_reason(&all);
+        let packages: Vec<String> = told.iter().map(|(_, all)| all.join(",")).collect();
+        assert_eq!(packages, ["a/a-1,c/c-1", "b/b-1"]);
+        assert_eq!(*told[0].0, back());
+    }
 }

@@ -128,9 +128,10 @@ impl Run {
     }
 
     /// What a guest has installed is most of what a run knows. When the run is over it only tells
-    /// what is held back on a guest for which nothing was ordered.
+    /// what is held back on a guest for which nothing was ordered, and what went first.
     fn forget_what_no_report_needs(&mut self) {
         let is_scan_only = self.is_scan_only();
+        let rollout = &self.rollout;
         for guest in self.guests.values_mut() {
             let Some(scan) = &guest.scan else {
                 continue;
@@ -138,8 +139,10 @@ impl Run {
             let wants = scan.updates.iter().any(|u| u.purpose == Purpose::Runtime);
             if is_scan_only || guest.installation.is_some() || !wants {
                 let scan = guest.scan.as_mut().map(Arc::make_mut);
-                scan.into_iter()
-                    .for_each(|scan| scan.installed = Vec::new());
+                if let Some(scan) = scan {
+                    scan.installed.retain(|row| rollout.looks_at(row));
+                    scan.installed.shrink_to_fit();
+                }
             }
         }
     }

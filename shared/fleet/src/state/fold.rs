@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::run::{Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome};
 use super::{Fleet, Pause};
+use crate::decide::WINDOW_CLOSED;
 use crate::message::{
     CommandIssued, Envelope, Event, Failure, FailureClass, PackageBuilt, PauseTarget, RunFinished,
     RunKind, RunRequested, StoreSearched, Task, WorkKey,
@@ -86,6 +87,7 @@ impl Fleet {
                         changes: run.share_changes(&event.changes),
                         held: event.held.clone(),
                         findings: event.findings.clone(),
+                        put_back: false,
                     };
                     if let Some(guest) = run.guests.get_mut(&event.guest) {
                         guest.installation = Some(installation);
@@ -94,17 +96,29 @@ impl Fleet {
             }
             Event::InstallFailed(event) => {
                 let task = Task::Install(event.guest.clone());
-                self.failed(event.run, task, event.attempt, &event.failure, at, |run| {
-                    let installation = Installation {
-                        begun: event.begun,
-                        changes: run.share_changes(&event.changes),
-                        held: event.held.clone(),
-                        findings: event.findings.clone(),
-                    };
-                    if let Some(guest) = run.guests.get_mut(&event.guest) {
-                        guest.installation = Some(installation);
-                    }
-                });
+                let counts =
+                    self.failed(event.run, task, event.attempt, &event.failure, at, |run| {
+                        let changes = run.share_changes(&event.changes);
+                        let Some(guest) = run.guests.get_mut(&event.guest) else {
+                            return;
+                        };
+                        // What an attempt before has begun stays begun, also where this one came to nothing.
+                        let before = guest.installation.take();
+                        let was_begun = before.as_ref().is_some_and(|before| before.begun);
+                        guest.installation = Some(Installation {
+                            begun: event.begun || was_begun,
+                            changes,
+                            held: event.held.clone(),
+                            findings: event.findings.clone(),
+                            put_back: event
+                                .rolled_back
+                                .as_ref()
+                                .is_some_and(|back| back.failure.is_none()),
+                        });
+                    });
+                if counts {
+                    self.suspect(event, at);
+                }
             }
             Event::BuilderCleaned(event) => {
                 let task = Task::Clean(event.builder.clone());
@@ -136,6 +150,8 @@ impl Fleet {
                 self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
             }
             Event::TaskAbandoned(event) => self.abandon(&event.work, &event.failure, at),
+            Event::WaveEnded(event) => self.wave_ended(event, at),
+            Event::GuestsLeftOut(event) => self.left_out(event, at),
             Event::RunFinished(event) => self.finish(event, at),
             Event::WorkerRegistered(event) => self.register(offset, event, at),
             Event::WorkerPaused(event) => {
@@ -156,6 +172,9 @@ impl Fleet {
                 self.pauses.insert(event.target.clone(), pause);
             }
             Event::ResumeRequested(event) => self.resume(&event.target),
+            Event::HoldRequested(event) => self.hold(event, envelope),
+            Event::ApprovalGiven(event) => self.approve(&event.target),
+            Event::GuestRolledBack(event) => self.put_back(event, at),
             // Signs of life are no part of the history.
             Event::WorkerAlive(_) | Event::PlannerAlive(_) => {}
         }
@@ -231,6 +250,7 @@ impl Fleet {
             at,
         });
         run.told = Default::default();
+        self.forget_hold_of(event.run);
         self.forget_old_runs(event.run);
     }
 
@@ -258,10 +278,16 @@ impl Fleet {
                     scan: None,
                     plan: None,
                     unserved: None,
+                    left_out: None,
                     installation: None,
                 },
             )
         });
+        // What was approved for a run is approved for its further rounds.
+        let before = event.follows.and_then(|run| self.runs.get(&run));
+        let approved = before
+            .map(|before| before.approved.clone())
+            .unwrap_or_default();
         let run = || Run {
             id: event.run,
             kind: event.kind,
@@ -271,6 +297,10 @@ impl Fleet {
             more_rounds: event.more_rounds,
             follows: event.follows,
             retries: 0,
+            rollout: event.rollout.clone(),
+            ended_waves: Vec::new(),
+            approved,
+            progressed_at: at,
             guests: guests.collect(),
             synced: Default::default(),
             jobs: None,
@@ -312,10 +342,12 @@ impl Fleet {
         }
         state.outcome = Some(TaskOutcome::Done { attempt, at });
         keep(run);
+        run.progressed(at);
         run.known.forget_progress();
         true
     }
 
+    /// True when it counts: the task has no result yet.
     fn failed(
         &mut self,
         run: RunId,
@@ -324,13 +356,15 @@ impl Fleet {
         failure: &Failure,
         at: Timestamp,
         keep: impl FnOnce(&mut Run),
-    ) {
-        let Some(run) = self.open(run) else { return };
+    ) -> bool {
+        let Some(run) = self.open(run) else {
+            return false;
+        };
         // Another builder may well be reached, and the package is not to blame.
         let is_of_builder = matches!(task, Task::Build(_)) && failure.is_of_machine();
         let state = run.tasks.entry(task).or_default();
         if state.outcome.is_some() || attempt <= state.before_retry {
-            return;
+            return false;
         }
         let entry = state.attempts.entry(attempt).or_default();
         entry.failure.get_or_insert((failure.clone(), at));
@@ -341,7 +375,12 @@ impl Fleet {
             });
         }
         keep(run);
+        // Who comes too late for a window however often has waited for one all the time.
+        if failure.cause != WINDOW_CLOSED {
+            run.progressed(at);
+        }
         run.known.forget_progress();
+        true
     }
 
     fn abandon(&mut self, work: &WorkKey, failure: &Failure, at: Timestamp) {
@@ -354,6 +393,7 @@ impl Fleet {
                 failure: failure.clone(),
                 at,
             });
+            run.progressed(at);
             run.known.forget_progress();
         }
     }

@@ -3,8 +3,12 @@
 //! [`Fleet::apply`] is called with every event in offset order, and with nothing else. The
 //! planner, the claims of the workers, the command line and the report all use this one fold.
 
+mod approvals;
+mod barriers;
 mod bounds;
+mod closing;
 mod fold;
+mod holds;
 mod learning;
 mod pairs;
 mod progress;
@@ -14,26 +18,32 @@ mod run;
 mod sharing;
 mod shortage;
 mod steps;
+mod suspects;
 mod wants;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gentoo_updater_portage::atom::Atom;
 use gentoo_updater_portage::name::CategoryPackage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::message::{BuilderMachine, Durations, Failure, PauseTarget, Role, WorkKey};
+use crate::message::{BuilderMachine, Durations, Failure, HoldTarget, PauseTarget, Role, WorkKey};
 use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
 use crate::needs::Needs;
 
+pub use approvals::KEPT_APPROVALS;
+pub use barriers::{BarrierUpdate, Barriers};
 pub use bounds::{KEPT_LEARNT, KEPT_PLANNERS, KEPT_ROWS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
+pub use closing::Closing;
 pub use progress::{JobProgress, Progress};
 pub use rings::BrokenRing;
 pub use run::{
     Attempt, Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome, TaskState,
 };
+pub use suspects::{KEPT_SUSPECTS, Suspect};
 pub use wants::Plan;
 
 /// The state of the fleet. It does not grow with the history: see [`KEPT_RUNS`] and its like.
@@ -63,11 +73,31 @@ pub struct Fleet {
     /// Who takes no work because an operator wants it so.
     #[serde(with = "pairs")]
     pub pauses: BTreeMap<PauseTarget, Pause>,
+    /// What operators hold.
+    #[serde(default, with = "pairs", skip_serializing_if = "BTreeMap::is_empty")]
+    pub holds: BTreeMap<HoldTarget, Hold>,
+    /// What nobody gets, because a guest that got it had to be put back, the oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub suspects: VecDeque<Suspect>,
+    /// The packages that operators have approved by an atom, the newest last.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub approved_packages: VecDeque<Atom>,
 }
 
 /// That an operator wants somebody to take no work. Of several that want it the last one counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pause {
+    /// Who wants it.
+    pub by: WorkerId,
+    /// Since when, by the clock of whoever wants it.
+    pub since: Timestamp,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+}
+
+/// That an operator wants nothing to be begun of something. Of several that want it the last one counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hold {
     /// Who wants it.
     pub by: WorkerId,
     /// Since when, by the clock of whoever wants it.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use super::barriers::Barriers;
 use super::run::Run;
 use super::wants::Plan;
-use crate::closing::{self, ClosedSet};
 use crate::graph::{Graph, Place};
-use crate::message::{Binary, GuestScanned, HoldReason, Task};
+use crate::message::{Binary, Task};
 use crate::name::{JobId, PlatformName};
 
 /// How far a job is.
@@ -109,24 +109,6 @@ impl Run {
         }
     }
 
-    /// Closes the set of a guest by what is built and what will never be.
-    pub fn close<'a>(&self, scan: &'a GuestScanned, plan: &Plan) -> ClosedSet<'a> {
-        let (wanted, progress) = (self.wanted(plan), self.progress());
-        closing::close(scan, |cpv| {
-            let id = wanted.get(cpv).copied();
-            if id.is_some_and(|id| self.built.contains_key(id)) {
-                return None;
-            }
-            let cause = match id.and_then(|id| progress.get(id)) {
-                Some(JobProgress::HeldBack(cause)) => self.jobs.as_ref()?.get(cause),
-                _ => None,
-            };
-            Some(cause.map_or(HoldReason::BuildFailed, |job| {
-                HoldReason::Needs(job.key.cpv.clone())
-            }))
-        })
-    }
-
     /// The binaries that must be on a builder before it compiles this job, each behind those
     /// that it needs itself.
     pub fn dependencies(&self, job: &JobId) -> Vec<Binary> {
@@ -187,6 +169,7 @@ pub(super) struct Known {
     platforms: OnceLock<BTreeSet<PlatformName>>,
     graph: OnceLock<Arc<Graph>>,
     progress: OnceLock<Arc<Progress>>,
+    pub(super) barriers: OnceLock<Arc<Barriers>>,
 }
 
 impl Known {

@@ -42,9 +42,16 @@ impl Fleet {
 
     /// Whether this task failed for good and can be tried again within its run.
     pub fn can_retry(&self, run: RunId, task: &Task) -> bool {
+        let known = self.runs.get(&run);
+        self.takes_retries(run) && known.is_some_and(|run| run.can_retry(task))
+    }
+
+    /// Whether something can be tried again within this run: it is not about to end.
+    pub(crate) fn takes_retries(&self, run: RunId) -> bool {
         let has_further_round = self.runs.contains_key(&run.following());
         let run = self.runs.get(&run);
-        !has_further_round && run.is_some_and(|run| run.can_retry(task))
+        !has_further_round
+            && run.is_some_and(|run| run.finished.is_none() && !run.is_being_cleaned())
     }
 
     /// Whether a further round was asked for by a planner that did not know all retries of the run
@@ -61,11 +68,7 @@ impl Run {
     fn can_retry(&self, task: &Task) -> bool {
         let is_of_kind = match task {
             Task::Build(_) => true,
-            Task::Install(guest) => {
-                let guest = self.guests.get(guest);
-                let installation = guest.and_then(|guest| guest.installation.as_ref());
-                installation.is_none_or(|installation| !installation.begun)
-            }
+            Task::Install(guest) => !self.is_begun_on(guest),
             Task::Sync(_) | Task::Scan(_) | Task::Search(_) | Task::Clean(_) | Task::Collect(_) => {
                 false
             }
@@ -74,7 +77,7 @@ impl Run {
             .tasks
             .get(task)
             .is_some_and(|state| matches!(state.outcome, Some(TaskOutcome::Failed { .. })));
-        is_of_kind && has_failed && self.finished.is_none() && !self.is_being_cleaned()
+        is_of_kind && has_failed
     }
 
     /// Whether the cleaning of one of its builders was ordered, or the collection of a store.

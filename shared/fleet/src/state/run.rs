@@ -1,6 +1,6 @@
 //! What is known of one run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,7 +15,10 @@ use crate::message::{
     Batch, Cruft, Failure, Finding, GuestScanned, HeldBack, Job, PackageBuilt, PackageChange,
     RepositoryRevision, RunKind, RunOutcome, StoreCollected, Task, ToSync,
 };
-use crate::name::{BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WorkerId};
+use crate::name::{
+    BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WaveName, WorkerId,
+};
+use crate::rollout::Rollout;
 
 /// One pass over the fleet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +40,17 @@ pub struct Run {
     /// How often operators wanted further attempts at a task of it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
+    /// How its guests get their updates.
+    #[serde(default, skip_serializing_if = "Rollout::is_plain")]
+    pub rollout: Rollout,
+    /// When the waves ended, one after the other, by the planner's clock.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_waves: Vec<Timestamp>,
+    /// The waves that an operator has approved.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub approved: BTreeSet<WaveName>,
+    /// When something of it came to its end for the last time, or it was requested.
+    pub progressed_at: Timestamp,
     /// Its guests.
     #[serde(with = "sharing")]
     pub guests: BTreeMap<GuestName, Guest>,
@@ -77,6 +91,9 @@ pub struct Guest {
     pub plan: Option<Arc<Plan>>,
     /// Why no builder compiles for it, if that is so.
     pub unserved: Option<Failure>,
+    /// Why it gets none of its updates in this run although it could, if that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<Arc<Failure>>,
     /// How the installation ended.
     pub installation: Option<Installation>,
 }
@@ -92,6 +109,9 @@ pub struct Installation {
     pub held: Vec<HeldBack>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
+    /// Whether the guest was put back to what it had before, and has that again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub put_back: bool,
 }
 
 /// What the janitor did on a builder.
@@ -216,6 +236,21 @@ impl TaskState {
 }
 
 impl Run {
+    /// Whether an attempt has begun on a guest to change it.
+    pub(crate) fn is_begun_on(&self, guest: &GuestName) -> bool {
+        let guest = self.guests.get(guest);
+        let installation = guest.and_then(|guest| guest.installation.as_ref());
+        installation.is_some_and(|installation| installation.begun)
+    }
+
+    /// What the last attempt on a guest came to that has begun, as long as another one follows.
+    pub(super) fn begun_and_open(&self, guest: &GuestName) -> Option<&Installation> {
+        let state = self.tasks.get(&Task::Install(guest.clone()))?;
+        let installation = self.guests.get(guest)?.installation.as_ref()?;
+        let is_open = state.outcome.is_none() && installation.begun;
+        is_open.then_some(installation)
+    }
+
     /// Why a task failed for good, if it did.
     pub fn failure(&self, task: &Task) -> Option<&Failure> {
         match self.tasks.get(task)?.outcome.as_ref()? {
@@ -233,7 +268,7 @@ impl Run {
 
     /// The builders that worked on this run's jobs, in any attempt. Who only looked into the store for
     /// what it holds did not.
-    pub fn builders(&self) -> std::collections::BTreeSet<&BuilderName> {
+    pub fn builders(&self) -> BTreeSet<&BuilderName> {
         let built = self.built.values().filter(|built| !built.reused);
         let tasks = self.tasks.iter();
         let builds = tasks.filter(|(task, _)| matches!(task, Task::Build(_)));
@@ -245,7 +280,7 @@ impl Run {
     }
 
     /// The platforms of its guests, whose stores it collects in the end.
-    pub fn stores(&self) -> std::collections::BTreeSet<&PlatformName> {
+    pub fn stores(&self) -> BTreeSet<&PlatformName> {
         self.guests.values().map(|guest| &guest.platform).collect()
     }
 

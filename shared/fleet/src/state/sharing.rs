@@ -175,6 +175,7 @@ pub(super) fn serialize<S: Serializer>(
                 installed: Vec::new(),
                 findings: scan.findings.clone(),
                 unchanged_since: scan.unchanged_since,
+                unsettled: scan.unsettled,
             }));
         }
         written.guests.insert(name.clone(), kept);

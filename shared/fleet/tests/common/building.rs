@@ -67,7 +67,12 @@ impl Building {
 
     pub fn decide(&mut self) -> Vec<Order> {
         observe(&self.history.fleet, &mut self.liveness);
-        decide(&self.history.fleet, &self.liveness, &self.patience)
+        decide(
+            &self.history.fleet,
+            &self.liveness,
+            &self.patience,
+            self.history.now(),
+        )
     }
 
     /// What is given out now, in its order, and said to be so.

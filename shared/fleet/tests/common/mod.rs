@@ -56,6 +56,7 @@ pub fn update(name: &str) -> Update {
         runtime_needs: Default::default(),
         accepts: Default::default(),
         download: None,
+        switched_flags: Default::default(),
     }
 }
 
@@ -129,6 +130,7 @@ pub fn scanned(name: &str, updates: Vec<Update>, installed: Vec<InstalledPackage
         installed: rows(installed),
         findings: Vec::new(),
         unchanged_since: None,
+        unsettled: false,
     }
 }
 
@@ -272,6 +274,7 @@ impl History {
                 .collect(),
             force: false,
             sync: Default::default(),
+            rollout: Default::default(),
         }));
         history
     }

@@ -22,6 +22,7 @@ pub fn requested(run: RunId) -> Event {
         guests: [(guest("g1"), platform()), (guest("g2"), platform())].into(),
         force: false,
         sync: Default::default(),
+        rollout: Default::default(),
     })
 }
 

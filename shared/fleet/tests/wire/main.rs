@@ -87,6 +87,7 @@ fn events() -> Vec<Event> {
             guests: [(guest("g1"), platform())].into(),
             force: false,
             sync: Default::default(),
+            rollout: Default::default(),
         }),
         Event::CommandIssued(CommandIssued {
             command: CommandId(Uuid::nil()),
@@ -186,6 +187,7 @@ fn events() -> Vec<Event> {
             changes: vec![change()],
             held: vec![held()],
             findings: vec![finding()],
+            rolled_back: None,
         }),
         Event::BuilderCleaned(BuilderCleaned {
             run,
@@ -217,6 +219,15 @@ fn events() -> Vec<Event> {
             work: work(),
             failure: failure(),
         }),
+        Event::WaveEnded(WaveEnded {
+            run,
+            wave: "canary".parse().unwrap(),
+        }),
+        Event::GuestsLeftOut(GuestsLeftOut {
+            run,
+            guests: [guest("g1")].into(),
+            failure: failure(),
+        }),
         Event::RunFinished(RunFinished {
             run,
             outcome: RunOutcome::WithFailures,
@@ -244,6 +255,20 @@ fn events() -> Vec<Event> {
         }),
         Event::ResumeRequested(ResumeRequested {
             target: PauseTarget::Worker(worker("builder@b1")),
+        }),
+        Event::HoldRequested(HoldRequested {
+            target: HoldTarget::Wave("canary".parse().unwrap()),
+            reason: Some("it looks odd".to_owned()),
+        }),
+        Event::ApprovalGiven(ApprovalGiven {
+            target: HoldTarget::Package(">=dev-libs/openssl-3.5".parse().unwrap()),
+        }),
+        Event::GuestRolledBack(GuestRolledBack {
+            run,
+            guest: guest("g1"),
+            platform: platform(),
+            packages: vec![cpv("a/a-2")],
+            proven: true,
         }),
         Event::WorkerAlive(WorkerAlive {
             worker: worker("builder@b1"),
@@ -304,6 +329,7 @@ fn commands() -> Vec<Command> {
                 binary: binary(&key().key, 2),
             }],
             held: vec![held()],
+            begin_before: None,
         }),
         Command::SyncBuilder(SyncBuilder {
             run,

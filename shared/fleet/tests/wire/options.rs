@@ -1,6 +1,8 @@
 //! Fields that later versions added: left out where they say nothing, so that messages stay what they
 //! were.
 
+use gentoo_updater_fleet::rollout::{Barrier, Irreversible, Rollout, Wave, Window};
+
 use super::*;
 
 #[test]
@@ -21,6 +23,11 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         ..run.clone()
     });
     check("golden-options", "RunRequested.sync", synced);
+    let in_waves = Event::RunRequested(RunRequested {
+        rollout: rollout(),
+        ..run.clone()
+    });
+    check("golden-options", "RunRequested.rollout", in_waves);
     let after_retries = Event::RunRequested(RunRequested { retries: 2, ..run });
     check("golden-options", "RunRequested.retries", after_retries);
     let after_retries = Event::RunFinished(RunFinished {
@@ -232,4 +239,117 @@ fn what_builds_left_has_golden_files() {
         })),
     });
     check("golden-options", "BuilderCleaned.cruft", cleaned);
+}
+
+fn rollout() -> Rollout {
+    let windows: Vec<Window> = vec!["Mon-Fri 22:00-06:00 Europe/Berlin".parse().unwrap()];
+    Rollout {
+        waves: vec![Wave {
+            name: "canary".parse().unwrap(),
+            guests: [guest("g1")].into(),
+            soak_seconds: 3600,
+            at_once: Some(1),
+            windows: windows.clone(),
+            needs_approval: true,
+        }],
+        windows: [(guest("g1"), windows)].into(),
+        at_once: Some(5),
+        budget: Some(2),
+        patience_seconds: Some(86_400),
+        ..Rollout::default()
+    }
+}
+
+#[test]
+fn what_cannot_be_undone_is_left_out_where_nobody_is_put_back() {
+    let Event::RunRequested(run) = events().remove(0) else {
+        panic!("the first event is a request")
+    };
+    let irreversible = |atom: &str, can_be_undone| Irreversible {
+        atom: atom.parse().unwrap(),
+        can_be_undone,
+    };
+    let rollout = Rollout {
+        put_back: [guest("g1")].into(),
+        irreversible: vec![
+            irreversible("sys-libs/glibc", false),
+            irreversible("=sys-libs/glibc-2.41", true),
+        ],
+        ..Rollout::default()
+    };
+    let requested = Event::RunRequested(RunRequested { rollout, ..run });
+    check("golden-options", "RunRequested.irreversible", requested);
+    let held = HeldBack {
+        cpv: cpv("a/a-2"),
+        reason: HoldReason::Irreversible(cpv("a/a-2")),
+    };
+    check(
+        "golden-options",
+        "GuestUpdated.irreversible",
+        updated(vec![held]),
+    );
+}
+
+#[test]
+fn what_waves_and_windows_brought_is_left_out_where_there_are_none() {
+    let order = |command: &Command| matches!(command, Command::InstallPackages(_));
+    let Some(Command::InstallPackages(order)) = commands().into_iter().find(order) else {
+        panic!("one command installs")
+    };
+    let in_time = Command::InstallPackages(InstallPackages {
+        begin_before: Some(Timestamp::UNIX_EPOCH),
+        ..order
+    });
+    check("golden-options", "InstallPackages.before", in_time);
+    let failed = |event: &Event| matches!(event, Event::InstallFailed(_));
+    let Some(Event::InstallFailed(failed)) = events().into_iter().find(failed) else {
+        panic!("one event tells of an installation that failed")
+    };
+    let put_back = Event::InstallFailed(InstallFailed {
+        rolled_back: Some(RolledBack {
+            packages: vec![cpv("a/a-2")],
+            failure: Some(failure()),
+        }),
+        ..failed
+    });
+    check("golden-options", "InstallFailed.back", put_back);
+    let unsettled = Event::GuestScanned(GuestScanned {
+        unsettled: true,
+        ..scanned("g1", vec![], vec![])
+    });
+    check("golden-options", "GuestScanned.unsettled", unsettled);
+}
+
+#[test]
+fn what_goes_first_is_left_out_where_nothing_does() {
+    let Event::RunRequested(run) = events().remove(0) else {
+        panic!("the first event is a request")
+    };
+    let atoms = |text: &str| vec![text.parse().unwrap()];
+    let rollout = Rollout {
+        barriers: vec![
+            Barrier::Version(atoms("sys-libs/glibc")),
+            Barrier::Slot(atoms("sys-devel/gcc")),
+            Barrier::Subslot(atoms("dev-libs/openssl")),
+            Barrier::Flags(vec!["python_targets_*".parse().unwrap()]),
+        ],
+        ..Rollout::default()
+    };
+    let requested = Event::RunRequested(RunRequested { rollout, ..run });
+    check("golden-options", "RunRequested.barriers", requested);
+    let held = HeldBack {
+        cpv: cpv("a/a-2"),
+        reason: HoldReason::Barrier(cpv("sys-libs/glibc-2.41")),
+    };
+    check(
+        "golden-options",
+        "GuestUpdated.barrier",
+        updated(vec![held]),
+    );
+    let switching = Update {
+        switched_flags: ["python_targets_python3_13".parse().unwrap()].into(),
+        ..key()
+    };
+    let scanned = Event::GuestScanned(scanned("g1", vec![switching], vec![]));
+    check("golden-options", "GuestScanned.switched", scanned);
 }

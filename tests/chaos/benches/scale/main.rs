@@ -174,6 +174,7 @@ async fn request(context: &Context, plans: &Plans) -> RunId {
             .collect(),
         force: false,
         sync: Default::default(),
+        rollout: Default::default(),
     });
     let sender = "operator@scale".parse().expect("a worker id");
     let envelope = Envelope::new(sender, Timestamp::now(), requested);

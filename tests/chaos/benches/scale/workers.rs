@@ -265,6 +265,7 @@ impl Worker {
             installed: guest.installed.clone(),
             findings: Vec::new(),
             unchanged_since: None,
+            unsettled: false,
         }
     }
 

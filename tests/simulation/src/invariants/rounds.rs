@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
-use gentoo_updater_fleet::state::Run;
+use gentoo_updater_fleet::state::{Fleet, Run};
 use gentoo_updater_portage::cpv::Cpv;
 
 use super::End;
@@ -20,7 +20,7 @@ pub(super) fn missing_or_needless(end: &End<'_>) -> Vec<String> {
             _ => run
                 .guests
                 .keys()
-                .filter(|name| wants_more(run, name))
+                .filter(|name| wants_more(end.fleet, run, name))
                 .collect(),
         };
         let asked: BTreeSet<&GuestName> = runs
@@ -48,15 +48,15 @@ pub(super) fn missing_or_needless(end: &End<'_>) -> Vec<String> {
 }
 
 /// Whether a guest says so, or lacks something that it wants and that was built after all.
-fn wants_more(run: &Run, name: &GuestName) -> bool {
+fn wants_more(fleet: &Fleet, run: &Run, name: &GuestName) -> bool {
     match guest_outcome(run, name) {
         GuestOutcome::StillPending => true,
-        GuestOutcome::HeldBack => could_have_more(run, name).unwrap_or(false),
+        GuestOutcome::HeldBack => could_have_more(fleet, run, name).unwrap_or(false),
         _ => false,
     }
 }
 
-fn could_have_more(run: &Run, name: &GuestName) -> Option<bool> {
+fn could_have_more(fleet: &Fleet, run: &Run, name: &GuestName) -> Option<bool> {
     let guest = run.guests.get(name)?;
     let (mut scan, plan) = (guest.scan.as_deref()?.clone(), guest.plan.as_ref()?);
     // A run that is over has forgotten what was installed.
@@ -65,7 +65,7 @@ fn could_have_more(run: &Run, name: &GuestName) -> Option<bool> {
         .iter()
         .map(|update| installed(update).into())
         .collect();
-    let now = run.close(&scan, plan).install;
+    let now = run.close(fleet, &scan, plan).install;
     let held = &guest.installation.as_ref()?.held;
     let gets = |cpv: &Cpv| now.iter().any(|update| update.key.cpv == *cpv);
     Some(held.iter().any(|held| gets(&held.cpv)))

@@ -79,6 +79,7 @@ impl Packages {
             installed,
             findings: Vec::new(),
             unchanged_since: None,
+            unsettled: false,
         }
     }
 }
@@ -169,6 +170,7 @@ fn update(dice: &Dice, packages: &[Drawn], number: usize, wanted: &BTreeSet<usiz
         runtime_needs: names(&drawn.runtime_needs),
         accepts: BTreeSet::new(),
         download: None,
+        switched_flags: BTreeSet::new(),
     }
 }
 

@@ -110,6 +110,7 @@ async fn every_role_does_its_work_under_its_own_user() {
         guests: [("g1".parse().unwrap(), "default".parse().unwrap())].into(),
         force: false,
         sync: Default::default(),
+        rollout: Default::default(),
     });
     let requested = said("operator@desk", requested);
     within(operator.publish(&requested)).await.unwrap();

@@ -230,6 +230,7 @@ impl Fleet {
                 .collect(),
             force: false,
             sync: Default::default(),
+            rollout: Default::default(),
         });
         let sender = "operator@test".parse().expect("a worker id");
         let envelope = Envelope::new(sender, Timestamp::now(), requested);

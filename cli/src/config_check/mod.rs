@@ -1,5 +1,7 @@
 //! `config check`: what the configuration means.
 
+mod rollout;
+
 use std::path::Path;
 
 use gentoo_updater_fleet::config::{
@@ -35,10 +37,13 @@ fn text(settings: &Settings, path: &Path) -> String {
             StoreAccess::Http => ", fetches its binaries",
         };
         lines.push(format!(
-            "  guest {name}: {} ({}){fetches}",
-            guest.address, guest.platform
+            "  guest {name}: {} ({}){fetches}{}",
+            guest.address,
+            guest.platform,
+            rollout::of_guest(guest)
         ));
     }
+    lines.extend(rollout::lines(settings));
     lines.push(format!(
         "  each build: {}",
         of_limits(&settings.policy.build_limits)
@@ -105,7 +110,15 @@ fn of_packages(packages: &Packages) -> String {
     let limits: Vec<String> = limits.into_iter().flatten().collect();
     let needs = (!packages.needs.is_none()).then(|| format!("need {}", packages.needs));
     let limits = (!limits.is_empty()).then(|| format!("at most {}", limits.join(", ")));
-    let words: Vec<String> = needs.into_iter().chain(limits).collect();
+    let irreversible = packages.irreversible.map(|cannot| match cannot {
+        true => "cannot be undone, so new versions wait for an approval".to_owned(),
+        false => "can be undone".to_owned(),
+    });
+    let words: Vec<String> = needs
+        .into_iter()
+        .chain(limits)
+        .chain(irreversible)
+        .collect();
     words.join("; ")
 }
 
