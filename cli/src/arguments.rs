@@ -11,6 +11,7 @@ use crate::broker::BrokerCommand;
 use crate::cruft::CruftCommand;
 use crate::dead::DeadCommand;
 use crate::events::EventsOptions;
+use crate::hold::{ApproveOptions, HoldOptions};
 use crate::man::ManOptions;
 use crate::parse::ParseCommand;
 use crate::pause::{PauseOptions, ResumeOptions};
@@ -173,6 +174,23 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater resume builder@fast\n  gentoo-updater resume installer"
     )]
     Resume(ResumeOptions),
+
+    /// Let nothing more be installed of a run, a wave, a guest or a package; or list what is held
+    ///
+    /// What is begun goes on to its end. It holds until `approve`, over restarts and further runs too;
+    /// that of a run ends with the run.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater hold\n  gentoo-updater hold wave others --reason 'the canary looks odd'\n  gentoo-updater hold package '>=dev-libs/openssl-3.5'\n  gentoo-updater hold guest db\n  gentoo-updater hold run 8aee16bc3b6f"
+    )]
+    Hold(HoldOptions),
+
+    /// Let go on what is held, or what waits for an approval
+    ///
+    /// Who approves a run approves all its waves.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater approve wave others\n  gentoo-updater approve package dev-libs/openssl\n  gentoo-updater approve run 8aee16bc3b6f"
+    )]
+    Approve(ApproveOptions),
 
     /// Show the host keys of a machine and, when you agree, trust them from now on
     #[command(

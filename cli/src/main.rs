@@ -8,6 +8,7 @@ mod cruft;
 mod dead;
 mod events;
 mod follow;
+mod hold;
 mod man;
 mod open;
 mod output;
@@ -131,6 +132,8 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Workers(options) => workers::workers(&settings()?, &options).await,
         Subcommand::Pause(options) => pause::pause(&settings()?, &options).await,
         Subcommand::Resume(options) => pause::resume(&settings()?, &options).await,
+        Subcommand::Hold(options) => hold::hold(&settings()?, &options).await,
+        Subcommand::Approve(options) => hold::approve(&settings()?, &options).await,
         Subcommand::Man(options) => man::man(&options),
         Subcommand::Trust(options) => trust::trust(settings()?.as_ref(), options).await,
         Subcommand::Broker { command } => broker::broker(settings()?.as_ref(), command),

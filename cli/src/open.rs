@@ -30,6 +30,8 @@ pub(crate) struct Opened {
     pub(crate) bus: Arc<dyn Bus>,
     /// Looks into it.
     pub(crate) inspect: Arc<dyn Inspect>,
+    /// Whether another process works with the journal, and takes what is said here.
+    pub(crate) is_beside: bool,
 }
 
 /// The bus and its queues, to look at; none where there was no run yet.
@@ -63,11 +65,28 @@ pub(crate) async fn to_change(settings: &Arc<Settings>) -> anyhow::Result<Opened
     }
 }
 
+/// The bus, to say something as an operator. Where another process works with the journal, it takes what is
+/// said.
+pub(crate) async fn to_say(settings: &Arc<Settings>) -> anyhow::Result<Opened> {
+    if settings.broker.is_some() {
+        return broker(settings).await;
+    }
+    match Embedded::open_and_keep(journal(settings), settings.history).await {
+        Ok(bus) => Ok(opened(bus)),
+        Err(OpenError::InUse { path }) => Ok(Opened {
+            is_beside: true,
+            ..opened(EmbeddedReader::open_to_say(path).await?)
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn opened<T: Bus + Inspect + 'static>(bus: T) -> Opened {
     let bus = Arc::new(bus);
     Opened {
         bus: bus.clone(),
         inspect: bus,
+        is_beside: false,
     }
 }
 

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
+use gentoo_updater_bus::embedded::Said;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::name::WorkerId;
 use gentoo_updater_runtime::{Context, worker_id};
 use tokio::task::JoinSet;
+
+use crate::open;
 
 /// What the workers of this process are told apart by from others in their roles.
 const INSTANCE: &str = "local";
@@ -68,6 +71,12 @@ impl Roles {
             gentoo_updater_janitor::serve(&own, INSTANCE, builders)
                 .await
                 .context("the janitor stopped")
+        });
+        let own = context.clone();
+        tasks.spawn(async move {
+            let said = Said::beside(&open::journal(&own.settings));
+            said.take(own.bus.as_ref(), &own.stop).await;
+            Ok(())
         });
         Self { tasks }
     }

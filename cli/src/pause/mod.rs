@@ -82,7 +82,7 @@ async fn carry_out(
     reason: Option<String>,
     json: bool,
 ) -> anyhow::Result<u8> {
-    let opened = open::to_change(settings).await?;
+    let opened = open::to_say(settings).await?;
     let said = say(settings, &opened, action, target, reason).await;
     opened.bus.close().await;
     let (document, words) = said?;
@@ -91,7 +91,8 @@ async fn carry_out(
     } else {
         println!("{words}");
     }
-    if settings.broker.is_none() && document.event.is_some() {
+    let is_kept = settings.broker.is_none() && !opened.is_beside;
+    if is_kept && document.event.is_some() {
         eprintln!(
             "No broker is configured: it is in the journal, and `gentoo-updater run` obeys it."
         );

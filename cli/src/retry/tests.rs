@@ -21,7 +21,11 @@ impl Desk {
         let bus = Arc::new(Embedded::in_memory());
         let (bus, inspect): (Arc<dyn Bus>, Arc<dyn Inspect>) = (bus.clone(), bus);
         let desk = Self {
-            opened: Opened { bus, inspect },
+            opened: Opened {
+                bus,
+                inspect,
+                is_beside: false,
+            },
             settings: settings(),
         };
         for event in events {

@@ -21,6 +21,24 @@ use crate::unusable::Unusable;
 /// bus mends them itself, with a growing and jittered pause, for as long as it takes.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BusError {
+    /// The process that works with the journal takes nothing from others.
+    #[error(
+        "another gentoo-updater works on this fleet and has not taken it within {seconds} s, so it is not \
+         said: wait until that one has ended, or interrupt it (Ctrl-C; its run is kept), and repeat this \
+         command"
+    )]
+    NotTaken {
+        /// For how long it was waited.
+        seconds: u64,
+    },
+    /// The folder beside the journal cannot be used.
+    #[error("the folder {path} cannot be used: {detail}")]
+    SaidUnusable {
+        /// Where it is.
+        path: std::path::PathBuf,
+        /// Why.
+        detail: String,
+    },
     /// The broker does not know this user, or not this password.
     #[error(
         "the broker refuses the login of user {user}: the name or the password is wrong. They are those \

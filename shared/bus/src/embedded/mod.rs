@@ -13,6 +13,7 @@ mod memory;
 mod reader;
 mod ready;
 mod recent;
+mod said;
 mod schema;
 mod snapshots;
 mod storage;
@@ -45,6 +46,7 @@ use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, Que
 use crate::topology::ALIVE_EXPIRATION;
 
 pub use self::reader::EmbeddedReader;
+pub use self::said::Said;
 
 /// How many signs of life a slow reader may be behind before it misses some.
 const ALIVE_BACKLOG: usize = 256;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::history::{Growth, JournalHistory};
 use super::journal::Journal;
+use super::said::Said;
 use super::storage::Storage;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 
@@ -20,10 +21,12 @@ use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, Que
 const APPEARS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The journal of another process. As a [`Bus`] it has a history with snapshots, and as an
-/// `Inspect` it shows queues and dead letters; it changes nothing.
+/// `Inspect` it shows queues and dead letters. It changes nothing itself.
 pub struct EmbeddedReader {
     pub(super) journal: Journal,
     closed: CancellationToken,
+    /// Where it says something, if it may.
+    said: Option<Said>,
 }
 
 impl EmbeddedReader {
@@ -39,12 +42,23 @@ impl EmbeddedReader {
                     return Ok(Self {
                         journal,
                         closed: CancellationToken::new(),
+                        said: None,
                     });
                 }
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }
         }
+    }
+
+    /// The same, which hands what it publishes to the process that works with the journal.
+    ///
+    /// # Errors
+    /// As [`EmbeddedReader::open`].
+    pub async fn open_to_say(path: impl AsRef<Path>) -> Result<Self, BusError> {
+        let said = Some(Said::beside(path.as_ref()));
+        let reader = Self::open(path).await?;
+        Ok(Self { said, ..reader })
     }
 
     /// The queues that hold commands which are not settled, and how many.
@@ -58,8 +72,11 @@ impl EmbeddedReader {
 
 #[async_trait]
 impl Bus for EmbeddedReader {
-    async fn publish(&self, _: &Envelope<Event>) -> Result<(), BusError> {
-        Err(BusError::ReadOnly)
+    async fn publish(&self, event: &Envelope<Event>) -> Result<(), BusError> {
+        match &self.said {
+            Some(said) => said.say(event).await,
+            None => Err(BusError::ReadOnly),
+        }
     }
 
     async fn issue(&self, _: &str, _: &Envelope<Command>) -> Result<(), BusError> {

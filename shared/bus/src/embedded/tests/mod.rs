@@ -1,3 +1,4 @@
+mod beside;
 mod inspected;
 mod kept;
 mod stored;
