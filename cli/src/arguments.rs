@@ -7,6 +7,7 @@ use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_runtime::CommonArguments;
 
+use crate::back::{BisectOptions, RollbackOptions};
 use crate::broker::BrokerCommand;
 use crate::cruft::CruftCommand;
 use crate::dead::DeadCommand;
@@ -191,6 +192,27 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater approve wave others\n  gentoo-updater approve package dev-libs/openssl\n  gentoo-updater approve run 8aee16bc3b6f"
     )]
     Approve(ApproveOptions),
+
+    /// Put a guest back to what it had before a run
+    ///
+    /// Version, repository, USE and build of each package are what they were, from the store or from what
+    /// was kept on the guest before the update; edited configuration stays as it is. All of it is proven
+    /// in the end. What the run had brought is held for all guests until it is approved.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater rollback web\n  gentoo-updater rollback web --run 8aee16bc3b6f --json\n\nExit codes: 0 the guest has what it had; 1 it has, and a check of it fails all the same, or it has kept nothing of such a run; 2 it could not be put back, with what differs; 64 there is no such guest"
+    )]
+    Rollback(RollbackOptions),
+
+    /// Find the package of an update that breaks something, by halves
+    ///
+    /// Half of the update is installed on the guest, the check says whether all is well, and so on, until
+    /// one package is left. Packages that only go together stay together. In the end the guest has what
+    /// it had before the update, what is to blame is held for all guests, and the rest of the update may
+    /// come again. Interrupted in the middle, `rollback` puts the guest back.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater bisect web --check page\n  gentoo-updater bisect web --check 'rc-service -q nginx restart && curl -fs http://127.0.0.1/health'\n  gentoo-updater bisect web --check 'php -m | grep -q intl' --run 8aee16bc3b6f --json\n\nExit codes: 0 found; 1 the update is not to blame, or the guest has kept nothing of such a run; 2 the search could not be carried out; 64 wrong usage"
+    )]
+    Bisect(BisectOptions),
 
     /// Show the host keys of a machine and, when you agree, trust them from now on
     #[command(

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod ask;
+mod back;
 mod broker;
 mod config_check;
 mod cruft;
@@ -134,6 +135,8 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Resume(options) => pause::resume(&settings()?, &options).await,
         Subcommand::Hold(options) => hold::hold(&settings()?, &options).await,
         Subcommand::Approve(options) => hold::approve(&settings()?, &options).await,
+        Subcommand::Rollback(options) => back::rollback(&settings()?, &options).await,
+        Subcommand::Bisect(options) => back::bisect(&settings()?, &options).await,
         Subcommand::Man(options) => man::man(&options),
         Subcommand::Trust(options) => trust::trust(settings()?.as_ref(), options).await,
         Subcommand::Broker { command } => broker::broker(settings()?.as_ref(), command),

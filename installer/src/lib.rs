@@ -4,11 +4,17 @@
 mod aftermath;
 mod arguments;
 mod before;
+mod by_hand;
 mod explain;
 mod handler;
+mod health;
+mod installation;
+mod prepare;
 mod proof;
 mod remote;
+mod rollback;
 mod serve;
+mod settle;
 mod stop_watch;
 mod store;
 mod unneeded;
@@ -16,4 +22,5 @@ mod verify;
 mod wanted;
 
 pub use arguments::{Arguments, Served};
+pub use by_hand::{ByHand, Found, Step};
 pub use serve::{serve, serve_agent};

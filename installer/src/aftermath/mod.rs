@@ -4,21 +4,25 @@
 
 mod answer;
 mod findings;
+mod kept;
 mod kernel;
 mod restart;
 mod services;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use gentoo_updater_fleet::message::{Failure, FailureClass, Finding, InstallPackages};
+use gentoo_updater_fleet::message::{Failure, FailureClass, Finding};
+use gentoo_updater_fleet::name::{GuestName, RunId};
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
 use gentoo_updater_portage::command;
 use gentoo_updater_runtime::emerge::in_own_environment;
 use gentoo_updater_runtime::{ask, portage_settings};
 
 use self::answer::Answer;
-use self::services::{Manager, Owner};
+use self::restart::{Phase, Restarted};
+use self::services::{Manager, Outdated, Owner};
 
 const LOOK: &str = include_str!("look.sh");
 
@@ -36,32 +40,40 @@ pub(crate) struct Restarts<'a> {
     pub(crate) wanted: bool,
     /// Those that are restarted, too, although a connection may live on them.
     pub(crate) also: &'a BTreeSet<String>,
+    /// The file of the machine that names what was restarted for this run, where the way back needs it.
+    pub(crate) kept_in: Option<PathBuf>,
+    /// Whether this is the way back, on which what it names is started where it does not run: it may not
+    /// have come up with the update.
+    pub(crate) once_more: bool,
 }
 
-/// Looks, and restarts what is to be restarted.
+/// Looks at a guest, and restarts what is to be restarted.
 ///
 /// # Errors
 /// When the machine cannot be asked, or its answer is not understood.
 pub(crate) async fn of(
     host: &dyn Host,
-    order: &InstallPackages,
+    guest: &GuestName,
+    run: RunId,
     restarts: &Restarts<'_>,
 ) -> Result<Vec<Finding>, Failure> {
-    let places = Places::ask(host, order).await?;
+    let places = Places::ask(host, guest).await?;
     let mut answer = look(host, &places).await?;
     let mut told = findings::of(&answer);
     let manager = Manager::of(&answer);
     let mut restarted = Vec::new();
     if let Some(manager) = manager.filter(|_| restarts.wanted) {
-        for outdated in services::outdated(&answer) {
-            let Owner::Service(name) = &outdated.owner else {
-                continue;
+        let names = to_restart(host, &answer, restarts, manager).await?;
+        told.extend(kept::note(host, restarts, &names).await?);
+        for name in &names {
+            let phase = match restarts.once_more {
+                true => Phase::Back,
+                false => Phase::Update,
             };
-            let asking = &answer.asking;
-            if services::left_alone(&outdated, name, asking, restarts.also).is_none() {
-                restarted.push(restart::service(host, order, manager, name).await?);
-            }
+            restarted.push(restart::service(host, guest, run, phase, manager, name).await?);
         }
+        let came_up = restarted.iter().filter(|done| done.came_up());
+        kept::note_up(host, restarts, came_up.map(Restarted::name)).await?;
         if !restarted.is_empty() {
             answer = look(host, &places).await?;
         }
@@ -89,6 +101,43 @@ pub(crate) async fn of(
     Ok(told)
 }
 
+/// The services that are restarted, in their order.
+async fn to_restart(
+    host: &dyn Host,
+    answer: &Answer,
+    restarts: &Restarts<'_>,
+    manager: Manager,
+) -> Result<Vec<String>, Failure> {
+    let (asking, also) = (&answer.asking, restarts.also);
+    let outdated = services::outdated(answer);
+    let of_service = |outdated: &Outdated| match &outdated.owner {
+        Owner::Service(name) => Some(name.clone()),
+        _ => None,
+    };
+    let left_alone =
+        |outdated: &Outdated, name: &str| services::left_alone(outdated, name, asking, also);
+    let known: Vec<String> = outdated.iter().filter_map(of_service).collect();
+    let mut names: Vec<String> = outdated
+        .iter()
+        .filter_map(|outdated| Some((of_service(outdated)?, outdated)))
+        .filter(|(name, outdated)| left_alone(outdated, name).is_none())
+        .map(|(name, _)| name)
+        .collect();
+    for (name, came_up) in kept::of(host, restarts).await? {
+        let gone = Outdated {
+            owner: Owner::Service(name.clone()),
+            processes: Vec::new(),
+        };
+        if !known.contains(&name)
+            && left_alone(&gone, &name).is_none()
+            && restart::is_missed(host, manager, &name, came_up).await?
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 /// Where the machine keeps what is looked at.
 struct Places {
     protected: String,
@@ -97,9 +146,9 @@ struct Places {
 
 impl Places {
     /// As Portage sees the machine after the update, which may have brought settings.
-    async fn ask(host: &dyn Host, order: &InstallPackages) -> Result<Self, Failure> {
+    async fn ask(host: &dyn Host, guest: &GuestName) -> Result<Self, Failure> {
         const PROTECTED: &str = "CONFIG_PROTECT";
-        let guest = format!("guest {}", order.guest);
+        let guest = format!("guest {guest}");
         let settings = portage_settings(host, &guest, &[PROTECTED], LIMIT).await?;
         let question = in_own_environment(command::portageq_repositories(), &[]).timeout(LIMIT);
         let repositories = ask(host, &question).await?;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gentoo_updater_fleet::message::{Failure, FailureClass, Finding, FindingKind, InstallPackages};
+use gentoo_updater_fleet::message::{Failure, FailureClass, Finding, FindingKind};
+use gentoo_updater_fleet::name::{GuestName, RunId};
 use gentoo_updater_hosts::job::JobOutcome;
 use gentoo_updater_hosts::{Command, ExitStatus, Host};
 use gentoo_updater_portage::build_key::HexDigest;
@@ -15,6 +16,15 @@ use super::services::{Manager, Outdated, Owner};
 /// How long the restart of one service may take.
 const LIMIT: Duration = Duration::from_secs(180);
 
+/// Why a service is restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It runs on what an update has replaced.
+    Update,
+    /// It runs on what is gone again, or not at all.
+    Back,
+}
+
 /// What came of the restart of a service.
 pub(super) struct Restarted {
     name: String,
@@ -22,27 +32,38 @@ pub(super) struct Restarted {
     trouble: Option<(String, Vec<String>)>,
 }
 
-/// Restarts a service and asks whether it runs. A further attempt at the same installation
-/// attaches to what this one did.
+/// Restarts a service and asks whether it runs. A further attempt attaches to a restart that still goes on.
+/// One that has ended is another one's: what runs by now came after it.
 ///
 /// # Errors
 /// When the machine cannot be asked. That the service does not come up is none.
 pub(super) async fn service(
     host: &dyn Host,
-    order: &InstallPackages,
+    guest: &GuestName,
+    run: RunId,
+    phase: Phase,
     manager: Manager,
     name: &str,
 ) -> Result<Restarted, Failure> {
     let plain = plain(name);
+    let back = match phase {
+        Phase::Update => "",
+        Phase::Back => "back-",
+    };
     let description = jobs::Description::new(
-        format!("restart-{}-{plain}", order.run),
-        format!("restart-{}-{plain}.log", order.guest),
-        order.run,
+        format!("restart-{back}{run}-{plain}"),
+        format!("restart-{back}{guest}-{plain}.log"),
+        run,
     );
+    jobs::forget_ended(host, &description).await?;
     let restart = manager.restart(name);
     let command = in_own_environment(restart).timeout(LIMIT);
     let restart = restart.join(" ");
-    let trouble = match jobs::run(host, &description, command).await {
+    let ended = jobs::run(host, &description, command).await;
+    if ended.is_ok() {
+        jobs::forget(host, &description).await?;
+    }
+    let trouble = match ended {
         Ok(ended) if ended.outcome == JobOutcome::Exited(0) => {
             let asked = ask(host, &in_own_environment(manager.is_active(name))).await?;
             let is_active = asked.status == ExitStatus::Code(0);
@@ -69,7 +90,38 @@ pub(super) async fn service(
     })
 }
 
+/// Whether a service that was restarted for an update, and runs on nothing that is gone, does not run
+/// because of that: one that came up then and is stopped now was stopped by somebody.
+///
+/// # Errors
+/// When the machine cannot be asked.
+pub(super) async fn is_missed(
+    host: &dyn Host,
+    manager: Manager,
+    name: &str,
+    came_up: bool,
+) -> Result<bool, Failure> {
+    let asked = ask(host, &in_own_environment(manager.is_active(name))).await?;
+    let code = match asked.status {
+        ExitStatus::Code(0) => return Ok(false),
+        ExitStatus::Code(code) => Some(code),
+        _ => None,
+    };
+    let is_stopped = manager.is_stopped(code, asked.stdout_text().trim());
+    Ok(!(came_up && is_stopped))
+}
+
 impl Restarted {
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it ran after that.
+    pub(super) fn came_up(&self) -> bool {
+        self.trouble.is_none()
+    }
+
     /// Whether this is the one.
     pub(super) fn is(&self, owner: &Owner) -> bool {
         matches!(owner, Owner::Service(name) if *name == self.name)

@@ -57,6 +57,15 @@ impl Manager {
         }
     }
 
+    /// Whether this answer of [`Self::is_active`] is that of a service that was stopped, and not of one that
+    /// failed. Of OpenRC the exit code tells (3, or 32 for "crashed"), of systemd what it prints.
+    pub(super) fn is_stopped(self, code: Option<i32>, said: &str) -> bool {
+        match self {
+            Self::Openrc => code == Some(3),
+            Self::Systemd => said == "inactive",
+        }
+    }
+
     /// How the first process takes over what was installed.
     pub(super) fn renew_init(manager: Option<Self>, first: &str) -> &'static str {
         match (manager, first) {

@@ -24,42 +24,68 @@ const LOOK: &str = include_str!("look.sh");
 /// How long each of the two questions may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Asks the guest, and checks the set. `fetched_into` is the guest's folder into which the binaries
-/// come first, where they are not there already. Gives what the guest does about signatures.
-///
-/// # Errors
-/// A failure that names what does not fit, with the numbers and the remedy.
-pub(crate) async fn check(
-    host: &dyn Host,
-    order: &InstallPackages,
-    fetched_into: Option<&Path>,
-) -> Result<Demands, Failure> {
-    let guest = format!("guest {}", order.guest);
-    const TEMPORARY: &str = "PORTAGE_TMPDIR";
-    let names = [&[TEMPORARY][..], &Demands::VARIABLES].concat();
-    let settings = portage_settings(host, &guest, &names, LIMIT).await?;
-    // What make.globals says where nobody says otherwise.
-    let temporary = settings.get(TEMPORARY).unwrap_or("/var/tmp");
-    let fetched_into = fetched_into.map(|folder| folder.display().to_string());
-    let question = question(order, temporary, fetched_into.as_deref());
-    let output = ask(host, &question).await?;
-    let unclear = |what: &str| {
-        let message = format!("{guest} does not tell whether the set fits: {what}");
-        Failure::new(FailureClass::Machine, "GuestNotUnderstood", message)
-    };
-    if output.status != ExitStatus::Code(0) {
-        return Err(unclear(output.stderr_text().trim()));
+/// What a guest is asked, and what it said of itself.
+pub(crate) struct Before<'a> {
+    host: &'a dyn Host,
+    order: &'a InstallPackages,
+    /// PORTAGE_TMPDIR of the guest.
+    temporary: String,
+    /// The guest's folder into which the binaries come first, where they are not there already.
+    fetched_into: Option<String>,
+    /// What the guest does about signatures.
+    pub(crate) demands: Demands,
+}
+
+impl<'a> Before<'a> {
+    /// Asks the guest how it is set up.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(crate) async fn of(
+        host: &'a dyn Host,
+        order: &'a InstallPackages,
+        fetched_into: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        const TEMPORARY: &str = "PORTAGE_TMPDIR";
+        let guest = format!("guest {}", order.guest);
+        let names = [&[TEMPORARY][..], &Demands::VARIABLES].concat();
+        let settings = portage_settings(host, &guest, &names, LIMIT).await?;
+        Ok(Self {
+            host,
+            order,
+            // What make.globals says where nobody says otherwise.
+            temporary: settings.get(TEMPORARY).unwrap_or("/var/tmp").to_owned(),
+            fetched_into: fetched_into.map(|folder| folder.display().to_string()),
+            demands: Demands::of(|name| settings.get(name)),
+        })
     }
-    let answer = answer::parse(&output.stdout_text()).map_err(|what| unclear(&what))?;
-    let fetched_into = fetched_into.as_deref();
-    space::check(
-        &order.packages,
-        &answer,
-        &unpacked_in(temporary),
-        fetched_into,
-    )?;
-    libraries::check(&order.packages, &answer)?;
-    Ok(Demands::of(|name| settings.get(name)))
+
+    /// Checks that the set fits the guest as it is now, with so many bytes to spare for the way back.
+    ///
+    /// # Errors
+    /// A failure that names what does not fit, with the numbers and the remedy.
+    pub(crate) async fn check(&self, spared: u64) -> Result<(), Failure> {
+        let (temporary, fetched_into) = (&self.temporary, self.fetched_into.as_deref());
+        let output = ask(self.host, &question(self.order, temporary, fetched_into)).await?;
+        let unclear = |what: &str| {
+            let guest = &self.order.guest;
+            let message = format!("guest {guest} does not tell whether the set fits: {what}");
+            Failure::new(FailureClass::Machine, "GuestNotUnderstood", message)
+        };
+        if output.status != ExitStatus::Code(0) {
+            return Err(unclear(output.stderr_text().trim()));
+        }
+        let answer = answer::parse(&output.stdout_text()).map_err(|what| unclear(&what))?;
+        let packages = &self.order.packages;
+        space::check(
+            packages,
+            &answer,
+            &unpacked_in(temporary),
+            fetched_into,
+            spared,
+        )?;
+        libraries::check(packages, &answer)
+    }
 }
 
 /// Checks the signatures of the set, whose binaries the guest sees in this folder, where it requires

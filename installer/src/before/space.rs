@@ -16,6 +16,9 @@ use super::answer::{Answer, Space};
 const OVERHEAD_PERCENT: u64 = 2;
 const OVERHEAD: u64 = 128 * 1024;
 
+/// The file system on which a guest keeps what it had before updates.
+const KEPT_IN: &str = "/var";
+
 /// The most that one file system has in use more than now.
 #[derive(Debug, Default)]
 struct Use {
@@ -26,7 +29,8 @@ struct Use {
 }
 
 /// Checks that everything fits, in the order of the set; and before that, where binaries are fetched
-/// into a folder of the guest, that all of them fit there at once, where they stay until the end.
+/// into a folder of the guest, that all of them fit there at once, where they stay until the end. So many
+/// bytes are spared where a guest keeps what it had before updates.
 ///
 /// # Errors
 /// A failure with the numbers of each file system that is too small. What is not known is no
@@ -36,8 +40,12 @@ pub(super) fn check(
     answer: &Answer,
     unpacked_in: &str,
     fetched_into: Option<&str>,
+    spared: u64,
 ) -> Result<(), Failure> {
     let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
+    if let Some((space, first)) = answer.spaces.get(KEPT_IN).zip(packages.first()) {
+        add(&mut uses, space, KEPT_IN, first, spared);
+    }
     let fetched_into = fetched_into.and_then(|folder| Some((folder, answer.spaces.get(folder)?)));
     if let Some((folder, space)) = fetched_into {
         let mut there = answer.fetched;
@@ -207,7 +215,7 @@ mod tests {
     }
 
     fn refusal(packages: &[InstallPackage], answer: &Answer) -> String {
-        let failure = check(packages, answer, "/var/tmp/portage", None).unwrap_err();
+        let failure = check(packages, answer, "/var/tmp/portage", None, 0).unwrap_err();
         assert_eq!(failure.cause, "DiskTooFull");
         failure.message
     }
@@ -243,7 +251,20 @@ mod tests {
             ],
             &[],
         );
-        assert!(check(&set, &large, "/var/tmp/portage", None).is_ok());
+        assert!(check(&set, &large, "/var/tmp/portage", None, 0).is_ok());
+    }
+
+    #[test]
+    fn what_the_way_back_brings_is_spared_where_it_is_kept() {
+        let set = [of_size("a/one-2", "usr", 40, Change::Upgrade)];
+        let spaces = [("/usr", "sda1", 100), ("/var", "sda2", 100)];
+        let asked = |spared| {
+            let answer = machine(&spaces, &[]);
+            check(&set, &answer, "/var/tmp/portage", None, spared * MEGABYTE)
+        };
+        assert!(asked(90).is_ok());
+        let message = asked(101).unwrap_err().message;
+        assert!(message.contains("/var has 100.0 MB free"), "{message}");
     }
 
     #[test]
@@ -263,7 +284,8 @@ mod tests {
                 &set,
                 &machine(&spaces, &installed),
                 "/var/tmp/portage",
-                None
+                None,
+                0
             )
             .is_ok()
         );
@@ -308,7 +330,7 @@ mod tests {
             ("/var", "1", 500),
             ("/var/tmp/portage", "tmpfs", 62),
         ];
-        assert!(check(&set, &machine(&spaces, &[]), "/var/tmp/portage", None).is_ok());
+        assert!(check(&set, &machine(&spaces, &[]), "/var/tmp/portage", None, 0).is_ok());
     }
 
     #[test]
@@ -321,7 +343,7 @@ mod tests {
             ("/var/tmp/portage", "2", 500),
         ];
         assert!(refusal(&[unknown.clone()], &machine(&spaces, &[])).contains("/usr"));
-        assert!(check(&[unknown], &Answer::default(), "/var/tmp/portage", None).is_ok());
+        assert!(check(&[unknown], &Answer::default(), "/var/tmp/portage", None, 0).is_ok());
     }
 
     #[test]
@@ -335,8 +357,8 @@ mod tests {
             package.binary.size = 30 * MEGABYTE;
         }
         let mut answer = machine(&[("/usr", "1", 500), (FETCHED, "2", 50)], &[]);
-        let asked = |answer: &Answer| check(&set, answer, "/var/tmp/portage", Some(FETCHED));
-        assert!(check(&set, &answer, "/var/tmp/portage", None).is_ok());
+        let asked = |answer: &Answer| check(&set, answer, "/var/tmp/portage", Some(FETCHED), 0);
+        assert!(check(&set, &answer, "/var/tmp/portage", None, 0).is_ok());
         let message = asked(&answer).unwrap_err().message;
         for words in [FETCHED, "50.0 MB free", "60.0 MB are needed", "a/two-1"] {
             assert!(message.contains(words), "{words}: {message}");
