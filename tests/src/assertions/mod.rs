@@ -5,6 +5,7 @@ mod builder;
 mod emerge_log;
 mod guest;
 mod installed;
+mod owned;
 mod reports;
 mod root;
 
@@ -15,6 +16,7 @@ pub use builder::{
 pub use emerge_log::{Transaction, transactions};
 pub use guest::{has_no_compiler, planned, plans_nothing, was_never_logged_in_to};
 pub use installed::{Installed, installed};
+pub use owned::Owned;
 pub use reports::{
     exit_code_is, failure_of, finding_texts, job, jobs_in_state, outcome_is, outcome_of,
 };

@@ -14,7 +14,7 @@ const WORLD: [&str; 3] = ["app-misc/hello", "app-misc/greeter", "www-servers/tin
 const UNNEEDED: &str = "app-misc/slowpoke-1.0";
 
 /// A service whose process runs on a library: on the newest that is installed when it starts.
-const SERVICE: &str = r#"
+pub(crate) const SERVICE: &str = r#"
 cat > /etc/init.d/alphad <<'END'
 #!/sbin/openrc-run
 command=/bin/sleep

@@ -239,7 +239,7 @@ fn record_of<'a>(binaries: &'a Binaries, cpv: &str) -> &'a Value {
         .expect("a record")
 }
 
-fn require_signatures(lab: &Lab, guest: &str) {
+pub(crate) fn require_signatures(lab: &Lab, guest: &str) {
     let features = r#"s/^FEATURES="/FEATURES="binpkg-request-signature /"#;
     lab.sh(
         guest,
