@@ -124,7 +124,8 @@ impl Installation<'_> {
             )),
             (None, Some(broken)) => failure.and_that(&format!(
                 "the guest has again what it had before, and is still not well, so the update may not \
-                 be to blame: {}",
+                 be to blame: {}. What it brought stays away from all guests all the same, until \
+                 `gentoo-updater approve guest {guest}`",
                 broken.message
             )),
         };

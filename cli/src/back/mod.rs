@@ -18,7 +18,7 @@ use gentoo_updater_fleet::state::Fleet;
 use gentoo_updater_hosts::Host;
 use gentoo_updater_installer::{ByHand, Found, Step};
 use gentoo_updater_portage::cpv::Cpv;
-use gentoo_updater_runtime::Machines;
+use gentoo_updater_runtime::{Machines, stop_on_signals};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +31,7 @@ pub(crate) use arguments::{BisectOptions, RollbackOptions};
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What the reason of a hold begins with that ends by itself.
-const BY_HAND: &str = "by hand: ";
+pub(crate) const BY_HAND: &str = "by hand: ";
 
 /// The document of `rollback --json`.
 #[derive(Debug, Serialize)]
@@ -252,6 +252,8 @@ impl<'a> At<'a> {
             );
         }
         let own = format!("{BY_HAND}{what}");
+        let stop = CancellationToken::new();
+        stop_on_signals(stop.clone());
         if held.is_none() {
             let hold = HoldRequested {
                 target: target.clone(),
@@ -265,7 +267,10 @@ impl<'a> At<'a> {
                  status` shows it",
                 self.guest
             )),
-            None => work.await,
+            None => tokio::select! {
+                done = work => done,
+                () = stop.cancelled() => return Err(interrupted(what, self.guest)),
+            },
         };
         // What is not held any more an approval would free, and what another operator holds stays held.
         if held.is_none() && self.view.read(holds) == Some(Some(own)) {
@@ -291,6 +296,15 @@ impl<'a> At<'a> {
         let envelope = open::operator()?.say(event);
         open::say(&self.view, &self.opened, &envelope).await
     }
+}
+
+/// What is to be done when it was interrupted. The guest stays held until then.
+fn interrupted(what: &str, guest: &GuestName) -> anyhow::Error {
+    anyhow::anyhow!(
+        "{what} was interrupted: {guest} may have a part of the update, and what is being installed goes \
+         on to its end. `gentoo-updater approve guest {guest}` and then `gentoo-updater rollback {guest}` \
+         put it back"
+    )
 }
 
 /// The run that installs on a guest at this moment.

@@ -3,10 +3,12 @@
 use std::fmt::{self, Write as _};
 
 use gentoo_updater_fleet::inspect::HoldsView;
+use gentoo_updater_fleet::message::HoldTarget;
 use gentoo_updater_fleet::words::counted;
 use gentoo_updater_portage::cpv::Cpv;
 use jiff::Timestamp;
 
+use crate::back::BY_HAND;
 use crate::time::ago;
 
 /// How many versions of one rollback are listed.
@@ -31,6 +33,18 @@ fn write(out: &mut String, view: &HoldsView, now: Timestamp) -> fmt::Result {
         let reason = held.reason.as_ref().map(|reason| format!(": {reason}"));
         let (since, reason) = (ago(held.since, now), reason.unwrap_or_default());
         writeln!(out, "  {}  by {} {since}{reason}", held.target, held.by)?;
+        if held
+            .reason
+            .as_ref()
+            .is_some_and(|reason| reason.starts_with(BY_HAND))
+            && let HoldTarget::Guest(guest) = &held.target
+        {
+            writeln!(
+                out,
+                "    where that was interrupted, {guest} may have a part of an update: approve it, and \
+                 `gentoo-updater rollback {guest}`"
+            )?;
+        }
     }
     for waiting in &view.waves {
         let (wave, run) = (&waiting.wave, waiting.run.short());
@@ -88,7 +102,6 @@ mod tests {
     use gentoo_updater_fleet::inspect::{
         HeldView, HoldsView, PutBackView, UnapprovedView, WaitingWaveView,
     };
-    use gentoo_updater_fleet::message::HoldTarget;
     use gentoo_updater_fleet::name::RunId;
 
     use super::*;
@@ -142,6 +155,15 @@ mod tests {
             super::text(&HoldsView::default(), now()),
             "Nothing is held, and nothing waits for an approval.\n"
         );
+    }
+
+    #[test]
+    fn a_guest_that_is_worked_on_by_hand_may_have_been_left_so() {
+        let mut view = view();
+        view.held[0].target = HoldTarget::Guest("web".parse().unwrap());
+        view.held[0].reason = Some(format!("{BY_HAND}bisect"));
+        let text = text(&view, now());
+        assert!(text.contains("`gentoo-updater rollback web`\n"), "{text}");
     }
 
     #[test]

@@ -30,9 +30,12 @@ pub(super) fn held(before: &Fleet, after: &Fleet, target: &HoldTarget, now: Time
         HoldTarget::Run(_) | HoldTarget::Wave(_) | HoldTarget::Guest(_) => {
             "nothing more is begun of it, and what is begun goes on to its end"
         }
-        HoldTarget::Package(_) => "no guest gets it, nor what needs it",
+        HoldTarget::Package(_) => {
+            "no guest gets it, nor what needs it, but for those on which it is being installed"
+        }
     };
-    format!("{target} is held: {what}. `gentoo-updater approve {target}` ends it.")
+    let target_in_shell = target.in_shell();
+    format!("{target} is held: {what}. `gentoo-updater approve {target_in_shell}` ends it.")
 }
 
 /// What an approval means.
@@ -172,6 +175,16 @@ mod tests {
         assert_eq!(
             held(&none, &none, &wave, now()),
             "wave canary is over, and cannot be held."
+        );
+    }
+
+    #[test]
+    fn what_ends_the_hold_of_a_package_can_be_typed() {
+        let package = HoldTarget::Package(">=a/b-2".parse().unwrap());
+        let words = held(&fleet(&[]), &fleet(&[(&package, None)]), &package, now());
+        assert!(
+            words.contains("`gentoo-updater approve package '>=a/b-2'`"),
+            "{words}"
         );
     }
 

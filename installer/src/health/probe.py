@@ -125,7 +125,7 @@ def steadily(check):
         time.sleep(max(0, min(check["pause"], end - time.monotonic())))
         wrong = tried(check)
         if wrong is not None:
-            wrong = "it went well for less than %d s: %s" % (time.monotonic() - begin + 1, wrong)
+            wrong = "it went well at first, and no more after %d s: %s" % (time.monotonic() - begin, wrong)
     return wrong
 
 

@@ -81,6 +81,25 @@ pub enum HoldTarget {
     Package(Atom),
 }
 
+impl HoldTarget {
+    /// As an argument of a command in a shell, to which `>` and `~` mean something else.
+    pub fn in_shell(&self) -> String {
+        match self {
+            Self::Package(atom) => format!("package {}", quoted(atom)),
+            other => other.to_string(),
+        }
+    }
+}
+
+fn quoted(atom: &Atom) -> String {
+    let text = atom.to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_+./:=".contains(c);
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{text}'"),
+    }
+}
+
 impl fmt::Display for HoldTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -450,7 +469,8 @@ impl fmt::Display for HoldReason {
             ),
             Self::Held(atom) => write!(
                 f,
-                "{atom} is held; `gentoo-updater approve package {atom}` ends that"
+                "{atom} is held; `gentoo-updater approve package {}` ends that",
+                quoted(atom)
             ),
         }
     }

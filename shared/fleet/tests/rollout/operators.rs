@@ -136,7 +136,7 @@ fn a_package_that_is_held_is_installed_nowhere_and_the_rest_is() {
         panic!("{installation:?}")
     };
     assert_eq!(held.cpv.to_string(), "a/a-2");
-    let words = "approve package >=a/a-2` ends that";
+    let words = "approve package '>=a/a-2'` ends that";
     assert!(held.reason.to_string().contains(words), "{}", held.reason);
     assert_eq!(scene.outcome("g1"), GuestOutcome::HeldBack);
 }
