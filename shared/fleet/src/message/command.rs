@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::event::Event;
 use super::failure::Failure;
-use super::package::{Binary, Change, HeldBack, Job, Task, WorkKey};
+use super::hold::HeldBack;
+use super::package::{Binary, Change, Job, Task, WorkKey};
 use super::result::{
     BuildFailed, CleanFailed, CollectFailed, InstallFailed, ScanFailed, SearchFailed, SyncFailed,
 };

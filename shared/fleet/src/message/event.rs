@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::hold::HoldTarget;
 use super::machine::{BuilderMachine, Durations};
-use super::package::{Batch, HoldTarget, PauseTarget, Role, Task, WorkKey};
+use super::package::{Batch, PauseTarget, Role, Task, WorkKey};
 use super::result::{
     BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, CollectFailed, GuestScanned,
     GuestUpdated, InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreCollected,

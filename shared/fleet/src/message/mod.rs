@@ -9,6 +9,7 @@ mod cruft;
 mod envelope;
 mod event;
 mod failure;
+mod hold;
 mod machine;
 mod package;
 mod result;
@@ -26,11 +27,11 @@ pub use event::{
     WaveEnded, WorkStarted, WorkerAlive, WorkerPaused, WorkerRegistered,
 };
 pub use failure::{Failure, FailureClass, Finding, FindingKind};
+pub use hold::{HeldBack, HoldReason, HoldTarget};
 pub use machine::{BuilderMachine, Durations};
 pub use package::{
-    Batch, Binary, Change, Contents, GuestPlan, HeldBack, HoldReason, HoldTarget, Identity,
-    InstalledPackage, Job, PackageChange, PauseTarget, Purpose, RepositoryRevision, Role,
-    SubslotBinding, Task, Update, WorkKey,
+    Batch, Binary, Change, Contents, GuestPlan, Identity, InstalledPackage, Job, PackageChange,
+    PauseTarget, Purpose, RepositoryRevision, Role, SubslotBinding, Task, Update, WorkKey,
 };
 pub use result::{
     BuildFailed, BuilderCleaned, BuilderSynced, CleanFailed, CollectFailed, Deleted, GuestScanned,

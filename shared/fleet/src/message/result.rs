@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::cruft::Cruft;
 use super::failure::{Failure, Finding};
+use super::hold::HeldBack;
 use super::package::{
-    Binary, HeldBack, Identity, InstalledPackage, PackageChange, RepositoryRevision, Update,
+    Binary, Identity, InstalledPackage, PackageChange, RepositoryRevision, Update,
 };
 use gentoo_updater_portage::cpv::Cpv;
 
