@@ -22,6 +22,7 @@ mod queue;
 mod retry;
 mod roles;
 mod run;
+mod said;
 mod status;
 mod store;
 #[cfg(test)]

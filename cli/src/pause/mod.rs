@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::WrongUsage;
 use crate::open::{self, Opened};
-use crate::output;
 use crate::roles;
+use crate::said;
 
 pub(crate) use arguments::{PauseOptions, ResumeOptions};
 
@@ -83,21 +83,11 @@ async fn carry_out(
     json: bool,
 ) -> anyhow::Result<u8> {
     let opened = open::to_say(settings).await?;
-    let said = say(settings, &opened, action, target, reason).await;
+    let done = say(settings, &opened, action, target, reason).await;
     opened.bus.close().await;
-    let (document, words) = said?;
-    if json {
-        output::print_json(&document)?;
-    } else {
-        println!("{words}");
-    }
-    let is_kept = settings.broker.is_none() && !opened.is_beside;
-    if is_kept && document.event.is_some() {
-        eprintln!(
-            "No broker is configured: it is in the journal, and `gentoo-updater run` obeys it."
-        );
-    }
-    Ok(crate::EXIT_DONE)
+    let (document, words) = done?;
+    let is_event = document.event.is_some();
+    said::tell(settings, &opened, json, (&document, &words), is_event)
 }
 
 async fn say(
