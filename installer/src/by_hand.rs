@@ -112,6 +112,13 @@ impl ByHand<'_> {
         Ok(findings)
     }
 
+    /// Puts the guest back behind a search.
+    async fn back(&self, undo: &Undo<'_>) -> Result<(), Failure> {
+        undo.roll_back().await?;
+        rollback::settled(self.host).await?;
+        self.restart_by_policy(undo).await
+    }
+
     async fn restart_by_policy(&self, undo: &Undo<'_>) -> Result<(), Failure> {
         match self.restart_services {
             RestartServices::Restart => self.restart(undo).await.map(drop),
@@ -159,7 +166,7 @@ impl ByHand<'_> {
         match search.carry_out(told).await {
             Ok(found) => Ok(found),
             Err(failure) => {
-                let back = undo.roll_back().await;
+                let back = self.back(&undo).await;
                 let failure = failure.and_that("the search for the package to blame has ended");
                 Err(match back {
                     Ok(()) => failure.and_that("the guest has what it had before the update"),
@@ -233,8 +240,7 @@ impl Search<'_> {
             halves.note(place, step.well);
             steps.push(step);
         }
-        self.undo.roll_back().await?;
-        self.by_hand.restart_by_policy(self.undo).await?;
+        self.by_hand.back(self.undo).await?;
         let step = self.look(Vec::new()).await?;
         if !step.well {
             let message = format!(

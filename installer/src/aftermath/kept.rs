@@ -8,7 +8,7 @@ use gentoo_updater_hosts::{Command, ExitStatus, Host};
 use gentoo_updater_runtime::ask;
 
 use super::services::is_service_name;
-use super::{LIMIT, Restarts};
+use super::{LIMIT, Restarts, unclear};
 
 /// Adds lines to a file: $1 file, the others are the lines.
 const KEEP: &str = r#"
@@ -83,14 +83,17 @@ async fn add(
 /// What was restarted before, on the way back.
 ///
 /// # Errors
-/// When the machine cannot be asked.
+/// When the machine cannot be asked, or the file cannot be read.
 pub(super) async fn of(host: &dyn Host, restarts: &Restarts<'_>) -> Result<Kept, Failure> {
     let Some(file) = restarts.kept_in.as_ref().filter(|_| restarts.once_more) else {
         return Ok(Kept::new());
     };
     let read = r#"[ ! -e "$1" ] || cat "$1""#;
     let kept = ask(host, &Command::shell("kept", read, [text(file)])).await?;
-    Ok(parse(&kept.stdout_text()))
+    match kept.status {
+        ExitStatus::Code(0) => Ok(parse(&kept.stdout_text())),
+        _ => Err(unclear(kept.stderr_text().trim())),
+    }
 }
 
 fn parse(text: &str) -> Kept {

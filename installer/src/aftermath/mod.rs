@@ -178,14 +178,15 @@ async fn look(host: &dyn Host, places: &Places) -> Result<Answer, Failure> {
     let parameters = parameters.into_iter().chain(numbers);
     let command = Command::shell("look.sh", LOOK, parameters).timeout(LIMIT);
     let output = ask(host, &command).await?;
-    let unclear = |what: String| {
-        let message = format!("what is to be done afterwards cannot be told: {what}");
-        Failure::new(FailureClass::Permanent, "AfterwardsNotUnderstood", message)
-    };
     if output.status != ExitStatus::Code(0) {
-        return Err(unclear(output.stderr_text().trim().to_owned()));
+        return Err(unclear(output.stderr_text().trim()));
     }
-    answer::parse(&output.stdout_text()).map_err(|error| unclear(error.to_string()))
+    answer::parse(&output.stdout_text()).map_err(|error| unclear(&error.to_string()))
+}
+
+fn unclear(what: &str) -> Failure {
+    let message = format!("what is to be done afterwards cannot be told: {what}");
+    Failure::new(FailureClass::Permanent, "AfterwardsNotUnderstood", message)
 }
 
 #[cfg(test)]
