@@ -60,8 +60,9 @@ impl Said {
             Ok(()) => Err(BusError::NotTaken {
                 seconds: TAKEN_WITHIN.as_secs(),
             }),
-            // In this moment.
-            Err(_) => Ok(()),
+            // It was taken in this moment.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(self.unusable(&error)),
         }
     }
 
