@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use gentoo_updater_fleet::config::{Guest, Settings};
 use gentoo_updater_fleet::name::CheckName;
 use gentoo_updater_fleet::rollout::{Wave, Window};
+use gentoo_updater_fleet::words::guests_failed;
 
 /// What shows that a guest is well, and what becomes of it when it is not.
 pub(super) fn of_guest(guest: &Guest) -> String {
@@ -28,7 +29,7 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
     let limits = [
         rollout
             .budget
-            .map(|most| format!("nothing more is begun once {} failed", counted_have(most))),
+            .map(|most| format!("nothing more is begun once {}", guests_failed(most))),
         rollout
             .at_once
             .map(|most| format!("at most {most} guests at once")),
@@ -51,13 +52,6 @@ pub(super) fn lines(settings: &Settings) -> Vec<String> {
     }
     lines.extend(doubts(settings));
     lines
-}
-
-fn counted_have(number: u32) -> String {
-    match number {
-        1 => "1 guest has".to_owned(),
-        more => format!("{more} guests have"),
-    }
 }
 
 fn of_wave(wave: &Wave) -> String {

@@ -14,6 +14,12 @@ where
     format!("{number} {noun}{ending}")
 }
 
+/// What a budget of failures means: `1 guest has failed`, `2 guests have failed`.
+pub fn guests_failed(number: u32) -> String {
+    let have = if number == 1 { "has" } else { "have" };
+    format!("{} {have} failed", counted(number, "guest"))
+}
+
 /// A duration to the second, or to a tenth of one below a minute.
 pub fn seconds(duration: SignedDuration) -> String {
     let total = duration.as_secs();

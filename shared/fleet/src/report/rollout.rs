@@ -11,7 +11,7 @@ use crate::message::Task;
 use crate::name::{GuestName, WaveName};
 use crate::rollout::{Gate, Verdict, Wait, is_under_way};
 use crate::state::{Fleet, Run};
-use crate::words::counted;
+use crate::words::{counted, guests_failed};
 
 /// How far one wave is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -161,11 +161,8 @@ impl fmt::Display for WaitReport {
             ),
             Wait::Budget(budget) => write!(
                 f,
-                "{guests}: nothing more is begun once {} failed",
-                match budget {
-                    1 => "1 guest has".to_owned(),
-                    more => format!("{more} guests have"),
-                }
+                "{guests}: nothing more is begun once {}",
+                guests_failed(*budget)
             ),
         }
     }
