@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gentoo_updater_tests::actions;
+use gentoo_updater_tests::actions::{self, Run};
 use gentoo_updater_tests::assertions::{self, Owned, exit_code_is, failure_of, outcome_is};
 use gentoo_updater_tests::fixtures::{Lab, Scene, shell_check, wait_until};
 use serde_json::Value;
@@ -220,6 +220,15 @@ fn services_that_were_restarted_for_an_update_run_again_on_what_there_was_before
     assert!(lab.holds("g1", SERVICE_AS_BEFORE), "alphad on g1");
 }
 
+/// The run says that a check failed on g1, which has again what it had before.
+fn g1_is_put_back(run: &Run, lab: &Lab, before: &Owned) {
+    exit_code_is(run, 1);
+    let (cause, message) = failure_of(&run.report, "g1");
+    assert_eq!(cause, "HealthCheckFailed", "{message}");
+    assert_eq!(run.report["guests"]["g1"]["put_back"], true, "{message}");
+    before.is_so_again(lab, "g1");
+}
+
 /// Publishes a version of twelve packages, and no other.
 fn publish_twelve(lab: &Lab, version: &str) {
     for name in twelve() {
@@ -311,11 +320,7 @@ fn a_guest_that_requires_signatures_is_put_back_from_what_was_made_of_its_own_pa
 
     let run = actions::run(&scene);
 
-    exit_code_is(&run, 1);
-    let (cause, message) = failure_of(&run.report, "g1");
-    assert_eq!(cause, "HealthCheckFailed", "{message}");
-    assert_eq!(run.report["guests"]["g1"]["put_back"], true, "{message}");
-    before.is_so_again(lab, "g1");
+    g1_is_put_back(&run, lab, &before);
 }
 
 /// Before the old version is merged again, until it is told to go on; a minute at most.
@@ -348,11 +353,7 @@ fn a_way_back_that_was_interrupted_is_gone_to_its_end() {
 
     let run = actions::run(&scene);
 
-    exit_code_is(&run, 1);
-    let (cause, message) = failure_of(&run.report, "g1");
-    assert_eq!(cause, "HealthCheckFailed", "{message}");
-    assert_eq!(run.report["guests"]["g1"]["put_back"], true, "{message}");
-    before.is_so_again(lab, "g1");
+    g1_is_put_back(&run, lab, &before);
 }
 
 #[test]
@@ -415,10 +416,7 @@ fn an_update_that_hangs_is_looked_at_when_its_time_is_over_and_put_back() {
 
     let run = actions::run(&scene);
 
-    exit_code_is(&run, 1);
-    let (cause, message) = failure_of(&run.report, "g1");
-    assert_eq!(cause, "HealthCheckFailed", "{message}");
+    g1_is_put_back(&run, lab, &before);
+    let (_, message) = failure_of(&run.report, "g1");
     assert!(message.contains("did not end within 20 s"), "{message}");
-    assert_eq!(run.report["guests"]["g1"]["put_back"], true, "{message}");
-    before.is_so_again(lab, "g1");
 }

@@ -153,17 +153,14 @@ fn play(seed: u64, number: u64) -> (Scene, Rollout, Said) {
         scene.fates.insert(name.clone(), fate);
     }
     let mut said = Said::new();
+    let mut say = |seconds: i64, event: Event| {
+        let at = scene.now().checked_add(SignedDuration::from_secs(seconds));
+        said.push((at.unwrap(), event.clone()));
+        scene.say_in(seconds, event);
+    };
     for _ in 0..dice.below(5) {
         let target = targets(&mut dice, &rollout, &names);
         let begin = i64::try_from(dice.below(20 * 3600)).unwrap();
-        let mut say = |seconds: i64, event: Event| {
-            let at = scene
-                .now()
-                .checked_add(SignedDuration::from_secs(seconds))
-                .unwrap();
-            said.push((at, event.clone()));
-            scene.say_in(seconds, event);
-        };
         let (held, reason) = (target.clone(), None);
         say(
             begin,
@@ -181,13 +178,7 @@ fn play(seed: u64, number: u64) -> (Scene, Rollout, Said) {
         if dice.in_hundred(80) {
             let seconds = i64::try_from(dice.below(100 * 3600)).unwrap();
             let target = HoldTarget::Wave(wave.name.clone());
-            let event = Event::ApprovalGiven(ApprovalGiven { target });
-            let at = scene
-                .now()
-                .checked_add(SignedDuration::from_secs(seconds))
-                .unwrap();
-            said.push((at, event.clone()));
-            scene.say_in(seconds, event);
+            say(seconds, Event::ApprovalGiven(ApprovalGiven { target }));
         }
     }
     said.sort_by_key(|(at, _)| *at);
