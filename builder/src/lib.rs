@@ -17,6 +17,7 @@ mod durations;
 mod ebuild;
 mod examine;
 mod explain;
+pub mod fitness;
 mod handler;
 #[cfg(test)]
 mod limits_tests;

@@ -93,10 +93,7 @@ impl Rooms {
         toolchain: &Toolchain,
     ) -> Result<Way, Failure> {
         let shared = toolchain.shared(&self.builder.environment);
-        let refusal = match self.builder.clean_room {
-            CleanRoom::Never => Some("clean_room = \"never\"".to_owned()),
-            CleanRoom::Auto => self.probe(host, &shared).await?,
-        };
+        let refusal = self.refusal(host, toolchain).await?;
         let way = match &refusal {
             None => Way::Rooms { shared },
             Some(_) => Way::Machine,
@@ -125,6 +122,24 @@ impl Rooms {
             Some(why) => tracing::info!(
                 "builder {name} builds on the machine itself, which is cleaned afterwards: {why}"
             ),
+        }
+    }
+
+    /// Why the machine is to have no clean room, or can have none.
+    ///
+    /// # Errors
+    /// When the machine cannot be asked.
+    pub(crate) async fn refusal(
+        &self,
+        host: &dyn Host,
+        toolchain: &Toolchain,
+    ) -> Result<Option<String>, Failure> {
+        match self.builder.clean_room {
+            CleanRoom::Never => Ok(Some("clean_room = \"never\"".to_owned())),
+            CleanRoom::Auto => {
+                let shared = toolchain.shared(&self.builder.environment);
+                self.probe(host, &shared).await
+            }
         }
     }
 

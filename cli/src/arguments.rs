@@ -11,6 +11,7 @@ use crate::back::{BisectOptions, RollbackOptions};
 use crate::broker::BrokerCommand;
 use crate::cruft::CruftCommand;
 use crate::dead::DeadCommand;
+use crate::doctor::DoctorOptions;
 use crate::events::EventsOptions;
 use crate::hold::{ApproveOptions, HoldOptions};
 use crate::man::ManOptions;
@@ -30,6 +31,7 @@ use crate::workers::WorkersOptions;
     version,
     after_help = "Examples:\n  \
         gentoo-updater config check            check the configuration\n  \
+        gentoo-updater doctor                  look at all that a run depends on\n  \
         gentoo-updater trust web               teach the host keys of guest web\n  \
         gentoo-updater scan                    show what is pending, change nothing\n  \
         gentoo-updater run                     bring every guest up to date\n  \
@@ -76,6 +78,18 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater status\n  gentoo-updater status --guest web\n  gentoo-updater status --run 8aee16bc3b6f --json"
     )]
     Status(StatusOptions),
+
+    /// Look at everything that a run depends on, and say what mends what is wrong
+    ///
+    /// Configuration, broker, stores, ebuild trees, builders and guests are looked at side by side, each
+    /// within a limit of time, and nothing is changed. An error is something over which a run fails or
+    /// leaves something out; a warning, what works for now; a note, what has to be known. On builders it
+    /// does what their workers do before they take work: it writes a file to the store and removes it,
+    /// compiles a program of two lines, and makes a clean room.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater doctor\n  gentoo-updater doctor web fast\n  gentoo-updater doctor --only stores --only trees\n  gentoo-updater doctor --json | jq '.findings[] | select(.severity == \"error\")'\n\nExit codes: 0 no errors; 1 errors were found; 2 could not run; 64 wrong usage or configuration. What each kind of finding means: docs/reference/doctor.md"
+    )]
+    Doctor(DoctorOptions),
 
     /// Show the batch of a run: what is built in which order, and what stands in the way
     ///

@@ -7,6 +7,7 @@ mod broker;
 mod config_check;
 mod cruft;
 mod dead;
+mod doctor;
 mod events;
 mod follow;
 mod hold;
@@ -118,6 +119,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Events(options) => events::events(&settings()?, options).await,
         Subcommand::Queue { command } => queue::queue(&settings()?, command).await,
         Subcommand::Dead { command } => dead::dead(&settings()?, command).await,
+        Subcommand::Doctor(options) => doctor::doctor(settings()?, &common.config, &options).await,
         Subcommand::Plan(options) => plan::plan(&settings()?, &options).await,
         Subcommand::Retry(options) => retry::retry(settings()?, &options).await,
         Subcommand::Cruft { command } => cruft::cruft(settings()?, command).await,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct WorkersOptions {
     /// Listen this long for signs of life; a bit more than one heartbeat by default
     #[arg(long, value_name = "SECONDS")]

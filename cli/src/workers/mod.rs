@@ -34,14 +34,14 @@ const ON_THE_WAY: Duration = Duration::from_secs(2);
 
 /// The document of `workers --json`.
 #[derive(Debug, Serialize)]
-pub(super) struct WorkersDocument {
+pub(crate) struct WorkersDocument {
     /// For how long was listened, in seconds; absent without a broker, where nothing is to be
     /// heard.
     pub(super) listened_seconds: Option<u64>,
     /// Without a broker: whether the process is there in which all workers run.
     pub(super) process: Option<bool>,
     /// The workers.
-    pub(super) workers: Vec<WorkerView>,
+    pub(crate) workers: Vec<WorkerView>,
     /// All pauses of operators, also of those who are not among the workers.
     pub(super) pauses: Vec<PauseReport>,
 }
@@ -83,7 +83,8 @@ pub(crate) async fn workers(
     Ok(crate::EXIT_DONE)
 }
 
-async fn look(
+/// Listens for a while, and reads the history.
+pub(crate) async fn look(
     settings: &Settings,
     bus: &Arc<dyn Bus>,
     options: &WorkersOptions,

@@ -12,6 +12,7 @@
 //! | [`authority`] | which user of the broker may say what |
 //! | [`report`] | what came of a run |
 //! | [`inspect`] | what an operator is shown of the fleet at work |
+//! | [`doctor`] | what stands in the way of a run, and what mends it |
 //! | [`config`] | the configuration file |
 //! | [`words`] | numbers of things, for people |
 //!
@@ -24,6 +25,7 @@ pub mod closing;
 pub mod config;
 pub mod decide;
 pub mod describe;
+pub mod doctor;
 pub mod fingerprint;
 pub mod graph;
 pub mod inspect;

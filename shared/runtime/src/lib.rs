@@ -7,6 +7,7 @@ mod arguments;
 pub mod brought;
 mod context;
 pub mod emerge;
+pub mod examine;
 pub mod jobs;
 mod logging;
 pub mod look;

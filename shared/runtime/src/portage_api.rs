@@ -25,6 +25,7 @@ use crate::machines::ask;
 const PROGRAM: &str = concat!(
     include_str!("portage_watch.py"),
     include_str!("portage_kernel.py"),
+    include_str!("portage_repositories.py"),
     include_str!("portage_api.py")
 );
 
@@ -32,11 +33,20 @@ const PROGRAM: &str = concat!(
 /// whom in vain: compressed, it takes a third of the time and room in each connection.
 const LOADER: &str = "import sys, zlib; exec(zlib.decompress(sys.stdin.buffer.read()))";
 
-static COMPRESSED: LazyLock<io::Result<Vec<u8>>> = LazyLock::new(|| {
+static COMPRESSED: Packed = LazyLock::new(|| pack(PROGRAM));
+
+/// A program for a machine's Python, packed.
+pub(crate) type Packed = LazyLock<io::Result<Vec<u8>>>;
+
+/// Packs a program.
+pub(crate) fn pack(program: &str) -> io::Result<Vec<u8>> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(PROGRAM.as_bytes())?;
+    encoder.write_all(program.as_bytes())?;
     encoder.finish()
-});
+}
+
+/// The cause of a failure: the machine has no Python.
+const PYTHON_MISSING: &str = "PythonMissing";
 
 /// What to ask.
 #[derive(Debug, Clone)]
@@ -87,7 +97,7 @@ pub async fn ask_portage<T: DeserializeOwned>(
 ) -> Result<T, Failure> {
     let marker = new_marker();
     let argv = python(&question.request(&marker));
-    let json = run(host, argv, &marker, timeout).await?;
+    let json = run(host, &COMPRESSED, argv, &marker, timeout).await?;
     parse(&json)
 }
 
@@ -133,7 +143,7 @@ pub async fn ask_portage_unless_unchanged<T: DeserializeOwned>(
         }
         Former::Outdated(look) => (look::beforehand(look, &question, &command), None),
     };
-    let json = run(host, argv, &marker, timeout).await?;
+    let json = run(host, &COMPRESSED, argv, &marker, timeout).await?;
     match serde_json::from_str(&json) {
         Ok(Unchanged { unchanged }) if expected == Some(&unchanged) => Ok(Reply::Unchanged),
         _ => parse(&json).map(Reply::Answer),
@@ -154,25 +164,26 @@ fn digest_of(host: &dyn Host, question: Question) -> HexDigest {
     HexDigest::sha256(parts.to_string().as_bytes())
 }
 
-fn new_marker() -> String {
+pub(crate) fn new_marker() -> String {
     format!("gentoo-updater-{}", Uuid::now_v7().simple())
 }
 
-fn python(request: &Value) -> Vec<String> {
+pub(crate) fn python(request: &Value) -> Vec<String> {
     // Nothing of the folder in which it starts is a module of it (python(1), -I).
     ["python3", "-I", "-c", LOADER, &request.to_string()]
         .map(str::to_owned)
         .into()
 }
 
-/// Runs the program, and gives what it printed between two lines that hold the marker.
-async fn run(
+/// Runs a program, and gives what it printed between two lines that hold the marker.
+pub(crate) async fn run(
     host: &dyn Host,
+    program: &Packed,
     argv: Vec<String>,
     marker: &str,
     timeout: Duration,
 ) -> Result<String, Failure> {
-    let program = COMPRESSED.as_ref().map_err(|error| {
+    let program = program.as_ref().map_err(|error| {
         let message = format!("the program for the machine cannot be packed: {error}");
         Failure::new(FailureClass::Permanent, "ProgramNotPacked", message)
     })?;
@@ -196,21 +207,24 @@ fn between(output: &Output, marker: &str) -> Result<String, Failure> {
     let Some(json) = between else {
         let stderr = String::from_utf8_lossy(&output.stderr);
         let lines: Vec<String> = stderr.lines().map(str::to_owned).collect();
-        let mut failure = Failure::new(
-            FailureClass::Permanent,
-            "MachineAnswersNot",
-            match output.status {
-                ExitStatus::Code(127) => "the machine has no python3, which Portage needs too",
-                _ => "the machine's answer was cut off or never came",
-            },
-        );
+        let (cause, message) = match output.status {
+            ExitStatus::Code(127) => (
+                PYTHON_MISSING,
+                "the machine has no python3, which Portage needs too",
+            ),
+            _ => (
+                "MachineAnswersNot",
+                "the machine's answer was cut off or never came",
+            ),
+        };
+        let mut failure = Failure::new(FailureClass::Permanent, cause, message);
         failure.log_tail = lines[lines.len().saturating_sub(15)..].to_vec();
         return Err(failure);
     };
     Ok(json.to_owned())
 }
 
-fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Failure> {
+pub(crate) fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Failure> {
     serde_json::from_str(json).map_err(|error| {
         let message = format!("the machine's answer cannot be read: {error}");
         Failure::new(FailureClass::Permanent, "DocumentNotUnderstood", message)

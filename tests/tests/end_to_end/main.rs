@@ -13,6 +13,7 @@ mod configuration;
 mod cruft;
 mod dead_letters;
 mod distributed;
+mod doctor;
 mod failing_packages;
 mod former_builds;
 mod further_rounds;

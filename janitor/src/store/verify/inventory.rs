@@ -167,4 +167,14 @@ impl Inventory {
         good.flat_map(|(_, said)| said.iter().map(|said| &said.key))
             .collect()
     }
+
+    /// The binaries of which every entry of the index says another size than they have.
+    pub(super) fn other_sizes(&self) -> impl Iterator<Item = &String> {
+        let others = self.entries.iter().filter(|(path, entries)| {
+            let size = self.binaries.get(*path).map(|state| state.0);
+            let is_other = |entry: &Entry| entry.size.is_some() && entry.size != size;
+            size.is_some() && entries.iter().all(is_other)
+        });
+        others.map(|(path, _)| path)
+    }
 }

@@ -17,6 +17,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
+use gentoo_updater_fleet::doctor::SurveyFacts;
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_hosts::{Command, Host};
 use gentoo_updater_portage::command;
@@ -37,6 +38,9 @@ use super::machine::{NOTES, PATIENCE, refused_by, succeeded};
 const SURVEY: &str = include_str!("survey.py");
 const MEASURE: &str = include_str!("measure.py");
 const REPAIR: &str = include_str!("repair.py");
+
+/// How long a builder may be between two files that belong together.
+const MEANWHILE: Duration = Duration::from_secs(2);
 
 /// How many bytes a disk reads in a second, at the least.
 const SLOWEST: u64 = 1_000_000;
@@ -124,6 +128,50 @@ pub async fn verify(
         inventory,
         measures,
     })
+}
+
+/// What of a store is told without reading any binary: its index, and whether index, records and files are
+/// about each other. What is found is looked for once more, since builders may be writing.
+///
+/// # Errors
+/// When the machine cannot be asked, or the store not be read.
+pub async fn survey_alone(host: &dyn Host, store: &Path, now: u64) -> Result<SurveyFacts, Failure> {
+    let first = glance(&survey(host, store, false).await?, now);
+    if first == SurveyFacts::default() {
+        return Ok(first);
+    }
+    tokio::time::sleep(MEANWHILE).await;
+    let again = glance(&survey(host, store, false).await?, now);
+    let both = |first: Vec<String>, again: &[String]| -> Vec<String> {
+        first.into_iter().filter(|it| again.contains(it)).collect()
+    };
+    Ok(SurveyFacts {
+        index_unusable: first.index_unusable.and(again.index_unusable),
+        index_differs: both(first.index_differs, &again.index_differs),
+        oddities: both(first.oddities, &again.oddities),
+    })
+}
+
+fn glance(inventory: &Inventory, now: u64) -> SurveyFacts {
+    let mut facts = SurveyFacts::default();
+    let words = |finding: &Finding| {
+        let (path, words) = finding.words();
+        format!("{path} {words}")
+    };
+    // Of binaries that nobody has read the judgement says nothing.
+    for finding in judge(inventory, &Measures::new(), now).findings {
+        match &finding {
+            Finding::IndexUnusable { wrong } => facts.index_unusable = Some(wrong.clone()),
+            Finding::FileMissing { .. } => facts.index_differs.push(words(&finding)),
+            _ if finding.is_fault() => facts.oddities.push(words(&finding)),
+            _ => {}
+        }
+    }
+    let sizes = inventory.other_sizes();
+    facts
+        .index_differs
+        .extend(sizes.map(|path| format!("{path} has another size than the index says")));
+    facts
 }
 
 /// Mends what was found, under the lock of the store. What is somebody else's is never deleted, and what

@@ -47,6 +47,43 @@ async fn a_sound_store_is_read_once_and_has_nothing_to_be_mended() {
 }
 
 #[tokio::test]
+async fn what_needs_no_reading_is_told_by_a_survey_alone() {
+    let store = Store::with(&["a-1-1", "b-1-1", "c-1-1"]);
+    store.record("a-1-1");
+    let host = host().await;
+    let survey = async || {
+        let survey = survey_alone(host.as_ref(), store.path(), fixture::now());
+        survey.await.unwrap()
+    };
+    assert_eq!(survey().await, SurveyFacts::default());
+    let binary = |name: &str| {
+        store
+            .path()
+            .join(format!("app-misc/{name}/{name}-1-1.gpkg.tar"))
+    };
+    fs::remove_file(binary("a")).unwrap();
+    fs::OpenOptions::new()
+        .append(true)
+        .open(binary("b"))
+        .and_then(|file| file.set_len(7))
+        .unwrap();
+    let found = survey().await;
+    let differs: Vec<&str> = found.index_differs.iter().map(String::as_str).collect();
+    assert_eq!(
+        differs,
+        [
+            "app-misc/a/a-1-1.gpkg.tar is in the index, and not there",
+            "app-misc/b/b-1-1.gpkg.tar has another size than the index says"
+        ]
+    );
+    assert_eq!(found.oddities.len(), 1, "its record: {found:?}");
+    let index = store.path().join("Packages");
+    let text = fs::read_to_string(&index).unwrap();
+    fs::write(&index, &text[..text.len() - 20]).unwrap();
+    assert!(survey().await.index_unusable.is_some());
+}
+
+#[tokio::test]
 async fn every_fault_is_found_and_mended_and_what_is_left_is_sound() {
     let names = [
         "good-1-1",

@@ -139,7 +139,7 @@ fn missing(name: &str, fault: Fault) -> Fault {
 }
 
 /// Declares an exchange, or only looks whether there is one.
-async fn declare_exchange(
+pub(super) async fn declare_exchange(
     channel: &Channel,
     name: &str,
     kind: ExchangeKind,
@@ -159,7 +159,11 @@ async fn declare_exchange(
     limited(name, declared).await
 }
 
-async fn declare_queue(channel: &Channel, queue: &QueueDeclaration) -> Result<(), Fault> {
+/// Declares a queue, and binds it.
+pub(super) async fn declare_queue(
+    channel: &Channel,
+    queue: &QueueDeclaration,
+) -> Result<(), Fault> {
     let name = short(&queue.name)?;
     let mut arguments = FieldTable::default();
     for (key, value) in &queue.arguments {

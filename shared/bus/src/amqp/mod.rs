@@ -9,7 +9,9 @@ mod consumers;
 mod dead;
 mod declare;
 mod events;
+mod examine;
 mod fault;
+mod greeting;
 mod headers;
 mod health;
 mod held;
@@ -31,6 +33,7 @@ mod tls;
 mod url;
 mod way_back;
 
+pub use examine::{Examination, Examined, TopologyFound, Unreached, examine};
 pub use url::{password_of, url_for, vhost_of};
 
 use std::fmt;

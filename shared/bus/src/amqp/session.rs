@@ -25,7 +25,7 @@ use crate::topology::QueueDeclaration;
 
 /// How long a connection may take, its TLS and its login included. lapin itself would wait for
 /// as long as the kernel does.
-const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long the broker may take for what it does at once.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// The largest frame, in bytes. lapin keeps room for 64 of them for each connection, and the
@@ -258,7 +258,7 @@ impl Open {
     }
 }
 
-async fn farewell(connection: Connection) {
+pub(super) async fn farewell(connection: Connection) {
     let closed = timeout(CLOSE_LIMIT, connection.close(200, "goodbye".into())).await;
     if let Ok(Err(error)) = closed {
         tracing::debug!(%error, "the connection was gone before it was closed");

@@ -13,6 +13,7 @@ mod commands;
 mod consumers;
 mod dead_letters;
 mod events;
+mod examine;
 mod faults;
 mod forged_headers;
 mod history;

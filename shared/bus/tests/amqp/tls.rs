@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
+use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, Examination, Unreached, examine};
 use gentoo_updater_bus::{Bus, BusError, Position};
 use tempfile::TempDir;
 
+use crate::examine::examination;
 use crate::support::messages::within;
 use crate::support::*;
 
@@ -143,4 +144,24 @@ async fn a_broker_is_reached_over_tls_by_its_name_and_its_authority_and_by_no_ot
         let told = error.to_string();
         assert!(told.contains(why) && told.contains("broker.ca"), "{told}");
     }
+
+    // Until when it is valid is seen whoever has signed it: it was made for two days.
+    let encrypted = encrypted(&vhost, "localhost", port, Some(&stranger));
+    let examination = Examination {
+        ca: encrypted.ca,
+        ..examination(encrypted.url)
+    };
+    let examined = within(examine(&examination)).await.unwrap();
+    let now = jiff::Timestamp::now().as_second();
+    let left = examined.certificate_expires.unwrap() - now;
+    assert!((24 * 3600..=2 * 24 * 3600).contains(&left), "{left} s");
+    assert_eq!(examined.version, Some(broker.version()));
+    assert!(
+        matches!(
+            examined.topology,
+            Err(Unreached::Fatal(BusError::Untrusted { .. }))
+        ),
+        "{:?}",
+        examined.topology
+    );
 }

@@ -49,7 +49,8 @@ pub enum BuildFeature {
 }
 
 impl BuildFeature {
-    const ALL: [Self; 4] = [Self::Ccache, Self::Distcc, Self::DistccPump, Self::Icecream];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ccache, Self::Distcc, Self::DistccPump, Self::Icecream];
 
     /// As FEATURES names it.
     #[must_use]
