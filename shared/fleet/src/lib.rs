@@ -6,6 +6,7 @@
 //! | [`message`] | events and commands, and their form on the wire |
 //! | [`state`] | the fold over the history |
 //! | [`snapshot`] | the state as it was at one offset, to begin the fold from |
+//! | [`packed`] | how what is large is kept and sent |
 //! | [`batch`], [`graph`], [`order`], [`needs`], [`platforms`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`rollout`] | which guests get their updates when |
 //! | [`decide`] | what to do next |
@@ -32,6 +33,7 @@ pub mod message;
 pub mod name;
 pub mod needs;
 pub mod order;
+pub mod packed;
 pub mod platforms;
 pub mod report;
 pub mod rollout;
