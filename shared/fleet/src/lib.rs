@@ -12,6 +12,7 @@
 //! | [`decide`] | what to do next |
 //! | [`authority`] | which user of the broker may say what |
 //! | [`report`] | what came of a run |
+//! | [`remedy`] | what to do about a failure |
 //! | [`inspect`] | what an operator is shown of the fleet at work |
 //! | [`config`] | the configuration file |
 //! | [`words`] | numbers of things, for people |
@@ -35,6 +36,7 @@ pub mod needs;
 pub mod order;
 pub mod packed;
 pub mod platforms;
+pub mod remedy;
 pub mod report;
 pub mod rollout;
 pub mod snapshot;
