@@ -9,6 +9,7 @@
 //! | [`packed`] | how what is large is kept and sent |
 //! | [`batch`], [`graph`], [`order`], [`needs`], [`platforms`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`rollout`] | which guests get their updates when |
+//! | [`estimate`] | how long what goes on will take |
 //! | [`decide`] | what to do next |
 //! | [`authority`] | which user of the broker may say what |
 //! | [`report`] | what came of a run |
@@ -26,6 +27,7 @@ pub mod closing;
 pub mod config;
 pub mod decide;
 pub mod describe;
+pub mod estimate;
 pub mod fingerprint;
 pub mod graph;
 pub mod inspect;

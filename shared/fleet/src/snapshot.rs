@@ -13,7 +13,7 @@ use crate::state::Fleet;
 
 /// The version of the state and of the fold. Whoever changes what an event does to the state, or
 /// the form of the state, raises it: an older snapshot is then passed over and the history read.
-pub const STATE_VERSION: u32 = 15;
+pub const STATE_VERSION: u32 = 16;
 
 /// The state as it was at one offset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

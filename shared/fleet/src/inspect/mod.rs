@@ -12,6 +12,7 @@ mod plan;
 mod queue;
 mod retry;
 mod run_name;
+mod status;
 mod task;
 mod workers;
 
@@ -25,5 +26,6 @@ pub use plan::{PlanJob, PlanProgress, PlanRing, PlanTotals, PlanView};
 pub use queue::{Claimed, QueueWork, Waiting, work_of_queues};
 pub use retry::{KnownAs, Nothing, Retry, UnknownRetry, retry};
 pub use run_name::{InvalidRunName, RunName};
+pub use status::{BusStatus, GuestsStatus, RunStatus, StatusView, WaitingView, WorkStatus};
 pub use task::TaskView;
 pub use workers::{PauseCause, Sign, Signs, WorkerState, WorkerView, WorkerWork, workers};

@@ -5,7 +5,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod events;
+mod failures;
 mod queues;
+mod status;
 mod workers;
 
 use common::*;
