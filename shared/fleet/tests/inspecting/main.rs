@@ -8,6 +8,7 @@ mod events;
 mod failures;
 mod queues;
 mod status;
+mod why;
 mod workers;
 
 use common::*;
