@@ -528,11 +528,11 @@ async fn a_watched_status_fills_the_terminal_and_gives_it_back_however_it_ends()
     const GIVEN_BACK: &str = "\u{1b}[?1049l";
     let scene = Scene::at_work().await;
     let program = format!(
-        "exec {} --config {} status --watch",
+        "stty rows 24 columns 80; exec {} --config {} status --watch",
         env!("CARGO_BIN_EXE_gentoo-updater"),
         scene.folder.path().join("fleet.toml").display()
     );
-    for signal in [false, true] {
+    for end in ["q", "\u{3}"] {
         let mut script = Command::new("script")
             .args([
                 "--quiet",
@@ -558,7 +558,6 @@ async fn a_watched_status_fills_the_terminal_and_gives_it_back_however_it_ends()
             shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
             if !asked && shown.contains("q quit") {
                 asked = true;
-                let end = if signal { "\u{3}" } else { "q" };
                 std::io::Write::write_all(&mut input, end.as_bytes()).unwrap();
             }
         }
