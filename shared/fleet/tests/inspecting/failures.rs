@@ -5,6 +5,7 @@ use std::path::Path;
 
 use gentoo_updater_fleet::inspect::{BusStatus, StatusView};
 use gentoo_updater_fleet::message::*;
+use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_fleet::remedy::{known_causes, next_step};
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_portage::outcome::FailureKind;
@@ -20,14 +21,22 @@ const EACH: [&str; 10] = [
 fn fails(step: &str, failure: &Failure) -> History {
     let mut history = planned();
     let (run, attempt, failure) = (run_id(), 1, failure.clone());
-    let builder = || "b1".parse().unwrap();
+    let builder = || -> BuilderName { "b1".parse().unwrap() };
     let event = match step {
-        "sync" => Event::SyncFailed(SyncFailed {
-            run,
-            builder: builder(),
-            attempt,
-            failure,
-        }),
+        "sync" => {
+            history = History::default();
+            let mut requested = History::requested(&["g1"]).events.remove(0).1.message;
+            if let Event::RunRequested(requested) = &mut requested {
+                requested.sync.builders.insert(builder());
+            }
+            history.say(requested);
+            Event::SyncFailed(SyncFailed {
+                run,
+                builder: builder(),
+                attempt,
+                failure,
+            })
+        }
         "search" => Event::SearchFailed(SearchFailed {
             run,
             platform: platform(),
@@ -53,12 +62,16 @@ fn fails(step: &str, failure: &Failure) -> History {
             findings: vec![],
             rolled_back: None,
         }),
-        "clean" => Event::CleanFailed(CleanFailed {
-            run,
-            builder: builder(),
-            attempt,
-            failure,
-        }),
+        "clean" => {
+            // Who has built nothing is not cleaned.
+            history.say(built(&history.job("dev-libs/openssl-3.0")));
+            Event::CleanFailed(CleanFailed {
+                run,
+                builder: builder(),
+                attempt,
+                failure,
+            })
+        }
         "collect" => Event::CollectFailed(CollectFailed {
             run,
             platform: platform(),

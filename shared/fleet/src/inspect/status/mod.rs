@@ -98,14 +98,17 @@ impl StatusView {
             .collect();
         let newest = fleet.over.iter().rev().find_map(|run| fleet.runs.get(run));
         let last = newest.map(|run| (run.as_ref(), alone(fleet, run, now)));
-        let mut failures: Vec<FailureReport> = going_on
-            .iter()
-            .flat_map(|(_, report)| report.failures.iter().cloned())
-            .collect();
-        if going_on.is_empty() {
-            failures.extend(last.iter().flat_map(|(_, report)| report.failures.clone()));
+        let shown: Vec<&Report> = match going_on.is_empty() {
+            true => last.iter().map(|(_, report)| report).collect(),
+            false => going_on.iter().map(|(_, report)| report).collect(),
+        };
+        let mut failures: Vec<FailureReport> = Vec::new();
+        for failure in shown.iter().flat_map(|report| &report.failures) {
+            // That a builder gets no work is told in the report of each run.
+            if !failures.contains(failure) {
+                failures.push(failure.clone());
+            }
         }
-        failures.dedup();
         let reports = going_on.iter().map(|(_, report)| report);
         let waiting = waiting::all(fleet, reports, bus);
         let status = |(run, report): &(&Run, Report)| RunStatus::of(fleet, run, report, now);

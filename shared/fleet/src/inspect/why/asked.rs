@@ -85,10 +85,19 @@ pub fn never_seen<'a>(
     text: &str,
     known: impl Iterator<Item = &'a CategoryPackage>,
 ) -> UnknownPackage {
-    let known: Vec<String> = known.map(ToString::to_string).collect();
-    let near = nearest(text, known.iter().map(String::as_str));
+    // Who leaves the category out means the name.
+    let named = |name: &CategoryPackage| match text.contains('/') {
+        true => name.to_string(),
+        false => name.package.to_string(),
+    };
+    let known: Vec<(String, &CategoryPackage)> = known.map(|name| (named(name), name)).collect();
+    let near = nearest(text, known.iter().map(|(name, _)| name.as_str()));
+    let meant = near.into_iter().flat_map(|near| {
+        let alike = known.iter().filter(move |(name, _)| name == near);
+        alike.map(|(_, name)| name.to_string())
+    });
     UnknownPackage::NeverSeen {
         text: text.to_owned(),
-        near: near.into_iter().map(str::to_owned).collect(),
+        near: meant.collect(),
     }
 }

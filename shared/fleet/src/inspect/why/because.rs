@@ -52,8 +52,12 @@ fn of_change(row: &Update) -> String {
         (Change::New, _) => "it was not installed".to_owned(),
         (Change::NewSlot, true) => "another slot of it is installed".to_owned(),
         (Change::NewSlot, false) => format!("another slot of it is installed: {before}"),
-        (Change::Upgrade, _) => format!("a newer version than it has: {before}"),
-        (Change::Downgrade, _) => {
+        (Change::Upgrade, true) => "a newer version than it has".to_owned(),
+        (Change::Upgrade, false) => format!("a newer version than it has: {before}"),
+        (Change::Downgrade, true) => {
+            "an older version than it has: that one was withdrawn or masked".to_owned()
+        }
+        (Change::Downgrade, false) => {
             format!("an older version than it has ({before}): that one was withdrawn or masked")
         }
         (Change::Reinstall, _) => "the same version with other flags".to_owned(),
