@@ -27,12 +27,13 @@ lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is instal
 	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run tests/*.sh tests/benches/*/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
-bench: ## Measure readers, bus, planner, a large fleet, unchanged guests, a large store and its verification, manifests, installations, clean rooms, the scan of a fleet and a whole run against their limits (as root)
+bench: ## Measure readers, bus, planner, questions to a long history, a large fleet, unchanged guests, a large store and its verification, manifests, installations, clean rooms, the scan of a fleet and a whole run against their limits (as root)
 	cargo bench --locked -p gentoo-updater-portage --bench speed
 	cargo bench --locked -p gentoo-updater-fleet --bench batch
 	cargo build --locked --release --workspace --bins
 	cargo bench --locked -p gentoo-updater-bus --bench speed
 	cargo bench --locked -p gentoo-updater-bus --bench history
+	cargo bench --locked --workspace --bench why
 	cargo bench --locked --workspace --bench next_job
 	cargo bench --locked --workspace --bench scale
 	cargo bench --locked -p gentoo-updater-runtime --bench unchanged

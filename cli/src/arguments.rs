@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
-use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_runtime::CommonArguments;
 
@@ -19,8 +18,11 @@ use crate::parse::ParseCommand;
 use crate::pause::{PauseOptions, ResumeOptions};
 use crate::plan::PlanOptions;
 use crate::queue::QueueCommand;
+use crate::report::ReportOptions;
 use crate::retry::RetryOptions;
+use crate::status::StatusOptions;
 use crate::store::StoreCommand;
+use crate::why::WhyOptions;
 use crate::workers::WorkersOptions;
 
 /// Keeps a fleet of Gentoo machines up to date: every package is compiled once, on a builder,
@@ -35,7 +37,9 @@ use crate::workers::WorkersOptions;
         gentoo-updater trust web               teach the host keys of guest web\n  \
         gentoo-updater scan                    show what is pending, change nothing\n  \
         gentoo-updater run                     bring every guest up to date\n  \
-        gentoo-updater status                  what happens, or what came of the last run\n  \
+        gentoo-updater status --watch          what goes on, live\n  \
+        gentoo-updater report                  what came of the last run\n  \
+        gentoo-updater why openssl             why a package was built and installed, or not\n  \
         gentoo-updater queue list              what waits, and who works on what\n\n\
         A broker that is away is tried again for 60 s; then a command ends with exit code 2. Once it \
         is connected, `run`, `scan` and `events --follow` wait for a broker that goes away, for as \
@@ -73,9 +77,13 @@ pub(crate) enum Subcommand {
     )]
     Scan(RunOptions),
 
-    /// Show what happens, or what came of the last run
+    /// Show the fleet at one glance: what goes on, what waits, what failed and what to do
+    ///
+    /// The runs that go on with their guests and when they are expected to end, what is built where,
+    /// what waits for what, and each failure with its cause and the next step. It fits one screen and
+    /// says what it leaves out; `gentoo-updater report` leaves nothing out.
     #[command(
-        after_help = "Examples:\n  gentoo-updater status\n  gentoo-updater status --guest web\n  gentoo-updater status --run 8aee16bc3b6f --json"
+        after_help = "Examples:\n  gentoo-updater status\n  gentoo-updater status --watch\n  gentoo-updater status --json | jq '.failures[] | {subject, cause, next_step}'"
     )]
     Status(StatusOptions),
 
@@ -90,6 +98,25 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater doctor\n  gentoo-updater doctor web fast\n  gentoo-updater doctor --only stores --only trees\n  gentoo-updater doctor --json | jq '.findings[] | select(.severity == \"error\")'\n\nExit codes: 0 no errors; 1 errors were found; 2 could not run; 64 wrong usage or configuration. What each kind of finding means: docs/reference/doctor.md"
     )]
     Doctor(DoctorOptions),
+    /// Write the report of a run: what came of each guest, package, builder and store
+    ///
+    /// Each failure is told with its cause, the end of its log and the next step. As text, Markdown,
+    /// JSON, or one HTML page that needs nothing else.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater report\n  gentoo-updater report --guest web\n  gentoo-updater report 8aee16bc3b6f --format html > report.html\n  gentoo-updater report --format markdown\n  gentoo-updater report --json | jq '.guests[] | select(.failure) | .failure.cause'"
+    )]
+    Report(ReportOptions),
+
+    /// Tell why a package was built and installed, or was not
+    ///
+    /// The whole chain: why it is in the plan of a guest, the job with its build key and what tells it
+    /// from other jobs of the package, the attempts and their builders, the binary, and what became of it
+    /// on each guest. Where something was not built or installed, the cause and the next step. It is the
+    /// newest run that was about the package, or the one that is named.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater why openssl\n  gentoo-updater why dev-libs/openssl --guest web\n  gentoo-updater why '>=dev-libs/openssl-3.5' --run 8aee16bc3b6f --json\n\nThe first call reads the whole history and keeps an index of it in the state directory, which is a cache: whoever deletes it loses nothing.\n\nExit codes: 0 told; 1 no run was about the package; 2 it could not be told; 64 the name is none, or may be several packages"
+    )]
+    Why(WhyOptions),
 
     /// Show the batch of a run: what is built in which order, and what stands in the way
     ///
@@ -295,22 +322,6 @@ pub(crate) struct RunOptions {
     /// Leave them as they are, whatever policy.sync says
     #[arg(long)]
     pub(crate) no_sync: bool,
-
-    /// Print the report as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StatusOptions {
-    /// This run instead of the newest; the last twelve characters of its id will do
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<RunName>,
-
-    /// This guest alone, with all that is known of it: differences of configuration files, and the
-    /// processes behind each service
-    #[arg(long, value_name = "NAME")]
-    pub(crate) guest: Option<GuestName>,
 
     /// Print the report as JSON
     #[arg(long)]

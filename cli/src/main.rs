@@ -12,6 +12,7 @@ mod events;
 mod follow;
 mod hold;
 mod man;
+mod notices;
 mod open;
 mod output;
 mod parse;
@@ -20,16 +21,19 @@ mod plan;
 mod planner;
 mod progress;
 mod queue;
+mod report;
 mod retry;
 mod roles;
 mod run;
 mod said;
+mod standing;
 mod status;
 mod store;
 #[cfg(test)]
 mod testing;
 mod time;
 mod trust;
+mod why;
 mod workers;
 
 use std::process::ExitCode;
@@ -116,6 +120,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Run(options) => run::run(settings()?, options).await,
         Subcommand::Scan(options) => run::scan(settings()?, options).await,
         Subcommand::Status(options) => status::status(&settings()?, options).await,
+        Subcommand::Report(options) => report::report(&settings()?, &options).await,
         Subcommand::Events(options) => events::events(&settings()?, options).await,
         Subcommand::Queue { command } => queue::queue(&settings()?, command).await,
         Subcommand::Dead { command } => dead::dead(&settings()?, command).await,
@@ -133,6 +138,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
             };
             store::store(settings, command).await
         }
+        Subcommand::Why(options) => why::why(&settings()?, &options).await,
         Subcommand::Workers(options) => workers::workers(&settings()?, &options).await,
         Subcommand::Pause(options) => pause::pause(&settings()?, &options).await,
         Subcommand::Resume(options) => pause::resume(&settings()?, &options).await,

@@ -95,7 +95,7 @@ fn before_all(view: &PlanView) -> String {
 pub(super) fn not_planned(view: &PlanView) -> String {
     if view.scan_only {
         return format!(
-            "Run {} shows only what is pending, and plans nothing: `gentoo-updater status` has it.",
+            "Run {} shows only what is pending, and plans nothing: `gentoo-updater report` has it.",
             view.run
         );
     }

@@ -74,7 +74,7 @@ fn names(settings: &Settings, work: &BTreeMap<String, QueueWork>) -> Vec<String>
 }
 
 /// What the history says of the work of all queues.
-fn work(fleet: &Fleet) -> BTreeMap<String, QueueWork> {
+pub(crate) fn work(fleet: &Fleet) -> BTreeMap<String, QueueWork> {
     work_of_queues(fleet, topology::queue_of)
 }
 

@@ -1,127 +1,119 @@
-//! `status`: what happens, or what came of the last run.
+//! `status`: the fleet at one glance, once or live.
 
-mod notices;
+mod arguments;
+mod screen;
+#[cfg(test)]
+mod tests;
+mod watch;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gentoo_updater_bus::follow::{FleetView, one_run};
-use gentoo_updater_bus::topology;
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::inspect::{HoldsView, RunName};
-use gentoo_updater_fleet::report::Report;
+use gentoo_updater_fleet::inspect::{BusStatus, StatusView};
 use gentoo_updater_fleet::state::Fleet;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
-use self::notices::Notices;
-use crate::NotThere;
-use crate::arguments::StatusOptions;
+use self::screen::{Size, screen};
+use crate::WrongUsage;
+use crate::notices::Notices;
 use crate::open::{self, Opened};
 use crate::output;
-use crate::planner;
+use crate::queue;
+use crate::standing;
 
-/// The document of `status --json`: the report, and what stands in the way of all runs.
+pub(crate) use arguments::StatusOptions;
+
+/// The screen that is filled where there is no terminal: that of a VT100.
+const PLAIN: Size = Size {
+    width: 80,
+    height: Some(24),
+};
+
+/// The document of `status --json`: the fleet at one glance, and what stands in the way of all runs.
 #[derive(Debug, Serialize)]
 struct StatusDocument<'a> {
     #[serde(flatten)]
-    report: &'a Report,
+    status: &'a StatusView,
     fleet: &'a Notices,
 }
 
-/// Prints the report of one run as it stands.
+/// Shows the fleet at one glance.
 pub(crate) async fn status(settings: &Arc<Settings>, options: StatusOptions) -> anyhow::Result<u8> {
+    if let Some(command) = options.report_instead() {
+        let message =
+            format!("`status` shows the whole fleet on one screen; `{command}` tells of that");
+        return Err(WrongUsage(message).into());
+    }
+    if options.watch {
+        watch::refuse_without_terminal()?;
+    }
     let Some(opened) = open::to_look(settings).await? else {
-        return match &options.run {
-            None => crate::nothing_kept(settings, options.json),
-            Some(_) => no_run(&options),
-        };
+        return crate::nothing_kept(settings, options.json);
     };
-    let looked = look(settings, &opened, options.run.as_ref()).await;
+    if options.watch {
+        let watched = watch::watch(settings, &opened).await;
+        opened.bus.close().await;
+        return watched.map(|()| crate::EXIT_DONE);
+    }
+    let looked = look(settings, &opened).await;
     opened.bus.close().await;
-    let (fleet, notices) = looked?;
-    if !options.json {
-        let text = notices.to_text();
-        output::print(|output| output.write_all(text.as_bytes()))?;
-    }
-    let run = match &options.run {
-        Some(name) => name.find(&fleet),
-        None => {
-            let of_guest = options
-                .guest
-                .as_ref()
-                .and_then(|name| fleet.newest_of(name));
-            of_guest.or_else(|| fleet.newest())
-        }
-    };
-    let Some(run) = run else {
-        return no_run(&options);
-    };
-    let mut report = Report::of(&fleet, run).at(&fleet, Timestamp::now());
-    if let Some(name) = &options.guest {
-        let Some(text) = report.guest_to_text(name) else {
-            let names: Vec<&str> = report.guests.keys().map(|name| name.as_str()).collect();
-            let names = names.join(", ");
-            let message = format!("run {} has no guest {name}; it has {names}", report.run);
-            return Err(NotThere(message).into());
-        };
-        if !options.json {
-            output::print(|output| output.write_all(text.as_bytes()))?;
-            return Ok(crate::EXIT_DONE);
-        }
-        report.keep_only(name);
-    }
+    let (view, notices) = looked?;
     if options.json {
         output::print_json(&StatusDocument {
-            report: &report,
+            status: &view,
             fleet: &notices,
         })?;
-    } else {
-        let text = report.to_text();
-        output::print(|output| output.write_all(text.as_bytes()))?;
+        return Ok(crate::EXIT_DONE);
     }
-    if !report.is_over() && !open::is_worked_on(settings).await {
-        eprintln!("Nobody works on it: `gentoo-updater run` goes on with it.");
-    }
+    let lines = screen(&view, &notices.lines(), terminal_size());
+    output::print(|output| {
+        for line in &lines {
+            writeln!(output, "{}", line.text)?;
+        }
+        Ok(())
+    })?;
     Ok(crate::EXIT_DONE)
 }
 
-/// The state with the run that is asked for, and what stands in the way of all runs.
-async fn look(
-    settings: &Settings,
-    opened: &Opened,
-    asked: Option<&RunName>,
-) -> anyhow::Result<(Fleet, Notices)> {
-    let listening = async {
-        match settings.broker {
-            Some(_) => planner::is_heard(opened.bus.as_ref()).await.map(Some),
-            None => Ok(None),
-        }
-    };
-    // Listened to while the history is read: it takes a planner's beat.
-    let follow = FleetView::follow(opened.bus.clone(), CancellationToken::new());
-    let (planner_heard, view) = tokio::try_join!(listening, follow)?;
-    let health = opened.inspect.probe().await?;
-    let dead = opened.bus.queue(topology::DEAD).await?;
-    let dead = dead.map_or(0, |queue| queue.ready);
-    let notices = Notices::of(&health, planner_heard, dead, &view.left_out());
-    let notices = notices.with_holds(&view.read(HoldsView::of));
-    let mut fleet = view.read(Fleet::clone);
-    // The state forgets runs that ended long ago; the history tells of them for longer.
-    if let Some(run) = asked.and_then(|name| name.forgotten(&fleet)) {
-        let mut old = one_run(opened.bus.as_ref(), run).await?;
-        fleet.runs.append(&mut old.runs);
+/// The size of the terminal that is written to, without the line for the prompt.
+fn terminal_size() -> Size {
+    use std::io::IsTerminal;
+    let size = std::io::stdout().is_terminal().then(termion::terminal_size);
+    match size {
+        Some(Ok((width, height))) if width > 0 && height > 1 => Size {
+            width: usize::from(width),
+            height: Some(usize::from(height) - 1),
+        },
+        _ => PLAIN,
     }
-    Ok((fleet, notices))
 }
 
-/// There is no such run, or none at all.
-fn no_run(options: &StatusOptions) -> anyhow::Result<u8> {
-    match &options.run {
-        None => crate::no_run_yet(options.json),
-        Some(name) => {
-            let message = format!("the history knows no run {name}; see gentoo-updater events");
-            Err(NotThere(message).into())
+async fn look(settings: &Settings, opened: &Opened) -> anyhow::Result<(StatusView, Notices)> {
+    let standing = standing::look(settings, opened, None).await?;
+    let bus = bus_status(settings, opened, &standing.fleet).await?;
+    let view = StatusView::of(&standing.fleet, &bus, Timestamp::now());
+    Ok((view, standing.notices))
+}
+
+/// What the bus says of the queues in which work waits.
+async fn bus_status(
+    settings: &Settings,
+    opened: &Opened,
+    fleet: &Fleet,
+) -> anyhow::Result<BusStatus> {
+    if settings.broker.is_none() {
+        let lives = open::is_worked_on(settings).await;
+        return Ok(BusStatus::Process { lives });
+    }
+    let mut queues = BTreeMap::new();
+    for (name, work) in queue::work(fleet) {
+        if !work.waiting.is_empty() {
+            let state = opened.bus.queue(&name).await?;
+            let consumers = state.and_then(|state| state.consumers);
+            queues.insert(name, (work.waiting.len(), consumers));
         }
     }
+    Ok(BusStatus::Broker(queues))
 }

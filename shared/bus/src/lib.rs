@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod follow;
 mod news;
 pub mod permissions;
+pub mod run_index;
 mod seam;
 #[cfg(test)]
 mod testing;

@@ -6,11 +6,14 @@
 //! | [`message`] | events and commands, and their form on the wire |
 //! | [`state`] | the fold over the history |
 //! | [`snapshot`] | the state as it was at one offset, to begin the fold from |
+//! | [`packed`] | how what is large is kept and sent |
 //! | [`batch`], [`graph`], [`order`], [`needs`], [`platforms`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`rollout`] | which guests get their updates when |
+//! | [`estimate`] | how long what goes on will take |
 //! | [`decide`] | what to do next |
 //! | [`authority`] | which user of the broker may say what |
 //! | [`report`] | what came of a run |
+//! | [`remedy`] | what to do about a failure |
 //! | [`inspect`] | what an operator is shown of the fleet at work |
 //! | [`doctor`] | what stands in the way of a run, and what mends it |
 //! | [`config`] | the configuration file |
@@ -26,6 +29,7 @@ pub mod config;
 pub mod decide;
 pub mod describe;
 pub mod doctor;
+pub mod estimate;
 pub mod fingerprint;
 pub mod graph;
 pub mod inspect;
@@ -34,7 +38,9 @@ pub mod message;
 pub mod name;
 pub mod needs;
 pub mod order;
+pub mod packed;
 pub mod platforms;
+pub mod remedy;
 pub mod report;
 pub mod rollout;
 pub mod snapshot;

@@ -35,6 +35,11 @@ impl Expected {
             Self::Known(duration) | Self::Guessed(duration) => duration,
         }
     }
+
+    /// Whether nothing is known of the package.
+    pub fn is_guessed(self) -> bool {
+        matches!(self, Self::Guessed(_))
+    }
 }
 
 /// What the jobs of a batch are taken to last.

@@ -4,26 +4,16 @@
 //! The fold from a snapshot on gives the same state as the fold from the beginning. On the wire a
 //! snapshot is JSON, compressed by DEFLATE with a zlib header (RFC 1950).
 
-use std::io::{self, BufWriter, IntoInnerError, Read};
-
-use flate2::Compression;
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::name::WorkerId;
+use crate::packed::{PackError, pack, unpack};
 use crate::state::Fleet;
 
 /// The version of the state and of the fold. Whoever changes what an event does to the state, or
 /// the form of the state, raises it: an older snapshot is then passed over and the history read.
-pub const STATE_VERSION: u32 = 15;
-
-/// How large a snapshot may be when it is unpacked: what says that it is larger is damaged.
-const MOST_BYTES: u64 = 1 << 30;
-
-/// How many bytes of text are packed at once.
-const TEXT_AT_ONCE: usize = 64 * 1024;
+pub const STATE_VERSION: u32 = 16;
 
 /// The state as it was at one offset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,12 +31,9 @@ pub struct Snapshot {
 /// Why a snapshot cannot be used. The history is read instead.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// It cannot be unpacked or packed.
-    #[error("the snapshot cannot be unpacked: {0}")]
-    Packed(#[from] io::Error),
-    /// It is no JSON of this form.
-    #[error("the snapshot cannot be decoded: {0}")]
-    Malformed(#[from] serde_json::Error),
+    /// It cannot be packed, unpacked or decoded.
+    #[error("the snapshot cannot be read: {0}")]
+    Packed(#[from] PackError),
     /// Another version of this program took it.
     #[error("the snapshot has state version {found}, this program reads {STATE_VERSION}")]
     Version {
@@ -76,12 +63,7 @@ impl Snapshot {
     /// # Errors
     /// When the state cannot be serialised, which no state does.
     pub fn encode(&self) -> Result<Vec<u8>, SnapshotError> {
-        // Ten times as large as text, which nobody needs as a whole.
-        let packed = ZlibEncoder::new(Vec::new(), Compression::fast());
-        let mut text = BufWriter::with_capacity(TEXT_AT_ONCE, packed);
-        serde_json::to_writer(&mut text, self)?;
-        let packed = text.into_inner().map_err(IntoInnerError::into_error)?;
-        Ok(packed.finish()?)
+        Ok(pack(self)?)
     }
 
     /// Unpacks one, its version first.
@@ -89,16 +71,14 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError`].
     pub fn decode(packed: &[u8]) -> Result<Self, SnapshotError> {
-        let mut text = Vec::new();
-        ZlibDecoder::new(packed)
-            .take(MOST_BYTES)
-            .read_to_end(&mut text)?;
-        let VersionOnly { state_version } = serde_json::from_slice(&text)?;
+        let text = unpack(packed)?;
+        let VersionOnly { state_version } =
+            serde_json::from_slice(&text).map_err(PackError::from)?;
         if state_version != STATE_VERSION {
             return Err(SnapshotError::Version {
                 found: state_version,
             });
         }
-        Ok(serde_json::from_slice(&text)?)
+        Ok(serde_json::from_slice(&text).map_err(PackError::from)?)
     }
 }

@@ -251,7 +251,7 @@ fn both_reports_tell_it(scene: &Scene, report: &Value) {
         "what the items tell is not told again: {notices:?}"
     );
     let patience = Duration::from_secs(30);
-    let status = scene.command("status", &["status"], patience).stdout;
+    let report = scene.command("report", &["report"], patience).stdout;
     for words in [
         "\nAfterwards\n",
         "alphad did not restart well: 1 guest, g2",
@@ -260,22 +260,22 @@ fn both_reports_tell_it(scene: &Scene, report: &Value) {
         "/etc/tinyd/tinyd.conf to be merged: 1 guest, g1",
     ] {
         assert!(
-            status.contains(words),
-            "{words:?} is not in the report:\n{status}"
+            report.contains(words),
+            "{words:?} is not in the report:\n{report}"
         );
     }
     assert!(
-        !status.contains("-workers = 4"),
-        "differences are no summary:\n{status}"
+        !report.contains("-workers = 4"),
+        "differences are no summary:\n{report}"
     );
     let one = scene
-        .command("guest", &["status", "--guest", "g1"], patience)
+        .command("guest", &["report", "--guest", "g1"], patience)
         .stdout;
     assert!(
         one.contains("| -workers = 4") && !one.contains("g2:"),
         "{one}"
     );
-    let nobody = scene.command("nobody", &["status", "--guest", "g7"], patience);
+    let nobody = scene.command("nobody", &["report", "--guest", "g7"], patience);
     assert_eq!(nobody.status.code(), Some(1), "{}", nobody.stderr);
     assert!(nobody.stderr.contains("g1, g2"), "{}", nobody.stderr);
 }

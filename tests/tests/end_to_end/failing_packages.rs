@@ -189,7 +189,7 @@ fn postfail_is_reported(report: &Value) {
 }
 
 fn the_text_tells_it_too(scene: &Scene) {
-    let status = scene.command("status", &["status"], Duration::from_secs(20));
+    let report = scene.command("report", &["report"], Duration::from_secs(20));
     for words in [
         "finished with failures",
         "undeclared_thing",
@@ -198,9 +198,35 @@ fn the_text_tells_it_too(scene: &Scene) {
         "app-misc/postfail-2.0",
     ] {
         assert!(
-            status.stdout.contains(words),
+            report.stdout.contains(words),
             "{words:?} is not in the report:\n{}",
+            report.stdout
+        );
+    }
+    // At a glance the cause and what to do, and of one package the whole way to it.
+    let status = scene.command("status", &["status"], Duration::from_secs(20));
+    for words in ["CompileFailure", "next step:"] {
+        assert!(
+            status.stdout.contains(words),
+            "{words:?}: {}",
             status.stdout
+        );
+    }
+    let why = scene.command(
+        "why",
+        &["why", "leaner", "--guest", "g1"],
+        Duration::from_secs(20),
+    );
+    for words in [
+        "app-misc/leaner-2.0",
+        "needs app-misc/failer-2.0",
+        "next step:",
+    ] {
+        assert!(
+            why.stdout.contains(words),
+            "{words:?}: {}{}",
+            why.stdout,
+            why.stderr
         );
     }
 }

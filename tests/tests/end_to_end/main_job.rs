@@ -16,7 +16,7 @@ const GUESTS: [&str; 3] = ["g1", "g2", "g3"];
 fn main_job_embedded() {
     let scene = Scene::embedded(3, 1);
     let run = the_main_job(&scene);
-    status_tells_the_same(&scene, &run);
+    report_tells_the_same(&scene, &run);
     the_next_run_finds_nothing_to_do(&scene);
 }
 
@@ -26,7 +26,7 @@ fn main_job_rabbitmq() {
     let mut workers = Workers::start(&scene);
     let run = the_main_job(&scene);
     workers.all_still_run();
-    status_tells_the_same(&scene, &run);
+    report_tells_the_same(&scene, &run);
 }
 
 fn the_main_job(scene: &Scene) -> Run {
@@ -63,10 +63,10 @@ fn the_main_job(scene: &Scene) -> Run {
     run
 }
 
-fn status_tells_the_same(scene: &Scene, run: &Run) {
-    let status = scene.command("status", &["status", "--json"], Duration::from_secs(30));
+fn report_tells_the_same(scene: &Scene, run: &Run) {
+    let told = scene.command("report", &["report", "--json"], Duration::from_secs(30));
     let mut report: serde_json::Value =
-        serde_json::from_str(&status.stdout).expect("status --json prints JSON");
+        serde_json::from_str(&told.stdout).expect("report --json prints JSON");
     // Beside the report it says how the fleet is now.
     let fleet = report.as_object_mut().and_then(|all| all.remove("fleet"));
     assert_eq!(
@@ -76,7 +76,7 @@ fn status_tells_the_same(scene: &Scene, run: &Run) {
     );
     assert_eq!(
         report, run.report,
-        "status (left) tells of the last run what the run told"
+        "report (left) tells of the last run what the run told"
     );
 }
 

@@ -28,11 +28,11 @@ fn an_unchanged_guest_is_answered_without_emerge_and_python_until_it_is_asked_an
     assert!(is_former(&former, "g1"), "{:#}", former.report);
     assert_eq!(former.report["guests"]["g1"], answer, "the same answer");
     assert_eq!(python_calls(&scene.lab), 0, "calls of python3 and emerge");
-    let status = scene.command("status", &["status"], Duration::from_secs(30));
+    let report = scene.command("report", &["report"], Duration::from_secs(30));
     assert!(
-        status.stdout.contains("pending (unchanged since 20"),
+        report.stdout.contains("pending (unchanged since 20"),
         "{}",
-        status.stdout
+        report.stdout
     );
 
     let anew = actions::scan_anew(&scene);

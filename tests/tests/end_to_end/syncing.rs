@@ -80,7 +80,7 @@ fn a_run_that_syncs_brings_builders_and_guests_to_one_state_and_names_who_is_not
     assert_eq!(syncs(lab, "b1"), 1, "once in a run, for all its packages");
     assert_eq!(syncs(lab, "g1"), 1, "once in a run, not for each question");
 
-    let text = scene.command("status", &["status"], std::time::Duration::from_secs(60));
+    let text = scene.command("report", &["report"], std::time::Duration::from_secs(60));
     assert!(
         text.stdout.contains("Ebuild repository gentoo: "),
         "{}",

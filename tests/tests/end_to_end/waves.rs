@@ -223,8 +223,8 @@ fn a_run_without_a_broker_hears_what_an_operator_says_beside_it() {
     }
     let running = actions::start_run(&scene, "run");
     wait_until("the second wave waits for an approval", PATIENCE, || {
-        let status = scene.command("status", &["status"], PATIENCE);
-        status.stdout.contains("gentoo-updater approve wave wave2")
+        let report = scene.command("report", &["report"], PATIENCE);
+        report.stdout.contains("gentoo-updater approve wave wave2")
     });
     let said = scene.command("approve", &["approve", "wave", "wave2"], PATIENCE);
     assert!(said.status.success(), "{}{}", said.stdout, said.stderr);

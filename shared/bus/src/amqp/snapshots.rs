@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gentoo_updater_fleet::packed::PackError;
 use gentoo_updater_fleet::snapshot::{Snapshot, SnapshotError};
 use lapin::BasicProperties;
 use tokio::task::spawn_blocking;
@@ -39,7 +40,7 @@ pub(super) async fn keep(publisher: &Publisher, snapshot: &Snapshot) -> Result<(
 
 fn pack(snapshot: &Snapshot) -> Result<Vec<u8>, BusError> {
     let body = snapshot.encode().map_err(|error| match error {
-        SnapshotError::Malformed(error) => error.into(),
+        SnapshotError::Packed(PackError::Malformed(error)) => error.into(),
         other => refused(other.to_string()),
     })?;
     // The broker would close the channel, and so does one that allows less.

@@ -124,7 +124,7 @@ async fn behind(bus: &Arc<dyn Bus>, snapshot: Snapshot) -> Result<Result<Begun, 
 }
 
 /// Whether this is the newest event of the state, by its id. One that nobody could read has none.
-fn is_same(item: &HistoryItem, fleet: &Fleet) -> bool {
+pub(crate) fn is_same(item: &HistoryItem, fleet: &Fleet) -> bool {
     match (&item.event, fleet.event) {
         (Ok(event), Some(newest)) => event.id == newest,
         (Err(_), None) => true,

@@ -27,6 +27,7 @@ use crate::news::News;
 use crate::seam::{Bus, BusError, History};
 
 pub use self::begin::Beginning;
+pub(crate) use self::begin::is_same;
 pub use self::one_run::one_run;
 pub use self::state::LeftOut;
 

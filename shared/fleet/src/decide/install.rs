@@ -253,7 +253,7 @@ fn guest_held(guests: &BTreeSet<&GuestName>) -> Failure {
     };
     let message = format!(
         "an operator holds it: `gentoo-updater approve guest {name}` ends that, and the next run \
-         updates it; `gentoo-updater status` says who holds it and why"
+         updates it; `gentoo-updater hold` says who holds it and why"
     );
     Failure::new(FailureClass::Permanent, GUEST_HELD, message)
 }

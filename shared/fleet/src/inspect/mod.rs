@@ -11,8 +11,11 @@ mod pause;
 mod plan;
 mod queue;
 mod retry;
+mod run_index;
 mod run_name;
+mod status;
 mod task;
+mod why;
 mod workers;
 
 pub use filter::EventFilter;
@@ -24,6 +27,12 @@ pub use pause::{UnknownTarget, target_named};
 pub use plan::{PlanJob, PlanProgress, PlanRing, PlanTotals, PlanView};
 pub use queue::{Claimed, QueueWork, Waiting, work_of_queues};
 pub use retry::{KnownAs, Nothing, Retry, UnknownRetry, retry};
+pub use run_index::{IndexError, IndexedRun, RunIndex};
 pub use run_name::{InvalidRunName, RunName};
+pub use status::{BusStatus, GuestsStatus, RunStatus, StatusView, WaitingView, WorkStatus};
 pub use task::TaskView;
+pub use why::{
+    Answer, Had, JobDifference, UnknownPackage, WhyAttempt, WhyBinary, WhyGuest, WhyJob, WhyUpdate,
+    WhyView, never_seen, package_asked,
+};
 pub use workers::{PauseCause, Sign, Signs, WorkerState, WorkerView, WorkerWork, workers};

@@ -305,7 +305,7 @@ fn needs(run: &Run, jobs: &BTreeMap<JobId, Job>, job: &Job) -> PlanJob {
     }
 }
 
-fn progress_of(run: &Run, job: &Job, progress: Option<&JobProgress>) -> PlanProgress {
+pub(super) fn progress_of(run: &Run, job: &Job, progress: Option<&JobProgress>) -> PlanProgress {
     let task = Task::Build(job.id.clone());
     match progress {
         Some(JobProgress::Built) => match run.built.get(&job.id) {

@@ -1,7 +1,6 @@
 //! What builds left on a builder beside packages, in the report's words.
 
-use std::fmt::{self, Write};
-
+use super::outline::{Entry, Mark};
 use crate::message::{Cruft, Listed};
 use crate::name::BuilderName;
 use crate::words::counted;
@@ -9,37 +8,34 @@ use crate::words::counted;
 /// How many paths of a kind stand in the text; the JSON has more of them.
 const SHOWN: usize = 5;
 
-pub(super) fn write(out: &mut String, builder: &BuilderName, cruft: &Cruft) -> fmt::Result {
+pub(super) fn entries(builder: &BuilderName, cruft: &Cruft) -> Vec<Entry> {
+    let mut entries = Vec::new();
     let found = counted_of(&cruft.found, "file");
     match cruft.archives.as_slice() {
-        [] if cruft.found.count == 0 => {}
-        [] => some(
-            out,
-            &format!("{found} left by builds"),
-            &cruft.found,
-            String::clone,
-        )?,
+        [] => {
+            let words = format!("{found} left by builds");
+            entries.extend(some(words, &cruft.found, String::clone));
+        }
         archives => {
             let words = format!("{found} left by builds, archived and removed");
-            some(out, &words, &cruft.found, String::clone)?;
-            for archive in archives {
-                writeln!(out, "      archive: {builder}:{}", archive.path)?;
-            }
-            writeln!(
-                out,
-                "      `gentoo-updater cruft list` shows them all, `cruft restore` puts them back"
-            )?;
+            entries.extend(some(words, &cruft.found, String::clone));
+            let archive = |path| Entry::plain(format!("archive: {builder}:{path}"));
+            entries.extend(archives.iter().map(|it| archive(&it.path)));
+            entries.push(Entry::plain(
+                "`gentoo-updater cruft list` shows them all, `cruft restore` puts them back",
+            ));
         }
     }
     let stays = counted_of(&cruft.stays, "other new file");
-    some(out, &format!("{stays} left alone"), &cruft.stays, |one| {
+    let words = format!("{stays} left alone");
+    entries.extend(some(words, &cruft.stays, |one| {
         format!("{}: {}", one.path, one.why)
-    })?;
+    }));
     let changed = counted_of(&cruft.changed, "file");
     let words = format!("{changed} of before changed");
-    some(out, &words, &cruft.changed, |one| {
+    entries.extend(some(words, &cruft.changed, |one| {
         format!("{}: {}", one.path, one.what.join(", "))
-    })?;
+    }));
     // Whose they are nobody knows: an administrator may have made them meanwhile.
     for (what, names, remedy) in [
         ("user", &cruft.users, "userdel removes what nobody needs"),
@@ -48,57 +44,49 @@ pub(super) fn write(out: &mut String, builder: &BuilderName, cruft: &Cruft) -> f
         if !names.is_empty() {
             let number = counted(names.len(), what);
             let names = names.join(" ");
-            writeln!(
-                out,
-                "      ! {number} new since the run began, of no installed package: {names}; {remedy}"
-            )?;
+            entries.push(Entry::finding(format!(
+                "{number} new since the run began, of no installed package: {names}; {remedy}"
+            )));
         }
     }
     if !cruft.accounts_changed.is_empty() {
         let names = cruft.accounts_changed.join(" ");
-        writeln!(
-            out,
-            "      ! users or groups defined otherwise now: {names}"
-        )?;
+        entries.push(Entry::finding(format!(
+            "users or groups defined otherwise now: {names}"
+        )));
     }
     if let Some(trouble) = &cruft.trouble {
-        writeln!(
-            out,
-            "      ! files that builds left could not be removed: {trouble}"
-        )?;
+        entries.push(Entry::finding(format!(
+            "files that builds left could not be removed: {trouble}"
+        )));
     }
-    Ok(())
+    entries
 }
 
 fn counted_of<T>(listed: &Listed<T>, what: &str) -> String {
     counted(usize::try_from(listed.count).unwrap_or(usize::MAX), what)
 }
 
-/// A line with the words, and some of what is meant; nothing where there is nothing.
-fn some<T>(
-    out: &mut String,
-    words: &str,
-    listed: &Listed<T>,
-    one: impl Fn(&T) -> String,
-) -> fmt::Result {
+/// Words with some of what is meant; nothing where there is nothing.
+fn some<T>(words: String, listed: &Listed<T>, one: impl Fn(&T) -> String) -> Option<Entry> {
     if listed.count == 0 {
-        return Ok(());
+        return None;
     }
-    writeln!(out, "      {words}")?;
-    for it in listed.first.iter().take(SHOWN) {
-        writeln!(out, "        {}", one(it))?;
-    }
-    let shown = listed.first.len().min(SHOWN) as u64;
+    let shown = listed.first.iter().take(SHOWN);
+    let mut entries: Vec<Entry> = shown.map(|it| Entry::plain(one(it))).collect();
+    let shown = entries.len() as u64;
     if listed.count > shown {
-        writeln!(out, "        … and {} more", listed.count - shown)?;
+        let more = listed.count - shown;
+        entries.push(Entry::plain(format!("… and {more} more")));
     }
-    Ok(())
+    Some(Entry::item(Mark::Plain, words, entries))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::message::{CruftArchive, Staying};
+    use crate::report::outline::Outline;
 
     #[test]
     fn the_first_paths_are_shown_and_the_number_of_the_others() {
@@ -123,9 +111,13 @@ mod tests {
             users: vec!["foo".to_owned()],
             ..Cruft::default()
         };
-        let mut text = String::new();
-        write(&mut text, &"b1".parse().unwrap(), &cruft).unwrap();
-        let expected = "      60 files left by builds, archived and removed
+        let text = |cruft| {
+            let entry = Entry::item(Mark::Plain, "b1", entries(&"b1".parse().unwrap(), cruft));
+            let mut outline = Outline::default();
+            outline.section(2, "Builders", vec![entry]);
+            outline.to_text()
+        };
+        let expected = "\nBuilders\n  b1\n      60 files left by builds, archived and removed
         /etc/0
         /etc/1
         /etc/2
@@ -138,9 +130,7 @@ mod tests {
         /etc/bar: in use
       ! 1 user new since the run began, of no installed package: foo; userdel removes what nobody needs
 ";
-        assert_eq!(text, expected);
-        let mut nothing = String::new();
-        write(&mut nothing, &"b1".parse().unwrap(), &Cruft::default()).unwrap();
-        assert_eq!(nothing, "");
+        assert_eq!(text(&cruft), expected);
+        assert_eq!(text(&Cruft::default()), "\nBuilders\n  b1\n");
     }
 }

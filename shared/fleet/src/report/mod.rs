@@ -2,14 +2,17 @@
 
 mod afterwards;
 mod cruft;
+mod failures;
 mod first;
+pub mod outline;
 mod rings;
 mod rollout;
+mod sections;
 mod stores;
-mod text;
 mod work;
 
 pub use afterwards::Afterwards;
+pub use failures::FailureReport;
 pub use first::{BarrierReport, UnapprovedReport, barriers, unapproved};
 pub use rings::RingReport;
 pub use rollout::{WaitReport, WaveReport};
@@ -172,6 +175,9 @@ pub struct Report {
     /// The stores that were collected in the end, or could not be.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub stores: BTreeMap<PlatformName, StoreReport>,
+    /// All that failed, wherever it did, and what to do about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureReport>,
     /// The builders that get no work for now, and why.
     pub unusable: BTreeMap<BuilderName, Failure>,
     /// Whom operators have paused.
@@ -266,6 +272,7 @@ impl Report {
             rings: rings::rings(run),
             builders: work::builder_reports(run),
             stores: stores::stores(run),
+            failures: failures::failures(fleet, run),
             unusable: unusable(fleet),
             paused: paused(fleet),
             holds: holds(fleet),
@@ -280,6 +287,8 @@ impl Report {
             afterwards.guests.retain(|guest| guest == name);
             !afterwards.guests.is_empty()
         });
+        self.failures
+            .retain(|failure| failure.guest.as_ref() == Some(name));
         if let Some(further) = &mut self.further
             && !further.keep_only(name)
         {
@@ -406,9 +415,8 @@ fn guest_report(
 /// Why the newest attempt at asking or updating a guest failed, where another one follows.
 fn retried<'a>(run: &'a Run, name: &GuestName) -> Option<&'a Failure> {
     let tasks = [Task::Scan(name.clone()), Task::Install(name.clone())];
-    let open = tasks.iter().filter_map(|task| run.tasks.get(task));
-    let mut open = open.filter(|state| state.outcome.is_none());
-    open.find_map(|state| Some(&state.newest()?.1.failure.as_ref()?.0))
+    let mut states = tasks.iter().filter_map(|task| run.tasks.get(task));
+    states.find_map(failures::tried_again)
 }
 
 /// What the binaries of a guest are otherwise than it would make them. A run that only shows what is

@@ -1,10 +1,10 @@
 //! What came of the collection of stores.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::outline::{Entry, Mark};
 use crate::message::{Deleted, Failure, StoreCollected, Task};
 use crate::name::{GuestName, PlatformName};
 use crate::state::Run;
@@ -59,59 +59,56 @@ impl StoreReport {
         }
     }
 
-    pub(super) fn write(&self, out: &mut String, name: &PlatformName) -> std::fmt::Result {
+    pub(super) fn entry(&self, name: &PlatformName) -> Entry {
         let Deleted {
             binaries,
             files,
             bytes,
         } = self.deleted;
         if let Some(failure) = &self.failure {
-            writeln!(out, "  {name}: nothing deleted")?;
-            return super::text::write_failure(out, failure);
+            let words = format!("{name}: nothing deleted");
+            return Entry::item(Mark::Failure, words, Entry::failure(failure));
         }
         if let Some((guest, failure)) = self.unknown.first_key_value() {
-            writeln!(
-                out,
-                "  {name}: nothing deleted, because nobody knows what {} has installed",
+            let words = format!(
+                "{name}: nothing deleted, because nobody knows what {} has installed",
                 names(self.unknown.keys())
-            )?;
-            super::text::write_failure(out, failure)?;
-            return writeln!(
-                out,
-                "      ask with `gentoo-updater scan {guest}` when it is there, or leave it out: \
-                 `gentoo-updater store gc --without {guest}`"
             );
+            let remedy = Entry::plain(format!(
+                "ask with `gentoo-updater scan {guest}` when it is there, or leave it out: \
+                 `gentoo-updater store gc --without {guest}`"
+            ));
+            let entries = Entry::failure(failure).into_iter().chain([remedy]);
+            return Entry::item(Mark::Failure, words, entries.collect());
         }
         let unusable = match files {
             0 => String::new(),
             files => format!(" and {} that nobody can use", counted(files, "file")),
         };
-        match binaries + files {
-            0 => writeln!(out, "  {name}: nothing to delete")?,
-            _ => writeln!(
-                out,
-                "  {name}: {} deleted that nobody needs{unusable}, {}",
+        let words = match binaries + files {
+            0 => format!("{name}: nothing to delete"),
+            _ => format!(
+                "{name}: {} deleted that nobody needs{unusable}, {}",
                 counted(binaries, "binary file"),
                 size(bytes)
-            )?,
-        }
+            ),
+        };
+        let mut entries = Vec::new();
         if self.too_large_by > 0 {
-            writeln!(
-                out,
-                "      ! it is {} larger than policy.keep_binaries_gigabytes says: the rest is needed, \
-                 has just come, or is of others",
+            entries.push(Entry::finding(format!(
+                "it is {} larger than policy.keep_binaries_gigabytes says: the rest is needed, has just \
+                 come, or is of others",
                 size(self.too_large_by)
-            )?;
+            )));
         }
         if !self.by_memory.is_empty() {
-            writeln!(
-                out,
-                "      {} could not be asked, and counted with what a run knew: {}",
+            entries.push(Entry::plain(format!(
+                "{} could not be asked, and counted with what a run knew: {}",
                 counted(self.by_memory.len(), "guest"),
                 names(self.by_memory.iter())
-            )?;
+            )));
         }
-        Ok(())
+        Entry::item(Mark::Plain, words, entries)
     }
 }
 

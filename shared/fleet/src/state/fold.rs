@@ -67,8 +67,12 @@ impl Fleet {
                 if let Some(run) = self.open(event.run) {
                     run.plan(event.batch.clone());
                 }
+                self.foresee(event.run, at);
             }
-            Event::StoreSearched(event) => self.searched(event, at),
+            Event::StoreSearched(event) => {
+                self.searched(event, at);
+                self.foresee(event.run, at);
+            }
             Event::SearchFailed(event) => {
                 let task = Task::Search(event.platform.clone());
                 self.failed(event.run, task, event.attempt, &event.failure, at, |_| {});
@@ -81,7 +85,7 @@ impl Fleet {
             }
             Event::GuestUpdated(event) => {
                 let task = Task::Install(event.guest.clone());
-                self.done(event.run, task, event.attempt, at, |run| {
+                let is_first = self.done(event.run, task.clone(), event.attempt, at, |run| {
                     let installation = Installation {
                         begun: true,
                         changes: run.share_changes(&event.changes),
@@ -93,6 +97,9 @@ impl Fleet {
                         guest.installation = Some(installation);
                     }
                 });
+                if is_first {
+                    self.measure_installation(event.run, &task, event.attempt, at);
+                }
             }
             Event::InstallFailed(event) => {
                 let task = Task::Install(event.guest.clone());
@@ -232,6 +239,7 @@ impl Fleet {
             run.built.insert(event.job.clone(), event.clone());
         });
         if is_first && !event.reused {
+            self.compare_build(event);
             let package = event.binary.cpv.category_package.clone();
             self.learnt_from.remove(&package);
             self.durations.insert(package, event.duration_ms);
@@ -250,6 +258,7 @@ impl Fleet {
             at,
         });
         run.told = Default::default();
+        self.compare_run(event.run);
         self.forget_hold_of(event.run);
         self.forget_old_runs(event.run);
     }
@@ -309,6 +318,7 @@ impl Fleet {
             cleaned: Default::default(),
             collected: Default::default(),
             tasks: Default::default(),
+            foreseen: None,
             finished: None,
             told: Default::default(),
             known: Default::default(),

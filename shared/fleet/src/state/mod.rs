@@ -7,6 +7,7 @@ mod approvals;
 mod barriers;
 mod bounds;
 mod closing;
+mod estimates;
 mod fold;
 mod holds;
 mod learning;
@@ -38,6 +39,7 @@ pub use approvals::KEPT_APPROVALS;
 pub use barriers::{BarrierUpdate, Barriers};
 pub use bounds::{KEPT_LEARNT, KEPT_PLANNERS, KEPT_ROWS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
 pub use closing::Closing;
+pub use estimates::{Compared, Estimates, Foreseen, KEPT_ESTIMATES};
 pub use progress::{JobProgress, Progress};
 pub use rings::BrokenRing;
 pub use run::{
@@ -68,6 +70,9 @@ pub struct Fleet {
     pub learnt_from: BTreeMap<CategoryPackage, BuilderName>,
     /// What builds of a package need at least, learnt from those that had too little.
     pub needs: BTreeMap<CategoryPackage, Needs>,
+    /// How far estimates were off.
+    #[serde(default, skip_serializing_if = "Estimates::is_empty")]
+    pub estimates: Estimates,
     /// The workers that have registered.
     pub workers: BTreeMap<WorkerId, Registration>,
     /// Who takes no work because an operator wants it so.

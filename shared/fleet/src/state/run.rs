@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::estimates::Foreseen;
 use super::pairs;
 use super::progress::Known;
 use super::rings::{self, BrokenRing};
@@ -70,6 +71,9 @@ pub struct Run {
     /// Every piece of work that was ever issued or claimed.
     #[serde(with = "pairs")]
     pub tasks: BTreeMap<Task, TaskState>,
+    /// What was expected of it when it was known what is to be built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreseen: Option<Foreseen>,
     /// How it ended; absent while it goes on.
     pub finished: Option<Finished>,
     /// The rows that its guests have told so far.

@@ -5,7 +5,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod events;
+mod failures;
 mod queues;
+mod status;
+mod why;
 mod workers;
 
 use common::*;

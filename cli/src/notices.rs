@@ -1,7 +1,5 @@
 //! What stands in the way of all runs, above the report of one. Pure.
 
-use std::fmt::Write as _;
-
 use gentoo_updater_bus::Health;
 use gentoo_updater_bus::follow::LeftOut;
 use gentoo_updater_fleet::inspect::HoldsView;
@@ -14,7 +12,7 @@ use crate::queue::{HealthView, health_words};
 
 /// What stands in the way of all runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Notices {
+pub(crate) struct Notices {
     /// Whether the bus takes messages.
     bus: HealthView,
     /// In words, where it does not.
@@ -36,7 +34,7 @@ pub(super) struct Notices {
 
 impl Notices {
     /// Of what the broker says and of what is missing in the state.
-    pub(super) fn of(
+    pub(crate) fn of(
         health: &Health,
         planner_heard: Option<bool>,
         dead_letters: u64,
@@ -55,7 +53,7 @@ impl Notices {
     }
 
     /// The same with what is held, and what waits for an approval.
-    pub(super) fn with_holds(self, holds: &HoldsView) -> Self {
+    pub(crate) fn with_holds(self, holds: &HoldsView) -> Self {
         Self {
             held: holds.held.len(),
             approvals: holds.waiting(),
@@ -64,49 +62,47 @@ impl Notices {
     }
 
     /// A line for each, and an empty one behind them; nothing where nothing is in the way.
-    pub(super) fn to_text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = self.write(&mut text);
-        if !text.is_empty() {
-            text.push('\n');
+    pub(crate) fn to_text(&self) -> String {
+        let lines = self.lines();
+        match lines.is_empty() {
+            true => String::new(),
+            false => format!("{}\n\n", lines.join("\n")),
         }
-        output::harmless(&text)
     }
 
-    fn write(&self, out: &mut String) -> std::fmt::Result {
+    /// A line for each; none where nothing is in the way.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
         if let Some(trouble) = &self.trouble {
             // No sign of life passes, whoever lives.
-            writeln!(out, "{trouble}")?;
+            lines.push(trouble.clone());
         } else if self.planner_heard == Some(false) {
-            writeln!(out, "{}", planner::nobody_heard())?;
+            lines.push(planner::nobody_heard());
         }
         if self.left_out > 0 {
             let cause = self
                 .left_out_cause
                 .as_deref()
                 .unwrap_or("no cause is known");
-            writeln!(
-                out,
+            lines.push(format!(
                 "{} of the history left out ({cause}): what a newer version wrote needs that version \
                  here, too, and what is refused its sender may not say, or said before each role had a \
                  user of its own",
                 counted(self.left_out, "event")
-            )?;
+            ));
         }
         if self.dead_letters > 0 {
             let letters = counted(self.dead_letters, "dead letter");
-            writeln!(out, "{letters}: see `gentoo-updater dead list`")?;
+            lines.push(format!("{letters}: see `gentoo-updater dead list`"));
         }
         if self.held > 0 || self.approvals > 0 {
-            writeln!(
-                out,
+            lines.push(format!(
                 "{} by operators, {} waited for: see `gentoo-updater hold`",
                 counted(self.held, "hold"),
                 counted(self.approvals, "approval")
-            )?;
+            ));
         }
-        Ok(())
+        lines.iter().map(|line| output::harmless(line)).collect()
     }
 }
 
