@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::name::GuestName;
-use gentoo_updater_runtime::CommonArguments;
+use gentoo_updater_runtime::{CommonArguments, MonitorArguments};
 
 use crate::back::{BisectOptions, RollbackOptions};
 use crate::broker::BrokerCommand;
@@ -285,6 +285,9 @@ pub(crate) struct RunOptions {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) monitor: MonitorArguments,
 }
 
 #[derive(Debug, Args)]

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::queue::health_words;
 
-/// What the broker shows of this program.
-const NAME: &str = "gentoo-updater";
+/// What the broker and a monitoring system show of this program.
+pub(crate) const NAME: &str = "gentoo-updater";
 /// How long a command waits for the broker.
 pub(crate) const BROKER_LIMIT: Duration = Duration::from_secs(60);
 

@@ -11,6 +11,7 @@ mod clock;
 pub mod definitions;
 pub mod embedded;
 pub mod follow;
+pub mod meters;
 mod news;
 pub mod permissions;
 mod seam;

@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::claim::{Standing, is_for_another, is_for_larger, standing};
 use super::deadly::{Begun, Suspicion};
 use super::heartbeat::{Working, WorkingOn};
+use super::meters::{self, Measured};
 use super::readiness::Verdict;
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
@@ -82,6 +83,7 @@ impl Worker {
             // The claim stays on the disk, and the command goes back to its queue.
             () = self.stop.cancelled() => return Ok(Verdict::Silent),
         };
+        meters::claimed(&claimed);
         match claimed {
             Standing::Ours | Standing::Free => {
                 settle.ack().await?;
@@ -132,6 +134,7 @@ impl Worker {
                 match self.suspect(id).await? {
                     Suspicion::Deadly => self.give_up(id, &command, &work).await,
                     Suspicion::Resume(_alone) => {
+                        meters::resumed(&work.task);
                         tracing::info!(run.id = %work.run, task = %work.task, "work is resumed");
                         self.work(id, &command, &work).await
                     }
@@ -206,7 +209,9 @@ impl Worker {
         let _working = Working::begin(&self.working_on, work, self.spec.clock.now());
         self.note_begun(id, &command.message).await?;
         tracing::info!(run.id = %work.run, task = %work.task, attempt = work.attempt, "begun");
+        let measured = Measured::begin(command, self.spec.clock.now());
         let result = self.say(self.handle(&command.message).await?);
+        measured.end(&result.message);
         if let Err(error) = self.store.write_result(id, &result).await {
             // A full disk is no reason to keep the result back: it can still be published.
             tracing::error!(%error, task = %work.task, "the result cannot be kept");

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::claim::others;
 use super::heartbeat::beat;
 use super::job::{Worker, publish_result};
+use super::meters::{Condition, Gauges};
 use super::pause;
 use super::readiness::{Pauses, Readiness, Verdict, registered_with, tell};
 use super::store::{Found, Store};
@@ -168,9 +169,17 @@ impl Worker {
         // Absent while no commands are taken: what was on its way here goes to others.
         let mut commands: Option<Box<dyn Commands>> = None;
         let mut is_fit = false;
+        let mut gauges = Gauges::new(self.spec.role);
         loop {
             // How many the machine can do at once may be known better after each look at it.
             let slots = self.spec.slots(self.handler.as_ref());
+            let taken = jobs.taken;
+            gauges.tell(Condition {
+                slots,
+                taken,
+                is_paused,
+                is_fit,
+            });
             if is_fit && commands.is_none() && jobs.taken < slots && !is_paused {
                 commands = Some(self.bus.commands(&self.spec.queues).await?);
             }

@@ -2,6 +2,7 @@
 //! command line makes tables and JSON of it.
 
 mod attempts;
+mod census;
 mod filter;
 mod hold;
 mod holds;
@@ -15,6 +16,7 @@ mod run_name;
 mod task;
 mod workers;
 
+pub use census::{Census, Count, REPEATEDLY};
 pub use filter::EventFilter;
 pub use hold::{HoldKind, UnknownHold, hold_target, waits_for_approval};
 pub use holds::{HeldView, HoldsView, PutBackView, UnapprovedView, WaitingWaveView};
