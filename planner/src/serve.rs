@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use gentoo_updater_bus::follow::FleetView;
-use gentoo_updater_bus::{BusError, Speaker, Wakeup, Wakeups, topology};
+use gentoo_updater_bus::{BusError, Speaker, Wakeup, Wakeups, spans, topology};
 use gentoo_updater_fleet::decide::{Order, decide_without, is_held, observe};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::{
@@ -14,6 +14,7 @@ use gentoo_updater_fleet::message::{
 use gentoo_updater_fleet::name::{EventId, WorkerId};
 use gentoo_updater_runtime::{Context, worker_id};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tracing::{Instrument, Span};
 
 use crate::beats::Beats;
 use crate::meters;
@@ -207,7 +208,8 @@ impl Planner<'_> {
                     }
                     Order::Bury(command, failure) => self.bury(command, &failure).await?,
                     Order::Publish(event) => {
-                        tracing::info!(event = event.kind(), "decided");
+                        let span = event.run().map_or_else(Span::none, spans::of_run);
+                        span.in_scope(|| tracing::info!(event = event.kind(), "decided"));
                         said.push(self.publish(event).await?);
                     }
                 }
@@ -264,11 +266,14 @@ impl Planner<'_> {
     /// Sends a command, and then says so in the history: a crash between the two costs a
     /// repeated command, which claims make harmless, and never a lost one.
     async fn issue(&self, command: Command, queue: String) -> anyhow::Result<EventId> {
+        let span = spans::of_work(&command.work());
+        self.issue_unmarked(command, queue).instrument(span).await
+    }
+
+    async fn issue_unmarked(&self, command: Command, queue: String) -> anyhow::Result<EventId> {
         let work = command.work();
         let id = command.id()?;
-        tracing::info!(
-            run.id = %work.run, task = %work.task, attempt = work.attempt, queue, "command issued"
-        );
+        tracing::info!(queue, "command issued");
         let envelope = self.speaker().say(command);
         self.context.bus.issue(&queue, &envelope).await?;
         self.view.read(|fleet| meters::issued(fleet, &work));

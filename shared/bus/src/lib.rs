@@ -15,6 +15,7 @@ pub mod meters;
 mod news;
 pub mod permissions;
 mod seam;
+pub mod spans;
 #[cfg(test)]
 mod testing;
 pub mod topology;

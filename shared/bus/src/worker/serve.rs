@@ -8,6 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::claim::others;
 use super::heartbeat::beat;
@@ -19,6 +20,7 @@ use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
 use crate::follow::FleetView;
 use crate::seam::{Bus, BusError, CommandDelivery, Commands};
+use crate::spans;
 
 /// Serves until `stop` is cancelled: then it takes no new work, waits for running work for the
 /// grace, and returns. What is not finished by then stays claimed on the disk, and the worker
@@ -159,7 +161,8 @@ impl Worker {
         let mut jobs = Jobs::default();
         for claim in self.store.claims().await? {
             let slots = self.handler.slots_for(&claim.message.message);
-            jobs.spawn(slots, self.clone().resume(claim));
+            let span = spans::of_work(&claim.message.message.work());
+            jobs.spawn(slots, self.clone().resume(claim).instrument(span));
         }
         let told = registered_with(self.registered.clone());
         let (bus, view) = (self.bus.clone(), self.view.clone());
@@ -212,7 +215,8 @@ impl Worker {
                 delivery = next(&mut commands), if jobs.taken < slots => {
                     let delivery = delivery?;
                     let taken = self.handler.slots_for(&delivery.command.message);
-                    jobs.spawn(taken, self.clone().take(delivery));
+                    let span = spans::of_work(&delivery.command.message.work());
+                    jobs.spawn(taken, self.clone().take(delivery).instrument(span));
                     // What is fetched ahead while all slots are taken could not be taken by a
                     // worker that is free.
                     if jobs.taken >= slots && let Some(commands) = &mut commands {
