@@ -20,6 +20,7 @@ use crate::plan::PlanOptions;
 use crate::queue::QueueCommand;
 use crate::retry::RetryOptions;
 use crate::store::StoreCommand;
+use crate::trace::TraceOptions;
 use crate::workers::WorkersOptions;
 
 /// Keeps a fleet of Gentoo machines up to date: every package is compiled once, on a builder,
@@ -87,6 +88,16 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater plan\n  gentoo-updater plan 8aee16bc3b6f --json\n  gentoo-updater plan --graph | dot -Tsvg > plan.svg"
     )]
     Plan(PlanOptions),
+
+    /// Show where the time of a run went: its phases, its work, and what lay in queues meanwhile
+    ///
+    /// A bar shows from when to when: `#` work, `.` waiting in a queue, `x` what failed or was lost.
+    /// Times are by the clocks of those who said so. The trace has the id of the run without its
+    /// hyphens; log lines carry it as `trace_id`.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater trace\n  gentoo-updater trace 8aee16bc3b6f --json\n  gentoo-updater trace --format otlp-json > trace.json"
+    )]
+    Trace(TraceOptions),
 
     /// Try again what failed for good: a job or all of a run
     ///

@@ -28,6 +28,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod time;
+mod trace;
 mod trust;
 mod workers;
 
@@ -119,6 +120,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Queue { command } => queue::queue(&settings()?, command).await,
         Subcommand::Dead { command } => dead::dead(&settings()?, command).await,
         Subcommand::Plan(options) => plan::plan(&settings()?, &options).await,
+        Subcommand::Trace(options) => trace::trace(&settings()?, &options).await,
         Subcommand::Retry(options) => retry::retry(settings()?, &options).await,
         Subcommand::Cruft { command } => cruft::cruft(settings()?, command).await,
         Subcommand::Store { command } => {

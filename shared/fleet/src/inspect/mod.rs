@@ -14,6 +14,7 @@ mod queue;
 mod retry;
 mod run_name;
 mod task;
+mod trace;
 mod workers;
 
 pub use census::{Census, Count, REPEATEDLY};
@@ -28,4 +29,5 @@ pub use queue::{Claimed, QueueWork, Waiting, work_of_queues};
 pub use retry::{KnownAs, Nothing, Retry, UnknownRetry, retry};
 pub use run_name::{InvalidRunName, RunName};
 pub use task::TaskView;
+pub use trace::{RunTrace, SpanStatus, TraceSpan, TraceView};
 pub use workers::{PauseCause, Sign, Signs, WorkerState, WorkerView, WorkerWork, workers};
