@@ -95,8 +95,9 @@ const HISTORY_LEFT_OUT: Metric = Metric::gauge(
     "Events of the history that this program does not understand and has left out",
 );
 
-/// Says what runs.
+/// Says what runs. The rest of [`PROCESS`] is no matter of the recorder: it is read when somebody asks.
 pub(super) fn tell_build(program: &str) {
+    BUILD_INFO.describe();
     let version = env!("CARGO_PKG_VERSION");
     BUILD_INFO.set([program.to_owned(), version.to_owned()], 1.0);
 }

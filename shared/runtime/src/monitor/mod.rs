@@ -73,7 +73,6 @@ impl Monitor {
         let metrics = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
             .install_recorder()?;
-        describe(meters::PROCESS);
         meters::tell_build(program);
         vitals.serve();
         tracing::info!(%address, "metrics are served");
@@ -194,6 +193,19 @@ mod tests {
         says("# HELP gentoo_updater_bus_connected 1 while").await;
         says("gentoo_updater_bus_dead_letters_total 0\n").await;
         says("process_resident_memory_bytes ").await;
+        let metrics = asked(address, "/metrics").await;
+        let mut described: Vec<&str> = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next())
+            .collect();
+        let all = described.len();
+        described.sort_unstable();
+        described.dedup();
+        assert_eq!(
+            described.len(),
+            all,
+            "a metric is described twice: {metrics}"
+        );
         let version = env!("CARGO_PKG_VERSION");
         says(&format!(
             "gentoo_updater_build_info{{program=\"scanner\",version=\"{version}\"}} 1\n"
