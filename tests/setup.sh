@@ -18,9 +18,10 @@ PACKAGES=(
   graphviz                                       # dot, for what `plan --graph` prints
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
   gpg gpg-agent gpgconf                          # keys, and signatures of binaries
+  prometheus                                     # promtool, which checks metrics and alert rules
 )
 # Units which Debian would start at the next boot.
-UNITS=(rabbitmq-server.service epmd.socket epmd.service ssh.service ssh.socket)
+UNITS=(rabbitmq-server.service epmd.socket epmd.service ssh.service ssh.socket prometheus.service)
 POLICY=/usr/sbin/policy-rc.d
 
 die() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }

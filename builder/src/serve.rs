@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use gentoo_updater_bus::topology;
-use gentoo_updater_bus::worker::{self, WorkerSpec};
+use gentoo_updater_bus::worker::WorkerSpec;
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_runtime::{Context, worker_id};
@@ -39,12 +39,6 @@ pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> 
         builder: Some(name.clone()),
     };
     let handler = BuildHandler::new(context.clone(), name.clone(), builder.clone(), platform);
-    worker::serve(
-        context.bus.clone(),
-        spec,
-        Arc::new(handler),
-        context.stop.clone(),
-    )
-    .await?;
+    context.serve(spec, Arc::new(handler)).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 use gentoo_updater_fleet::name::GuestName;
-use gentoo_updater_runtime::CommonArguments;
+use gentoo_updater_runtime::{CommonArguments, MonitorArguments};
 
 use crate::back::{BisectOptions, RollbackOptions};
 use crate::broker::BrokerCommand;
@@ -22,6 +22,7 @@ use crate::report::ReportOptions;
 use crate::retry::RetryOptions;
 use crate::status::StatusOptions;
 use crate::store::StoreCommand;
+use crate::trace::TraceOptions;
 use crate::why::WhyOptions;
 use crate::workers::WorkersOptions;
 
@@ -128,6 +129,16 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater plan\n  gentoo-updater plan 8aee16bc3b6f --json\n  gentoo-updater plan --graph | dot -Tsvg > plan.svg"
     )]
     Plan(PlanOptions),
+
+    /// Show where the time of a run went: its phases, its work, and what lay in queues meanwhile
+    ///
+    /// A bar shows from when to when: `#` work, `.` waiting in a queue, `x` what failed or was lost.
+    /// Times are by the clocks of those who said so. The trace has the id of the run without its
+    /// hyphens; log lines carry it as `trace_id`.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater trace\n  gentoo-updater trace 8aee16bc3b6f --json\n  gentoo-updater trace --format otlp-json > trace.json"
+    )]
+    Trace(TraceOptions),
 
     /// Try again what failed for good: a job or all of a run
     ///
@@ -326,6 +337,9 @@ pub(crate) struct RunOptions {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) monitor: MonitorArguments,
 }
 
 #[derive(Debug, Args)]

@@ -32,6 +32,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod time;
+mod trace;
 mod trust;
 mod why;
 mod workers;
@@ -126,6 +127,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Dead { command } => dead::dead(&settings()?, command).await,
         Subcommand::Doctor(options) => doctor::doctor(settings()?, &common.config, &options).await,
         Subcommand::Plan(options) => plan::plan(&settings()?, &options).await,
+        Subcommand::Trace(options) => trace::trace(&settings()?, &options).await,
         Subcommand::Retry(options) => retry::retry(settings()?, &options).await,
         Subcommand::Cruft { command } => cruft::cruft(settings()?, command).await,
         Subcommand::Store { command } => {

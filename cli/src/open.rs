@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader, OpenError};
-use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_bus::follow::{FleetView, one_run};
 use gentoo_updater_bus::{Bus, Inspect, Speaker, SystemClock};
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::message::{Envelope, Event};
+use gentoo_updater_fleet::state::Fleet;
 use gentoo_updater_runtime::{Context, connect, host_name, worker_id};
 use tokio_util::sync::CancellationToken;
 
+use crate::NotThere;
 use crate::queue::health_words;
 
-/// What the broker shows of this program.
-const NAME: &str = "gentoo-updater";
+/// What the broker and a monitoring system show of this program.
+pub(crate) const NAME: &str = "gentoo-updater";
 /// How long a command waits for the broker.
 pub(crate) const BROKER_LIMIT: Duration = Duration::from_secs(60);
 
@@ -97,6 +100,23 @@ async fn broker(settings: &Settings) -> anyhow::Result<Opened> {
 /// The history, to be read only; none where there was no run yet.
 pub(crate) async fn read_only(settings: &Arc<Settings>) -> anyhow::Result<Option<Arc<dyn Bus>>> {
     Ok(to_look(settings).await?.map(|opened| opened.bus))
+}
+
+/// The state, with the run that is asked for also where it was forgotten.
+pub(crate) async fn state_with(opened: &Opened, asked: Option<&RunName>) -> anyhow::Result<Fleet> {
+    let view = FleetView::follow(opened.bus.clone(), CancellationToken::new()).await?;
+    let mut fleet = view.read(Fleet::clone);
+    if let Some(run) = asked.and_then(|name| name.forgotten(&fleet)) {
+        let mut old = one_run(opened.bus.as_ref(), run).await?;
+        fleet.runs.append(&mut old.runs);
+    }
+    Ok(fleet)
+}
+
+/// That there is no such run.
+pub(crate) fn unknown_run(name: &RunName) -> anyhow::Error {
+    let message = format!("the history knows no run {name}; see gentoo-updater events");
+    NotThere(message).into()
 }
 
 /// The broker, with what a run needs.

@@ -14,6 +14,7 @@ use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::rollout::Rollout;
 use gentoo_updater_fleet::state::{Fleet, Run};
+use gentoo_updater_runtime::monitor::{Vitals, monitor};
 use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,10 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
     let rollout = settings.rollout(guests.keys());
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
+    let vitals = Vitals::default();
+    let monitored = monitor(&options.monitor, open::NAME, &vitals, &stop).await;
+    monitored.map_err(|error| WrongUsage(error.to_string()))?;
+    vitals.await_bus();
     let asked = Asked {
         kind,
         guests,
@@ -56,11 +61,11 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
     };
     let goal = Goal::New(&asked);
     let end = if settings.broker.is_some() {
-        with_broker(settings, goal, stop).await?
+        with_broker(settings, goal, stop, vitals).await?
     } else {
         match Embedded::open_and_keep(open::journal(&settings), settings.history).await {
-            Ok(bus) => embedded(settings, bus, goal, stop).await?,
-            Err(OpenError::InUse { .. }) => beside_another(settings, &asked, stop).await?,
+            Ok(bus) => embedded(settings, bus, goal, stop, vitals).await?,
+            Err(OpenError::InUse { .. }) => beside_another(settings, &asked, stop, vitals).await?,
             Err(error) => return Err(error.into()),
         }
     };
@@ -77,11 +82,12 @@ pub(crate) async fn follow_one(
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
     let goal = Goal::Known { run, show: !json };
+    let vitals = Vitals::default();
     let end = if settings.broker.is_some() {
-        with_broker(settings, goal, stop).await?
+        with_broker(settings, goal, stop, vitals).await?
     } else {
         let bus = Embedded::open_and_keep(open::journal(&settings), settings.history).await?;
-        embedded(settings, bus, goal, stop).await?
+        embedded(settings, bus, goal, stop, vitals).await?
     };
     Ok(conclude(end, json))
 }
@@ -174,9 +180,10 @@ async fn embedded(
     bus: Embedded,
     goal: Goal<'_>,
     stop: CancellationToken,
+    vitals: Vitals,
 ) -> anyhow::Result<End> {
     let bus: Arc<dyn Bus> = Arc::new(bus);
-    let context = Context::new(settings, bus.clone(), stop);
+    let context = Context::new(settings, bus.clone(), stop).with_vitals(vitals);
     let view = FleetView::follow(bus.clone(), context.stop.clone()).await?;
     if goal.is_scan() {
         refuse_beside_a_run(&view)?;
@@ -228,9 +235,10 @@ async fn with_broker(
     settings: Arc<Settings>,
     goal: Goal<'_>,
     stop: CancellationToken,
+    vitals: Vitals,
 ) -> anyhow::Result<End> {
     let context = tokio::select! {
-        context = open::with_broker(settings, stop.clone()) => context?,
+        context = open::with_broker(settings, stop.clone()) => context?.with_vitals(vitals),
         () = stop.cancelled() => return Ok(End::Interrupted),
     };
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
@@ -248,9 +256,11 @@ async fn beside_another(
     settings: Arc<Settings>,
     asked: &Asked,
     stop: CancellationToken,
+    vitals: Vitals,
 ) -> anyhow::Result<End> {
     eprintln!("Another gentoo-updater works on this fleet; its run is followed.");
     let reader: Arc<dyn Bus> = Arc::new(open::reader(&settings).await?);
+    vitals.bus(&reader);
     let view = FleetView::follow(reader.clone(), stop.clone()).await?;
     let freed = tokio::select! {
         end = follow_covering(&view, asked, &stop) => return end,
@@ -259,7 +269,7 @@ async fn beside_another(
     };
     reader.close().await;
     eprintln!("The other gentoo-updater is gone.");
-    embedded(settings, freed, Goal::New(asked), stop).await
+    embedded(settings, freed, Goal::New(asked), stop, vitals).await
 }
 
 /// Follows the first run that does what is asked for, whoever asked for it.

@@ -148,7 +148,6 @@ impl InstallHandler {
             Err(failure) => return Err(failure),
         };
         tracing::info!(
-            run.id = %order.run,
             guest.name = %order.guest,
             packages = order.packages.len(),
             proof_ms,

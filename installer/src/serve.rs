@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gentoo_updater_bus::topology;
-use gentoo_updater_bus::worker::{self, WorkerSpec};
+use gentoo_updater_bus::worker::WorkerSpec;
 use gentoo_updater_fleet::authority::agent_instance;
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::GuestName;
@@ -70,6 +70,6 @@ async fn serve_as(
     };
     let handler = InstallHandler::new(context.clone(), reader == Reader::OfItsQueue);
     let handler = Arc::new(handler);
-    worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
+    context.serve(spec, handler).await?;
     Ok(())
 }

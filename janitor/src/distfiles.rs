@@ -95,11 +95,11 @@ pub(crate) async fn sweep(context: &Context, host: &dyn Host, order: &CleanBuild
     let builder = &order.builder;
     match done {
         Ok(sources) => tracing::info!(
-            run.id = %order.run, builder.name = %builder, files = sources.deleted.files,
+            builder.name = %builder, files = sources.deleted.files,
             bytes = sources.deleted.bytes, why = sources.why, "unused sources were deleted"
         ),
         Err(failure) => tracing::warn!(
-            run.id = %order.run, builder.name = %builder, %failure,
+            builder.name = %builder, %failure,
             "unused sources could not be deleted"
         ),
     }

@@ -36,7 +36,7 @@ pub(crate) async fn sweep(
     .await?;
     if output.status != ExitStatus::Code(0) {
         let said = output.stderr_text();
-        tracing::warn!(run.id = %run, said = said.trim(), "old logs could not be removed");
+        tracing::warn!(said = said.trim(), "old logs could not be removed");
     }
     Ok(())
 }

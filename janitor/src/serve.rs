@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gentoo_updater_bus::topology;
-use gentoo_updater_bus::worker::{self, WorkerSpec};
+use gentoo_updater_bus::worker::WorkerSpec;
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_runtime::{Context, worker_id};
@@ -42,6 +42,6 @@ pub async fn serve(
         builder: None,
     };
     let handler = Arc::new(JanitorHandler::new(context.clone(), builders));
-    worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
+    context.serve(spec, handler).await?;
     Ok(())
 }

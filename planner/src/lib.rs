@@ -6,6 +6,7 @@
 mod again;
 mod arguments;
 mod beats;
+pub mod meters;
 mod serve;
 mod snapshots;
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use gentoo_updater_bus::follow::FleetView;
-use gentoo_updater_bus::topology;
-use gentoo_updater_bus::{BusError, Speaker, Wakeup, Wakeups};
+use gentoo_updater_bus::{BusError, Speaker, Wakeup, Wakeups, spans, topology};
 use gentoo_updater_fleet::decide::{Order, decide_without, is_held, observe};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::{
@@ -15,8 +14,10 @@ use gentoo_updater_fleet::message::{
 use gentoo_updater_fleet::name::{EventId, WorkerId};
 use gentoo_updater_runtime::{Context, worker_id};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tracing::{Instrument, Span};
 
 use crate::beats::Beats;
+use crate::meters;
 use crate::snapshots::Snapshots;
 
 /// How often a planner says that it lives. The beat that comes back is also what lets time pass
@@ -62,6 +63,7 @@ async fn plan(context: &Context) -> anyhow::Result<()> {
         decided: None,
         held: BTreeSet::new(),
     };
+    let _watch = meters::begin(context, &planner.id, &planner.view);
     planner.register().await?;
     let mut wakeups = context.bus.wakeups().await?;
     tracing::info!(worker = %planner.id, "ready");
@@ -136,6 +138,7 @@ impl Planner<'_> {
                     Some(elapsed) => self.liveness.beat(elapsed),
                     None => self.liveness.renew(),
                 }
+                meters::beaten(self.context.clock.now());
                 self.returned += 1;
                 if self.returned.is_multiple_of(BEATS_BETWEEN_QUESTIONS) {
                     self.ask_about_queues().await?;
@@ -179,11 +182,13 @@ impl Planner<'_> {
             let liveness = &mut self.liveness;
             liveness.expect(self.beats.ahead());
             let now = self.context.clock.now();
+            let begun = Instant::now();
             let (offset, orders) = self.view.read(|fleet| {
                 observe(fleet, liveness);
                 let orders = decide_without(fleet, liveness, patience, now, &waiting);
                 (fleet.offset, orders)
             });
+            meters::decided(begun.elapsed());
             let before = waiting.len();
             let (mut issues, mut said) = (Vec::new(), Vec::new());
             for order in orders {
@@ -203,7 +208,8 @@ impl Planner<'_> {
                     }
                     Order::Bury(command, failure) => self.bury(command, &failure).await?,
                     Order::Publish(event) => {
-                        tracing::info!(event = event.kind(), "decided");
+                        let span = event.run().map_or_else(Span::none, spans::of_run);
+                        span.in_scope(|| tracing::info!(event = event.kind(), "decided"));
                         said.push(self.publish(event).await?);
                     }
                 }
@@ -260,13 +266,17 @@ impl Planner<'_> {
     /// Sends a command, and then says so in the history: a crash between the two costs a
     /// repeated command, which claims make harmless, and never a lost one.
     async fn issue(&self, command: Command, queue: String) -> anyhow::Result<EventId> {
+        let span = spans::of_work(&command.work());
+        self.issue_unmarked(command, queue).instrument(span).await
+    }
+
+    async fn issue_unmarked(&self, command: Command, queue: String) -> anyhow::Result<EventId> {
         let work = command.work();
         let id = command.id()?;
-        tracing::info!(
-            run.id = %work.run, task = %work.task, attempt = work.attempt, queue, "command issued"
-        );
+        tracing::info!(queue, "command issued");
         let envelope = self.speaker().say(command);
         self.context.bus.issue(&queue, &envelope).await?;
+        self.view.read(|fleet| meters::issued(fleet, &work));
         self.publish(Event::CommandIssued(CommandIssued {
             command: id,
             work,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gentoo_updater_bus::topology;
-use gentoo_updater_bus::worker::{self, WorkerSpec};
+use gentoo_updater_bus::worker::WorkerSpec;
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_runtime::{Context, worker_id};
 
@@ -35,6 +35,6 @@ pub async fn serve(context: &Context, instance: &str) -> anyhow::Result<()> {
         .keep_only(move |name| settings.guests.keys().any(|guest| guest.as_str() == name))
         .await;
     let handler = Arc::new(ScanHandler::new(context.clone(), answers));
-    worker::serve(context.bus.clone(), spec, handler, context.stop.clone()).await?;
+    context.serve(spec, handler).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Seek, SeekFrom};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -13,14 +13,15 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use futures_util::TryStreamExt;
 use headers::{AcceptRanges, ContentLength, ContentRange, ETag, HeaderMapExt, LastModified};
 use rustix::io::Errno;
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
 use crate::conditions::{Part, part};
-use crate::path;
 use crate::shelf::{Opened, Shelf};
+use crate::{meters, path};
 
 /// How much of a file is read at once.
 const CHUNK: usize = 128 * 1024;
@@ -43,6 +44,13 @@ async fn health(request: Request) -> Response {
 }
 
 async fn answer(State(shelves): State<Arc<Shelves>>, request: Request) -> Response {
+    let begun = Instant::now();
+    let response = answer_unmeasured(&shelves, request).await;
+    meters::answered(response.status(), begun.elapsed());
+    response
+}
+
+async fn answer_unmeasured(shelves: &Arc<Shelves>, request: Request) -> Response {
     let is_head = request.method() == Method::HEAD;
     if !is_head && request.method() != Method::GET {
         return not_allowed();
@@ -51,6 +59,7 @@ async fn answer(State(shelves): State<Arc<Shelves>>, request: Request) -> Respon
         return not_found();
     };
     // The network file system under a store may let its callers wait.
+    let shelves = shelves.clone();
     let opened = tokio::task::spawn_blocking(move || match shelves.get(&wanted.platform) {
         Some(shelf) => shelf.find(&wanted),
         None => Err(io::ErrorKind::NotFound.into()),
@@ -92,7 +101,8 @@ fn send(asked: &HeaderMap, opened: Opened, is_head: bool) -> io::Result<Response
     } else {
         file.seek(SeekFrom::Start(start))?;
         let file = tokio::fs::File::from_std(file).take(sent);
-        Body::from_stream(ReaderStream::with_capacity(file, CHUNK))
+        let chunks = ReaderStream::with_capacity(file, CHUNK);
+        Body::from_stream(chunks.inspect_ok(|chunk| meters::sent(chunk.len())))
     };
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();

@@ -9,6 +9,7 @@ mod certificate;
 mod conditions;
 mod connections;
 mod idle;
+pub mod meters;
 mod path;
 mod serve;
 mod shelf;

@@ -24,6 +24,7 @@ use crate::answer::{Shelves, router};
 use crate::certificate::{Certificate, CertificateFiles};
 use crate::connections::{Addresses, Limits};
 use crate::idle::Idle;
+use crate::meters;
 use crate::shelf::Shelf;
 
 /// The most that the head of a request may have, in bytes.
@@ -139,6 +140,7 @@ impl Server {
             };
             let most = limits.of(address.ip());
             let Some(counted) = addresses.one_more(address.ip(), most) else {
+                meters::refused();
                 tracing::warn!(
                     client = %address.ip(), most,
                     "refused: it has too many connections; --connections-per-address allows more"
@@ -161,7 +163,7 @@ impl Server {
             };
             let (acceptor, left) = (acceptor.clone(), left.clone());
             clients.spawn(async move {
-                let _held = (place, counted);
+                let _held = (place, counted, meters::Connection::begin());
                 tokio::select! {
                     told = client.attend(stream, acceptor) => if let Err(error) = told {
                         tracing::debug!(client = %address.ip(), %error, "a connection broke off");

@@ -8,15 +8,11 @@ mod tests;
 
 use std::sync::Arc;
 
-use gentoo_updater_bus::follow::{FleetView, one_run};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::inspect::{PlanView, RunName};
-use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_fleet::inspect::PlanView;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
-use crate::open::{self, Opened};
-use crate::{NotThere, output};
+use crate::{open, output};
 
 pub(crate) use arguments::PlanOptions;
 
@@ -25,14 +21,14 @@ pub(crate) async fn plan(settings: &Arc<Settings>, options: &PlanOptions) -> any
     let Some(opened) = open::to_look(settings).await? else {
         return match &options.run {
             None => crate::nothing_kept(settings, options.json),
-            Some(name) => Err(unknown(name)),
+            Some(name) => Err(open::unknown_run(name)),
         };
     };
-    let looked = look(&opened, options.run.as_ref()).await;
+    let looked = open::state_with(&opened, options.run.as_ref()).await;
     opened.bus.close().await;
     let fleet = looked?;
     let run = match &options.run {
-        Some(name) => Some(name.find(&fleet).ok_or_else(|| unknown(name))?),
+        Some(name) => Some(name.find(&fleet).ok_or_else(|| open::unknown_run(name))?),
         None => fleet.newest_update(),
     };
     let Some(run) = run else {
@@ -53,20 +49,4 @@ pub(crate) async fn plan(settings: &Arc<Settings>, options: &PlanOptions) -> any
     };
     output::print(|output| output.write_all(text.as_bytes()))?;
     Ok(crate::EXIT_DONE)
-}
-
-/// The state, with the run that is asked for also where it was forgotten.
-async fn look(opened: &Opened, asked: Option<&RunName>) -> anyhow::Result<Fleet> {
-    let view = FleetView::follow(opened.bus.clone(), CancellationToken::new()).await?;
-    let mut fleet = view.read(Fleet::clone);
-    if let Some(run) = asked.and_then(|name| name.forgotten(&fleet)) {
-        let mut old = one_run(opened.bus.as_ref(), run).await?;
-        fleet.runs.append(&mut old.runs);
-    }
-    Ok(fleet)
-}
-
-fn unknown(name: &RunName) -> anyhow::Error {
-    let message = format!("the history knows no run {name}; see gentoo-updater events");
-    NotThere(message).into()
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
+use gentoo_updater_runtime::MonitorArguments;
 
 use super::keys::KeysCommand;
 
@@ -129,6 +130,9 @@ pub(crate) struct ServeOptions {
     /// for any number, where guests come through a proxy or a router that gives them one address
     #[arg(long, value_name = "NUMBER", default_value_t = 32)]
     pub(crate) connections_per_address: u16,
+
+    #[command(flatten)]
+    pub(crate) monitor: MonitorArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,11 +1,12 @@
 //! `store serve`: the stores of this machine over HTTP.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_runtime::monitor::{Check, Status, Vitals, describe, monitor};
 use gentoo_updater_runtime::stop_on_signals;
-use gentoo_updater_server::{CertificateFiles, Limits, Options, Server};
+use gentoo_updater_server::{CertificateFiles, Limits, Options, Server, meters};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,16 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
     let is_encrypted = certificate.is_some();
     let (stop, mut renew) = (CancellationToken::new(), signal(SignalKind::hangup())?);
     stop_on_signals(stop.clone());
+    let vitals = Vitals::default();
+    let monitored = monitor(
+        &options.monitor,
+        "gentoo-updater store serve",
+        &vitals,
+        &stop,
+    )
+    .await;
+    monitored.map_err(|error| WrongUsage(error.to_string()))?;
+    watch(&vitals, stores.clone());
     let named = stores.clone();
     let server = Server::open(Options {
         listen: options.listen,
@@ -58,6 +69,31 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
         } => {}
     }
     Ok(crate::EXIT_DONE)
+}
+
+/// Lets `/metrics` and `/health` tell of these stores.
+fn watch(vitals: &Vitals, stores: BTreeMap<String, PathBuf>) {
+    describe(meters::METRICS);
+    let looked_at = stores.clone();
+    vitals.measure(move || meters::measure(&stores));
+    vitals.look(move || {
+        let looked_at = looked_at.iter();
+        looked_at
+            .map(|(platform, path)| readable(platform, path))
+            .collect()
+    });
+}
+
+fn readable(platform: &str, path: &Path) -> Check {
+    let check = Check::pass("store", Some(platform.to_owned()));
+    match std::fs::read_dir(path) {
+        Ok(_) => check,
+        Err(error) => check.but(
+            Status::Fail,
+            format!("{} cannot be read: {error}", path.display()),
+            "Mount the store, or give the user of this server the right to read it",
+        ),
+    }
 }
 
 /// The certificate; none only where everybody agrees to that.

@@ -170,7 +170,6 @@ impl Remote {
         }
         let (files, bytes) = answer::read(&output.stdout_text(), self.url.as_str())?;
         tracing::info!(
-            run.id = %order.run,
             guest.name = %order.guest,
             files,
             bytes,

@@ -11,10 +11,12 @@ mod clock;
 pub mod definitions;
 pub mod embedded;
 pub mod follow;
+pub mod meters;
 mod news;
 pub mod permissions;
 pub mod run_index;
 mod seam;
+pub mod spans;
 #[cfg(test)]
 mod testing;
 pub mod topology;

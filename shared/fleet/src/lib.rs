@@ -45,5 +45,6 @@ pub mod report;
 pub mod rollout;
 pub mod snapshot;
 pub mod state;
+pub mod trace;
 pub mod tree;
 pub mod words;

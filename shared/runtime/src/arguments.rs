@@ -75,8 +75,16 @@ pub struct WorkerArguments {
     #[command(flatten)]
     pub common: CommonArguments,
 
+    /// Whether it is watched.
+    #[command(flatten)]
+    pub monitor: MonitorArguments,
+}
+
+/// The arguments of every process that lives for long.
+#[derive(Debug, Clone, Args)]
+pub struct MonitorArguments {
     /// Answer /metrics (Prometheus) and /health over HTTP here, for example 127.0.0.1:9180; each
-    /// worker of a machine needs a port of its own
+    /// process of a machine needs a port of its own
     #[arg(long, value_name = "ADDRESS:PORT", env = "GENTOO_UPDATER_METRICS")]
     pub metrics: Option<SocketAddr>,
 }

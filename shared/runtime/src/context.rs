@@ -8,7 +8,9 @@ use anyhow::Context as _;
 use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET};
 use gentoo_updater_bus::blocking::quick;
 use gentoo_updater_bus::topology::Topology;
-use gentoo_updater_bus::worker::{KEPT, StateDirectory, remove_stale};
+use gentoo_updater_bus::worker::{
+    self, Handler, KEPT, StateDirectory, WorkerError, WorkerSpec, remove_stale,
+};
 use gentoo_updater_bus::{Bus, Clock, SystemClock};
 use gentoo_updater_fleet::authority::Users;
 use gentoo_updater_fleet::config::{Access, Settings};
@@ -16,6 +18,7 @@ use gentoo_updater_fleet::name::WorkerId;
 use tokio_util::sync::CancellationToken;
 
 use crate::machines::Machines;
+use crate::monitor::{Vitals, describe};
 
 /// What a worker works with.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ pub struct Context {
     pub machines: Arc<Machines>,
     /// Cancelled when the worker shall stop.
     pub stop: CancellationToken,
+    /// What is looked at when somebody asks how this process is.
+    pub vitals: Vitals,
 }
 
 impl Context {
@@ -42,7 +47,30 @@ impl Context {
             clock: Arc::new(SystemClock),
             machines,
             stop,
+            vitals: Vitals::default(),
         }
+    }
+
+    /// The same, whose process is looked at by these.
+    #[must_use]
+    pub fn with_vitals(self, vitals: Vitals) -> Self {
+        vitals.bus(&self.bus);
+        Self { vitals, ..self }
+    }
+
+    /// Serves as this worker until the context is stopped.
+    ///
+    /// # Errors
+    /// As [`worker::serve`].
+    pub async fn serve(
+        &self,
+        spec: WorkerSpec,
+        handler: Arc<dyn Handler>,
+    ) -> Result<(), WorkerError> {
+        describe(worker::meters::METRICS);
+        self.vitals.worker(&spec.id, spec.role);
+        self.vitals.folder(&spec.id, self.folder_of(&spec.id));
+        worker::serve(self.bus.clone(), spec, handler, self.stop.clone()).await
     }
 
     /// On the broker that the configuration names. `name` is what the broker shows of this

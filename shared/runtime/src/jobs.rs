@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::RunId;
+use gentoo_updater_fleet::trace;
 use gentoo_updater_hosts::job::{
     self, DEFAULT_PATIENCE, DEFAULT_SPOOL, JobError, JobId, JobOutcome, JobSpec, JobState,
     LockMode, LockName,
@@ -126,6 +127,7 @@ async fn hold(
         )
     })?;
     let log_path = description.log_path();
+    let command = command.env(trace::VARIABLE, trace::parent(description.run));
     let spec = JobSpec::new(description.id()?, command).log(&log_path);
     let spec = match mode {
         LockMode::Exclusive => spec.lock(lock),

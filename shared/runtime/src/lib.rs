@@ -13,7 +13,7 @@ mod logging;
 pub mod look;
 mod machines;
 pub mod manifest;
-mod monitor;
+pub mod monitor;
 pub mod portage_api;
 pub mod repositories;
 mod settings;
@@ -25,11 +25,12 @@ pub mod sweep;
 pub mod unsettled;
 pub mod vdb;
 
-pub use arguments::{CommonArguments, DEFAULT_CONFIGURATION, WorkerArguments, worker_help};
+pub use arguments::{
+    CommonArguments, DEFAULT_CONFIGURATION, MonitorArguments, WorkerArguments, worker_help,
+};
 pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host, ssh_settings};
-pub use monitor::{Monitor, MonitorError, Monitored};
 pub use settings::portage_settings;
 pub use signals::stop_on_signals;
 
@@ -38,6 +39,8 @@ use std::process::ExitCode;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::{Command, Failure, FailureClass};
 use tokio_util::sync::CancellationToken;
+
+use crate::monitor::Vitals;
 
 /// Exit code of wrong usage or configuration (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
@@ -77,7 +80,7 @@ where
     F: FnOnce(Context, T) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let WorkerArguments { common, metrics } = arguments;
+    let WorkerArguments { common, monitor } = arguments;
     let settings = match common.start() {
         Ok(settings) => settings,
         Err(error) => {
@@ -102,23 +105,18 @@ where
     };
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
-    let monitored = match metrics {
-        Some(address) => Monitored::start(address, &stop).await,
-        None => Ok(Monitored::default()),
-    };
-    let monitored = match monitored {
-        Ok(monitored) => monitored,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
+    let vitals = Vitals::default();
+    if let Err(error) = monitor::monitor(&monitor, name, &vitals, &stop).await {
+        eprintln!("{error}");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    vitals.await_bus();
     let opened = tokio::select! {
         opened = Context::with_broker(settings, name, stop.clone()) => opened,
         () = stop.cancelled() => return ExitCode::SUCCESS,
     };
     let context = match opened {
-        Ok(context) => context,
+        Ok(context) => context.with_vitals(vitals),
         Err(error) => {
             tracing::error!("{error:#}");
             return ExitCode::from(EXIT_COULD_NOT_RUN);
@@ -126,7 +124,6 @@ where
     };
     context.forget_dead_workers().await;
     let bus = context.bus.clone();
-    monitored.watch(bus.health());
     let code = match serve(context, found).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

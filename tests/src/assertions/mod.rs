@@ -5,6 +5,7 @@ mod builder;
 mod emerge_log;
 mod guest;
 mod installed;
+pub mod metrics;
 mod owned;
 mod reports;
 mod root;

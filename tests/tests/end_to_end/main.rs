@@ -19,6 +19,7 @@ mod former_builds;
 mod further_rounds;
 mod heavy_builds;
 mod main_job;
+mod metrics;
 mod odd_builders;
 mod over_http;
 mod platforms;

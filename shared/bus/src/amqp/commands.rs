@@ -12,6 +12,7 @@ use super::listener::redeclare;
 use super::opening::Opening;
 use super::publisher::Publisher;
 use super::session::Link;
+use crate::meters::{COMMAND, DELIVERED, REDELIVERED};
 use crate::seam::{BusError, CommandDelivery, Commands, Settle};
 
 /// Takes commands out of several queues, until it rests.
@@ -112,6 +113,10 @@ impl Commands for AmqpCommands {
                 delivery,
             } = self.take().await?;
             let queue = self.queues.get(queue).cloned().unwrap_or_default();
+            DELIVERED.count(COMMAND);
+            if delivery.redelivered {
+                REDELIVERED.count(COMMAND);
+            }
             let understood = self.publisher.authority().command(&delivery);
             let held = Held::new(channel, &queue, delivery, self.publisher.clone());
             match understood {

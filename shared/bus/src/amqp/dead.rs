@@ -11,6 +11,7 @@ use super::channel::SharedChannel;
 use super::fault::short;
 use super::headers::deliveries;
 use super::publisher::{Outgoing, Publisher};
+use crate::meters::Sent;
 use crate::seam::BusError;
 use crate::topology::DEAD_LETTERS;
 
@@ -99,6 +100,7 @@ impl Letter<'_> {
             short(self.queue).map_or_else(|_| String::new(), |_| self.queue.to_owned());
         Outgoing {
             exchange: DEAD_LETTERS,
+            sent: Sent::DeadLetter,
             routing_key,
             kind: kind.map_or("a message", |kind| kind.as_str()).to_owned(),
             properties: kept(properties).with_headers(headers),

@@ -10,6 +10,7 @@ use super::incoming::Authority;
 use super::listener::{Listener, Source};
 use super::publisher::Publisher;
 use super::session::Link;
+use crate::meters::{DELIVERED, REDELIVERED, WAKEUP};
 use crate::seam::{Alive, BusError, Settle, Wakeup, Wakeups};
 use crate::topology::PLAN;
 
@@ -32,6 +33,10 @@ impl Wakeups for AmqpWakeups {
     async fn next(&mut self) -> Result<Wakeup, BusError> {
         loop {
             let (channel, delivery) = self.listener.next_held(Source::Wakeups).await?;
+            DELIVERED.count(WAKEUP);
+            if delivery.redelivered {
+                REDELIVERED.count(WAKEUP);
+            }
             let understood = self.publisher.authority().event(&delivery);
             let held = Held::new(channel, PLAN, delivery, self.publisher.clone());
             match understood {

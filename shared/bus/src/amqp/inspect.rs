@@ -21,6 +21,7 @@ use super::look::Look;
 use super::publisher::{Outgoing, Publisher};
 use super::session::Link;
 use super::way_back::no_way_back;
+use crate::meters::Sent;
 use crate::seam::{
     BusError, DeadLetter, Health, Inspect, LetterId, NoWayBack, QueueState, Retried,
 };
@@ -210,6 +211,10 @@ fn returned(letter: &DeadLetter, delivery: &Delivery) -> Outgoing {
         // Events are routed by what they are, and would go into the history a second time; so
         // the planner's queue is reached by its name, over the default exchange.
         exchange: if letter.queue == PLAN { "" } else { COMMANDS },
+        sent: match letter.queue == PLAN {
+            true => Sent::Event,
+            false => Sent::Command,
+        },
         routing_key: letter.queue.clone(),
         kind: kind.map_or("a message", |kind| kind.as_str()).to_owned(),
         properties: kept(properties),

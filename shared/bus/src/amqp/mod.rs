@@ -60,6 +60,7 @@ use self::incoming::Authority;
 use self::publisher::{Outgoing, Publisher};
 use self::session::Link;
 use self::tls::Address;
+use crate::meters::Sent;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::topology::{self, ALIVE_EXPIRATION, COMMANDS, EVENTS, Topology};
 
@@ -183,6 +184,7 @@ impl Bus for Amqp {
         }
         let outgoing = Outgoing {
             exchange: EVENTS,
+            sent: Sent::of(event),
             routing_key: topology::routing_key(event),
             kind: kind.to_owned(),
             body: event.encode()?,
@@ -196,6 +198,7 @@ impl Bus for Amqp {
         let kind = command.message.kind();
         let outgoing = Outgoing {
             exchange: COMMANDS,
+            sent: Sent::Command,
             routing_key: queue.to_owned(),
             kind: kind.to_owned(),
             body: command.encode()?,

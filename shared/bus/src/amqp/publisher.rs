@@ -6,12 +6,15 @@ use std::time::Duration;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Confirmation};
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::dead::Letter;
 use super::fault::{Fault, PRECONDITION_FAILED, Pause, reply_code, short};
 use super::incoming::Authority;
 use super::session::{CALL_LIMIT, Lease, Link};
+use crate::meters::{
+    CONFIRM_SECONDS, CONFIRMED, DEAD_LETTERS, PUBLISHED, RETURNED, Sent, UNCONFIRMED,
+};
 use crate::seam::BusError;
 use crate::topology::{COMMANDS, command_queue};
 
@@ -39,6 +42,8 @@ struct Obstacle {
 /// A message on its way out.
 pub(super) struct Outgoing {
     pub(super) exchange: &'static str,
+    /// What it is, for the metrics.
+    pub(super) sent: Sent,
     pub(super) routing_key: String,
     /// For log lines and errors.
     pub(super) kind: String,
@@ -99,11 +104,24 @@ impl Publisher {
             return Ok(Routing::Unroutable(cause.to_owned()));
         }
         let (mut pause, mut unroutable) = (Pause::default(), 0);
+        let (since, sent) = (Instant::now(), message.sent.label());
         loop {
+            PUBLISHED.count(sent);
             let fault = match self.publish_once(message).await {
-                Ok(()) => return Ok(Routing::Confirmed),
+                Ok(()) => {
+                    CONFIRMED.count(sent);
+                    CONFIRM_SECONDS.observe(sent, since.elapsed());
+                    if message.sent == Sent::DeadLetter {
+                        DEAD_LETTERS.count([]);
+                    }
+                    return Ok(Routing::Confirmed);
+                }
                 Err(fault) => fault,
             };
+            match &fault {
+                Fault::Unroutable(_) => RETURNED.count(sent),
+                _ => UNCONFIRMED.count(sent),
+            }
             let is_missing = matches!(fault, Fault::Missing(_) | Fault::Unroutable(_));
             let is_unroutable = matches!(fault, Fault::Unroutable(_));
             let mut cause = fault.passing()?;

@@ -20,6 +20,7 @@ use super::declare::Declarations;
 use super::fault::{FRAME_ERROR, Fault, Pause, reply_code};
 use super::health::{HealthBoard, Purpose};
 use super::tls::Address;
+use crate::meters::CONNECTIONS;
 use crate::seam::{BusError, Health};
 use crate::topology::QueueDeclaration;
 
@@ -160,6 +161,7 @@ impl Link {
         if !open.is_declared {
             self.declarations.declare(open, None).await?;
             open.is_declared = true;
+            CONNECTIONS.count([]);
             tracing::info!(connection = self.name, "connected to the broker");
             // An alarm is told to who publishes, so nothing is known of one here.
             self.say(Health::Good);

@@ -12,6 +12,7 @@ use super::listener::StreamPosition;
 use super::publisher::{Outgoing, Publisher};
 use super::session::Link;
 use super::stream::{Placed, StreamReader, last_chunk};
+use crate::meters::Sent;
 use crate::seam::{BusError, Position};
 use crate::topology::{LARGEST_SNAPSHOT, SNAPSHOTS, SNAPSHOTS_EXCHANGE};
 
@@ -30,6 +31,7 @@ pub(super) async fn keep(publisher: &Publisher, snapshot: &Snapshot) -> Result<(
         .with_timestamp(snapshot.at.as_second().unsigned_abs());
     let outgoing = Outgoing {
         exchange: SNAPSHOTS_EXCHANGE,
+        sent: Sent::Snapshot,
         routing_key: String::new(),
         kind: KIND.to_owned(),
         body,

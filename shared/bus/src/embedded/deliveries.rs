@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ready::{Lent, Ready};
 use super::storage::Storage;
+use crate::meters::{COMMAND, DELIVERED, WAKEUP};
 use crate::seam::{Alive, BusError, CommandDelivery, Commands, Settle, Wakeup, Wakeups};
 
 /// What waits for the planner.
@@ -56,6 +57,7 @@ impl Commands for JournalCommands {
                 lent.settle();
                 continue;
             };
+            DELIVERED.count(COMMAND);
             match command {
                 Ok(command) => {
                     let settle = CommandSettle {
@@ -134,6 +136,7 @@ impl Wakeups for JournalWakeups {
             let journal = self.journal.clone();
             match lent.entry().cloned() {
                 Some(WaitingWakeup::Alive(event, expires)) if Instant::now() < expires => {
+                    DELIVERED.count(WAKEUP);
                     let event = event.as_ref().clone();
                     let settle = WakeupSettle {
                         journal,
@@ -151,6 +154,7 @@ impl Wakeups for JournalWakeups {
                         lent.settle();
                         continue;
                     };
+                    DELIVERED.count(WAKEUP);
                     match event {
                         Ok(event) => {
                             let settle = WakeupSettle {

@@ -41,6 +41,7 @@ use self::journal::Journal;
 use self::memory::MemoryJournal;
 use self::ready::Ready;
 use self::storage::Storage;
+use crate::meters::{Publishing, Sent};
 use crate::news::News;
 use crate::seam::{Alive, Bus, BusError, Commands, Health, History, Position, QueueState, Wakeups};
 use crate::topology::ALIVE_EXPIRATION;
@@ -209,8 +210,10 @@ fn lock(journal: &Path) -> Result<File, OpenError> {
 impl Bus for Embedded {
     async fn publish(&self, event: &Envelope<Event>) -> Result<(), BusError> {
         self.check_open()?;
+        let measured = Publishing::begin(Sent::of(event));
         if event.message.is_alive() {
             self.say_alive(event);
+            measured.confirmed();
             return Ok(());
         }
         let (newest, wakeups) = (self.newest.clone(), self.wakeups.clone());
@@ -218,14 +221,19 @@ impl Bus for Embedded {
             newest.change(|newest| *newest = offset);
             wakeups.push(WaitingWakeup::Event(offset));
         };
-        self.journal.append(event, stored).await
+        self.journal.append(event, stored).await?;
+        measured.confirmed();
+        Ok(())
     }
 
     async fn issue(&self, queue: &str, command: &Envelope<Command>) -> Result<(), BusError> {
         self.check_open()?;
+        let measured = Publishing::begin(Sent::Command);
         let (commands, name) = (self.commands.clone(), queue.to_owned());
         let stored = move |number| commands.push((name, number));
-        self.journal.enqueue(queue, command, stored).await
+        self.journal.enqueue(queue, command, stored).await?;
+        measured.confirmed();
+        Ok(())
     }
 
     async fn bury(

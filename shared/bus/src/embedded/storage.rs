@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::journal::Journal;
 use super::letters::Settled;
 use super::memory::MemoryJournal;
+use crate::meters::DEAD_LETTERS;
 use crate::seam::{BusError, DeadLetter, HistoryItem, LetterId};
 
 /// Where the messages are. What is kept in memory takes no time: nobody waits for it, so nothing
@@ -170,17 +171,21 @@ impl Storage {
     /// Moves a command to the dead letters.
     pub(super) async fn bury_command(&self, number: i64, cause: String) -> Result<(), BusError> {
         match self {
-            Self::File(file) => file.bury_command(number, cause).await,
-            Self::Memory(memory) => memory.bury_command(number, cause),
+            Self::File(file) => file.bury_command(number, cause).await?,
+            Self::Memory(memory) => memory.bury_command(number, cause)?,
         }
+        DEAD_LETTERS.count([]);
+        Ok(())
     }
 
     /// Moves a wake-up to the dead letters.
     pub(super) async fn bury_wakeup(&self, offset: i64, cause: String) -> Result<(), BusError> {
         match self {
-            Self::File(file) => file.bury_wakeup(offset, cause).await,
-            Self::Memory(memory) => memory.bury_wakeup(offset, cause),
+            Self::File(file) => file.bury_wakeup(offset, cause).await?,
+            Self::Memory(memory) => memory.bury_wakeup(offset, cause)?,
         }
+        DEAD_LETTERS.count([]);
+        Ok(())
     }
 
     /// Keeps a dead letter that lies in no queue.
@@ -193,10 +198,12 @@ impl Storage {
         match self {
             Self::File(file) => {
                 let (id, body) = (command.id.to_string(), command.encode()?);
-                file.bury(queue.to_owned(), id, cause, body).await
+                file.bury(queue.to_owned(), id, cause, body).await?;
             }
-            Self::Memory(memory) => memory.bury(queue, command, cause),
+            Self::Memory(memory) => memory.bury(queue, command, cause)?,
         }
+        DEAD_LETTERS.count([]);
+        Ok(())
     }
 
     /// The dead letters, oldest first.

@@ -11,11 +11,13 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 
 use gentoo_updater_fleet::name::{EventId, RunId};
 use gentoo_updater_fleet::state::Fleet;
+use jiff::Timestamp;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -24,7 +26,7 @@ use self::begin::{Begun, begin};
 use self::seen::Knowledge;
 use self::state::State;
 use crate::news::News;
-use crate::seam::{Bus, BusError, History};
+use crate::seam::{Bus, BusError, History, HistoryItem};
 
 pub use self::begin::Beginning;
 pub(crate) use self::begin::is_same;
@@ -47,6 +49,18 @@ pub struct FleetView {
     stop: CancellationToken,
 }
 
+/// How a process reads the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The offset of the newest event that is applied.
+    pub applied: Option<u64>,
+    /// How many events were read since the beginning.
+    pub read: u64,
+    /// How long after it was made the newest of them was applied here, by the clocks of both machines:
+    /// nearly nothing for who keeps up. Zero before the first.
+    pub behind: Duration,
+}
+
 /// One follower of one bus; it ends with the last view of it.
 struct Follower {
     core: Arc<Core>,
@@ -58,6 +72,8 @@ struct Core {
     state: RwLock<State>,
     beginning: Beginning,
     progress: News<Progress>,
+    /// [`Reading::behind`], in milliseconds.
+    behind_ms: AtomicU64,
     /// That the follower ended, for who waits for nothing else: `progress` wakes at each event.
     end: CancellationToken,
     /// Why the follower ended.
@@ -105,6 +121,13 @@ impl FleetView {
         Ok(view)
     }
 
+    /// The view that somebody in this process has of this bus, if anybody has one.
+    pub fn existing(bus: &Arc<dyn Bus>) -> Option<Self> {
+        let follower = running(bus)?;
+        let stop = CancellationToken::new();
+        Some(Self { follower, stop })
+    }
+
     /// Looks at the state. No event is applied meanwhile, so `look` is to be quick.
     pub fn read<T>(&self, look: impl FnOnce(&Fleet) -> T) -> T {
         look(&self.follower.core.state().fleet)
@@ -136,6 +159,18 @@ impl FleetView {
     /// The offset of the newest event that is applied.
     pub fn applied(&self) -> Option<u64> {
         self.follower.core.progress.get().applied
+    }
+
+    /// How the history is read.
+    pub fn reading(&self) -> Reading {
+        let core = &self.follower.core;
+        let Progress { applied, read, .. } = core.progress.get();
+        let behind = core.behind_ms.load(Ordering::Relaxed);
+        Reading {
+            applied,
+            read,
+            behind: Duration::from_millis(behind),
+        }
     }
 
     /// Ends when an event is applied after this call (and not only after the first poll).
@@ -279,6 +314,7 @@ fn start(bus: &Arc<dyn Bus>, begun: Begun) -> Arc<Follower> {
             applied,
             ..Default::default()
         }),
+        behind_ms: AtomicU64::new(0),
         end: CancellationToken::new(),
         error: Mutex::new(None),
     });
@@ -303,6 +339,7 @@ impl Core {
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take(&item);
+            self.note_behind(&item);
             self.progress.change(|progress| {
                 progress.applied = Some(item.offset);
                 progress.read += 1;
@@ -314,6 +351,15 @@ impl Core {
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         self.progress.change(|progress| progress.ended = true);
         self.end.cancel();
+    }
+
+    fn note_behind(&self, item: &HistoryItem) {
+        if let Ok(event) = &item.event {
+            // The clock of its sender may be ahead.
+            let behind = Timestamp::now().duration_since(event.at).as_millis();
+            let behind = u64::try_from(behind).unwrap_or(0);
+            self.behind_ms.store(behind, Ordering::Relaxed);
+        }
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {

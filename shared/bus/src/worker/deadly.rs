@@ -90,7 +90,7 @@ impl Worker {
             self.spec.id
         );
         let failure = Failure::new(FailureClass::Permanent, "KilledItsWorker", message);
-        tracing::error!(run.id = %work.run, task = %work.task, cause = failure.cause, "given up");
+        tracing::error!(cause = failure.cause, "given up");
         let queue = queue_for(&command.message);
         let cause = format!("{}: {failure}", failure.cause);
         self.bus.bury(&queue, command, cause).await?;

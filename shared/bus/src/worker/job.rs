@@ -11,10 +11,12 @@ use gentoo_updater_fleet::name::CommandId;
 use gentoo_updater_fleet::needs::Needs;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::claim::{Standing, is_for_another, is_for_larger, standing};
 use super::deadly::{Begun, Suspicion};
 use super::heartbeat::{Working, WorkingOn};
+use super::meters::{self, Measured};
 use super::readiness::Verdict;
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
@@ -62,17 +64,17 @@ impl Worker {
         let work = command.message.work();
         let id = command.message.id().map_err(BusError::from)?;
         let Some(_taken) = Working::begin(&self.taken, &work, self.spec.clock.now()) else {
-            tracing::debug!(task = %work.task, queue, "a command came again; it is worked on");
+            tracing::debug!(queue, "a command came again; it is worked on");
             settle.ack().await?;
             return Ok(Verdict::Silent);
         };
         if self.was_finished(&work) {
-            tracing::debug!(task = %work.task, queue, "a command came again; it is finished");
+            tracing::debug!(queue, "a command came again; it is finished");
             settle.ack().await?;
             return Ok(Verdict::Silent);
         }
         if self.is_for_another(&command.message, &work, &queue) {
-            tracing::info!(run.id = %work.run, task = %work.task, "left to another worker");
+            tracing::info!("left to another worker");
             // Dropped unsettled, it goes back to its queue.
             return Ok(Verdict::Left);
         }
@@ -82,20 +84,21 @@ impl Worker {
             // The claim stays on the disk, and the command goes back to its queue.
             () = self.stop.cancelled() => return Ok(Verdict::Silent),
         };
+        meters::claimed(&claimed);
         match claimed {
             Standing::Ours | Standing::Free => {
                 settle.ack().await?;
                 self.work(id, &command, &work).await
             }
             Standing::Theirs(_) | Standing::Over => {
-                tracing::debug!(task = %work.task, attempt = work.attempt, ?claimed, "dropped");
+                tracing::debug!(?claimed, "dropped");
                 self.store.remove_claim(id, &command.message).await?;
                 settle.ack().await?;
                 Ok(Verdict::Silent)
             }
             Standing::UnknownRun => {
                 let cause = format!("the history does not know run {}", work.run);
-                tracing::warn!(task = %work.task, cause, "a command becomes a dead letter");
+                tracing::warn!(cause, "a command becomes a dead letter");
                 self.store.remove_claim(id, &command.message).await?;
                 settle.reject(cause).await?;
                 Ok(Verdict::Silent)
@@ -132,13 +135,14 @@ impl Worker {
                 match self.suspect(id).await? {
                     Suspicion::Deadly => self.give_up(id, &command, &work).await,
                     Suspicion::Resume(_alone) => {
-                        tracing::info!(run.id = %work.run, task = %work.task, "work is resumed");
+                        meters::resumed(&work.task);
+                        tracing::info!("work is resumed");
                         self.work(id, &command, &work).await
                     }
                 }
             }
             Standing::Theirs(_) | Standing::Over | Standing::UnknownRun => {
-                tracing::info!(run.id = %work.run, task = %work.task, ?claimed, "a claim is void");
+                tracing::info!(?claimed, "a claim is void");
                 self.store.remove_claim(id, &command.message).await?;
                 Ok(Verdict::Silent)
             }
@@ -205,19 +209,18 @@ impl Worker {
     ) -> Result<Verdict, WorkerError> {
         let _working = Working::begin(&self.working_on, work, self.spec.clock.now());
         self.note_begun(id, &command.message).await?;
-        tracing::info!(run.id = %work.run, task = %work.task, attempt = work.attempt, "begun");
+        tracing::info!("begun");
+        let measured = Measured::begin(command, self.spec.clock.now());
         let result = self.say(self.handle(&command.message).await?);
+        measured.end(&result.message);
         if let Err(error) = self.store.write_result(id, &result).await {
             // A full disk is no reason to keep the result back: it can still be published.
-            tracing::error!(%error, task = %work.task, "the result cannot be kept");
+            tracing::error!(%error, "the result cannot be kept");
         }
         let (handler, speaker) = (self.handler.as_ref(), self.spec.speaker());
         publish_result(&self.bus, &self.store, handler, &speaker, id, &result).await?;
         self.note_ended(id);
-        tracing::info!(
-            run.id = %work.run, task = %work.task, attempt = work.attempt,
-            result = result.message.kind(), "ended"
-        );
+        tracing::info!(result = result.message.kind(), "ended");
         self.note_finished(work);
         Ok(match result.message.failure() {
             Some(failure) if self.spec.builder.is_some() && failure.is_of_machine() => {
@@ -231,7 +234,7 @@ impl Worker {
     /// and of nothing else.
     async fn handle(&self, command: &Command) -> Result<Event, BusError> {
         let (handler, owned) = (self.handler.clone(), command.clone());
-        let task = tokio::spawn(async move { handler.handle(&owned).await });
+        let task = tokio::spawn(async move { handler.handle(&owned).await }.in_current_span());
         match AbortOnDropHandle::new(task).await {
             Ok(event) => Ok(event),
             Err(error) => match error.try_into_panic() {

@@ -10,6 +10,7 @@ mod deadly;
 mod directory;
 mod heartbeat;
 mod job;
+pub mod meters;
 mod pause;
 mod readiness;
 mod serve;

@@ -8,16 +8,19 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::claim::others;
 use super::heartbeat::beat;
 use super::job::{Worker, publish_result};
+use super::meters::{Condition, Gauges};
 use super::pause;
 use super::readiness::{Pauses, Readiness, Verdict, registered_with, tell};
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
 use crate::follow::FleetView;
 use crate::seam::{Bus, BusError, CommandDelivery, Commands};
+use crate::spans;
 
 /// Serves until `stop` is cancelled: then it takes no new work, waits for running work for the
 /// grace, and returns. What is not finished by then stays claimed on the disk, and the worker
@@ -158,7 +161,8 @@ impl Worker {
         let mut jobs = Jobs::default();
         for claim in self.store.claims().await? {
             let slots = self.handler.slots_for(&claim.message.message);
-            jobs.spawn(slots, self.clone().resume(claim));
+            let span = spans::of_work(&claim.message.message.work());
+            jobs.spawn(slots, self.clone().resume(claim).instrument(span));
         }
         let told = registered_with(self.registered.clone());
         let (bus, view) = (self.bus.clone(), self.view.clone());
@@ -168,9 +172,17 @@ impl Worker {
         // Absent while no commands are taken: what was on its way here goes to others.
         let mut commands: Option<Box<dyn Commands>> = None;
         let mut is_fit = false;
+        let mut gauges = Gauges::new(self.spec.role);
         loop {
             // How many the machine can do at once may be known better after each look at it.
             let slots = self.spec.slots(self.handler.as_ref());
+            let taken = jobs.taken;
+            gauges.tell(Condition {
+                slots,
+                taken,
+                is_paused,
+                is_fit,
+            });
             if is_fit && commands.is_none() && jobs.taken < slots && !is_paused {
                 commands = Some(self.bus.commands(&self.spec.queues).await?);
             }
@@ -203,7 +215,8 @@ impl Worker {
                 delivery = next(&mut commands), if jobs.taken < slots => {
                     let delivery = delivery?;
                     let taken = self.handler.slots_for(&delivery.command.message);
-                    jobs.spawn(taken, self.clone().take(delivery));
+                    let span = spans::of_work(&delivery.command.message.work());
+                    jobs.spawn(taken, self.clone().take(delivery).instrument(span));
                     // What is fetched ahead while all slots are taken could not be taken by a
                     // worker that is free.
                     if jobs.taken >= slots && let Some(commands) = &mut commands {

@@ -2,6 +2,7 @@
 //! command line makes tables and JSON of it.
 
 mod attempts;
+mod census;
 mod filter;
 mod hold;
 mod holds;
@@ -15,9 +16,11 @@ mod run_index;
 mod run_name;
 mod status;
 mod task;
+mod trace;
 mod why;
 mod workers;
 
+pub use census::{Census, Count, REPEATEDLY};
 pub use filter::EventFilter;
 pub use hold::{HoldKind, UnknownHold, hold_target, waits_for_approval};
 pub use holds::{HeldView, HoldsView, PutBackView, UnapprovedView, WaitingWaveView};
@@ -31,6 +34,7 @@ pub use run_index::{IndexError, IndexedRun, RunIndex};
 pub use run_name::{InvalidRunName, RunName};
 pub use status::{BusStatus, GuestsStatus, RunStatus, StatusView, WaitingView, WorkStatus};
 pub use task::TaskView;
+pub use trace::{RunTrace, SpanStatus, TraceSpan, TraceView};
 pub use why::{
     Answer, Had, JobDifference, UnknownPackage, WhyAttempt, WhyBinary, WhyGuest, WhyJob, WhyUpdate,
     WhyView, never_seen, package_asked,

@@ -32,17 +32,18 @@ impl TaskView {
             Task::Build(id) => jobs.get(work.run, id),
             _ => None,
         };
-        let (kind, subject, guests) = match &work.task {
-            Task::Scan(guest) => ("scan", Some(guest.to_string()), vec![guest.clone()]),
-            Task::Install(guest) => ("install", Some(guest.to_string()), vec![guest.clone()]),
-            Task::Sync(builder) => ("sync", Some(builder.to_string()), Vec::new()),
-            Task::Clean(builder) => ("clean", Some(builder.to_string()), Vec::new()),
-            Task::Search(platform) => ("search", Some(platform.to_string()), Vec::new()),
-            Task::Collect(platform) => ("collect", Some(platform.to_string()), Vec::new()),
+        let (subject, guests) = match &work.task {
+            Task::Scan(guest) | Task::Install(guest) => {
+                (Some(guest.to_string()), vec![guest.clone()])
+            }
+            Task::Sync(builder) | Task::Clean(builder) => (Some(builder.to_string()), Vec::new()),
+            Task::Search(platform) | Task::Collect(platform) => {
+                (Some(platform.to_string()), Vec::new())
+            }
             Task::Build(_) => {
                 let guests = |job: &KnownJob| job.wanted_by.iter().cloned().collect();
                 let package = known.map(|job| job.key.cpv.to_string());
-                ("build", package, known.map(guests).unwrap_or_default())
+                (package, known.map(guests).unwrap_or_default())
             }
         };
         let job = match &work.task {
@@ -50,7 +51,7 @@ impl TaskView {
             _ => None,
         };
         Self {
-            kind,
+            kind: work.task.kind(),
             subject,
             job,
             guests,

@@ -84,6 +84,36 @@ pub enum Task {
     Collect(PlatformName),
 }
 
+impl Task {
+    /// What [`Self::kind`] may say.
+    pub const KINDS: [&str; 7] = [
+        "sync", "scan", "search", "build", "install", "clean", "collect",
+    ];
+
+    /// The guest, the builder, the platform, or the id of the job, as it is written on the wire.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Sync(builder) | Self::Clean(builder) => builder.as_str(),
+            Self::Scan(guest) | Self::Install(guest) => guest.as_str(),
+            Self::Search(platform) | Self::Collect(platform) => platform.as_str(),
+            Self::Build(job) => job.as_str(),
+        }
+    }
+
+    /// Its kind, as it is written on the wire.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sync(_) => "sync",
+            Self::Scan(_) => "scan",
+            Self::Search(_) => "search",
+            Self::Build(_) => "build",
+            Self::Install(_) => "install",
+            Self::Clean(_) => "clean",
+            Self::Collect(_) => "collect",
+        }
+    }
+}
+
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -134,7 +134,7 @@ pub async fn before_builds(
     };
     if let Err(said) = ended {
         tracing::warn!(
-            run.id = %run, builder.name = %builder, said = said.trim(),
+            builder.name = %builder, said = said.trim(),
             "what builds leave beside packages will not be removed: no manifest could be made"
         );
     }

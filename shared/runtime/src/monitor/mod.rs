@@ -1,26 +1,38 @@
-//! What a monitoring system asks a worker over HTTP: `/metrics` in the text format of Prometheus
+//! What a monitoring system asks a process over HTTP: `/metrics` in the text format of Prometheus
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>) and `/health`.
 
-mod bus;
 mod health;
+pub mod meters;
+mod process;
+mod vitals;
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use gentoo_updater_bus::Health;
+use gentoo_updater_telemetry::exposition;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
+
+use crate::arguments::MonitorArguments;
+
+pub use health::{Check, Status};
+pub use vitals::{Vitals, describe};
 
 /// The bounds of histograms of durations, in seconds: from a look at a queue to a long build.
 const SECONDS: [f64; 14] = [
     0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 21600.0, 43200.0,
 ];
+
+/// How often what was observed is put into its histograms. Until then each observation takes room, also
+/// where nobody ever asks.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Why nothing can be monitored.
 #[derive(Debug, thiserror::Error)]
@@ -42,22 +54,33 @@ pub enum MonitorError {
 pub struct Monitor {
     listener: TcpListener,
     metrics: PrometheusHandle,
+    vitals: Vitals,
 }
 
 impl Monitor {
-    /// Listens on `address`, and collects from here on what this process says of itself.
+    /// Listens on `address`, and collects from here on what this process says of itself. `program` is
+    /// its name.
     ///
     /// # Errors
     /// [`MonitorError`].
-    pub async fn open(address: SocketAddr) -> Result<Self, MonitorError> {
+    pub async fn open(
+        address: SocketAddr,
+        program: &str,
+        vitals: Vitals,
+    ) -> Result<Self, MonitorError> {
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|source| MonitorError::Listen { address, source })?;
         let metrics = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
             .install_recorder()?;
-        bus::describe();
+        meters::tell_build(program);
+        vitals.serve();
         tracing::info!(%address, "metrics are served");
-        Ok(Self { listener, metrics })
+        Ok(Self {
+            listener,
+            metrics,
+            vitals,
+        })
     }
 
     /// Where it listens.
@@ -72,89 +95,72 @@ impl Monitor {
     ///
     /// # Errors
     /// When connections cannot be accepted any more.
-    pub async fn serve(
-        self,
-        mut bus: watch::Receiver<Health>,
-        stop: CancellationToken,
-    ) -> io::Result<()> {
-        let asked = bus.clone();
-        let metrics = self.metrics.clone();
+    pub async fn serve(self, stop: CancellationToken) -> io::Result<()> {
+        let (metrics, measured) = (self.metrics.clone(), self.vitals.clone());
+        let looked_at = self.vitals;
         let router = Router::new()
-            .route("/metrics", get(async move || text_of(&metrics)))
-            .route("/health", get(async move || health::of(&asked.borrow())));
+            .route("/metrics", get(async move || text_of(&metrics, &measured)))
+            .route(
+                "/health",
+                get(async move || health::answer(&looked_at.checks().await)),
+            );
         let serving = axum::serve(self.listener, router)
             .with_graceful_shutdown(stop.clone().cancelled_owned());
-        let serving = std::pin::pin!(serving.into_future());
-        let watching = async {
+        let upkeep = async {
+            let mut ticks = interval(UPKEEP);
             loop {
-                bus::measure(&bus.borrow_and_update());
-                if bus.changed().await.is_err() {
-                    // The bus is gone, and the process will be soon.
-                    return std::future::pending().await;
-                }
+                ticks.tick().await;
+                self.metrics.run_upkeep();
             }
         };
         tokio::select! {
-            served = serving => served,
-            () = watching => Ok(()),
+            served = serving.into_future() => served,
+            () = upkeep => Ok(()),
         }
     }
 }
 
-/// What a process serves of itself while it runs, if it serves anything.
-#[derive(Default)]
-pub struct Monitored {
-    health: Option<watch::Sender<Health>>,
-}
-
-impl Monitored {
-    /// Serves on `address` until `stop`. Until [`Self::watch`] is called there is no connection.
-    ///
-    /// # Errors
-    /// [`MonitorError`].
-    pub async fn start(
-        address: SocketAddr,
-        stop: &CancellationToken,
-    ) -> Result<Self, MonitorError> {
-        let monitor = Monitor::open(address).await?;
-        let not_yet = Health::Disconnected("there was no connection yet".to_owned());
-        let health = watch::Sender::new(not_yet);
-        let serving = monitor.serve(health.subscribe(), stop.clone());
-        tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "metrics are served no more");
-            }
-        });
-        Ok(Self {
-            health: Some(health),
-        })
-    }
-
-    /// Tells from here on how this bus is.
-    pub fn watch(self, mut bus: watch::Receiver<Health>) {
-        let Some(health) = self.health else { return };
-        tokio::spawn(async move {
-            loop {
-                health.send_replace(bus.borrow_and_update().clone());
-                // The bus is gone with the process.
-                if bus.changed().await.is_err() {
-                    return;
-                }
-            }
-        });
-    }
+/// Serves where these arguments say, if they say so, until `stop`.
+///
+/// # Errors
+/// [`MonitorError`].
+pub async fn monitor(
+    arguments: &MonitorArguments,
+    program: &str,
+    vitals: &Vitals,
+    stop: &CancellationToken,
+) -> Result<(), MonitorError> {
+    let Some(address) = arguments.metrics else {
+        return Ok(());
+    };
+    let monitor = Monitor::open(address, program, vitals.clone()).await?;
+    let serving = monitor.serve(stop.clone());
+    tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "metrics are served no more");
+        }
+    });
+    Ok(())
 }
 
 /// `version` is what Prometheus wants to hear.
-fn text_of(metrics: &PrometheusHandle) -> impl IntoResponse + use<> {
+fn text_of(metrics: &PrometheusHandle, vitals: &Vitals) -> impl IntoResponse + use<> {
+    vitals.measure_all();
+    let mut text = metrics.render();
+    text.push_str(&exposition(&process::samples()));
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    ([(CONTENT_TYPE, content_type)], metrics.render())
+    ([(CONTENT_TYPE, content_type)], text)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use gentoo_updater_bus::embedded::Embedded;
+    use gentoo_updater_bus::{Bus, Health};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+    use tokio::sync::watch;
 
     use super::*;
 
@@ -167,42 +173,69 @@ mod tests {
         answer
     }
 
-    async fn until_it_says(address: SocketAddr, line: &str) {
-        let said = async {
-            while !asked(address, "/metrics").await.contains(line) {
-                tokio::task::yield_now().await;
-            }
-        };
-        let said = tokio::time::timeout(std::time::Duration::from_secs(30), said).await;
-        assert!(said.is_ok(), "/metrics does not say {line}");
-    }
-
     #[tokio::test]
     async fn a_blocked_bus_shows_in_the_metrics_and_in_the_health() {
-        let monitor = Monitor::open(([127, 0, 0, 1], 0).into()).await.unwrap();
-        let address = monitor.address().unwrap();
-        let (bus, stop) = (watch::Sender::new(Health::Good), CancellationToken::new());
-        let serving = tokio::spawn(monitor.serve(bus.subscribe(), stop.clone()));
+        let vitals = Vitals::default();
+        let monitor = Monitor::open(([127, 0, 0, 1], 0).into(), "scanner", vitals.clone());
+        let monitor = monitor.await.unwrap();
+        let (address, stop) = (monitor.address().unwrap(), CancellationToken::new());
+        vitals.await_bus();
+        let serving = tokio::spawn(monitor.serve(stop.clone()));
+        let says = async |line: &str| {
+            let metrics = asked(address, "/metrics").await;
+            assert!(
+                metrics.contains(line),
+                "/metrics does not say {line}: {metrics}"
+            );
+        };
 
-        until_it_says(address, "gentoo_updater_bus_blocked 0\n").await;
-        until_it_says(address, "gentoo_updater_bus_connected 1\n").await;
+        says("gentoo_updater_bus_connected 0\n").await;
+        says("# HELP gentoo_updater_bus_connected 1 while").await;
+        says("gentoo_updater_bus_dead_letters_total 0\n").await;
+        says("process_resident_memory_bytes ").await;
+        let metrics = asked(address, "/metrics").await;
+        let mut described: Vec<&str> = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next())
+            .collect();
+        let all = described.len();
+        described.sort_unstable();
+        described.dedup();
+        assert_eq!(
+            described.len(),
+            all,
+            "a metric is described twice: {metrics}"
+        );
+        let version = env!("CARGO_PKG_VERSION");
+        says(&format!(
+            "gentoo_updater_build_info{{program=\"scanner\",version=\"{version}\"}} 1\n"
+        ))
+        .await;
+        let health = asked(address, "/health").await;
+        assert!(health.starts_with("HTTP/1.0 503"), "{health}");
+
+        let bus = watch::Sender::new(Health::Good);
+        let by: Arc<dyn Bus> = Arc::new(Embedded::in_memory());
+        vitals.bus_as(&by, bus.subscribe());
+        says("gentoo_updater_bus_blocked 0\n").await;
+        says("gentoo_updater_bus_connected 1\n").await;
         let health = asked(address, "/health").await;
         assert!(health.starts_with("HTTP/1.0 200"), "{health}");
-        assert!(health.contains(r#""status":"good""#), "{health}");
+        assert!(health.contains(r#""status":"pass""#), "{health}");
 
         bus.send_replace(Health::Blocked("low on memory".to_owned()));
-        until_it_says(address, "gentoo_updater_bus_blocked 1\n").await;
+        says("gentoo_updater_bus_blocked 1\n").await;
         let health = asked(address, "/health").await;
         assert!(health.starts_with("HTTP/1.0 503"), "{health}");
         assert!(health.contains("low on memory"), "{health}");
 
         bus.send_replace(Health::Disconnected("refused".to_owned()));
-        until_it_says(address, "gentoo_updater_bus_connected 0\n").await;
-        until_it_says(address, "gentoo_updater_bus_blocked 0\n").await;
+        says("gentoo_updater_bus_connected 0\n").await;
+        says("gentoo_updater_bus_blocked 0\n").await;
 
         stop.cancel();
         serving.await.unwrap().unwrap();
-        let again = Monitor::open(([127, 0, 0, 1], 0).into()).await;
+        let again = Monitor::open(([127, 0, 0, 1], 0).into(), "scanner", vitals).await;
         assert!(again.is_err(), "a process collects its metrics once");
     }
 
@@ -210,7 +243,8 @@ mod tests {
     async fn a_port_that_is_taken_is_named() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
-        let error = Monitor::open(address).await.err().unwrap().to_string();
+        let opened = Monitor::open(address, "scanner", Vitals::default()).await;
+        let error = opened.err().unwrap().to_string();
         assert!(error.contains(&address.to_string()), "{error}");
     }
 }
