@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::name::GuestName;
+use gentoo_updater_fleet::request::Wishes;
 use gentoo_updater_runtime::CommonArguments;
 
 use crate::back::{BisectOptions, RollbackOptions};
@@ -285,6 +286,17 @@ pub(crate) struct RunOptions {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl RunOptions {
+    /// What is wished of the run.
+    pub(crate) fn wishes(&self) -> Wishes {
+        Wishes {
+            guests: self.guests.clone(),
+            force: self.force,
+            sync: (self.sync || self.no_sync).then_some(!self.no_sync),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -8,8 +8,10 @@
 //! | [`snapshot`] | the state as it was at one offset, to begin the fold from |
 //! | [`batch`], [`graph`], [`order`], [`needs`], [`platforms`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`rollout`] | which guests get their updates when |
+//! | [`schedule`] | which runs begin by calendar |
 //! | [`decide`] | what to do next |
 //! | [`authority`] | which user of the broker may say what |
+//! | [`request`] | what a run is asked to do |
 //! | [`report`] | what came of a run |
 //! | [`inspect`] | what an operator is shown of the fleet at work |
 //! | [`config`] | the configuration file |
@@ -34,7 +36,9 @@ pub mod needs;
 pub mod order;
 pub mod platforms;
 pub mod report;
+pub mod request;
 pub mod rollout;
+pub mod schedule;
 pub mod snapshot;
 pub mod state;
 pub mod tree;

@@ -17,7 +17,7 @@ use crate::state::Fleet;
 
 /// The version of the state and of the fold. Whoever changes what an event does to the state, or
 /// the form of the state, raises it: an older snapshot is then passed over and the history read.
-pub const STATE_VERSION: u32 = 15;
+pub const STATE_VERSION: u32 = 16;
 
 /// How large a snapshot may be when it is unpacked: what says that it is larger is damaged.
 const MOST_BYTES: u64 = 1 << 30;
