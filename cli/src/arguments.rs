@@ -20,6 +20,7 @@ use crate::pause::{PauseOptions, ResumeOptions};
 use crate::plan::PlanOptions;
 use crate::queue::QueueCommand;
 use crate::retry::RetryOptions;
+use crate::schedule::ScheduleCommand;
 use crate::store::StoreCommand;
 use crate::workers::WorkersOptions;
 
@@ -71,6 +72,15 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater scan\n  gentoo-updater scan web --json\n  gentoo-updater scan --force"
     )]
     Scan(RunOptions),
+
+    /// Begin runs by calendar: what comes, what came of it, what was missed
+    #[command(
+        after_help = "Examples:\n  gentoo-updater schedule list\n  gentoo-updater schedule serve"
+    )]
+    Schedule {
+        #[command(subcommand)]
+        command: ScheduleCommand,
+    },
 
     /// Show what happens, or what came of the last run
     #[command(

@@ -23,6 +23,7 @@ mod retry;
 mod roles;
 mod run;
 mod said;
+mod schedule;
 mod status;
 mod store;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::EXIT_USAGE;
 
 use crate::arguments::{Arguments, ConfigCommand, Subcommand};
+use crate::schedule::ScheduleCommand;
 use crate::store::StoreCommand;
 
 /// Exit code of what was done as asked.
@@ -130,6 +132,16 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
                 _ => settings()?,
             };
             store::store(settings, command).await
+        }
+        Subcommand::Schedule { command } => {
+            // What serves for months says what it does.
+            let settings = match command {
+                ScheduleCommand::Serve => common
+                    .start()
+                    .map_err(|error| WrongUsage(format!("{error:#}")))?,
+                ScheduleCommand::List(_) => settings()?,
+            };
+            schedule::schedule(settings, command).await
         }
         Subcommand::Workers(options) => workers::workers(&settings()?, &options).await,
         Subcommand::Pause(options) => pause::pause(&settings()?, &options).await,

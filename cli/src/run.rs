@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gentoo_updater_bus::embedded::{Embedded, OpenError};
+use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader, OpenError};
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Bus, Speaker};
 use gentoo_updater_fleet::config::Settings;
@@ -22,6 +22,7 @@ use crate::follow::{self, End};
 use crate::open;
 use crate::planner::PlannerWatch;
 use crate::roles::Roles;
+use crate::schedule::is_served;
 
 /// How often a process that waits for the journal looks whether it is free.
 const LOCK_POLL: Duration = Duration::from_secs(1);
@@ -175,18 +176,31 @@ async fn with_broker(
     end
 }
 
-/// Another process holds the journal. Its run is followed where it does what is asked for; when
-/// that process is gone, this one takes over.
+/// Another process holds the journal. Its run is followed where it does what is asked for; one that
+/// serves takes the request of this one. When that process is gone, this one takes over.
 async fn beside_another(
     settings: Arc<Settings>,
     asked: &Asked,
     stop: CancellationToken,
 ) -> anyhow::Result<End> {
-    eprintln!("Another gentoo-updater works on this fleet; its run is followed.");
-    let reader: Arc<dyn Bus> = Arc::new(open::reader(&settings).await?);
+    let is_served = is_served(&settings);
+    let reader: Arc<dyn Bus> = if is_served {
+        eprintln!("`gentoo-updater schedule serve` works on this fleet, and is asked for the run.");
+        Arc::new(EmbeddedReader::open_to_say(open::journal(&settings)).await?)
+    } else {
+        eprintln!("Another gentoo-updater works on this fleet; its run is followed.");
+        Arc::new(open::reader(&settings).await?)
+    };
     let view = FleetView::follow(reader.clone(), stop.clone()).await?;
+    let context = Context::new(settings.clone(), reader.clone(), stop.clone());
+    let follow = async {
+        match is_served {
+            true => drive(&context, &view, Goal::New(asked), PlannerWatch::unneeded()).await,
+            false => follow_covering(&view, asked, &stop).await,
+        }
+    };
     let freed = tokio::select! {
-        end = follow_covering(&view, asked, &stop) => return end,
+        end = follow => return end,
         bus = journal_when_free(&settings) => bus?,
         () = stop.cancelled() => return Ok(End::Interrupted),
     };
@@ -219,7 +233,7 @@ async fn follow_covering(
 }
 
 /// Waits until the process that holds the journal is gone.
-async fn journal_when_free(settings: &Settings) -> anyhow::Result<Embedded> {
+pub(crate) async fn journal_when_free(settings: &Settings) -> anyhow::Result<Embedded> {
     loop {
         tokio::time::sleep(LOCK_POLL).await;
         match Embedded::open_and_keep(open::journal(settings), settings.history).await {

@@ -107,6 +107,7 @@ async fn look(
     let notices = Notices::of(&health, planner_heard, dead, &view.left_out());
     let notices = notices.with_holds(&view.read(HoldsView::of));
     let mut fleet = view.read(Fleet::clone);
+    let notices = notices.with_missed(&fleet);
     // The state forgets runs that ended long ago; the history tells of them for longer.
     if let Some(run) = asked.and_then(|name| name.forgotten(&fleet)) {
         let mut old = one_run(opened.bus.as_ref(), run).await?;

@@ -14,6 +14,7 @@ mod machines;
 pub mod manifest;
 mod monitor;
 pub mod portage_api;
+mod presence;
 pub mod repositories;
 mod settings;
 mod signals;
@@ -29,6 +30,7 @@ pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host, ssh_settings};
 pub use monitor::{Monitor, MonitorError, Monitored};
+pub use presence::Presence;
 pub use settings::portage_settings;
 pub use signals::stop_on_signals;
 
