@@ -39,7 +39,7 @@ mapfile -t used < <(grep -ohE '(^|`| {4})gentoo-updater [a-z]+' README.md packag
 for command in "${used[@]}"; do holds "gentoo-updater $command is a command" "$PROGRAMS/gentoo-updater" "$command" --help; done
 
 # What starts the workers: the programs and the options are there.
-for role in planner scanner builder installer janitor; do
+for role in planner scanner builder installer janitor scheduler; do
   holds "gentoo-updater-$role has a help" "$PROGRAMS/gentoo-updater-$role" --help
   grep -qrE "ExecStart=/usr/bin/gentoo-updater-$role( |\$)" packaging/systemd || fail "no unit starts the $role"
   for option in $(grep -rhoE "^(ExecStart=/usr/bin/|.*command: .*)gentoo-updater-$role.*" packaging/systemd docker-compose.yml | grep -oE -- '--[a-z]+' | sort -u); do
@@ -49,6 +49,7 @@ done
 holds 'the OpenRC script is one' sh -n packaging/openrc/gentoo-updater.initd
 holds 'its settings are, too' sh -n packaging/openrc/gentoo-updater.confd
 holds 'and so is that of the store' sh -n packaging/openrc/gentoo-updater-store.initd
+holds 'and that of the schedules' sh -n packaging/openrc/gentoo-updater-schedule.initd
 for makes in $(grep -oE '^ {4}make [a-z-]+|`make [a-z-]+' README.md CONTRIBUTING.md | grep -oE '[a-z-]+$' | sort -u); do
   holds "make $makes is a target" make -n "$makes"
 done

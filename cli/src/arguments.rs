@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 use gentoo_updater_fleet::name::GuestName;
+use gentoo_updater_fleet::request::Wishes;
 use gentoo_updater_runtime::{CommonArguments, MonitorArguments};
 
 use crate::back::{BisectOptions, RollbackOptions};
@@ -20,6 +21,7 @@ use crate::plan::PlanOptions;
 use crate::queue::QueueCommand;
 use crate::report::ReportOptions;
 use crate::retry::RetryOptions;
+use crate::schedule::ScheduleCommand;
 use crate::status::StatusOptions;
 use crate::store::StoreCommand;
 use crate::trace::TraceOptions;
@@ -77,6 +79,15 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater scan\n  gentoo-updater scan web --json\n  gentoo-updater scan --force"
     )]
     Scan(RunOptions),
+
+    /// Begin runs by calendar: what comes, what came of it, what was missed
+    #[command(
+        after_help = "Examples:\n  gentoo-updater schedule list\n  gentoo-updater schedule serve"
+    )]
+    Schedule {
+        #[command(subcommand)]
+        command: ScheduleCommand,
+    },
 
     /// Show the fleet at one glance: what goes on, what waits, what failed and what to do
     ///
@@ -340,6 +351,17 @@ pub(crate) struct RunOptions {
 
     #[command(flatten)]
     pub(crate) monitor: MonitorArguments,
+}
+
+impl RunOptions {
+    /// What is wished of the run.
+    pub(crate) fn wishes(&self) -> Wishes {
+        Wishes {
+            guests: self.guests.clone(),
+            force: self.force,
+            sync: (self.sync || self.no_sync).then_some(!self.no_sync),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

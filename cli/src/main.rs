@@ -26,6 +26,7 @@ mod retry;
 mod roles;
 mod run;
 mod said;
+mod schedule;
 mod standing;
 mod status;
 mod store;
@@ -43,6 +44,7 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::EXIT_USAGE;
 
 use crate::arguments::{Arguments, ConfigCommand, Subcommand};
+use crate::schedule::ScheduleCommand;
 use crate::store::StoreCommand;
 
 /// Exit code of what was done as asked.
@@ -141,6 +143,16 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
             store::store(settings, command).await
         }
         Subcommand::Why(options) => why::why(&settings()?, &options).await,
+        Subcommand::Schedule { command } => {
+            // What serves for months says what it does.
+            let settings = match command {
+                ScheduleCommand::Serve => common
+                    .start()
+                    .map_err(|error| WrongUsage(format!("{error:#}")))?,
+                ScheduleCommand::List(_) => settings()?,
+            };
+            schedule::schedule(settings, command).await
+        }
         Subcommand::Workers(options) => workers::workers(&settings()?, &options).await,
         Subcommand::Pause(options) => pause::pause(&settings()?, &options).await,
         Subcommand::Resume(options) => pause::resume(&settings()?, &options).await,

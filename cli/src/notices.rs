@@ -3,6 +3,9 @@
 use gentoo_updater_bus::Health;
 use gentoo_updater_bus::follow::LeftOut;
 use gentoo_updater_fleet::inspect::HoldsView;
+use gentoo_updater_fleet::message::OccurrencesMissed;
+use gentoo_updater_fleet::schedule::missed_words;
+use gentoo_updater_fleet::state::{Fleet, Scheduled};
 use gentoo_updater_fleet::words::counted;
 use serde::Serialize;
 
@@ -30,6 +33,8 @@ pub(crate) struct Notices {
     held: usize,
     /// How many approvals are waited for.
     approvals: usize,
+    /// What schedules have missed since they last began a run.
+    missed: Vec<OccurrencesMissed>,
 }
 
 impl Notices {
@@ -49,6 +54,7 @@ impl Notices {
             left_out_cause: left_out.newest.clone(),
             held: 0,
             approvals: 0,
+            missed: Vec::new(),
         }
     }
 
@@ -57,6 +63,18 @@ impl Notices {
         Self {
             held: holds.held.len(),
             approvals: holds.waiting(),
+            ..self
+        }
+    }
+
+    /// The same with what schedules have missed.
+    pub(crate) fn with_missed(self, fleet: &Fleet) -> Self {
+        let missed = fleet
+            .schedules
+            .values()
+            .filter_map(Scheduled::newest_missed);
+        Self {
+            missed: missed.map(|missed| missed.occurrences.clone()).collect(),
             ..self
         }
     }
@@ -102,12 +120,19 @@ impl Notices {
                 counted(self.approvals, "approval")
             ));
         }
+        for missed in &self.missed {
+            let words = missed_words(missed);
+            lines.push(format!("{words}: see `gentoo-updater schedule list`"));
+        }
         lines.iter().map(|line| output::harmless(line)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use gentoo_updater_fleet::message::MissedCause;
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]
@@ -140,9 +165,17 @@ mod tests {
             count: 3,
             newest: Some("the message has version 2".to_owned()),
         };
+        let missed = OccurrencesMissed {
+            schedule: "nightly".parse().unwrap(),
+            first: Timestamp::UNIX_EPOCH,
+            last: Timestamp::UNIX_EPOCH,
+            count: 1,
+            cause: MissedCause::NobodyThere,
+        };
         let notices = Notices {
             held: 1,
             approvals: 2,
+            missed: vec![missed],
             ..Notices::of(&health, Some(true), 2, &left_out)
         };
         crate::testing::golden("status-fleet", &notices);
@@ -154,7 +187,9 @@ mod tests {
              needs that version here, too, and what is refused its sender may not say, or said before each \
              role had a user of its own\n\
              2 dead letters: see `gentoo-updater dead list`\n\
-             1 hold by operators, 2 approvals waited for: see `gentoo-updater hold`\n\n"
+             1 hold by operators, 2 approvals waited for: see `gentoo-updater hold`\n\
+             nightly missed its run of 1970-01-01 00:00 UTC: no scheduler was there in time: see \
+             `gentoo-updater schedule list`\n\n"
         );
     }
 }

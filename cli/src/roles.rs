@@ -10,6 +10,7 @@ use gentoo_updater_runtime::{Context, worker_id};
 use tokio::task::JoinSet;
 
 use crate::open;
+use crate::schedule::is_served;
 
 /// What the workers of this process are told apart by from others in their roles.
 const INSTANCE: &str = "local";
@@ -17,8 +18,10 @@ const INSTANCE: &str = "local";
 /// The workers that run in one process, but for the planner, whose id is new each time.
 pub(crate) fn worker_ids(settings: &Settings) -> BTreeSet<WorkerId> {
     let others = ["scanner", "installer", "janitor"];
+    let scheduler = is_served(settings).then_some("scheduler");
     let others = others
         .iter()
+        .chain(&scheduler)
         .filter_map(|role| worker_id(role, INSTANCE).ok());
     builder_ids(settings).chain(others).collect()
 }
@@ -79,6 +82,16 @@ impl Roles {
             Ok(())
         });
         Self { tasks }
+    }
+
+    /// Starts the scheduler beside them.
+    pub(crate) fn start_scheduler(&mut self, context: &Context) {
+        let own = context.clone();
+        self.tasks.spawn(async move {
+            gentoo_updater_scheduler::serve(&own, INSTANCE)
+                .await
+                .context("the scheduler stopped")
+        });
     }
 
     /// Waits for the first role that stops by itself, which none should.

@@ -1,18 +1,17 @@
 //! `run` and `scan`: start a run, or join the one that goes on, and follow it to its end. So does
 //! `retry`, of the run that it has asked for.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gentoo_updater_bus::embedded::{Embedded, OpenError};
+use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader, OpenError};
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Bus, Speaker};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_fleet::message::{Event, RunKind, RunRequested, ToSync};
-use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
+use gentoo_updater_fleet::message::{Event, RunKind};
+use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_fleet::report::Report;
-use gentoo_updater_fleet::rollout::Rollout;
+use gentoo_updater_fleet::request::Request;
 use gentoo_updater_fleet::state::{Fleet, Run};
 use gentoo_updater_runtime::monitor::{Vitals, monitor};
 use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
@@ -24,13 +23,10 @@ use crate::follow::{self, End};
 use crate::open;
 use crate::planner::PlannerWatch;
 use crate::roles::Roles;
+use crate::schedule::is_served;
 
 /// How often a process that waits for the journal looks whether it is free.
 const LOCK_POLL: Duration = Duration::from_secs(1);
-
-/// How many further rounds may follow for what an update brings up: Portage needs one, seldom two,
-/// and what comes up after that is for a person to look at.
-pub(crate) const MORE_ROUNDS: u32 = 2;
 
 /// `run`.
 pub(crate) async fn run(settings: Arc<Settings>, options: RunOptions) -> anyhow::Result<u8> {
@@ -43,22 +39,17 @@ pub(crate) async fn scan(settings: Arc<Settings>, options: RunOptions) -> anyhow
 }
 
 async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> anyhow::Result<u8> {
-    let guests = chosen(&settings, &options.guests)?;
-    let rollout = settings.rollout(guests.keys());
+    let request = Request::of(&settings, kind, &options.wishes());
+    let asked = Asked {
+        request: request.map_err(|error| WrongUsage(error.to_string()))?,
+        show: !options.json,
+    };
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
     let vitals = Vitals::default();
     let monitored = monitor(&options.monitor, open::NAME, &vitals, &stop).await;
     monitored.map_err(|error| WrongUsage(error.to_string()))?;
     vitals.await_bus();
-    let asked = Asked {
-        kind,
-        guests,
-        force: options.force,
-        sync: to_sync(&settings, &options, kind),
-        rollout,
-        show: !options.json,
-    };
     let goal = Goal::New(&asked);
     let end = if settings.broker.is_some() {
         with_broker(settings, goal, stop, vitals).await?
@@ -107,71 +98,14 @@ enum Goal<'a> {
 
 impl Goal<'_> {
     fn is_scan(&self) -> bool {
-        matches!(self, Self::New(asked) if asked.kind == RunKind::ScanOnly)
+        matches!(self, Self::New(asked) if asked.request.kind == RunKind::ScanOnly)
     }
 }
 
 /// What the operator asks for.
 struct Asked {
-    kind: RunKind,
-    guests: BTreeMap<GuestName, PlatformName>,
-    /// Whether guests are asked anew on which nothing has changed.
-    force: bool,
-    sync: ToSync,
-    rollout: Rollout,
+    request: Request,
     show: bool,
-}
-
-impl Asked {
-    /// Whether this run does what is asked for.
-    fn is_covered_by(&self, run: &Run) -> bool {
-        run.kind == self.kind
-            && (run.force || !self.force)
-            && self.sync.guests.is_subset(&run.sync.guests)
-            && self.sync.builders.is_subset(&run.sync.builders)
-            && self
-                .guests
-                .keys()
-                .all(|guest| run.guests.contains_key(guest))
-    }
-}
-
-fn chosen(
-    settings: &Settings,
-    names: &[GuestName],
-) -> anyhow::Result<BTreeMap<GuestName, PlatformName>> {
-    let mut guests = BTreeMap::new();
-    if names.is_empty() {
-        let all = settings.guests.iter();
-        guests.extend(all.map(|(name, guest)| (name.clone(), guest.platform.clone())));
-    }
-    for name in names {
-        let guest = settings.guest(name);
-        let guest = guest.map_err(|error| WrongUsage(error.to_string()))?;
-        guests.insert(name.clone(), guest.platform.clone());
-    }
-    Ok(guests)
-}
-
-/// Whose repositories are brought up to date first. A scan shows what there is unless it is told to
-/// sync, and needs no builders.
-fn to_sync(settings: &Settings, options: &RunOptions, kind: RunKind) -> ToSync {
-    let is_update = kind == RunKind::Update;
-    let by_policy = settings.policy.sync && is_update;
-    if options.no_sync || !(options.sync || by_policy) {
-        return ToSync::default();
-    }
-    let builders = settings.builders.iter().filter(|(_, builder)| builder.sync);
-    let guests = settings.guests.iter().filter(|(name, guest)| {
-        guest.sync && (options.guests.is_empty() || options.guests.contains(name))
-    });
-    ToSync {
-        builders: builders
-            .filter(|_| is_update)
-            .map(|(name, _)| name.clone())
-            .collect(),
-        guests: guests.map(|(name, _)| name.clone()).collect(),
-    }
 }
 
 /// All roles in this process.
@@ -250,20 +184,33 @@ async fn with_broker(
     end
 }
 
-/// Another process holds the journal. Its run is followed where it does what is asked for; when
-/// that process is gone, this one takes over.
+/// Another process holds the journal. Its run is followed where it does what is asked for; one that
+/// serves takes the request of this one. When that process is gone, this one takes over.
 async fn beside_another(
     settings: Arc<Settings>,
     asked: &Asked,
     stop: CancellationToken,
     vitals: Vitals,
 ) -> anyhow::Result<End> {
-    eprintln!("Another gentoo-updater works on this fleet; its run is followed.");
-    let reader: Arc<dyn Bus> = Arc::new(open::reader(&settings).await?);
+    let is_served = is_served(&settings);
+    let reader: Arc<dyn Bus> = if is_served {
+        eprintln!("`gentoo-updater schedule serve` works on this fleet, and is asked for the run.");
+        Arc::new(EmbeddedReader::open_to_say(open::journal(&settings)).await?)
+    } else {
+        eprintln!("Another gentoo-updater works on this fleet; its run is followed.");
+        Arc::new(open::reader(&settings).await?)
+    };
     vitals.bus(&reader);
     let view = FleetView::follow(reader.clone(), stop.clone()).await?;
+    let context = Context::new(settings.clone(), reader.clone(), stop.clone());
+    let follow = async {
+        match is_served {
+            true => drive(&context, &view, Goal::New(asked), PlannerWatch::unneeded()).await,
+            false => follow_covering(&view, asked, &stop).await,
+        }
+    };
     let freed = tokio::select! {
-        end = follow_covering(&view, asked, &stop) => return end,
+        end = follow => return end,
         bus = journal_when_free(&settings) => bus?,
         () = stop.cancelled() => return Ok(End::Interrupted),
     };
@@ -281,7 +228,7 @@ async fn follow_covering(
     let covering = |fleet: &Fleet| {
         fleet
             .unfinished()
-            .find(|run| asked.is_covered_by(run))
+            .find(|run| asked.request.is_covered_by(run))
             .map(|run| run.id)
     };
     view.wait_until(|fleet| covering(fleet).is_some()).await?;
@@ -296,7 +243,7 @@ async fn follow_covering(
 }
 
 /// Waits until the process that holds the journal is gone.
-async fn journal_when_free(settings: &Settings) -> anyhow::Result<Embedded> {
+pub(crate) async fn journal_when_free(settings: &Settings) -> anyhow::Result<Embedded> {
     loop {
         tokio::time::sleep(LOCK_POLL).await;
         match Embedded::open_and_keep(open::journal(settings), settings.history).await {
@@ -325,8 +272,9 @@ async fn drive(
         let unfinished = view.read(|fleet| {
             // A scan changes nothing, and so it waits for no run that does.
             let mut runs = fleet.unfinished();
-            let run = runs.find(|run| asked.kind == RunKind::Update || run.kind == asked.kind);
-            run.map(|run| (run.id, run.requested_at, asked.is_covered_by(run)))
+            let kind = asked.request.kind;
+            let run = runs.find(|run| kind == RunKind::Update || run.kind == kind);
+            run.map(|run| (run.id, run.requested_at, asked.request.is_covered_by(run)))
         });
         let Some((run, at, covers)) = unfinished else {
             break;
@@ -339,17 +287,7 @@ async fn drive(
     }
     let run = RunId::generate();
     let operator = worker_id("operator", &host_name())?;
-    let event = Event::RunRequested(RunRequested {
-        run,
-        kind: asked.kind,
-        guests: asked.guests.clone(),
-        force: asked.force,
-        sync: asked.sync.clone(),
-        more_rounds: MORE_ROUNDS,
-        follows: None,
-        retries: 0,
-        rollout: asked.rollout.clone(),
-    });
+    let event = Event::RunRequested(asked.request.requested(run, None));
     let envelope = Speaker::new(operator, context.clock.clone()).say(event);
     tokio::select! {
         published = context.bus.publish(&envelope) => published?,

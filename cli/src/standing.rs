@@ -56,7 +56,8 @@ pub(crate) async fn notices(
     let dead = opened.bus.queue(topology::DEAD).await?;
     let dead = dead.map_or(0, |queue| queue.ready);
     let notices = Notices::of(&health, planner_heard, dead, &view.left_out());
-    Ok(notices.with_holds(&view.read(HoldsView::of)))
+    let notices = notices.with_holds(&view.read(HoldsView::of));
+    Ok(view.read(|fleet| notices.with_missed(fleet)))
 }
 
 /// That the history knows no run of this name.

@@ -204,6 +204,7 @@ pub(crate) fn batch() -> Vec<Event> {
         follows: None,
         retries: 0,
         rollout: Default::default(),
+        schedule: None,
     };
     let scanned = guests.iter().zip(&plans).map(|(guest, updates)| {
         Event::GuestScanned(GuestScanned {

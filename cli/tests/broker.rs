@@ -87,13 +87,14 @@ impl Fleet {
     }
 }
 
-const ROLES: [&str; 6] = [
+const ROLES: [&str; 7] = [
     "builder",
     "installer",
     "janitor",
     "operator",
     "planner",
     "scanner",
+    "scheduler",
 ];
 
 fn words(output: &Output) -> (Option<i32>, String, String) {
@@ -127,7 +128,7 @@ fn files_are_for_their_owner_alone_and_no_password_is_printed() {
     }
     passwords.sort();
     passwords.dedup();
-    assert_eq!(passwords.len(), 8, "two users share a password");
+    assert_eq!(passwords.len(), 9, "two users share a password");
     assert_eq!(mode(&fleet.output()), 0o700);
     assert_eq!(mode(&fleet.output().join("definitions.json")), 0o600);
     assert_eq!(mode(&fleet.output().join("setup.sh")), 0o700);
@@ -178,7 +179,7 @@ fn permissions_are_shown_to_people_and_programs() {
     assert!(stdout.contains(r"^(install\.web)$"), "{stdout}");
     let (_, stdout, _) = words(&fleet.run(&["permissions", "--json"]));
     let all: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    let web = &all[6];
+    let web = &all[ROLES.len()];
     assert_eq!(web["user"], "fleet.guest.web");
     assert_eq!(web["configure"], "^$");
     assert_eq!(web["topic"]["exchange"], "gentoo-updater.events");
@@ -228,7 +229,7 @@ async fn a_real_broker_takes_the_definitions_and_the_script() {
     assert_eq!(status, 204, "{answer}");
     each_user_can_log_in(&fleet).await;
     let imported = permissions_of(&broker, &vhost.name);
-    assert_eq!(imported.len(), 2 * 7);
+    assert_eq!(imported.len(), 2 * (ROLES.len() + 1));
 
     // The script makes the same on another vhost.
     let other = Fleet::new(&vhost.url().replace(&vhost.name, "by-script"), &["web"]);

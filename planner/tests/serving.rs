@@ -188,6 +188,7 @@ impl Bench {
             force: false,
             sync: Default::default(),
             rollout: Default::default(),
+            schedule: None,
         }))
         .await;
         WorkKey {

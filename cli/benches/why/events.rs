@@ -123,6 +123,7 @@ fn events(run: RunId, number: usize) -> Vec<Event> {
         follows: None,
         retries: 0,
         rollout: Default::default(),
+        schedule: None,
     })];
     let had: Vec<Arc<InstalledPackage>> =
         (0..INSTALLED).map(|row| Arc::new(installed(row))).collect();

@@ -3,10 +3,12 @@
 mod rollout;
 
 use std::path::Path;
+use std::time::Duration;
 
 use gentoo_updater_fleet::config::{
     BuildLimits, Builder, CleanRoom, Packages, Platform, Settings, StoreAccess,
 };
+use gentoo_updater_fleet::schedule::Schedule;
 use gentoo_updater_fleet::words::counted;
 
 use crate::output;
@@ -44,6 +46,9 @@ fn text(settings: &Settings, path: &Path) -> String {
         ));
     }
     lines.extend(rollout::lines(settings));
+    for (name, schedule) in &settings.schedules {
+        lines.push(format!("  schedule {name}: {}", of_schedule(schedule)));
+    }
     lines.push(format!(
         "  each build: {}",
         of_limits(&settings.policy.build_limits)
@@ -85,6 +90,27 @@ fn of_builder(builder: &Builder) -> String {
     let variables = builder.environment.variables.iter();
     words.extend(variables.map(|(name, value)| format!("{name}={value:?}")));
     words.extend(builder.environment.features.iter().map(ToString::to_string));
+    words.join(", ")
+}
+
+fn of_schedule(schedule: &Schedule) -> String {
+    let minutes = |length: Duration| length.as_secs() / 60;
+    let mut words = vec![schedule.calendar.to_string()];
+    if !schedule.jitter.is_zero() {
+        words.push(format!(
+            "with up to {} min of jitter",
+            minutes(schedule.jitter)
+        ));
+    }
+    words.push(format!("at most {} min late", minutes(schedule.late)));
+    let guests = schedule.request.guests.len();
+    words.push(counted(guests, "guest"));
+    if !schedule.request.sync.is_empty() {
+        words.push("synced first".to_owned());
+    }
+    if !schedule.windows.is_empty() {
+        words.push(rollout::of_windows(&schedule.windows));
+    }
     words.join(", ")
 }
 

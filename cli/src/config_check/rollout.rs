@@ -76,7 +76,7 @@ fn of_wave(wave: &Wave) -> String {
     words.join(", ")
 }
 
-fn of_windows(windows: &[Window]) -> String {
+pub(super) fn of_windows(windows: &[Window]) -> String {
     let windows: Vec<String> = windows.iter().map(Window::to_string).collect();
     windows.join("; ")
 }

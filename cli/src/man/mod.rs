@@ -47,7 +47,7 @@ fn pages() -> Vec<(String, Command)> {
     pages
 }
 
-fn programs() -> [Command; 6] {
+fn programs() -> [Command; 7] {
     [
         Arguments::command(),
         gentoo_updater_planner::Arguments::command(),
@@ -55,6 +55,7 @@ fn programs() -> [Command; 6] {
         gentoo_updater_builder::Arguments::command(),
         gentoo_updater_installer::Arguments::command(),
         gentoo_updater_janitor::Arguments::command(),
+        gentoo_updater_scheduler::Arguments::command(),
     ]
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct PauseOptions {
-    /// scanner, builder, installer or janitor for all of that role, or one worker such as
+    /// scanner, builder, installer, janitor or scheduler for all of that role, or one worker such as
     /// builder@fast
     #[arg(value_name = "ROLE|WORKER")]
     pub(crate) target: String,
@@ -20,7 +20,7 @@ pub(crate) struct PauseOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct ResumeOptions {
-    /// scanner, builder, installer or janitor for all of that role, or one worker such as
+    /// scanner, builder, installer, janitor or scheduler for all of that role, or one worker such as
     /// builder@fast
     #[arg(value_name = "ROLE|WORKER")]
     pub(crate) target: String,

@@ -17,6 +17,7 @@ use gentoo_updater_fleet::message::{
     Event, RetryRequested, RunKind, RunRequested, ToSync, WorkKey,
 };
 use gentoo_updater_fleet::name::{EventId, GuestName, PlatformName, RunId};
+use gentoo_updater_fleet::request::MORE_ROUNDS;
 use gentoo_updater_fleet::state::Fleet;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -218,10 +219,11 @@ async fn further(
         force: false,
         // The same state of the ebuild repositories, so that what is built fits.
         sync: ToSync::default(),
-        more_rounds: run::MORE_ROUNDS,
+        more_rounds: MORE_ROUNDS,
         follows: None,
         retries: 0,
         rollout,
+        schedule: None,
     });
     let envelope = open::operator()?.say(event);
     open::say(view, opened, &envelope).await?;

@@ -59,6 +59,7 @@ impl Permissions {
             User::Role(Role::Builder) => worker(r"build\..+"),
             User::Role(Role::Installer) => worker(r"install\..+"),
             User::Role(Role::Janitor) => worker(r"(clean|collect)\..+"),
+            User::Role(Role::Scheduler) => scheduler(),
             User::Guest(guest) => (
                 NOTHING.to_owned(),
                 any_of(&[&literal(EVENTS)]),
@@ -110,6 +111,15 @@ fn worker(queue: &str) -> (String, String, String) {
     )
 }
 
+/// It takes no commands, and so it has none to refuse.
+fn scheduler() -> (String, String, String) {
+    (
+        NOTHING.to_owned(),
+        any_of(&[&literal(EVENTS)]),
+        any_of(&[HISTORY, SNAPSHOTS]),
+    )
+}
+
 fn exchanges() -> String {
     [EVENTS, COMMANDS, DEAD_LETTERS, SNAPSHOTS_EXCHANGE]
         .map(literal)
@@ -153,6 +163,14 @@ fn kinds(user: &User) -> Vec<&'static str> {
                 "GuestsLeftOut",
                 "RunFinished",
                 "RunRequested",
+                "WorkerRegistered",
+            ];
+        }
+        Role::Scheduler => {
+            return vec![
+                "RunRequested",
+                "ScheduleAdopted",
+                "OccurrencesMissed",
                 "WorkerRegistered",
             ];
         }

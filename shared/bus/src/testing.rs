@@ -38,6 +38,7 @@ pub(crate) fn run_requested(run: RunId) -> Envelope<Event> {
         force: false,
         sync: Default::default(),
         rollout: Default::default(),
+        schedule: None,
     }))
 }
 

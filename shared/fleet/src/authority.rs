@@ -156,7 +156,10 @@ pub fn may_keep_snapshots(user: &User) -> Result<(), Overstep> {
 /// Whether events of this kind are ever its to say, of whomever.
 pub fn says_such(user: &User, event: &Event) -> bool {
     match event {
-        Event::RunRequested(_) => user.is(Role::Operator) || user.is(Role::Planner),
+        Event::RunRequested(_) => {
+            user.is(Role::Operator) || user.is(Role::Planner) || user.is(Role::Scheduler)
+        }
+        Event::ScheduleAdopted(_) | Event::OccurrencesMissed(_) => user.is(Role::Scheduler),
         Event::RetryRequested(_)
         | Event::PauseRequested(_)
         | Event::ResumeRequested(_)
@@ -184,10 +187,15 @@ pub fn says_such(user: &User, event: &Event) -> bool {
         | Event::StoreCollected(_)
         | Event::CollectFailed(_) => user.is(Role::Janitor),
         Event::WorkerRegistered(_) => !user.is(Role::Operator),
-        Event::WorkStarted(_) | Event::WorkerPaused(_) | Event::WorkerAlive(_) => {
-            !user.is(Role::Operator) && !user.is(Role::Planner)
-        }
+        Event::WorkStarted(_) | Event::WorkerPaused(_) => works(user),
+        Event::WorkerAlive(_) => works(user) || user.is(Role::Scheduler),
     }
+}
+
+/// Whether it takes commands.
+fn works(user: &User) -> bool {
+    let others = [Role::Operator, Role::Planner, Role::Scheduler];
+    !others.contains(&user.role())
 }
 
 /// Whether an event of a kind that is its to say is about what is its business. `sender` is one of
@@ -218,8 +226,11 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
                 && tasks.all(|task| user.works_on(task))
         }
         Event::PlannerAlive(event) => event.worker == *sender,
-        // A planner asks for further rounds, and for nothing else.
-        Event::RunRequested(event) => user.is(Role::Planner) == event.follows.is_some(),
+        // A planner asks for further rounds, a scheduler for what is due, and both for nothing else.
+        Event::RunRequested(event) => {
+            user.is(Role::Planner) == event.follows.is_some()
+                && user.is(Role::Scheduler) == event.schedule.is_some()
+        }
         // Whoever may say these may say them of all: one user stands for all workers of a role.
         Event::RetryRequested(_)
         | Event::PauseRequested(_)
@@ -227,6 +238,8 @@ fn is_its_own(user: &User, sender: &WorkerId, event: &Event) -> bool {
         | Event::HoldRequested(_)
         | Event::ApprovalGiven(_)
         | Event::GuestRolledBack(_)
+        | Event::ScheduleAdopted(_)
+        | Event::OccurrencesMissed(_)
         | Event::CommandIssued(_)
         | Event::BatchPlanned(_)
         | Event::TaskAbandoned(_)
@@ -284,11 +297,12 @@ impl Users {
 }
 
 /// Every role, in the order of the work.
-pub const ROLES: [Role; 6] = [
+pub const ROLES: [Role; 7] = [
     Role::Planner,
     Role::Scanner,
     Role::Builder,
     Role::Installer,
     Role::Janitor,
+    Role::Scheduler,
     Role::Operator,
 ];

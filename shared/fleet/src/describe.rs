@@ -2,6 +2,7 @@
 
 use crate::message::{Event, RunKind, RunOutcome};
 use crate::name::GuestName;
+use crate::schedule::{missed_words, occurrence_words};
 use crate::words::{counted, size};
 
 /// What happened, in one line.
@@ -19,11 +20,15 @@ pub fn describe(event: &Event) -> String {
                 number => format!(", {} synced first", counted(number, "machine")),
             };
             format!(
-                "run {}: {what} of {} requested{anew}{synced}{}",
+                "run {}: {what} of {} requested{anew}{synced}{}{}",
                 e.run.short(),
                 counted(e.guests.len(), "guest"),
                 e.follows
                     .map(|run| format!(", a further round of run {}", run.short()))
+                    .unwrap_or_default(),
+                e.schedule
+                    .as_ref()
+                    .map(|occurrence| format!(", for {}", occurrence_words(occurrence)))
                     .unwrap_or_default()
             )
         }
@@ -152,6 +157,11 @@ pub fn describe(event: &Event) -> String {
             None => format!("{} is to be held", e.target),
         },
         Event::ApprovalGiven(e) => format!("{} is approved", e.target),
+        Event::ScheduleAdopted(e) => format!(
+            "{}: the times of {} {} count from now on",
+            e.schedule, e.calendar, e.time_zone
+        ),
+        Event::OccurrencesMissed(e) => missed_words(e),
         Event::GuestRolledBack(e) if e.proven => {
             let names: Vec<String> = e.packages.iter().map(ToString::to_string).collect();
             format!(

@@ -10,8 +10,10 @@
 //! | [`batch`], [`graph`], [`order`], [`needs`], [`platforms`], [`closing`], [`liveness`] | the pure parts of a decision |
 //! | [`rollout`] | which guests get their updates when |
 //! | [`estimate`] | how long what goes on will take |
+//! | [`schedule`] | which runs begin by calendar |
 //! | [`decide`] | what to do next |
 //! | [`authority`] | which user of the broker may say what |
+//! | [`request`] | what a run is asked to do |
 //! | [`report`] | what came of a run |
 //! | [`remedy`] | what to do about a failure |
 //! | [`inspect`] | what an operator is shown of the fleet at work |
@@ -42,7 +44,9 @@ pub mod packed;
 pub mod platforms;
 pub mod remedy;
 pub mod report;
+pub mod request;
 pub mod rollout;
+pub mod schedule;
 pub mod snapshot;
 pub mod state;
 pub mod trace;

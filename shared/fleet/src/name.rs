@@ -9,8 +9,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::schedule::Occurrence;
 
 /// The reason why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +110,10 @@ name!(
 name!(
     /// A wave of guests, which get their updates together.
     WaveName, "name of a wave", []
+);
+name!(
+    /// Runs by calendar.
+    ScheduleName, "name of a schedule", []
 );
 name!(
     /// One worker process in one role, for example `builder@b1`.
@@ -211,6 +218,17 @@ id!(
     EventId
 );
 
+/// What tells the ids of occurrences from others that are made of a name.
+const OCCURRENCES: Uuid = Uuid::from_u128(0x5bd2_7cf4_6a53_4f0e_9d5a_31c7_70b8_f6a2);
+
+/// A UUIDv7 of this time, in milliseconds: what sorts is the time in its first 48 bits (RFC 9562, section 5.7).
+fn with_time(rest: Uuid, milliseconds: u64) -> Uuid {
+    let mut bytes = *rest.as_bytes();
+    bytes[..6].copy_from_slice(&milliseconds.to_be_bytes()[2..]);
+    let uuid = uuid::Builder::from_bytes(bytes).with_version(uuid::Version::SortRand);
+    uuid.with_variant(uuid::Variant::RFC4122).into_uuid()
+}
+
 impl RunId {
     /// A new id, that sorts behind all earlier ones.
     pub fn generate() -> Self {
@@ -221,12 +239,16 @@ impl RunId {
     /// behind this one.
     pub fn following(&self) -> Self {
         let rest = Uuid::new_v5(&self.0, b"follow-up");
-        let mut bytes = *rest.as_bytes();
-        // What sorts is the time in the first 48 bits of a UUIDv7 (RFC 9562, section 5.7).
-        let time = (self.0.as_u128() >> 80) + 1;
-        bytes[..6].copy_from_slice(&time.to_be_bytes()[10..]);
-        let uuid = uuid::Builder::from_bytes(bytes).with_version(uuid::Version::SortRand);
-        Self(uuid.with_variant(uuid::Variant::RFC4122).into_uuid())
+        let (seconds_and_more, _) = self.0.as_u64_pair();
+        Self(with_time(rest, (seconds_and_more >> 16) + 1))
+    }
+
+    /// The id of the run of an occurrence that begins at `start`. It is the same whoever asks.
+    pub fn of_occurrence(occurrence: &Occurrence, start: Timestamp) -> Self {
+        let named = format!("{} {}", occurrence.schedule, occurrence.at.as_second());
+        let rest = Uuid::new_v5(&OCCURRENCES, named.as_bytes());
+        let time = u64::try_from(start.as_millisecond()).unwrap_or(0);
+        Self(with_time(rest, time))
     }
 
     /// The last twelve characters, which are random: enough to tell runs apart on a screen.

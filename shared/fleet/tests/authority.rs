@@ -9,6 +9,7 @@ use std::path::Path;
 use common::{guest, run_id, worker};
 use gentoo_updater_fleet::authority::{Overstep, ROLES, User, Users, may_order, may_say};
 use gentoo_updater_fleet::message::*;
+use gentoo_updater_fleet::schedule::Occurrence;
 use serde::de::DeserializeOwned;
 
 /// All users of a fleet with the guests `g1` and `mail`. The golden events are of guest `g1`.
@@ -24,6 +25,7 @@ fn sender_of(user: &User) -> &'static str {
         User::Role(Role::Builder) => "builder@b1",
         User::Role(Role::Installer) => "installer@control",
         User::Role(Role::Janitor) => "janitor@control",
+        User::Role(Role::Scheduler) => "scheduler@control",
         User::Role(Role::Operator) => "operator@desk",
         User::Guest(name) if name.as_str() == "g1" => "installer@agent.g1",
         User::Guest(_) => "installer@agent.mail",
@@ -33,8 +35,9 @@ fn sender_of(user: &User) -> &'static str {
 /// The users of the table, as they are written in it.
 fn expected(event: &Event) -> &'static str {
     match event {
-        // The planner asks for further rounds, see `as_said_by`.
-        Event::RunRequested(_) => "planner operator",
+        // The planner asks for further rounds, and the scheduler for what is due, see `as_said_by`.
+        Event::RunRequested(_) => "planner scheduler operator",
+        Event::ScheduleAdopted(_) | Event::OccurrencesMissed(_) => "scheduler",
         Event::RetryRequested(_)
         | Event::PauseRequested(_)
         | Event::ResumeRequested(_)
@@ -62,11 +65,12 @@ fn expected(event: &Event) -> &'static str {
         | Event::StoreCollected(_)
         | Event::CollectFailed(_) => "janitor",
         // As the speaker would say them of itself, see `as_said_by`.
-        Event::WorkStarted(_) | Event::WorkerPaused(_) | Event::WorkerAlive(_) => {
+        Event::WorkStarted(_) | Event::WorkerPaused(_) => {
             "scanner builder installer janitor guest.g1 guest.mail"
         }
+        Event::WorkerAlive(_) => "scanner builder installer janitor scheduler guest.g1 guest.mail",
         Event::WorkerRegistered(_) => {
-            "planner scanner builder installer janitor guest.g1 guest.mail"
+            "planner scanner builder installer janitor scheduler guest.g1 guest.mail"
         }
     }
 }
@@ -94,6 +98,10 @@ fn as_said_by(user: &User, event: &Event) -> Envelope<Event> {
         Event::WorkerAlive(event) => {
             event.worker = sender.clone();
             event.role = user.role();
+            // It takes no commands.
+            if *user == User::Role(Role::Scheduler) {
+                event.working_on.clear();
+            }
             for ongoing in &mut event.working_on {
                 ongoing.work.task = task_of(user);
             }
@@ -102,6 +110,8 @@ fn as_said_by(user: &User, event: &Event) -> Envelope<Event> {
         Event::RunRequested(event) => {
             let is_planner = *user == User::Role(Role::Planner);
             event.follows = is_planner.then_some(event.run);
+            let is_scheduler = *user == User::Role(Role::Scheduler);
+            event.schedule = is_scheduler.then(occurrence);
         }
         _ => {}
     }
@@ -148,7 +158,7 @@ fn allowed<T>(may: impl Fn(&User) -> Result<T, Overstep>) -> String {
 #[test]
 fn every_event_may_be_said_by_whose_business_it_is_and_by_nobody_else() {
     let events = all::<Event>();
-    assert_eq!(events.len(), 33, "a kind has no golden file");
+    assert_eq!(events.len(), 35, "a kind has no golden file");
     for event in events {
         let may = allowed(|user| may_say(user, &as_said_by(user, &event)));
         assert_eq!(may, expected(&event), "{}", event.kind());
@@ -259,8 +269,8 @@ fn nobody_says_of_another_worker_guest_or_builder_what_only_that_one_may() {
 }
 
 #[test]
-fn a_planner_asks_for_further_rounds_only_and_an_operator_for_none() {
-    for role in [Role::Planner, Role::Operator] {
+fn a_planner_asks_for_further_rounds_only_and_others_for_none() {
+    for role in [Role::Planner, Role::Operator, Role::Scheduler] {
         let user = User::Role(role);
         let mut envelope = as_said_by(&user, &golden::<Event>("RunRequested").message);
         assert_eq!(may_say(&user, &envelope), Ok(()));
@@ -272,6 +282,30 @@ fn a_planner_asks_for_further_rounds_only_and_an_operator_for_none() {
         }
         let refused = Err(Overstep::Subject("RunRequested"));
         assert_eq!(may_say(&user, &envelope), refused, "{role}");
+    }
+}
+
+#[test]
+fn a_scheduler_asks_for_what_is_due_only_and_others_for_nothing_of_that() {
+    for role in [Role::Planner, Role::Operator, Role::Scheduler] {
+        let user = User::Role(role);
+        let mut envelope = as_said_by(&user, &golden::<Event>("RunRequested").message);
+        assert_eq!(may_say(&user, &envelope), Ok(()));
+        if let Event::RunRequested(event) = &mut envelope.message {
+            event.schedule = match event.schedule {
+                Some(_) => None,
+                None => Some(occurrence()),
+            };
+        }
+        let refused = Err(Overstep::Subject("RunRequested"));
+        assert_eq!(may_say(&user, &envelope), refused, "{role}");
+    }
+}
+
+fn occurrence() -> Occurrence {
+    Occurrence {
+        schedule: "nightly".parse().unwrap(),
+        at: jiff::Timestamp::UNIX_EPOCH,
     }
 }
 

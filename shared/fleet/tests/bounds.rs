@@ -8,7 +8,10 @@ use common::runs::{finished, requested, run_number};
 use common::*;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::*;
-use gentoo_updater_fleet::state::{KEPT_PLANNERS, KEPT_ROWS, KEPT_RUNS, KEPT_WORKERS, KNOWN_RUNS};
+use gentoo_updater_fleet::state::{
+    KEPT_OCCURRENCES, KEPT_PLANNERS, KEPT_ROWS, KEPT_RUNS, KEPT_SCHEDULES, KEPT_WORKERS, KNOWN_RUNS,
+};
+use jiff::Timestamp;
 
 fn many_runs(count: u128) -> History {
     let mut history = History::default();
@@ -192,4 +195,38 @@ fn fewer_runs_are_kept_where_they_tell_very_much() {
     }
     let kept: Vec<RunId> = history.fleet.runs.keys().copied().collect();
     assert_eq!(kept, [run_number(2), run_number(3)]);
+}
+
+#[test]
+fn of_schedules_the_newest_are_kept_and_of_each_its_last_times() {
+    let mut history = History::default();
+    let name = |number: i64| -> ScheduleName { format!("s{number}").parse().unwrap() };
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let count = i64::try_from(KEPT_SCHEDULES).unwrap() + 5;
+    for number in 0..count {
+        history.say(Event::ScheduleAdopted(ScheduleAdopted {
+            schedule: name(number),
+            calendar: "@daily".to_owned(),
+            time_zone: "UTC".to_owned(),
+            since: at(number),
+        }));
+    }
+    assert_eq!(history.fleet.schedules.len(), KEPT_SCHEDULES);
+    assert!(history.fleet.schedules.contains_key(&name(count - 1)));
+    assert!(!history.fleet.schedules.contains_key(&name(0)));
+    for second in 1000..1000 + 3 * i64::try_from(KEPT_OCCURRENCES).unwrap() {
+        history.say(Event::OccurrencesMissed(OccurrencesMissed {
+            schedule: name(count - 1),
+            first: at(second),
+            last: at(second),
+            count: 1,
+            cause: MissedCause::NobodyThere,
+        }));
+    }
+    let state = &history.fleet.schedules[&name(count - 1)];
+    assert_eq!(state.missed.len(), KEPT_OCCURRENCES);
+    assert_eq!(
+        state.missed.front().unwrap().occurrences.last,
+        at(1000 + 32)
+    );
 }

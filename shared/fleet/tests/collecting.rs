@@ -236,6 +236,7 @@ fn scans_collect_nothing_and_neither_does_a_fleet_that_wants_it_so() {
         follows: None,
         retries: 0,
         rollout: Default::default(),
+        schedule: None,
     }));
     history.say(Event::GuestScanned(scanned("g1", vec![], vec![])));
     assert_eq!(kinds(&orders(&history)), ["RunFinished"]);
@@ -255,6 +256,7 @@ fn a_round_that_another_one_follows_leaves_the_store_to_that() {
         follows: None,
         retries: 0,
         rollout: Default::default(),
+        schedule: None,
     }));
     let updates = vec![update("a/a-2")];
     history.say(Event::GuestScanned(scanned("g1", updates, vec![])));
@@ -297,6 +299,7 @@ fn no_other_run_looks_into_a_store_while_it_is_collected() {
         follows: None,
         retries: 0,
         rollout: Default::default(),
+        schedule: None,
     }));
     history.say(Event::GuestScanned(GuestScanned {
         run: other,

@@ -379,6 +379,7 @@ fn a_run_that_asks_anew_says_so_to_every_scanner_and_others_do_not() {
             follows: None,
             retries: 0,
             rollout: Default::default(),
+            schedule: None,
         }));
         let forced: Vec<bool> = commands(&history)
             .into_iter()

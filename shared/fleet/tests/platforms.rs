@@ -274,6 +274,7 @@ fn a_scan_alone_tells_of_the_builders_that_are_known() {
         force: false,
         sync: Default::default(),
         rollout: Default::default(),
+        schedule: None,
     }));
     let mut scan = scanned("g1", vec![update("a/a-2")], vec![]);
     scan.identity.settings = variables(ZEN);

@@ -300,6 +300,7 @@ fn a_planner_that_ends_the_run_in_the_moment_of_a_retry_does_not_end_it() {
         follows: Some(run_id()),
         retries: 0,
         rollout: Default::default(),
+        schedule: None,
     });
     retry_lib(&mut history, 1);
     say_all(&mut history, vec![issued, round, runs::finished(run_id())]);

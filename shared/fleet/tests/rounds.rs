@@ -46,6 +46,7 @@ fn requested(more_rounds: u32) -> History {
         retries: 0,
         guests: guests.into(),
         rollout: Default::default(),
+        schedule: None,
     }));
     history
 }

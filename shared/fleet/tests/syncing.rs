@@ -57,6 +57,7 @@ fn builders_are_synced_before_any_guest_is_asked_and_one_that_cannot_be_holds_no
         follows: None,
         retries: 0,
         rollout: Default::default(),
+        schedule: None,
     }));
     let first = commands(&history);
     let [Command::SyncBuilder(b1), Command::SyncBuilder(b2)] = &first[..] else {

@@ -15,6 +15,7 @@ mod machines;
 pub mod manifest;
 pub mod monitor;
 pub mod portage_api;
+mod presence;
 pub mod repositories;
 mod settings;
 mod signals;
@@ -31,6 +32,7 @@ pub use arguments::{
 pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host, ssh_settings};
+pub use presence::Presence;
 pub use settings::portage_settings;
 pub use signals::stop_on_signals;
 

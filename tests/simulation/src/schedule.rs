@@ -213,6 +213,7 @@ impl Schedule {
                 force: false,
                 sync: self.to_sync(),
                 rollout: Default::default(),
+                schedule: None,
             });
             let published = self.fleet.bus.publish(&speaker.say(event)).await;
             published.expect("the journal in memory takes an event");

@@ -87,6 +87,7 @@ impl World {
             force: false,
             sync: ToSync::default(),
             rollout: Default::default(),
+            schedule: None,
         }));
         for guest in &guests {
             self.say(&Event::WorkStarted(WorkStarted {

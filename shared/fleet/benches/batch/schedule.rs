@@ -123,6 +123,7 @@ impl<'a> Building<'a> {
             force: false,
             sync: Default::default(),
             rollout: Default::default(),
+            schedule: None,
         }));
         let updates = (0..self.batch.jobs.len()).map(|number| Arc::new(update(self.batch, number)));
         self.say(Event::GuestScanned(GuestScanned {

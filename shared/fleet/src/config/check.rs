@@ -11,6 +11,7 @@ use super::fragment::Fragment;
 use super::invalid::Invalid;
 use super::packages::{BuildLimits, Packages, demands, irreversible};
 use super::rollout;
+use super::schedules;
 use super::settings::{
     Broker, Builder, CleanRoom, Guest, History, Platform, Policy, Settings, Ssh, SshConfig,
     StoreAccess,
@@ -54,7 +55,7 @@ impl Settings {
             windows.filter_map(|(name, guest)| Some((name.clone(), guest.windows.clone()?)));
         let (windows, irreversible) = (windows.collect(), irreversible(&packages)?);
         let rollout = rollout::check(&fragment.rollout, &guests, windows, irreversible)?;
-        Ok(Self {
+        let mut settings = Self {
             state_directory,
             broker,
             history,
@@ -64,9 +65,13 @@ impl Settings {
             guests,
             checks: checks::check(&fragment.checks)?,
             rollout,
+            schedules: BTreeMap::new(),
             packages,
             policy,
-        })
+        };
+        // They ask for runs as operators do, so they need all of the rest.
+        settings.schedules = schedules::check(&fragment.schedules, &settings)?;
+        Ok(settings)
     }
 }
 

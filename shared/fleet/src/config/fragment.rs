@@ -10,8 +10,9 @@ use super::cruft::CruftPolicy;
 use super::environment::EnvironmentFragment;
 use super::packages::PackagesFragment;
 use super::rollout::RolloutFragment;
+use super::schedules::ScheduleFragment;
 use super::settings::{Access, CleanRoom, Depclean, RestartServices, StoreAccess};
-use crate::name::{BuilderName, CheckName, GuestName, PlatformName};
+use crate::name::{BuilderName, CheckName, GuestName, PlatformName, ScheduleName};
 use crate::rollout::Window;
 
 /// The whole file.
@@ -36,6 +37,8 @@ pub struct Fragment {
     pub(super) packages: Vec<PackagesFragment>,
     #[serde(default)]
     pub(super) rollout: RolloutFragment,
+    #[serde(default)]
+    pub(super) schedules: BTreeMap<ScheduleName, ScheduleFragment>,
     #[serde(default)]
     pub(super) policy: PolicyFragment,
 }

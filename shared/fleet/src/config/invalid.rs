@@ -1,6 +1,6 @@
 //! Why a configuration whose values are well-formed cannot be used.
 
-use crate::name::{BuilderName, CheckName, GuestName, PlatformName, WaveName};
+use crate::name::{BuilderName, CheckName, GuestName, PlatformName, ScheduleName, WaveName};
 
 /// Why values do not fit together. Each names its key and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +100,14 @@ pub enum Invalid {
         window: String,
         /// The time zone.
         zone: String,
+    },
+    /// A schedule cannot be followed.
+    #[error("schedules.{schedule}: {cause}")]
+    Schedule {
+        /// The schedule.
+        schedule: ScheduleName,
+        /// What is wrong with it, and the remedy.
+        cause: String,
     },
     /// A check is not understood.
     #[error("checks.{check}: {cause}")]

@@ -17,6 +17,7 @@ mod invalid;
 mod named;
 mod packages;
 mod rollout;
+mod schedules;
 mod settings;
 mod url;
 

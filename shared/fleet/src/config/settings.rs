@@ -13,8 +13,9 @@ use super::environment::BuildEnvironment;
 use super::packages::{BuildLimits, Packages};
 use super::url::StoreUrl;
 use crate::decide::Patience;
-use crate::name::{BuilderName, CheckName, GuestName, PlatformName};
+use crate::name::{BuilderName, CheckName, GuestName, PlatformName, ScheduleName};
 use crate::rollout::Rollout;
+use crate::schedule::Schedule;
 
 /// The configuration of a fleet.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Settings {
     pub checks: BTreeMap<CheckName, Check>,
     /// How updates reach all of them.
     pub(super) rollout: Rollout,
+    /// Runs by calendar.
+    pub schedules: BTreeMap<ScheduleName, Schedule>,
     /// What is known of single packages.
     pub packages: Vec<Packages>,
     /// Times and numbers.

@@ -65,6 +65,7 @@ pub(super) fn further(fleet: &Fleet, run: &Run) -> Option<RunRequested> {
         follows,
         retries,
         rollout,
+        schedule: None,
     })
 }
 

@@ -7,8 +7,15 @@ use crate::message::{PauseTarget, Role};
 use crate::name::WorkerId;
 use crate::state::Fleet;
 
-/// The roles that take work from queues, so that a pause means something to them.
-const PAUSABLE: [Role; 4] = [Role::Scanner, Role::Builder, Role::Installer, Role::Janitor];
+/// The roles that begin something by themselves or take work from queues, so that a pause means something
+/// to them.
+const PAUSABLE: [Role; 5] = [
+    Role::Scanner,
+    Role::Builder,
+    Role::Installer,
+    Role::Janitor,
+    Role::Scheduler,
+];
 
 /// Why nobody is paused or resumed by this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +23,7 @@ pub enum UnknownTarget {
     /// It takes no work from a queue.
     #[error(
         "a {role} cannot be paused: it takes no work of its own. Pause who does the work: \
-         scanner, builder, installer or janitor"
+         scanner, builder, installer, janitor or scheduler"
     )]
     NotPausable {
         /// Its role.
@@ -24,7 +31,7 @@ pub enum UnknownTarget {
     },
     /// Nobody is known by this name.
     #[error(
-        "{text} is no role (scanner, builder, installer, janitor) and no worker that is known; {}",
+        "{text} is no role (scanner, builder, installer, janitor, scheduler) and no worker that is known; {}",
         hint(near)
     )]
     Unknown {

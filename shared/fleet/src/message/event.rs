@@ -15,8 +15,10 @@ use super::result::{
     GuestUpdated, InstallFailed, PackageBuilt, ScanFailed, SearchFailed, StoreCollected,
     StoreSearched, SyncFailed,
 };
+use super::schedule::{OccurrencesMissed, ScheduleAdopted};
 use crate::name::{BuilderName, CommandId, GuestName, PlatformName, RunId, WaveName, WorkerId};
 use crate::rollout::Rollout;
+use crate::schedule::Occurrence;
 
 /// Everything that can have happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +86,10 @@ pub enum Event {
     ApprovalGiven(ApprovalGiven),
     /// An operator has put a guest back to what it had before a run.
     GuestRolledBack(GuestRolledBack),
+    /// A scheduler follows a calendar from now on.
+    ScheduleAdopted(ScheduleAdopted),
+    /// At times of a schedule nothing has begun.
+    OccurrencesMissed(OccurrencesMissed),
     /// A worker lives. Not kept in the history.
     WorkerAlive(WorkerAlive),
     /// A planner lives: the clock of all leases. Not kept in the history.
@@ -92,7 +98,7 @@ pub enum Event {
 
 impl Event {
     /// The types of the events that the history keeps, as they are written on the wire.
-    pub const KEPT_KINDS: [&str; 31] = [
+    pub const KEPT_KINDS: [&str; 33] = [
         "RunRequested",
         "CommandIssued",
         "WorkStarted",
@@ -124,6 +130,8 @@ impl Event {
         "HoldRequested",
         "ApprovalGiven",
         "GuestRolledBack",
+        "ScheduleAdopted",
+        "OccurrencesMissed",
     ];
 
     /// The run that it belongs to, if it belongs to one.
@@ -160,6 +168,8 @@ impl Event {
             | Self::ResumeRequested(_)
             | Self::HoldRequested(_)
             | Self::ApprovalGiven(_)
+            | Self::ScheduleAdopted(_)
+            | Self::OccurrencesMissed(_)
             | Self::WorkerAlive(_)
             | Self::PlannerAlive(_) => None,
         }
@@ -199,6 +209,8 @@ impl Event {
             Self::HoldRequested(_) => "HoldRequested",
             Self::ApprovalGiven(_) => "ApprovalGiven",
             Self::GuestRolledBack(_) => "GuestRolledBack",
+            Self::ScheduleAdopted(_) => "ScheduleAdopted",
+            Self::OccurrencesMissed(_) => "OccurrencesMissed",
             Self::WorkerAlive(_) => "WorkerAlive",
             Self::PlannerAlive(_) => "PlannerAlive",
         }
@@ -238,6 +250,8 @@ impl Event {
             | Self::HoldRequested(_)
             | Self::ApprovalGiven(_)
             | Self::GuestRolledBack(_)
+            | Self::ScheduleAdopted(_)
+            | Self::OccurrencesMissed(_)
             | Self::WorkerAlive(_)
             | Self::PlannerAlive(_) => None,
         }
@@ -286,6 +300,9 @@ pub struct RunRequested {
     /// How its guests get their updates.
     #[serde(default, skip_serializing_if = "Rollout::is_plain")]
     pub rollout: Rollout,
+    /// The time of a schedule that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Occurrence>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -13,6 +13,7 @@ mod hold;
 mod machine;
 mod package;
 mod result;
+mod schedule;
 
 pub use command::{
     BuildPackage, CleanBuilder, CollectStore, Command, InstallPackage, InstallPackages, ScanGuest,
@@ -38,3 +39,4 @@ pub use result::{
     GuestUpdated, InstallFailed, PackageBuilt, RolledBack, ScanFailed, SearchFailed,
     StoreCollected, StoreSearched, SyncFailed,
 };
+pub use schedule::{MissedCause, OccurrencesMissed, ScheduleAdopted};

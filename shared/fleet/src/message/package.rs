@@ -28,6 +28,8 @@ pub enum Role {
     Installer,
     /// Removes what builds left behind.
     Janitor,
+    /// Begins runs by calendar.
+    Scheduler,
     /// The operator's command line.
     Operator,
 }
@@ -40,6 +42,7 @@ impl fmt::Display for Role {
             Self::Builder => "builder",
             Self::Installer => "installer",
             Self::Janitor => "janitor",
+            Self::Scheduler => "scheduler",
             Self::Operator => "operator",
         })
     }

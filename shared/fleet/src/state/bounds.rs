@@ -74,7 +74,7 @@ impl Fleet {
     }
 
     /// The round that a run has begun with, as far as it is known.
-    fn first_round(&self, mut run: RunId) -> RunId {
+    pub(super) fn first_round(&self, mut run: RunId) -> RunId {
         // A further round sorts behind the one that it follows: what claims to be one of its own, or
         // of a later one, is none.
         while let Some(before) = self.runs.get(&run).and_then(|run| run.follows)

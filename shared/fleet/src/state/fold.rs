@@ -182,6 +182,8 @@ impl Fleet {
             Event::HoldRequested(event) => self.hold(event, envelope),
             Event::ApprovalGiven(event) => self.approve(&event.target),
             Event::GuestRolledBack(event) => self.put_back(event, at),
+            Event::ScheduleAdopted(event) => self.adopt(event),
+            Event::OccurrencesMissed(event) => self.missed(event, at),
             // Signs of life are no part of the history.
             Event::WorkerAlive(_) | Event::PlannerAlive(_) => {}
         }
@@ -253,12 +255,14 @@ impl Fleet {
         if event.retries != run.retries {
             return;
         }
-        run.finished = Some(Finished {
+        let finished = Finished {
             outcome: event.outcome,
             at,
-        });
+        };
+        run.finished = Some(finished);
         run.told = Default::default();
         self.compare_run(event.run);
+        self.note_end(event.run, finished);
         self.forget_hold_of(event.run);
         self.forget_old_runs(event.run);
     }
@@ -275,7 +279,7 @@ impl Fleet {
     }
 
     fn request(&mut self, event: &RunRequested, at: Timestamp) {
-        if self.is_over(event.run) || self.is_overtaken(event) {
+        if self.is_decided_otherwise(event) || self.is_over(event.run) || self.is_overtaken(event) {
             return;
         }
         let guests = event.guests.iter().map(|(name, platform)| {
@@ -307,6 +311,7 @@ impl Fleet {
             follows: event.follows,
             retries: 0,
             rollout: event.rollout.clone(),
+            schedule: event.schedule.clone(),
             ended_waves: Vec::new(),
             approved,
             progressed_at: at,

@@ -16,6 +16,7 @@ mod progress;
 mod retry;
 mod rings;
 mod run;
+mod schedules;
 mod sharing;
 mod shortage;
 mod steps;
@@ -32,7 +33,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{BuilderMachine, Durations, Failure, HoldTarget, PauseTarget, Role, WorkKey};
-use crate::name::{BuilderName, EventId, GuestName, RunId, WorkerId};
+use crate::name::{BuilderName, EventId, GuestName, RunId, ScheduleName, WorkerId};
 use crate::needs::Needs;
 
 pub use approvals::KEPT_APPROVALS;
@@ -45,6 +46,7 @@ pub use rings::BrokenRing;
 pub use run::{
     Attempt, Claim, Cleaning, Finished, Guest, Installation, Issued, Run, TaskOutcome, TaskState,
 };
+pub use schedules::{Begun, KEPT_OCCURRENCES, KEPT_SCHEDULES, Missed, Scheduled};
 pub use suspects::{KEPT_SUSPECTS, Suspect};
 pub use wants::Plan;
 
@@ -87,6 +89,9 @@ pub struct Fleet {
     /// The packages that operators have approved by an atom, the newest last.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub approved_packages: VecDeque<Atom>,
+    /// What was decided about the times of schedules.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub schedules: BTreeMap<ScheduleName, Scheduled>,
 }
 
 /// That an operator wants somebody to take no work. Of several that want it the last one counts.

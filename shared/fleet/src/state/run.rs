@@ -20,6 +20,7 @@ use crate::name::{
     BuilderName, CommandId, GuestName, JobId, PlatformName, RunId, WaveName, WorkerId,
 };
 use crate::rollout::Rollout;
+use crate::schedule::Occurrence;
 
 /// One pass over the fleet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,9 @@ pub struct Run {
     /// How its guests get their updates.
     #[serde(default, skip_serializing_if = "Rollout::is_plain")]
     pub rollout: Rollout,
+    /// The time of a schedule that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Occurrence>,
     /// When the waves ended, one after the other, by the planner's clock.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended_waves: Vec<Timestamp>,

@@ -275,6 +275,7 @@ impl History {
             force: false,
             sync: Default::default(),
             rollout: Default::default(),
+            schedule: None,
         }));
         history
     }

@@ -23,6 +23,7 @@ pub fn requested(run: RunId) -> Event {
         force: false,
         sync: Default::default(),
         rollout: Default::default(),
+        schedule: None,
     })
 }
 

@@ -168,6 +168,7 @@ fn of_many_estimates_the_newest_are_kept() {
             force: false,
             sync: Default::default(),
             rollout: Default::default(),
+            schedule: None,
         }));
         if let Event::PackageBuilt(event) = built(&job) {
             history.say(Event::PackageBuilt(PackageBuilt {

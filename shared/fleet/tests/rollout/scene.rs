@@ -148,6 +148,7 @@ impl Scene {
             follows: None,
             retries: 0,
             rollout,
+            schedule: None,
         }));
         for (name, (updates, installed)) in &plans {
             let answer = scanned(name.as_str(), updates.clone(), installed.clone());

@@ -88,6 +88,7 @@ fn events() -> Vec<Event> {
             force: false,
             sync: Default::default(),
             rollout: Default::default(),
+            schedule: None,
         }),
         Event::CommandIssued(CommandIssued {
             command: CommandId(Uuid::nil()),
@@ -269,6 +270,19 @@ fn events() -> Vec<Event> {
             platform: platform(),
             packages: vec![cpv("a/a-2")],
             proven: true,
+        }),
+        Event::ScheduleAdopted(ScheduleAdopted {
+            schedule: "nightly".parse().unwrap(),
+            calendar: "30 2 * * *".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+        }),
+        Event::OccurrencesMissed(OccurrencesMissed {
+            schedule: "nightly".parse().unwrap(),
+            first: Timestamp::UNIX_EPOCH,
+            last: Timestamp::UNIX_EPOCH,
+            count: 1,
+            cause: MissedCause::RunWentOn { run },
         }),
         Event::WorkerAlive(WorkerAlive {
             worker: worker("builder@b1"),

@@ -2,6 +2,7 @@
 //! were.
 
 use gentoo_updater_fleet::rollout::{Barrier, Irreversible, Rollout, Wave, Window};
+use gentoo_updater_fleet::schedule::Occurrence;
 
 use super::*;
 
@@ -28,6 +29,14 @@ fn what_is_left_out_where_it_says_nothing_is_written_as_the_golden_files_say() {
         ..run.clone()
     });
     check("golden-options", "RunRequested.rollout", in_waves);
+    let scheduled = Event::RunRequested(RunRequested {
+        schedule: Some(Occurrence {
+            schedule: "nightly".parse().unwrap(),
+            at: Timestamp::UNIX_EPOCH,
+        }),
+        ..run.clone()
+    });
+    check("golden-options", "RunRequested.schedule", scheduled);
     let after_retries = Event::RunRequested(RunRequested { retries: 2, ..run });
     check("golden-options", "RunRequested.retries", after_retries);
     let after_retries = Event::RunFinished(RunFinished {

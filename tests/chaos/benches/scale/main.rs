@@ -175,6 +175,7 @@ async fn request(context: &Context, plans: &Plans) -> RunId {
         force: false,
         sync: Default::default(),
         rollout: Default::default(),
+        schedule: None,
     });
     let sender = "operator@scale".parse().expect("a worker id");
     let envelope = Envelope::new(sender, Timestamp::now(), requested);

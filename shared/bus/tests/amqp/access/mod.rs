@@ -4,6 +4,7 @@ mod attacks;
 mod letters;
 mod readers;
 mod roles;
+mod scheduler;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -111,6 +111,7 @@ async fn every_role_does_its_work_under_its_own_user() {
         force: false,
         sync: Default::default(),
         rollout: Default::default(),
+        schedule: None,
     });
     let requested = said("operator@desk", requested);
     within(operator.publish(&requested)).await.unwrap();

@@ -231,6 +231,7 @@ impl Fleet {
             force: false,
             sync: Default::default(),
             rollout: Default::default(),
+            schedule: None,
         });
         let sender = "operator@test".parse().expect("a worker id");
         let envelope = Envelope::new(sender, Timestamp::now(), requested);
