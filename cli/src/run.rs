@@ -12,7 +12,7 @@ use gentoo_updater_fleet::message::{Event, RunKind};
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::request::Request;
-use gentoo_updater_fleet::state::{Fleet, Run};
+use gentoo_updater_fleet::state::Fleet;
 use gentoo_updater_runtime::monitor::{Vitals, monitor};
 use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
 use tokio_util::sync::CancellationToken;

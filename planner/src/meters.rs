@@ -266,6 +266,7 @@ mod tests {
             follows: None,
             retries: 0,
             rollout: Rollout::default(),
+            schedule: None,
         }));
         assert_eq!(told.cause(1), None, "it is the first");
         told.issue(1);
