@@ -151,7 +151,7 @@ async fn an_index_of_another_version_is_made_anew() {
     for field in ["index_version", "state_version"] {
         let version = document[field].as_u64().unwrap();
         document[field] = (version - 1).into();
-        let error = RunIndex::from_json(&document.to_string()).unwrap_err();
+        let error = RunIndex::from_json(document.to_string()).unwrap_err();
         assert!(error.to_string().contains("it has version"), "{error}");
         document[field] = version.into();
     }

@@ -137,7 +137,7 @@ impl RunIndex {
     pub fn encode(&self) -> Result<Vec<u8>, PackError> {
         let mut kept = self.clone();
         kept.fleet.runs.retain(|_, run| run.finished.is_none());
-        Ok(pack(&kept)?)
+        pack(&kept)
     }
 
     /// Unpacks one, its version first.
