@@ -18,6 +18,7 @@ PACKAGES=(
   graphviz                                       # dot, for what `plan --graph` prints
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
   gpg gpg-agent gpgconf                          # keys, and signatures of binaries
+  fish zsh                                       # what they complete (bash is there)
 )
 # Units which Debian would start at the next boot.
 UNITS=(rabbitmq-server.service epmd.socket epmd.service ssh.service ssh.socket)
