@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod follow;
 mod news;
 pub mod permissions;
+mod pulse;
 mod seam;
 #[cfg(test)]
 mod testing;
@@ -21,6 +22,7 @@ mod unusable;
 pub mod worker;
 
 pub use clock::{Clock, Speaker, SystemClock};
+pub use pulse::{Doing, Pulse, Turn};
 pub use seam::{
     Alive, Bus, BusError, CommandDelivery, Commands, DeadLetter, Health, History, HistoryItem,
     Inspect, LetterId, NoWayBack, Position, QueueState, Retried, Settle, Wakeup, Wakeups,

@@ -9,7 +9,7 @@ use gentoo_updater_bus::amqp::{Amqp, BrokerSettings, QUIET};
 use gentoo_updater_bus::blocking::quick;
 use gentoo_updater_bus::topology::Topology;
 use gentoo_updater_bus::worker::{KEPT, StateDirectory, remove_stale};
-use gentoo_updater_bus::{Bus, Clock, SystemClock};
+use gentoo_updater_bus::{Bus, Clock, Pulse, SystemClock};
 use gentoo_updater_fleet::authority::Users;
 use gentoo_updater_fleet::config::{Access, Settings};
 use gentoo_updater_fleet::name::WorkerId;
@@ -30,6 +30,8 @@ pub struct Context {
     pub machines: Arc<Machines>,
     /// Cancelled when the worker shall stop.
     pub stop: CancellationToken,
+    /// Where the worker's loop says that it turns, when it is asked.
+    pub pulse: Pulse,
 }
 
 impl Context {
@@ -42,6 +44,7 @@ impl Context {
             clock: Arc::new(SystemClock),
             machines,
             stop,
+            pulse: Pulse::default(),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod manifest;
 mod monitor;
 pub mod portage_api;
 pub mod repositories;
+mod service_manager;
 mod settings;
 mod signals;
 pub mod signing;
@@ -29,6 +30,7 @@ pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host, ssh_settings};
 pub use monitor::{Monitor, MonitorError, Monitored};
+pub use service_manager::{ServiceManager, Watching};
 pub use settings::portage_settings;
 pub use signals::stop_on_signals;
 
@@ -112,6 +114,8 @@ where
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    let manager = ServiceManager::of_environment();
+    manager.say_status("waits for the broker");
     let opened = tokio::select! {
         opened = Context::with_broker(settings, name, stop.clone()) => opened,
         () = stop.cancelled() => return ExitCode::SUCCESS,
@@ -123,8 +127,9 @@ where
             return ExitCode::from(EXIT_COULD_NOT_RUN);
         }
     };
-    context.forget_dead_workers().await;
     let bus = context.bus.clone();
+    let _watching = manager.watch(context.pulse.clone(), bus.health(), stop);
+    context.forget_dead_workers().await;
     monitored.watch(bus.health());
     let code = match serve(context, found).await {
         Ok(()) => ExitCode::SUCCESS,
