@@ -1,6 +1,6 @@
 # gentoo-updater: what can be done with this checkout. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-brokers lint bench build man audit clean
+.PHONY: help demo test test-long test-brokers lint bench build man install uninstall audit clean
 
 # embedded: one process, no broker. rabbitmq: a private broker and five workers.
 BUS ?= embedded
@@ -24,7 +24,7 @@ lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is instal
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then \
-	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run tests/*.sh tests/benches/*/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
+	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run packaging/*.sh tests/*.sh tests/benches/*/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
 bench: ## Measure readers, bus, planner, a large fleet, unchanged guests, a large store and its verification, manifests, installations, clean rooms, the scan of a fleet and a whole run against their limits (as root)
@@ -46,6 +46,16 @@ bench: ## Measure readers, bus, planner, a large fleet, unchanged guests, a larg
 
 build: ## Compile all programs for use, into target/release
 	cargo build --locked --release --workspace --bins
+
+# DESTDIR goes before everything, for who makes a package.
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+
+install: ## Install what `make build` has made (PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=)
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/install.sh install
+
+uninstall: ## Take that out again; what was edited in SYSCONFDIR stays
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/install.sh uninstall
 
 man: ## Write the manual pages of all programs into target/man
 	@mkdir -p target/man

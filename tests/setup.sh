@@ -19,6 +19,7 @@ PACKAGES=(
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
   gpg gpg-agent gpgconf                          # keys, and signatures of binaries
   fish zsh                                       # what they complete (bash is there)
+  systemd binutils                               # systemd-analyze; strip
 )
 # Units which Debian would start at the next boot.
 UNITS=(rabbitmq-server.service epmd.socket epmd.service ssh.service ssh.socket)
