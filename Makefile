@@ -1,6 +1,6 @@
 # gentoo-updater: what can be done with this checkout. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-brokers lint bench build man install uninstall audit clean
+.PHONY: help demo test test-long test-brokers test-docker lint bench build man install uninstall audit clean
 
 # embedded: one process, no broker. rabbitmq: a private broker and five workers.
 BUS ?= embedded
@@ -19,6 +19,9 @@ test-long: ## As test, then the tests that take long and the self-test of the la
 
 test-brokers: ## Run what needs a broker on RabbitMQ 3.10, 4.0, the newest and a cluster (as root)
 	@tests/brokers.sh
+
+test-docker: ## Bring docker-compose.yml up on a Docker Engine of its own, with a lab to update (as root)
+	@tests/docker.sh
 
 lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is installed
 	cargo fmt --all --check
