@@ -1,6 +1,6 @@
 # gentoo-updater: what can be done with this checkout. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-brokers test-docker lint bench build man install uninstall audit clean
+.PHONY: help demo test test-long test-brokers test-docker lint bench build release dist man install uninstall audit clean
 
 # embedded: one process, no broker. rabbitmq: a private broker and five workers.
 BUS ?= embedded
@@ -49,6 +49,19 @@ bench: ## Measure readers, bus, planner, a large fleet, unchanged guests, a larg
 
 build: ## Compile all programs for use, into target/release
 	cargo build --locked --release --workspace --bins
+
+# Programs that need no library and no loader of the machine they run on.
+RELEASE_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+RELEASE = target/$(RELEASE_TARGET)/release
+
+release: ## Compile all programs without any library that they would need, into target/TARGET/release
+	CARGO_TARGET_$(subst -,_,$(shell echo $(RELEASE_TARGET) | tr a-z A-Z))_RUSTFLAGS='-C target-feature=+crt-static' \
+	    cargo build --locked --release --target $(RELEASE_TARGET) --workspace --bins
+	@packaging/sizes.sh $(RELEASE)
+
+dist: release ## Make the archives of a release, for packaging/gentoo, in target/dist
+	packaging/dist.sh $(RELEASE) target/dist
+	@ls -l target/dist
 
 # DESTDIR goes before everything, for who makes a package.
 PREFIX ?= /usr/local

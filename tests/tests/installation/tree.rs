@@ -62,6 +62,13 @@ impl Tree {
     }
 }
 
+/// A folder with the programs, stripped.
+pub(crate) fn programs() -> (TempDir, PathBuf) {
+    let folder = TempDir::new().expect("a folder");
+    let programs = stripped(folder.path());
+    (folder, programs)
+}
+
 /// The programs without what a debugger reads: they are copied into machines.
 fn stripped(folder: &Path) -> PathBuf {
     let to = folder.join("programs");
