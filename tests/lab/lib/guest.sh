@@ -142,10 +142,11 @@ is_reachable() { ip netns exec "$CTL" bash -c 'exec 3<>"/dev/tcp/$1/22"' reach "
 
 # Runs as first process of the guest's namespaces, still on the host's root.
 boot_guest() {
-  local name=$1 place=$LAB_RUN/guests/$1 root=$LAB_RUN/guests/$1/root pid pair state
+  local name=$1 place=$LAB_RUN/guests/$1 root=$LAB_RUN/guests/$1/root pid pair state systemd=
   # The host's /proc is still mounted here, so this is the pid that the host knows.
   read -r pid _ < /proc/self/stat
-  ! has_systemd "$name" || enter_cgroup "$name"
+  ! has_systemd "$name" || systemd=1
+  [[ ! $systemd ]] || enter_cgroup "$name"
   echo "$pid $(start_time "$pid")" > "$place/pid.new"
   use_layers
   hostname "$name"
@@ -170,14 +171,14 @@ boot_guest() {
   ln -s pts/ptmx "$root/dev/ptmx"
   ln -s /proc/self/fd "$root/dev/fd"
   for pair in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${pair%:*}" "$root/dev/${pair#*:}"; done
-  ! has_systemd "$name" || prepare_for_systemd "$root" "$place/console"
+  [[ ! $systemd ]] || prepare_for_systemd "$root" "$place/console"
   mv "$place/pid.new" "$place/pid"
   mkdir -p "$root/.old"
   cd "$root"
   pivot_root . .old
   umount -l /.old
   rmdir /.old
-  if [[ -x /lib/systemd/systemd ]]; then
+  if [[ $systemd ]]; then
     exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb container=lab \
       unshare --cgroup -- sh -c "$SYSTEMD_INIT"
   fi

@@ -49,12 +49,14 @@ build_systemd() {
 has_systemd() { [[ -e $LAB_RUN/guests/$1/systemd ]]; }
 
 # Where the host has cgroups of version 2, as a folder that only this guest's processes are in.
+cgroups_of_host() { findmnt -n -t cgroup2 -o TARGET | head -n 1; }
 cgroup_of() {
   local top
-  top=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
+  top=$(cgroups_of_host)
   [[ $top ]] || die "there is no cgroup2 file system, which systemd needs"
   echo "$top/lab-$LAB_NAME-$1"
 }
+lab_cgroups() { local f; for f in "$(cgroups_of_host)/lab-$LAB_NAME"-*; do [[ ! -d $f ]] || echo "$f"; done; }
 
 enter_cgroup() {
   local cgroup
