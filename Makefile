@@ -1,6 +1,6 @@
 # gentoo-updater: what can be done with this checkout. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-brokers lint bench build man audit clean
+.PHONY: help demo test test-long test-brokers test-docker lint bench build release dist man install uninstall audit clean
 
 # embedded: one process, no broker. rabbitmq: a private broker and five workers.
 BUS ?= embedded
@@ -20,11 +20,14 @@ test-long: ## As test, then the tests that take long and the self-test of the la
 test-brokers: ## Run what needs a broker on RabbitMQ 3.10, 4.0, the newest and a cluster (as root)
 	@tests/brokers.sh
 
+test-docker: ## Bring docker-compose.yml up on a Docker Engine of its own, with a lab to update (as root)
+	@tests/docker.sh
+
 lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is installed
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then \
-	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run tests/*.sh tests/benches/*/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
+	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run packaging/*.sh tests/*.sh tests/benches/*/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
 bench: ## Measure readers, bus, planner, questions to a long history, a large fleet, unchanged guests, a large store and its verification, manifests, installations, clean rooms, the scan of a fleet and a whole run against their limits (as root)
@@ -47,6 +50,29 @@ bench: ## Measure readers, bus, planner, questions to a long history, a large fl
 
 build: ## Compile all programs for use, into target/release
 	cargo build --locked --release --workspace --bins
+
+# Programs that need no library and no loader of the machine they run on.
+RELEASE_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+RELEASE = target/$(RELEASE_TARGET)/release
+
+release: ## Compile all programs without any library that they would need, into target/TARGET/release
+	CARGO_TARGET_$(subst -,_,$(shell echo $(RELEASE_TARGET) | tr a-z A-Z))_RUSTFLAGS='-C target-feature=+crt-static' \
+	    cargo build --locked --release --target $(RELEASE_TARGET) --workspace --bins
+	@packaging/sizes.sh $(RELEASE)
+
+dist: release ## Make the archives of a release, for packaging/gentoo, in target/dist
+	packaging/dist.sh $(RELEASE) target/dist
+	@ls -l target/dist
+
+# DESTDIR goes before everything, for who makes a package.
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+
+install: ## Install what `make build` has made (PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=)
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/install.sh install
+
+uninstall: ## Take that out again; what was edited in SYSCONFDIR stays
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/install.sh uninstall
 
 man: ## Write the manual pages of all programs into target/man
 	@mkdir -p target/man

@@ -99,9 +99,12 @@ tests/examples.sh
 done_with 'examples in packaging and README'
 
 # Each has a lab of its own, and waits for processes half of its time.
-END_TO_END=(--test end_to_end --test portage_commands --test portage_versions)
+END_TO_END=(--test end_to_end --test installation --test portage_commands --test portage_versions)
 if [[ $long ]]; then
   counted 'end-to-end tests, long ones too' --workspace "${END_TO_END[@]}" -- --test-threads=3 --include-ignored
+  step 'docker-compose.yml on a Docker Engine'
+  tests/docker.sh
+  done_with 'docker-compose.yml on a Docker Engine'
   step 'Self-test of the lab'
   tests/lab/selftest.sh
   done_with 'self-test of the lab'

@@ -46,6 +46,7 @@ for role in planner scanner builder installer janitor scheduler; do
     grep -qE -- "^ +$option( |\$)" "$WORK/output" || fail "gentoo-updater-$role has no option $option"
   done
 done
+holds 'the image can tell whether a worker is healthy' bash -n packaging/docker/healthy
 holds 'the OpenRC script is one' sh -n packaging/openrc/gentoo-updater.initd
 holds 'its settings are, too' sh -n packaging/openrc/gentoo-updater.confd
 holds 'and so is that of the store' sh -n packaging/openrc/gentoo-updater-store.initd

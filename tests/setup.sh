@@ -3,6 +3,7 @@
 #
 #   tests/setup.sh          install what is missing (as root), else do nothing
 #   tests/setup.sh check    only say what is missing; exit 1 if something is
+#   tests/setup.sh docker   install Docker and docker-compose, too (`make test-docker`)
 #
 # No service is started by the installation, and a service that came with a package
 # installed here stays disabled, so that the machine runs nothing afterwards that it
@@ -19,9 +20,13 @@ PACKAGES=(
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
   gpg gpg-agent gpgconf                          # keys, and signatures of binaries
   prometheus                                     # promtool, which checks metrics and alert rules
+  fish zsh                                       # what they complete (bash is there)
+  systemd binutils                               # systemd-analyze; strip
 )
+DOCKER_PACKAGES=(docker.io docker-compose iptables)
 # Units which Debian would start at the next boot.
-UNITS=(rabbitmq-server.service epmd.socket epmd.service ssh.service ssh.socket prometheus.service)
+UNITS=(rabbitmq-server.service epmd.socket epmd.service ssh.service ssh.socket prometheus.service
+  docker.service docker.socket containerd.service)
 POLICY=/usr/sbin/policy-rc.d
 
 die() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
@@ -60,9 +65,10 @@ install_packages() {
   done
 }
 
+[[ ${1-} != docker ]] || PACKAGES+=("${DOCKER_PACKAGES[@]}")
 mapfile -t missing < <(missing_packages)
 ((${#missing[@]})) || exit 0
-[[ ${1-install} == install ]] || die "missing: ${missing[*]}"
+[[ ${1-install} == install || $1 == docker ]] || die "missing: ${missing[*]}"
 ((EUID == 0)) || die "must be root to install: ${missing[*]}"
 printf '>> setup: installing %s\n' "${missing[*]}" >&2
 install_packages "${missing[@]}"

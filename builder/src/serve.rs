@@ -37,6 +37,7 @@ pub async fn serve(context: &Context, name: &BuilderName) -> anyhow::Result<()> 
         grace: policy.grace,
         read_back: true,
         builder: Some(name.clone()),
+        pulse: context.pulse.clone(),
     };
     let handler = BuildHandler::new(context.clone(), name.clone(), builder.clone(), platform);
     context.serve(spec, Arc::new(handler)).await?;

@@ -9,6 +9,7 @@ use gentoo_updater_runtime::{CommonArguments, MonitorArguments};
 
 use crate::back::{BisectOptions, RollbackOptions};
 use crate::broker::BrokerCommand;
+use crate::completions::CompletionsOptions;
 use crate::cruft::CruftCommand;
 use crate::dead::DeadCommand;
 use crate::doctor::DoctorOptions;
@@ -318,6 +319,13 @@ pub(crate) enum Subcommand {
     /// Write the manual pages of all programs into a folder
     #[command(after_help = "Example:\n  gentoo-updater man /usr/share/man/man1")]
     Man(ManOptions),
+
+    /// Write what a shell needs to complete the command lines of all programs
+    #[command(after_help = "Examples:\n  \
+            gentoo-updater completions bash /usr/share/bash-completion/completions\n  \
+            gentoo-updater completions zsh /usr/share/zsh/site-functions\n  \
+            gentoo-updater completions fish /usr/share/fish/vendor_completions.d")]
+    Completions(CompletionsOptions),
 }
 
 #[derive(Debug, clap::Subcommand)]

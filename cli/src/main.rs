@@ -4,6 +4,7 @@ mod arguments;
 mod ask;
 mod back;
 mod broker;
+mod completions;
 mod config_check;
 mod cruft;
 mod dead;
@@ -19,6 +20,7 @@ mod parse;
 mod pause;
 mod plan;
 mod planner;
+mod programs;
 mod progress;
 mod queue;
 mod report;
@@ -161,6 +163,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Rollback(options) => back::rollback(&settings()?, &options).await,
         Subcommand::Bisect(options) => back::bisect(&settings()?, &options).await,
         Subcommand::Man(options) => man::man(&options),
+        Subcommand::Completions(options) => completions::completions(&options),
         Subcommand::Trust(options) => trust::trust(settings()?.as_ref(), options).await,
         Subcommand::Broker { command } => broker::broker(settings()?.as_ref(), command),
         Subcommand::Config {

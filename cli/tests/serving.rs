@@ -4,9 +4,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::crypto::ring;
@@ -64,7 +66,10 @@ struct Serving {
 
 impl Serving {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = command(folder, arguments);
+        Self::of(command(folder, arguments))
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let line = until(&mut log, "served at ");
@@ -153,6 +158,39 @@ fn a_renewed_certificate_is_shown_after_sighup_and_sigterm_ends_it_well() {
 
     serving.signal("TERM");
     assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+}
+
+/// A service manager is a socket that takes datagrams.
+#[test]
+fn a_service_manager_is_told_when_it_serves_that_it_lives_and_when_it_stops() {
+    let folder = fleet();
+    let socket = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let heard = || {
+        let mut datagram = [0; 4096];
+        let length = manager.recv(&mut datagram).unwrap();
+        String::from_utf8(datagram[..length].to_vec()).unwrap()
+    };
+    let mut command = command(folder.path(), &["--listen", "127.0.0.1:0"]);
+    command
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "200000");
+    let serving = Serving::of(command);
+
+    let first = heard();
+    assert_eq!(first, "READY=1\nWATCHDOG=1\nSTATUS=serves\n");
+    for _ in 0..3 {
+        assert_eq!(heard(), "WATCHDOG=1\n");
+    }
+    serving.signal("TERM");
+    let mut last = heard();
+    while last == "WATCHDOG=1\n" {
+        last = heard();
+    }
+    assert!(last.starts_with("STOPPING=1\nSTATUS=stops"), "{last}");
 }
 
 #[test]

@@ -67,6 +67,7 @@ async fn serve_as(
         grace: policy.grace,
         read_back: reader == Reader::OfHistory,
         builder: None,
+        pulse: context.pulse.clone(),
     };
     let handler = InstallHandler::new(context.clone(), reader == Reader::OfItsQueue);
     let handler = Arc::new(handler);

@@ -40,6 +40,7 @@ pub async fn serve(
         grace: policy.grace,
         read_back: true,
         builder: None,
+        pulse: context.pulse.clone(),
     };
     let handler = Arc::new(JanitorHandler::new(context.clone(), builders));
     context.serve(spec, handler).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use gentoo_updater_bus::follow::FleetView;
-use gentoo_updater_bus::{BusError, Speaker, Wakeup, Wakeups, spans, topology};
+use gentoo_updater_bus::{BusError, Doing, Speaker, Wakeup, Wakeups, spans, topology};
 use gentoo_updater_fleet::decide::{Order, decide_without, is_held, observe};
 use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::{
@@ -70,6 +70,7 @@ async fn plan(context: &Context) -> anyhow::Result<()> {
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        context.pulse.turn(Doing::Serves);
         planner.step(&mut beats, wakeups.as_mut()).await?;
     }
 }
@@ -110,6 +111,7 @@ impl Planner<'_> {
         tokio::select! {
             biased;
             error = self.view.ended() => Err(error.into()),
+            () = self.context.pulse.asked() => Ok(()),
             _ = beats.tick() => self.say_alive().await,
             wakeup = wakeups.next() => self.wake(wakeup?).await,
         }
@@ -178,6 +180,8 @@ impl Planner<'_> {
         let mut waiting = BTreeSet::new();
         let mut held = BTreeSet::new();
         loop {
+            // A fleet that begins has thousands of commands, and this takes its time with them.
+            self.context.pulse.turn(Doing::Serves);
             let patience = &self.context.settings.policy.patience;
             let liveness = &mut self.liveness;
             liveness.expect(self.beats.ahead());

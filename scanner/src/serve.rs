@@ -28,6 +28,7 @@ pub async fn serve(context: &Context, instance: &str) -> anyhow::Result<()> {
         grace: policy.grace,
         read_back: true,
         builder: None,
+        pulse: context.pulse.clone(),
     };
     let answers = FormerAnswers::new(context.folder_of(&spec.id).join("answers"));
     let settings = context.settings.clone();

@@ -7,6 +7,7 @@
 #   lab.sh down                  stop all and delete this lab; checks that nothing is left
 #   lab.sh stop|start|reset G    power off | power on | power on with a fresh disk, new host keys
 #   lab.sh exec G CMD...         run CMD in guest G (no ssh; clean environment)
+#   lab.sh put G FOLDER          copy what is in FOLDER to the root of guest G
 #   lab.sh ssh G CMD...          run CMD in guest G through ssh, from the controller
 #   lab.sh ctl CMD...            run CMD in the controller's network namespace
 #   lab.sh publish v1|v2|v2b     what the ebuild repository holds from now on
@@ -14,6 +15,7 @@
 #   lab.sh portage G VERSION...  copy other versions of Portage into guest G: /opt/portage-VERSION
 #   lab.sh distcc G              put the real distcc and its server into builder G
 #   lab.sh openrc G              put the real OpenRC into guest G, until it is switched off
+#   lab.sh systemd G             put the real systemd into guest G, and start G anew with it
 #   lab.sh rekey G               new host keys for guest G; known_hosts keeps the old ones
 #   lab.sh silence G             every packet between guest G and the controller vanishes, and G
 #                                forgets its connections: nobody is told
@@ -65,6 +67,8 @@ source "$LAB_DIR/lib/store.sh"
 source "$LAB_DIR/lib/portages.sh"
 # shellcheck source=lib/openrc.sh
 source "$LAB_DIR/lib/openrc.sh"
+# shellcheck source=lib/systemd.sh
+source "$LAB_DIR/lib/systemd.sh"
 # shellcheck source=lib/distcc.sh
 source "$LAB_DIR/lib/distcc.sh"
 # shellcheck source=lib/guest.sh
@@ -123,6 +127,7 @@ main() {
     silence) need_guest "${1-}"; locked silence_guest "$1" ;;
     hear) need_guest "${1-}"; locked hear_guest "$1" ;;
     exec) need_guest "${1-}"; exec_in_guest "$@" ;;
+    put) need_guest "${1-}"; put_files "$@" ;;
     ssh) need_guest "${1-}"; exec ip netns exec "$CTL" ssh -F "$LAB_RUN/ssh_config" "$@" ;;
     ctl) exec ip netns exec "$CTL" "$@" ;;
     publish) locked publish "${1-}" ;;
@@ -130,6 +135,7 @@ main() {
     portage) need_guest "${1-}"; locked put_portages "$@" ;;
     distcc) need_guest "${1-}"; locked put_distcc "$1" ;;
     openrc) need_guest "${1-}"; locked put_openrc "$1" ;;
+    systemd) need_guest "${1-}"; locked put_systemd "$1" ;;
     env) print_env ;;
     list) list ;;
     __boot) boot_guest "$1" ;;

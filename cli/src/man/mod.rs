@@ -7,10 +7,10 @@ mod tests;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Args, Command, CommandFactory as _};
+use clap::{Args, Command};
 use gentoo_updater_fleet::words::counted;
 
-use crate::arguments::Arguments;
+use crate::programs::programs;
 
 #[derive(Debug, Args)]
 pub(crate) struct ManOptions {
@@ -45,18 +45,6 @@ fn pages() -> Vec<(String, Command)> {
         collect(&program, &mut pages);
     }
     pages
-}
-
-fn programs() -> [Command; 7] {
-    [
-        Arguments::command(),
-        gentoo_updater_planner::Arguments::command(),
-        gentoo_updater_scanner::Arguments::command(),
-        gentoo_updater_builder::Arguments::command(),
-        gentoo_updater_installer::Arguments::command(),
-        gentoo_updater_janitor::Arguments::command(),
-        gentoo_updater_scheduler::Arguments::command(),
-    ]
 }
 
 fn collect(command: &Command, pages: &mut Vec<(String, Command)>) {

@@ -1,4 +1,7 @@
+use clap::CommandFactory as _;
+
 use super::*;
+use crate::arguments::Arguments;
 
 #[test]
 fn every_command_has_a_page_with_examples_that_call_it() {

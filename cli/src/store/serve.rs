@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use gentoo_updater_bus::{Doing, Health, Pulse};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::monitor::{Check, Status, Vitals, describe, monitor};
-use gentoo_updater_runtime::stop_on_signals;
+use gentoo_updater_runtime::{ServiceManager, stop_on_signals};
 use gentoo_updater_server::{CertificateFiles, Limits, Options, Server, meters};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -59,8 +60,20 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
              that a run knows, protect it"
         );
     }
+    let pulse = Pulse::default();
+    // It has no bus that could be away.
+    let (_, no_bus) = tokio::sync::watch::channel(Health::Good);
+    let _watching = ServiceManager::of_environment().watch(pulse.clone(), no_bus, stop.clone());
+    pulse.turn(Doing::Serves);
     tokio::select! {
         served = server.serve(stop) => served?,
+        // On the same thread as the server, so that this comes round only while that does.
+        () = async {
+            loop {
+                pulse.asked().await;
+                pulse.turn(Doing::Serves);
+            }
+        } => {}
         () = async {
             while renew.recv().await.is_some() {
                 renewal();

@@ -14,6 +14,7 @@ pub mod follow;
 pub mod meters;
 mod news;
 pub mod permissions;
+mod pulse;
 pub mod run_index;
 mod seam;
 pub mod spans;
@@ -24,6 +25,7 @@ mod unusable;
 pub mod worker;
 
 pub use clock::{Clock, Speaker, SystemClock};
+pub use pulse::{Doing, Pulse, Turn};
 pub use seam::{
     Alive, Bus, BusError, CommandDelivery, Commands, DeadLetter, Health, History, HistoryItem,
     Inspect, LetterId, NoWayBack, Position, QueueState, Retried, Settle, Wakeup, Wakeups,

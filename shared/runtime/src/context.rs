@@ -11,7 +11,7 @@ use gentoo_updater_bus::topology::Topology;
 use gentoo_updater_bus::worker::{
     self, Handler, KEPT, StateDirectory, WorkerError, WorkerSpec, remove_stale,
 };
-use gentoo_updater_bus::{Bus, Clock, SystemClock};
+use gentoo_updater_bus::{Bus, Clock, Pulse, SystemClock};
 use gentoo_updater_fleet::authority::Users;
 use gentoo_updater_fleet::config::{Access, Settings};
 use gentoo_updater_fleet::name::WorkerId;
@@ -35,6 +35,8 @@ pub struct Context {
     pub stop: CancellationToken,
     /// What is looked at when somebody asks how this process is.
     pub vitals: Vitals,
+    /// Where the worker's loop says that it turns, when it is asked.
+    pub pulse: Pulse,
 }
 
 impl Context {
@@ -48,6 +50,7 @@ impl Context {
             machines,
             stop,
             vitals: Vitals::default(),
+            pulse: Pulse::default(),
         }
     }
 

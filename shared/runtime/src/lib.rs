@@ -17,6 +17,7 @@ pub mod monitor;
 pub mod portage_api;
 mod presence;
 pub mod repositories;
+mod service_manager;
 mod settings;
 mod signals;
 pub mod signing;
@@ -33,6 +34,7 @@ pub use context::{Context, connect, host_name, worker_id};
 pub use logging::{LogFormat, LoggingError};
 pub use machines::{AddressProblem, Machines, ask, failure_of_host, ssh_settings};
 pub use presence::Presence;
+pub use service_manager::{ServiceManager, Watching};
 pub use settings::portage_settings;
 pub use signals::stop_on_signals;
 
@@ -113,6 +115,8 @@ where
         return ExitCode::from(EXIT_USAGE);
     }
     vitals.await_bus();
+    let manager = ServiceManager::of_environment();
+    manager.say_status("waits for the broker");
     let opened = tokio::select! {
         opened = Context::with_broker(settings, name, stop.clone()) => opened,
         () = stop.cancelled() => return ExitCode::SUCCESS,
@@ -124,8 +128,9 @@ where
             return ExitCode::from(EXIT_COULD_NOT_RUN);
         }
     };
-    context.forget_dead_workers().await;
     let bus = context.bus.clone();
+    let _watching = manager.watch(context.pulse.clone(), bus.health(), stop);
+    context.forget_dead_workers().await;
     let code = match serve(context, found).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

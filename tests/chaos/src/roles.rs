@@ -114,5 +114,6 @@ pub fn spec_of(role: &Role, context: &Context) -> anyhow::Result<WorkerSpec> {
         grace: policy.grace,
         read_back: true,
         builder,
+        pulse: context.pulse.clone(),
     })
 }

@@ -49,6 +49,7 @@ report_leftovers() {
   found=$(lab_processes); [[ -z $found ]] || left+=("processes: ${found//$'\n'/ }")
   found=$(grep -lsF -- "$LAB_RUN/" /proc/[0-9]*/mounts || true)
   [[ -z $found ]] || left+=("mounts, seen by: ${found//$'\n'/ }")
+  found=$(lab_cgroups); [[ -z $found ]] || left+=("cgroups: ${found//$'\n'/ }")
   [[ ! -e $LAB_RUN ]] || left+=("folder: $LAB_RUN")
   ((${#left[@]} == 0)) || die "left of the lab $LAB_NAME: $(printf '\n  %s' "${left[@]}")"
 }

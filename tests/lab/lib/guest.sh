@@ -142,9 +142,11 @@ is_reachable() { ip netns exec "$CTL" bash -c 'exec 3<>"/dev/tcp/$1/22"' reach "
 
 # Runs as first process of the guest's namespaces, still on the host's root.
 boot_guest() {
-  local name=$1 place=$LAB_RUN/guests/$1 root=$LAB_RUN/guests/$1/root pid pair state
+  local name=$1 place=$LAB_RUN/guests/$1 root=$LAB_RUN/guests/$1/root pid pair state systemd=
   # The host's /proc is still mounted here, so this is the pid that the host knows.
   read -r pid _ < /proc/self/stat
+  ! has_systemd "$name" || systemd=1
+  [[ ! $systemd ]] || enter_cgroup "$name"
   echo "$pid $(start_time "$pid")" > "$place/pid.new"
   use_layers
   hostname "$name"
@@ -169,12 +171,17 @@ boot_guest() {
   ln -s pts/ptmx "$root/dev/ptmx"
   ln -s /proc/self/fd "$root/dev/fd"
   for pair in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${pair%:*}" "$root/dev/${pair#*:}"; done
+  [[ ! $systemd ]] || prepare_for_systemd "$root" "$place/console"
   mv "$place/pid.new" "$place/pid"
   mkdir -p "$root/.old"
   cd "$root"
   pivot_root . .old
   umount -l /.old
   rmdir /.old
+  if [[ $systemd ]]; then
+    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb container=lab \
+      unshare --cgroup -- sh -c "$SYSTEMD_INIT"
+  fi
   exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb \
     /bin/bash /usr/local/sbin/lab-init
 }
@@ -188,6 +195,7 @@ stop_guest() {
     while pid_of "$1" >/dev/null; do sleep 0.02; done
   fi
   rm -f "$LAB_RUN/guests/$1/pid"
+  remove_cgroup "$1"
   remove_guest_network "$1"
 }
 remove_guest_network() {
@@ -239,6 +247,10 @@ exec_in_guest() {
   pid=$(pid_of "$name") || die "guest $name is off"
   exec nsenter -t "$pid" -m -u -i -n -p -- /usr/bin/env -i HOME=/root USER=root TERM="${TERM:-dumb}" \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+
+put_files() { # GUEST FOLDER
+  tar -C "$2" -c . | exec_in_guest "$1" tar -C / --no-same-owner --keep-directory-symlink -x
 }
 
 ################################## information ##################################

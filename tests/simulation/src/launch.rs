@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use gentoo_updater_bus::embedded::Embedded;
 use gentoo_updater_bus::worker::{self, MemoryDirectory, StateDirectory, WorkerSpec};
-use gentoo_updater_bus::{Bus, Speaker, topology};
+use gentoo_updater_bus::{Bus, Pulse, Speaker, topology};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::{BuilderName, WorkerId};
@@ -230,6 +230,7 @@ impl Fleet {
             grace: policy.grace,
             read_back: true,
             builder: post.builder.clone(),
+            pulse: Pulse::default(),
         };
         // In most fleets one builder stays, to finish the work. In the others it is given up.
         let may_vanish = post

@@ -29,6 +29,7 @@ use gentoo_updater_fleet::message::{BuilderMachine, Command, Durations, Event, F
 use gentoo_updater_fleet::name::{BuilderName, WorkerId};
 
 use crate::clock::{Clock, Speaker};
+use crate::pulse::Pulse;
 use crate::seam::BusError;
 
 pub use directory::{MemoryDirectory, StateDirectory};
@@ -110,6 +111,8 @@ pub struct WorkerSpec {
     /// then: it pauses, and leaves the next attempt to others. A worker for many guests goes on,
     /// for a guest that is off says nothing about it.
     pub builder: Option<BuilderName>,
+    /// Where its loop says that it turns, when it is asked.
+    pub pulse: Pulse,
 }
 
 impl WorkerSpec {

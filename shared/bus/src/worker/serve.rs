@@ -19,6 +19,7 @@ use super::readiness::{Pauses, Readiness, Verdict, registered_with, tell};
 use super::store::{Found, Store};
 use super::{Handler, WorkerError, WorkerSpec};
 use crate::follow::FleetView;
+use crate::pulse::Doing;
 use crate::seam::{Bus, BusError, CommandDelivery, Commands};
 use crate::spans;
 
@@ -186,6 +187,12 @@ impl Worker {
             if is_fit && commands.is_none() && jobs.taken < slots && !is_paused {
                 commands = Some(self.bus.commands(&self.spec.queues).await?);
             }
+            self.spec.pulse.turn(match jobs.taken {
+                _ if is_paused => Doing::IsPaused,
+                0 if !is_fit => Doing::IsUnfit,
+                0 => Doing::Waits,
+                taken => Doing::Works { taken, slots },
+            });
             tokio::select! {
                biased;
                 () = self.stop.cancelled() => break,
@@ -210,6 +217,7 @@ impl Worker {
                         commands = None;
                     }
                 }
+                () = self.spec.pulse.asked() => {}
                 // Also while it takes nothing: others wait for what it says of its machine.
                 () = readiness.ready(), if !is_fit => is_fit = true,
                 delivery = next(&mut commands), if jobs.taken < slots => {

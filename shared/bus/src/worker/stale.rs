@@ -14,8 +14,8 @@ use super::directory::LOCK;
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Removes the state directories below this folder that no worker holds and in which nothing was
-/// written for `kept` by `now`, and names them. What is no state directory stays. A folder that is
-/// not there has none.
+/// written for `kept` by `now`, and names them. What is no state directory stays, and so does what
+/// another user keeps. A folder that is not there has none.
 ///
 /// # Errors
 /// When the folder cannot be read, or a directory not be removed.
@@ -40,6 +40,8 @@ fn remove_one(entry: &DirEntry, kept: Duration, now: SystemTime) -> io::Result<b
     // Not made where there is none: that is no state directory.
     let lock = match File::options().append(true).open(directory.join(LOCK)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        // Another user's, who looks after it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
         lock => lock?,
     };
     match lock.try_lock() {

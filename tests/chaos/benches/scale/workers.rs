@@ -111,6 +111,7 @@ impl Workers {
             grace: policy.grace,
             read_back: true,
             builder: builder.cloned(),
+            pulse: self.context.pulse.clone(),
         };
         let handler = Arc::new(Worker {
             known: self.known.clone(),

@@ -136,6 +136,7 @@ impl Bench {
             grace: Duration::from_secs(10),
             read_back: true,
             builder: None,
+            pulse: Pulse::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gentoo_updater_bus::topology::{self, Topology};
 use gentoo_updater_bus::worker::{Handler, StateDirectory, WorkerSpec, serve};
-use gentoo_updater_bus::{Bus, BusError, Position, SystemClock};
+use gentoo_updater_bus::{Bus, BusError, Position, Pulse, SystemClock};
 use gentoo_updater_fleet::message::{
     Command, CommandIssued, Event, Failure, FailureClass, PlannerAlive, Role, RunKind, RunRequested,
 };
@@ -44,6 +44,7 @@ fn spec(id: &str, role: Role, queue: &str, state: &TempDir, read_back: bool) -> 
         grace: Duration::from_secs(10),
         read_back,
         builder: None,
+        pulse: Pulse::default(),
     }
 }
 

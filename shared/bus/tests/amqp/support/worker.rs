@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gentoo_updater_bus::SystemClock;
 use gentoo_updater_bus::topology::SCAN;
 use gentoo_updater_bus::worker::{Handler, WorkerSpec};
+use gentoo_updater_bus::{Pulse, SystemClock};
 use gentoo_updater_fleet::message::{Command, Event, Failure, Role, WorkKey};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -56,5 +56,6 @@ pub(crate) fn scanner(id: &str, slots: u16, directory: &Path) -> WorkerSpec {
         grace: Duration::from_secs(10),
         read_back: true,
         builder: None,
+        pulse: Pulse::default(),
     }
 }
