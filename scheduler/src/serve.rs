@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gentoo_updater_bus::follow::FleetView;
-use gentoo_updater_bus::{Health, Speaker};
+use gentoo_updater_bus::{Doing, Health, Speaker};
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::ScheduleName;
 use gentoo_updater_fleet::schedule::{
@@ -51,12 +51,14 @@ async fn follow(context: &Context, instance: &str) -> anyhow::Result<()> {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut beats = interval(context.settings.policy.heartbeat);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    context.pulse.turn(Doing::Serves);
     loop {
         tokio::select! {
             biased;
             error = scheduler.view.ended() => return Err(error.into()),
             _ = beats.tick() => presence.say_alive(scheduler.is_paused()).await?,
             _ = looks.tick() => scheduler.look().await?,
+            () = context.pulse.asked() => context.pulse.turn(Doing::Serves),
         }
     }
 }

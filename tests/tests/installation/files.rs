@@ -6,7 +6,14 @@ use std::process::Command;
 
 use crate::tree::Tree;
 
-const ROLES: [&str; 5] = ["planner", "scanner", "builder", "installer", "janitor"];
+const ROLES: [&str; 6] = [
+    "planner",
+    "scanner",
+    "builder",
+    "installer",
+    "janitor",
+    "scheduler",
+];
 
 #[test]
 fn everything_is_installed_below_its_prefix_and_nothing_stays_when_it_is_taken_out() {

@@ -12,7 +12,14 @@ use crate::tree::{Tree, checkout};
 const MOST_EXPOSED: u32 = 20;
 
 /// The units whose programs need nothing of their machine.
-const CLOSED: [&str; 5] = ["planner", "scanner", "installer", "janitor", "store"];
+const CLOSED: [&str; 6] = [
+    "planner",
+    "scanner",
+    "installer",
+    "janitor",
+    "scheduler",
+    "store",
+];
 
 /// A root folder with the units and what they name.
 fn root(tree: &Tree) -> std::path::PathBuf {
