@@ -10,6 +10,7 @@ mod dead;
 mod events;
 mod follow;
 mod hold;
+mod listen;
 mod man;
 mod open;
 mod output;

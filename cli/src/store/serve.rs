@@ -4,19 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_runtime::stop_on_signals;
-use gentoo_updater_server::{CertificateFiles, Limits, Options, Server};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use gentoo_updater_server::{Limits, Options, Server};
 
 use super::arguments::ServeOptions;
 use super::places;
-use crate::WrongUsage;
+use crate::listen::Signals;
 
 /// Serves until it is told to stop.
 pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow::Result<u8> {
     let stores = stores(settings, &options)?;
-    let certificate = certificate(&options)?;
+    let certificate = options.encryption.certificate(options.listen)?;
     let limits = Limits {
         connections: options.connections.into(),
         of_one_address: match options.connections_per_address {
@@ -26,9 +23,7 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
         grace: settings.policy.grace,
         ..Limits::default()
     };
-    let is_encrypted = certificate.is_some();
-    let (stop, mut renew) = (CancellationToken::new(), signal(SignalKind::hangup())?);
-    stop_on_signals(stop.clone());
+    let (is_encrypted, signals) = (certificate.is_some(), Signals::catch()?);
     let named = stores.clone();
     let server = Server::open(Options {
         listen: options.listen,
@@ -37,7 +32,7 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
         limits,
     });
     let server = server.await?;
-    let (address, renewal) = (server.address()?, server.renewal());
+    let address = server.address()?;
     for (platform, store) in named {
         let scheme = if is_encrypted { "https" } else { "http" };
         tracing::info!(%platform, store = %store.display(), "served at {scheme}://{address}/{platform}");
@@ -48,36 +43,9 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
              that a run knows, protect it"
         );
     }
-    tokio::select! {
-        served = server.serve(stop) => served?,
-        () = async {
-            while renew.recv().await.is_some() {
-                renewal();
-            }
-            std::future::pending().await
-        } => {}
-    }
+    let (renewal, stop) = (server.renewal(), signals.stop.clone());
+    signals.serve(renewal, server.serve(stop)).await?;
     Ok(crate::EXIT_DONE)
-}
-
-/// The certificate; none only where everybody agrees to that.
-fn certificate(options: &ServeOptions) -> anyhow::Result<Option<CertificateFiles>> {
-    match (&options.certificate, &options.key) {
-        (Some(certificate), Some(key)) => Ok(Some(CertificateFiles {
-            certificate: certificate.clone(),
-            key: key.clone(),
-        })),
-        _ if options.plain_http || options.listen.ip().is_loopback() => Ok(None),
-        _ => {
-            let message = format!(
-                "on {} other machines can reach it, so it needs a certificate: name it with \
-                 --certificate and --key; or listen on 127.0.0.1 behind a proxy that has one; or \
-                 serve without encryption with --plain-http",
-                options.listen
-            );
-            Err(WrongUsage(message).into())
-        }
-    }
 }
 
 /// The stores to be served: those that are named, or those that lie on this machine.
