@@ -231,38 +231,7 @@ fn write_guest(
     guest: &GuestReport,
     findings: Findings,
 ) -> std::fmt::Result {
-    let words = match guest.outcome {
-        GuestOutcome::Scanning => "is being asked".to_owned(),
-        GuestOutcome::Pending => format!("{} pending", counted(guest.updates.len(), "update")),
-        GuestOutcome::Building => format!("waits for {}", counted(guest.updates.len(), "package")),
-        GuestOutcome::Waiting => "waits for its turn".to_owned(),
-        GuestOutcome::Installing => "installs".to_owned(),
-        GuestOutcome::UpToDate => "up to date, nothing to do".to_owned(),
-        GuestOutcome::Updated => format!("updated, {}", counted(guest.changes.len(), "package")),
-        GuestOutcome::HeldBack => format!(
-            "{} updated, {} held back",
-            counted(guest.changes.len(), "package"),
-            guest.held.len()
-        ),
-        GuestOutcome::StillPending => {
-            format!(
-                "{} updated, and more is wanted by now",
-                counted(guest.changes.len(), "package")
-            )
-        }
-        GuestOutcome::LeftOut => format!(
-            "LEFT OUT, {} not installed",
-            counted(guest.updates.len(), "update")
-        ),
-        GuestOutcome::Failed if guest.untouched => "FAILED, not touched".to_owned(),
-        GuestOutcome::Failed if guest.put_back => {
-            "FAILED, and has again what it had before".to_owned()
-        }
-        GuestOutcome::Failed if guest.changes.is_empty() => {
-            "FAILED, what changed on it is not known".to_owned()
-        }
-        GuestOutcome::Failed => format!("FAILED after {}", counted(guest.changes.len(), "change")),
-    };
+    let words = guest.words();
     // What was installed since then has changed it.
     match guest.unchanged_since {
         Some(since) if guest.untouched => {
