@@ -10,6 +10,7 @@ use gentoo_updater_runtime::CommonArguments;
 use crate::back::{BisectOptions, RollbackOptions};
 use crate::broker::BrokerCommand;
 use crate::cruft::CruftCommand;
+use crate::dashboard::DashboardOptions;
 use crate::dead::DeadCommand;
 use crate::events::EventsOptions;
 use crate::hold::{ApproveOptions, HoldOptions};
@@ -76,6 +77,16 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater status\n  gentoo-updater status --guest web\n  gentoo-updater status --run 8aee16bc3b6f --json"
     )]
     Status(StatusOptions),
+
+    /// Show the fleet in a browser
+    ///
+    /// Pages of the guests, of what is built in which order and of its logs, of builders, queues and dead
+    /// letters, and of former runs, which change while one looks at them. They are read-only unless
+    /// --token-file is given. A certificate that was renewed is read at SIGHUP.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater dashboard\n  gentoo-updater dashboard --token-file /etc/gentoo-updater/token\n  gentoo-updater dashboard --listen 0.0.0.0:8443 --certificate fleet.pem --key fleet.key --name fleet.example.org"
+    )]
+    Dashboard(DashboardOptions),
 
     /// Show the batch of a run: what is built in which order, and what stands in the way
     ///

@@ -6,6 +6,7 @@ mod back;
 mod broker;
 mod config_check;
 mod cruft;
+mod dashboard;
 mod dead;
 mod events;
 mod follow;
@@ -141,6 +142,12 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Bisect(options) => back::bisect(&settings()?, &options).await,
         Subcommand::Man(options) => man::man(&options),
         Subcommand::Trust(options) => trust::trust(settings()?.as_ref(), options).await,
+        Subcommand::Dashboard(options) => {
+            let settings = common
+                .start()
+                .map_err(|error| WrongUsage(format!("{error:#}")))?;
+            dashboard::dashboard(settings, options).await
+        }
         Subcommand::Broker { command } => broker::broker(settings()?.as_ref(), command),
         Subcommand::Config {
             command: ConfigCommand::Check,
