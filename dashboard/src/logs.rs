@@ -244,7 +244,10 @@ fn ended<'a>(
 /// The path of a log, where it is one of this run. What a worker tells of places is not believed: it would
 /// make this program read any file of a builder.
 fn of_this_run<'a>(place: &'a str, run: RunId, store: Option<&Path>) -> Option<&'a str> {
-    let path = &place[place.find(":/")? + 1..];
+    // Of an address the colon of `ssh://` is none.
+    let mut colons = place.match_indices(":/").map(|(at, _)| at);
+    let colon = colons.find(|at| !place[at + 2..].starts_with('/'))?;
+    let path = &place[colon + 1..];
     let kept = store.map(|store| store.join(STORED_LOGS));
     let mut folders = [Some(Path::new(LOGS).to_owned()), kept]
         .into_iter()
