@@ -30,7 +30,7 @@ lint: ## rustfmt, clippy with warnings denied, and shellcheck where it is instal
 	    echo shellcheck; shellcheck -x -P SCRIPTDIR .ci/run packaging/*.sh tests/*.sh tests/benches/*/*.sh tests/lab/*.sh tests/lab/repo/mkrepo.sh; \
 	else echo 'shellcheck is not installed: the shell scripts were not checked'; fi
 
-bench: ## Measure readers, bus, planner, questions to a long history, a large fleet, unchanged guests, a large store and its verification, manifests, installations, clean rooms, the scan of a fleet and a whole run against their limits (as root)
+bench: ## Measure readers, bus, planner, questions to a long history, a large fleet, its dashboard, unchanged guests, a large store and its verification, manifests, installations, clean rooms, the scan of a fleet and a whole run against their limits (as root)
 	cargo bench --locked -p gentoo-updater-portage --bench speed
 	cargo bench --locked -p gentoo-updater-fleet --bench batch
 	cargo build --locked --release --workspace --bins
@@ -41,6 +41,7 @@ bench: ## Measure readers, bus, planner, questions to a long history, a large fl
 	cargo bench --locked --workspace --bench scale
 	cargo bench --locked -p gentoo-updater-runtime --bench unchanged
 	cargo bench --locked -p gentoo-updater-runtime --bench manifest
+	cargo bench --locked --workspace --bench dashboard
 	cargo bench --locked --workspace --bench store
 	cargo bench --locked -p gentoo-updater-janitor --bench verify
 	cargo bench --locked --workspace --bench install

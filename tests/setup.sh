@@ -18,6 +18,7 @@ PACKAGES=(
   python3-yaml                                   # reads docker-compose.yml
   graphviz                                       # dot, for what `plan --graph` prints
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
+  chromium fonts-dejavu-core                     # the browser that looks at the dashboard
   gpg gpg-agent gpgconf                          # keys, and signatures of binaries
   prometheus                                     # promtool, which checks metrics and alert rules
   fish zsh                                       # what they complete (bash is there)

@@ -305,12 +305,7 @@ impl BuildHandler {
     }
 
     fn spec(&self, command: &BuildPackage) -> jobs::Description {
-        let job = &command.job;
-        jobs::Description::new(
-            format!("build-{}-{}", command.run, job.id.short()),
-            format!("{}-{}.log", job.key.cpv.pf(), job.id.short()),
-            command.run,
-        )
+        jobs::Description::of_build(command.run, &command.job)
     }
 
     fn built(

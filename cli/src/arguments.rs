@@ -11,6 +11,7 @@ use crate::back::{BisectOptions, RollbackOptions};
 use crate::broker::BrokerCommand;
 use crate::completions::CompletionsOptions;
 use crate::cruft::CruftCommand;
+use crate::dashboard::DashboardOptions;
 use crate::dead::DeadCommand;
 use crate::doctor::DoctorOptions;
 use crate::events::EventsOptions;
@@ -111,6 +112,7 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater doctor\n  gentoo-updater doctor web fast\n  gentoo-updater doctor --only stores --only trees\n  gentoo-updater doctor --json | jq '.findings[] | select(.severity == \"error\")'\n\nExit codes: 0 no errors; 1 errors were found; 2 could not run; 64 wrong usage or configuration. What each kind of finding means: docs/reference/doctor.md"
     )]
     Doctor(DoctorOptions),
+
     /// Write the report of a run: what came of each guest, package, builder and store
     ///
     /// Each failure is told with its cause, the end of its log and the next step. As text, Markdown,
@@ -130,6 +132,16 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater why openssl\n  gentoo-updater why dev-libs/openssl --guest web\n  gentoo-updater why '>=dev-libs/openssl-3.5' --run 8aee16bc3b6f --json\n\nThe first call reads the whole history and keeps an index of it in the state directory, which is a cache: whoever deletes it loses nothing.\n\nExit codes: 0 told; 1 no run was about the package; 2 it could not be told; 64 the name is none, or may be several packages"
     )]
     Why(WhyOptions),
+
+    /// Show the fleet in a browser
+    ///
+    /// Pages of the guests, of what is built in which order and of its logs, of builders, queues and dead
+    /// letters, and of former runs, which change while one looks at them. They are read-only unless
+    /// --token-file is given. A certificate that was renewed is read at SIGHUP.
+    #[command(
+        after_help = "Examples:\n  gentoo-updater dashboard\n  gentoo-updater dashboard --token-file /etc/gentoo-updater/token\n  gentoo-updater dashboard --listen 0.0.0.0:8443 --certificate fleet.pem --key fleet.key --name fleet.example.org"
+    )]
+    Dashboard(DashboardOptions),
 
     /// Show the batch of a run: what is built in which order, and what stands in the way
     ///

@@ -7,11 +7,13 @@ mod broker;
 mod completions;
 mod config_check;
 mod cruft;
+mod dashboard;
 mod dead;
 mod doctor;
 mod events;
 mod follow;
 mod hold;
+mod listen;
 mod man;
 mod notices;
 mod open;
@@ -165,6 +167,12 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Man(options) => man::man(&options),
         Subcommand::Completions(options) => completions::completions(&options),
         Subcommand::Trust(options) => trust::trust(settings()?.as_ref(), options).await,
+        Subcommand::Dashboard(options) => {
+            let settings = common
+                .start()
+                .map_err(|error| WrongUsage(format!("{error:#}")))?;
+            dashboard::dashboard(settings, options).await
+        }
         Subcommand::Broker { command } => broker::broker(settings()?.as_ref(), command),
         Subcommand::Config {
             command: ConfigCommand::Check,

@@ -1,7 +1,7 @@
-//! Gives the stores of this machine to guests over HTTP: the indexes and the binaries, and nothing
-//! else.
+//! Serves HTTP: connections with their limits, and TLS with a certificate that can be renewed. By it the
+//! stores of this machine are given to guests: the indexes and the binaries, and nothing else.
 //!
-//! **Invariant:** it writes nothing, and opens no file that is not below a store.
+//! **Invariant:** of stores it writes nothing, and opens no file that is not below one.
 //! **Invariant:** it knows nothing of bus, fleet and Portage's programs.
 
 mod answer;

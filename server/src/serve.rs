@@ -8,7 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -41,7 +45,7 @@ const REFUSED: &[u8] =
 /// How long such a client may take to hear that.
 const REFUSAL: Duration = Duration::from_secs(1);
 
-/// What is served where.
+/// Which stores are served where.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where clients come to.
@@ -77,14 +81,33 @@ impl Server {
             })?;
             shelves.insert(platform, shelf);
         }
-        let certificate = options.certificate.map(Certificate::read).transpose()?;
-        let address = options.listen;
+        let Options {
+            listen,
+            certificate,
+            limits,
+            ..
+        } = options;
+        Self::listen(listen, router(shelves), certificate, limits).await
+    }
+
+    /// Listens, and will answer by `router`. A request has the address of its client with it, as
+    /// [`ConnectInfo`].
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn listen(
+        address: SocketAddr,
+        router: Router,
+        certificate: Option<CertificateFiles>,
+        limits: Limits,
+    ) -> Result<Self, ServerError> {
+        let certificate = certificate.map(Certificate::read).transpose()?;
         let listener = TcpListener::bind(address).await;
         Ok(Self {
             listener: listener.map_err(|source| ServerError::Listen { address, source })?,
-            router: router(shelves),
+            router,
             certificate: certificate.map(Arc::new),
-            limits: options.limits,
+            limits,
         })
     }
 
@@ -158,6 +181,7 @@ impl Server {
             };
             let client = Client {
                 router: self.router.clone(),
+                address,
                 limits: limits.clone(),
                 stop: stop.clone(),
             };
@@ -198,6 +222,7 @@ async fn refuse(mut stream: TcpStream) -> io::Result<()> {
 /// What one connection gets.
 struct Client {
     router: Router,
+    address: SocketAddr,
     limits: Limits,
     stop: CancellationToken,
 }
@@ -222,7 +247,11 @@ impl Client {
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.head)
             .max_buf_size(LARGEST_HEAD);
-        let service = TowerToHyperService::new(self.router);
+        let (router, address) = (TowerToHyperService::new(self.router), self.address);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(address));
+            router.call(request)
+        });
         let mut connection =
             std::pin::pin!(connection.serve_connection(TokioIo::new(stream), service));
         tokio::select! {

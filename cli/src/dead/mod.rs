@@ -13,6 +13,11 @@ use std::sync::Arc;
 
 use gentoo_updater_bus::{DeadLetter, Inspect};
 use gentoo_updater_fleet::config::Settings;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use self::arguments::Choice;
+use self::change::Change;
 
 pub(crate) use arguments::DeadCommand;
 
@@ -27,6 +32,34 @@ pub(crate) async fn dead(settings: &Arc<Settings>, command: DeadCommand) -> anyh
         DeadCommand::Retry(options) => change::retry(settings, &options).await,
         DeadCommand::Drop(options) => change::drop(settings, &options).await,
     }
+}
+
+/// What `dead list` shows, as a document.
+///
+/// # Errors
+/// When the dead letters cannot be read.
+pub(crate) async fn look(inspect: &dyn Inspect) -> anyhow::Result<impl Serialize + use<>> {
+    let letters = letters(inspect).await?;
+    let all: Vec<&DeadLetter> = letters.iter().collect();
+    let dead_letters = list::views(&all);
+    Ok(list::ListDocument { dead_letters })
+}
+
+/// What `dead retry` does with the letters of these ids, as a document.
+///
+/// # Errors
+/// When one of them is not there, or nothing can be changed.
+pub(crate) async fn put_back(
+    inspect: &dyn Inspect,
+    ids: Vec<String>,
+    now: Timestamp,
+) -> anyhow::Result<impl Serialize + use<>> {
+    let choice = Choice {
+        ids,
+        json: true,
+        ..Choice::default()
+    };
+    change::change_opened(inspect, &choice, Change::Retry, &[], now).await
 }
 
 /// The dead letters; says so where these are not all.

@@ -31,7 +31,13 @@ pub(super) async fn list(settings: &Arc<Settings>, options: &ListOptions) -> any
     let Some(opened) = open::to_look(settings).await? else {
         return crate::nothing_kept(settings, options.json);
     };
-    let listed = look(settings, &opened).await;
+    let listed = async {
+        let health = opened.inspect.probe().await?;
+        let view = FleetView::follow(opened.bus.clone(), CancellationToken::new()).await?;
+        let document = look(settings, &opened, &view, &health).await?;
+        anyhow::Ok((document, health))
+    };
+    let listed = listed.await;
     opened.bus.close().await;
     let (document, health) = listed?;
     if options.json {
@@ -43,14 +49,16 @@ pub(super) async fn list(settings: &Arc<Settings>, options: &ListOptions) -> any
     Ok(crate::EXIT_DONE)
 }
 
-async fn look(settings: &Settings, opened: &Opened) -> anyhow::Result<(ListDocument, Health)> {
-    let health = opened.inspect.probe().await?;
-    let follow = FleetView::follow(opened.bus.clone(), CancellationToken::new());
-    let fleet = follow.await?.read(Fleet::clone);
-    let names = super::names(settings, &super::work(&fleet));
+/// What the bus says of the queues now, beside what the history says.
+pub(super) async fn look(
+    settings: &Settings,
+    opened: &Opened,
+    view: &FleetView,
+    health: &Health,
+) -> anyhow::Result<ListDocument> {
+    let names = view.read(|fleet| super::names(settings, &super::work(fleet)));
     let states = super::states(opened.bus.as_ref(), &names).await?;
-    let document = document(&names, &states, &fleet, &health);
-    Ok((document, health))
+    Ok(view.read(|fleet| document(&names, &states, fleet, health)))
 }
 
 /// Puts together what broker and history say.

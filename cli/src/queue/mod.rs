@@ -11,13 +11,16 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::topology::{self, Topology};
 use gentoo_updater_bus::{Bus, QueueState};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::inspect::{QueueWork, nearest, work_of_queues};
 use gentoo_updater_fleet::state::Fleet;
+use serde::Serialize;
 
 use crate::WrongUsage;
+use crate::open::Opened;
 
 pub(crate) use arguments::QueueCommand;
 pub(crate) use view::{HealthView, health_words};
@@ -29,6 +32,19 @@ pub(crate) async fn queue(settings: &Arc<Settings>, command: QueueCommand) -> an
         QueueCommand::Peek(options) => peek::peek(settings, &options).await,
         QueueCommand::Purge(options) => purge::purge(settings, &options).await,
     }
+}
+
+/// What `queue list` shows, as a document.
+///
+/// # Errors
+/// When the bus cannot be asked.
+pub(crate) async fn look(
+    settings: &Settings,
+    opened: &Opened,
+    view: &FleetView,
+) -> anyhow::Result<impl Serialize + use<>> {
+    let health = opened.inspect.probe().await?;
+    list::look(settings, opened, view, &health).await
 }
 
 /// What the broker says of each of these queues; absent where it has none of that name.

@@ -1,13 +1,13 @@
 //! The command line of `store`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
 use gentoo_updater_runtime::MonitorArguments;
 
 use super::keys::KeysCommand;
+use crate::listen::Encryption;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
@@ -105,22 +105,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) platform: Vec<PlatformName>,
 
-    /// The certificate in PEM, and behind it those that lead to its authority
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "key",
-        conflicts_with = "plain_http"
-    )]
-    pub(crate) certificate: Option<PathBuf>,
-
-    /// Its private key in PEM
-    #[arg(long, value_name = "FILE", requires = "certificate")]
-    pub(crate) key: Option<PathBuf>,
-
-    /// Serve without encryption to other machines, too
-    #[arg(long)]
-    pub(crate) plain_http: bool,
+    #[command(flatten)]
+    pub(crate) encryption: Encryption,
 
     /// How many clients are served at once; more wait
     #[arg(long, value_name = "NUMBER", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]

@@ -5,20 +5,19 @@ use std::path::{Path, PathBuf};
 
 use gentoo_updater_bus::{Doing, Health, Pulse};
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_runtime::ServiceManager;
 use gentoo_updater_runtime::monitor::{Check, Status, Vitals, describe, monitor};
-use gentoo_updater_runtime::{ServiceManager, stop_on_signals};
-use gentoo_updater_server::{CertificateFiles, Limits, Options, Server, meters};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use gentoo_updater_server::{Limits, Options, Server, meters};
 
 use super::arguments::ServeOptions;
 use super::places;
 use crate::WrongUsage;
+use crate::listen::Signals;
 
 /// Serves until it is told to stop.
 pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow::Result<u8> {
     let stores = stores(settings, &options)?;
-    let certificate = certificate(&options)?;
+    let certificate = options.encryption.certificate(options.listen)?;
     let limits = Limits {
         connections: options.connections.into(),
         of_one_address: match options.connections_per_address {
@@ -28,9 +27,8 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
         grace: settings.policy.grace,
         ..Limits::default()
     };
-    let is_encrypted = certificate.is_some();
-    let (stop, mut renew) = (CancellationToken::new(), signal(SignalKind::hangup())?);
-    stop_on_signals(stop.clone());
+    let (is_encrypted, signals) = (certificate.is_some(), Signals::catch()?);
+    let stop = signals.stop.clone();
     let vitals = Vitals::default();
     let monitored = monitor(
         &options.monitor,
@@ -49,7 +47,7 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
         limits,
     });
     let server = server.await?;
-    let (address, renewal) = (server.address()?, server.renewal());
+    let address = server.address()?;
     for (platform, store) in named {
         let scheme = if is_encrypted { "https" } else { "http" };
         tracing::info!(%platform, store = %store.display(), "served at {scheme}://{address}/{platform}");
@@ -65,21 +63,17 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
     let (_, no_bus) = tokio::sync::watch::channel(Health::Good);
     let _watching = ServiceManager::of_environment().watch(pulse.clone(), no_bus, stop.clone());
     pulse.turn(Doing::Serves);
+    let renewal = server.renewal();
+    // On the same thread as the server, so that this comes round only while that does.
+    let beating = async {
+        loop {
+            pulse.asked().await;
+            pulse.turn(Doing::Serves);
+        }
+    };
     tokio::select! {
-        served = server.serve(stop) => served?,
-        // On the same thread as the server, so that this comes round only while that does.
-        () = async {
-            loop {
-                pulse.asked().await;
-                pulse.turn(Doing::Serves);
-            }
-        } => {}
-        () = async {
-            while renew.recv().await.is_some() {
-                renewal();
-            }
-            std::future::pending().await
-        } => {}
+        served = signals.serve(renewal, server.serve(stop)) => served?,
+        () = beating => {}
     }
     Ok(crate::EXIT_DONE)
 }
@@ -106,26 +100,6 @@ fn readable(platform: &str, path: &Path) -> Check {
             format!("{} cannot be read: {error}", path.display()),
             "Mount the store, or give the user of this server the right to read it",
         ),
-    }
-}
-
-/// The certificate; none only where everybody agrees to that.
-fn certificate(options: &ServeOptions) -> anyhow::Result<Option<CertificateFiles>> {
-    match (&options.certificate, &options.key) {
-        (Some(certificate), Some(key)) => Ok(Some(CertificateFiles {
-            certificate: certificate.clone(),
-            key: key.clone(),
-        })),
-        _ if options.plain_http || options.listen.ip().is_loopback() => Ok(None),
-        _ => {
-            let message = format!(
-                "on {} other machines can reach it, so it needs a certificate: name it with \
-                 --certificate and --key; or listen on 127.0.0.1 behind a proxy that has one; or \
-                 serve without encryption with --plain-http",
-                options.listen
-            );
-            Err(WrongUsage(message).into())
-        }
     }
 }
 

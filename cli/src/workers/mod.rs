@@ -144,7 +144,7 @@ async fn listen(
 
 /// Who runs in the one process: the workers of the configuration, and the planner that came up
 /// last.
-fn of_the_process(settings: &Settings, fleet: &Fleet) -> BTreeSet<WorkerId> {
+pub(crate) fn of_the_process(settings: &Settings, fleet: &Fleet) -> BTreeSet<WorkerId> {
     let planners = fleet
         .workers
         .iter()

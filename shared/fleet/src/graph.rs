@@ -50,6 +50,8 @@ impl Graph {
                 }
             }
         }
+        // In large batches these are most of what is known of a run.
+        releases.iter_mut().for_each(Vec::shrink_to_fit);
         Self {
             ids,
             build,
@@ -222,6 +224,7 @@ impl<'a> Reach<'a> {
         }
         found.sort_unstable();
         found.dedup();
+        found.shrink_to_fit();
         found
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gentoo_updater_fleet::message::{Failure, FailureClass};
+use gentoo_updater_fleet::message::{Failure, FailureClass, Job};
 use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_fleet::trace;
 use gentoo_updater_hosts::job::{
@@ -65,6 +65,16 @@ impl Description {
             run,
             patience: DEFAULT_PATIENCE,
         }
+    }
+
+    /// The program that builds a job.
+    pub fn of_build(run: RunId, job: &Job) -> Self {
+        let (pf, short) = (job.key.cpv.pf(), job.id.short());
+        Self::new(
+            format!("build-{run}-{short}"),
+            format!("{pf}-{short}.log"),
+            run,
+        )
     }
 
     /// The same, which is waited for so long when its machine does not answer any more.

@@ -11,6 +11,7 @@ mod chatty_guest;
 mod clean_rooms;
 mod configuration;
 mod cruft;
+mod dashboard;
 mod dead_letters;
 mod distributed;
 mod doctor;

@@ -24,6 +24,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -184,10 +185,36 @@ impl Drop for Embedded {
     }
 }
 
-fn lock(journal: &Path) -> Result<File, OpenError> {
+/// Whether a process works with the journal at `path`. Nobody is kept from it by this look, which a try to
+/// lock it would do for a moment.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn is_held(path: impl AsRef<Path>) -> io::Result<bool> {
+    let lock = match std::fs::metadata(lock_of(path.as_ref())) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let inode = lock.ino().to_string();
+    let held = std::fs::read_to_string("/proc/locks")?;
+    // `1: FLOCK  ADVISORY  WRITE 715 fe:00:1180 0 EOF`; of the three numbers of a file the last is its inode,
+    // and the device of some file systems has another number here than stat(2) tells.
+    Ok(held.lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next() == Some("FLOCK")
+            && words.nth(3).and_then(|file| file.rsplit(':').next()) == Some(&inode)
+    }))
+}
+
+fn lock_of(journal: &Path) -> PathBuf {
     let mut path = journal.as_os_str().to_owned();
     path.push(".lock");
-    let path = PathBuf::from(path);
+    path.into()
+}
+
+fn lock(journal: &Path) -> Result<File, OpenError> {
+    let path = lock_of(journal);
     let opened = match journal.parent() {
         Some(folder) => std::fs::create_dir_all(folder),
         None => Ok(()),

@@ -49,6 +49,21 @@ impl KnownJobs {
         known
     }
 
+    /// The jobs that this work builds, of the runs that are known. A fleet has thousands of others.
+    pub fn of_work<'a>(fleet: &Fleet, work: impl IntoIterator<Item = &'a WorkKey>) -> Self {
+        let mut known = Self::default();
+        for work in work {
+            let run = fleet.runs.get(&work.run);
+            let jobs = run.and_then(|run| run.jobs.as_ref());
+            if let (Some(jobs), Task::Build(id)) = (jobs, &work.task)
+                && let Some(job) = jobs.get(id)
+            {
+                known.insert(work.run, job);
+            }
+        }
+        known
+    }
+
     /// Keeps the jobs of a batch, and before it what guests want of it; other events say nothing of
     /// jobs that is not known by then. As in the state, the first batch of a run and the first answer of a
     /// guest stand.

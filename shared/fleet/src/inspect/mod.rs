@@ -27,7 +27,9 @@ pub use holds::{HeldView, HoldsView, PutBackView, UnapprovedView, WaitingWaveVie
 pub use jobs::{KnownJob, KnownJobs};
 pub use near::nearest;
 pub use pause::{UnknownTarget, target_named};
-pub use plan::{PlanJob, PlanProgress, PlanRing, PlanTotals, PlanView};
+pub use plan::{
+    PlanJob, PlanProgress, PlanRing, PlanTotals, PlanView, critical_path, expected, job_progress,
+};
 pub use queue::{Claimed, QueueWork, Waiting, work_of_queues};
 pub use retry::{KnownAs, Nothing, Retry, UnknownRetry, retry};
 pub use run_index::{IndexError, IndexedRun, RunIndex};

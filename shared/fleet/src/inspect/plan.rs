@@ -192,7 +192,7 @@ impl PlanView {
                     guessed,
                     path_ms: milliseconds(path(&job.id).unwrap_or_default()),
                     critical: on_it.contains(&job.id),
-                    progress: progress_of(run, job, progress.get(&job.id)),
+                    progress: job_progress(run, &job.id, progress.get(&job.id)),
                     needs: needs_of(fleet, job),
                     too_large: is_too_large(fleet, job),
                     differing_use: flags.get(&job.id).cloned().unwrap_or_default(),
@@ -264,7 +264,7 @@ fn what_comes_before(run: &Run) -> Vec<String> {
 }
 
 /// How long a job takes, and whether that is a guess.
-fn expected(expectations: &Expectations<'_>, run: &Run, job: &Job) -> (Duration, bool) {
+pub fn expected(expectations: &Expectations<'_>, run: &Run, job: &Job) -> (Duration, bool) {
     let took = run.built.get(&job.id).filter(|built| !built.reused);
     let took = took.map(|built| Duration::from_millis(built.duration_ms));
     match (took, expectations.of(job)) {
@@ -305,10 +305,11 @@ fn needs(run: &Run, jobs: &BTreeMap<JobId, Job>, job: &Job) -> PlanJob {
     }
 }
 
-pub(super) fn progress_of(run: &Run, job: &Job, progress: Option<&JobProgress>) -> PlanProgress {
-    let task = Task::Build(job.id.clone());
+/// How far a job is, of which the state of the batch says `progress`.
+pub fn job_progress(run: &Run, id: &JobId, progress: Option<&JobProgress>) -> PlanProgress {
+    let task = Task::Build(id.clone());
     match progress {
-        Some(JobProgress::Built) => match run.built.get(&job.id) {
+        Some(JobProgress::Built) => match run.built.get(id) {
             Some(built) => PlanProgress::Built {
                 on: built.builder.clone(),
                 reused: built.reused,
@@ -372,7 +373,7 @@ fn differing(jobs: &BTreeMap<JobId, Job>) -> BTreeMap<JobId, Vec<String>> {
 }
 
 /// The longest chain, from its start: each time on to the dependant with the longest way left.
-fn critical_path(
+pub fn critical_path(
     graph: &Graph,
     paths: &[Duration],
     duration: impl Fn(Place) -> Duration,

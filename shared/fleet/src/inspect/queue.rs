@@ -53,9 +53,10 @@ pub fn work_of_queues(
     fleet: &Fleet,
     queue_of: impl Fn(&Task, Option<&PlatformName>) -> String,
 ) -> BTreeMap<String, QueueWork> {
-    let jobs = KnownJobs::of(fleet);
+    let open: Vec<_> = open_attempts(fleet).collect();
+    let jobs = KnownJobs::of_work(fleet, open.iter().map(|(work, _)| work));
     let mut queues: BTreeMap<String, QueueWork> = BTreeMap::new();
-    for (work, attempt) in open_attempts(fleet) {
+    for (work, attempt) in open {
         let name = match &attempt.issued {
             Some(issued) => issued.queue.clone(),
             None => {

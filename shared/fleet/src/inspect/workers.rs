@@ -39,6 +39,19 @@ impl Signs {
         Self::Heard(BTreeMap::new())
     }
 
+    /// What workers say that they work on.
+    fn work(&self) -> impl Iterator<Item = &WorkKey> {
+        let signs = match self {
+            Self::Heard(signs) => Some(signs.values()),
+            Self::Process(_) => None,
+        };
+        let ongoing = signs
+            .into_iter()
+            .flatten()
+            .flat_map(|sign| &sign.working_on);
+        ongoing.map(|ongoing| &ongoing.work)
+    }
+
     /// Takes a sign of life over; the last one of a worker counts.
     pub fn hear(&mut self, event: &Envelope<Event>) {
         let Self::Heard(signs) = self else { return };
@@ -150,7 +163,9 @@ pub struct WorkerView {
 /// The workers, those that live first. A planner that is silent is left out: its id is never used
 /// again, so it is gone for good.
 pub fn workers(fleet: &Fleet, signs: &Signs) -> Vec<WorkerView> {
-    let (jobs, held) = (KnownJobs::of(fleet), held(fleet));
+    let held = held(fleet);
+    let claims = held.values().flatten().map(|(work, _)| work);
+    let jobs = KnownJobs::of_work(fleet, claims.chain(signs.work()));
     let mut names: BTreeSet<&WorkerId> = fleet.workers.keys().collect();
     match signs {
         Signs::Heard(signs) => names.extend(signs.keys()),

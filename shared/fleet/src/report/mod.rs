@@ -4,6 +4,7 @@ mod afterwards;
 mod cruft;
 mod failures;
 mod first;
+mod guest;
 pub mod outline;
 mod rings;
 mod rollout;
@@ -14,10 +15,11 @@ mod work;
 pub use afterwards::Afterwards;
 pub use failures::FailureReport;
 pub use first::{BarrierReport, UnapprovedReport, barriers, unapproved};
+pub use guest::{guest_failure, of_guest};
 pub use rings::RingReport;
-pub use rollout::{WaitReport, WaveReport};
-pub use stores::StoreReport;
-pub use work::{BuilderReport, JobReport};
+pub use rollout::{WaitReport, WaveReport, waits, waves};
+pub use stores::{StoreReport, stores};
+pub use work::{BuilderReport, JobReport, builder_reports};
 
 use std::collections::BTreeMap;
 
@@ -246,9 +248,7 @@ pub struct GuestReport {
 impl Report {
     /// The report of a run with its further rounds, which may still go on.
     pub fn of(fleet: &Fleet, run: &Run) -> Self {
-        // A run that builds has written down what it knew of them.
-        let is_scan_only = run.is_scan_only();
-        let known = is_scan_only.then(|| Standards::of(fleet, run, |_| true));
+        let known = guest::standards(fleet, run);
         let guests: BTreeMap<GuestName, GuestReport> = run
             .guests
             .keys()
@@ -263,15 +263,15 @@ impl Report {
             synced: !run.sync.is_empty(),
             repositories: tree::revisions(run),
             afterwards: afterwards::sum(&guests),
-            waves: rollout::waves(run, &guests),
+            waves: waves(run, |name| guests.get(name).map(|guest| guest.outcome)),
             barriers: first::barriers(fleet, run),
             unapproved: first::unapproved(fleet, run),
             waits: Vec::new(),
             guests,
             jobs: work::job_reports(run),
             rings: rings::rings(run),
-            builders: work::builder_reports(run),
-            stores: stores::stores(run),
+            builders: builder_reports(run),
+            stores: stores(run),
             failures: failures::failures(fleet, run),
             unusable: unusable(fleet),
             paused: paused(fleet),
@@ -368,11 +368,7 @@ fn guest_report(
     let guest = run.guests.get(name);
     let scan = guest.and_then(|g| g.scan.as_ref());
     let installation = guest.and_then(|g| g.installation.as_ref());
-    let failure = run
-        .failure(&Task::Scan(name.clone()))
-        .or_else(|| run.failure(&Task::Install(name.clone())))
-        .or_else(|| guest?.unserved.as_ref())
-        .or_else(|| guest?.left_out.as_deref());
+    let failure = guest_failure(run, name);
     let wanted = scan
         .iter()
         .flat_map(|s| &s.updates)

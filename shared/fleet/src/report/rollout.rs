@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{GuestOutcome, GuestReport, Report};
+use super::{GuestOutcome, Report};
 use crate::message::Task;
 use crate::name::{GuestName, WaveName};
 use crate::rollout::{Gate, Verdict, Wait, is_under_way};
@@ -64,14 +64,14 @@ impl Report {
     }
 }
 
-pub(super) fn waves(run: &Run, outcomes: &BTreeMap<GuestName, GuestReport>) -> Vec<WaveReport> {
+/// How far the waves of a run are, whose guests stand as `outcome` says.
+pub fn waves(run: &Run, outcome: impl Fn(&GuestName) -> Option<GuestOutcome>) -> Vec<WaveReport> {
     let last = run.rollout.waves.len().saturating_sub(1);
     let of = |(place, wave): (usize, &crate::rollout::Wave)| {
         let is_of = |name: &&GuestName| {
             wave.guests.contains(*name) || place == last && run.rollout.wave_of(name) == last
         };
         let guests: BTreeSet<GuestName> = run.guests.keys().filter(is_of).cloned().collect();
-        let outcome = |name: &GuestName| outcomes.get(name).map(|guest| guest.outcome);
         let is_done = |name: &&GuestName| outcome(name).is_some_and(GuestOutcome::is_over);
         let has_failed = |name: &&GuestName| outcome(name) == Some(GuestOutcome::Failed);
         let is_left_out = |name: &&GuestName| outcome(name) == Some(GuestOutcome::LeftOut);
@@ -88,7 +88,7 @@ pub(super) fn waves(run: &Run, outcomes: &BTreeMap<GuestName, GuestReport>) -> V
 }
 
 /// What the guests of a run wait for whose binaries are all built.
-fn waits(fleet: &Fleet, run: &Run, now: Timestamp) -> Vec<WaitReport> {
+pub fn waits(fleet: &Fleet, run: &Run, now: Timestamp) -> Vec<WaitReport> {
     if run.finished.is_some() || run.jobs.is_none() {
         return Vec::new();
     }

@@ -246,7 +246,7 @@ enum Detail {
 }
 
 fn guest_entry(name: &GuestName, guest: &GuestReport, detail: Detail) -> Entry {
-    let words = standing(guest);
+    let words = guest.words();
     // What was installed since then has changed it.
     let words = match guest.unchanged_since {
         Some(since) if guest.untouched => {
@@ -281,42 +281,6 @@ fn guest_entry(name: &GuestName, guest: &GuestReport, detail: Detail) -> Entry {
         _ => Mark::Plain,
     };
     Entry::item(mark, words, entries)
-}
-
-/// How a guest stands, in words.
-fn standing(guest: &GuestReport) -> String {
-    match guest.outcome {
-        GuestOutcome::Scanning => "is being asked".to_owned(),
-        GuestOutcome::Pending => format!("{} pending", counted(guest.updates.len(), "update")),
-        GuestOutcome::Building => format!("waits for {}", counted(guest.updates.len(), "package")),
-        GuestOutcome::Waiting => "waits for its turn".to_owned(),
-        GuestOutcome::Installing => "installs".to_owned(),
-        GuestOutcome::UpToDate => "up to date, nothing to do".to_owned(),
-        GuestOutcome::Updated => format!("updated, {}", counted(guest.changes.len(), "package")),
-        GuestOutcome::HeldBack => format!(
-            "{} updated, {} held back",
-            counted(guest.changes.len(), "package"),
-            guest.held.len()
-        ),
-        GuestOutcome::StillPending => {
-            format!(
-                "{} updated, and more is wanted by now",
-                counted(guest.changes.len(), "package")
-            )
-        }
-        GuestOutcome::LeftOut => format!(
-            "LEFT OUT, {} not installed",
-            counted(guest.updates.len(), "update")
-        ),
-        GuestOutcome::Failed if guest.untouched => "FAILED, not touched".to_owned(),
-        GuestOutcome::Failed if guest.put_back => {
-            "FAILED, and has again what it had before".to_owned()
-        }
-        GuestOutcome::Failed if guest.changes.is_empty() => {
-            "FAILED, what changed on it is not known".to_owned()
-        }
-        GuestOutcome::Failed => format!("FAILED after {}", counted(guest.changes.len(), "change")),
-    }
 }
 
 /// The packages that are held back, together where the reason is the same, in their order.

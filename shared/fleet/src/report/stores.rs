@@ -29,7 +29,7 @@ pub struct StoreReport {
 }
 
 /// The stores that a run has collected, or could not.
-pub(super) fn stores(run: &Run) -> BTreeMap<PlatformName, StoreReport> {
+pub fn stores(run: &Run) -> BTreeMap<PlatformName, StoreReport> {
     let report = |platform: &&PlatformName| {
         let collected = run.collected.get(*platform);
         let failure = run.failure(&Task::Collect((*platform).clone()));

@@ -111,7 +111,7 @@ pub(super) fn job_reports(run: &Run) -> Vec<JobReport> {
 }
 
 /// The builders that worked for the run, and those that could not be synced for it.
-pub(super) fn builder_reports(run: &Run) -> BTreeMap<BuilderName, BuilderReport> {
+pub fn builder_reports(run: &Run) -> BTreeMap<BuilderName, BuilderReport> {
     let sync_failure = |name: &BuilderName| run.failure(&Task::Sync(name.clone()));
     let mut names = run.builders();
     let to_sync = run.sync.builders.iter();

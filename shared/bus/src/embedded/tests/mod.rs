@@ -142,6 +142,16 @@ async fn a_second_process_is_told_that_the_journal_is_in_use_until_the_first_clo
 }
 
 #[tokio::test]
+async fn who_only_looks_whether_a_journal_is_held_keeps_nobody_from_it() {
+    let journal = Journaled::new();
+    assert!(!is_held(journal.path()).unwrap());
+    let bus = journal.open().await;
+    assert!(is_held(journal.path()).unwrap());
+    bus.close().await;
+    assert!(!is_held(journal.path()).unwrap());
+}
+
+#[tokio::test]
 async fn a_journal_of_another_version_is_refused() {
     let journal = Journaled::new();
     journal.open().await.close().await;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::inspect::filter::speaks_of;
-use crate::inspect::plan::{PlanProgress, progress_of};
+use crate::inspect::plan::{PlanProgress, job_progress};
 use crate::message::{Failure, Job, PackageBuilt, Task};
 use crate::name::{BuilderName, GuestName, JobId, PlatformName, StorePath, WorkerId};
 use crate::remedy::next_step;
@@ -129,7 +129,7 @@ fn view(run: &Run, all: &BTreeMap<JobId, Job>, meant: &[&Job], job: &Job) -> Why
             && other.key.cpv.category_package == job.key.cpv.category_package
     });
     let cpv_of = |id: &JobId| all.get(id).map(|job| job.key.cpv.clone());
-    let progress = progress_of(run, job, run.progress().get(&job.id));
+    let progress = job_progress(run, &job.id, run.progress().get(&job.id));
     let task = run.tasks.get(&Task::Build(job.id.clone()));
     let waits_for = run.waits_for(&job.id).into_iter();
     let is_built = run.built.contains_key(&job.id);

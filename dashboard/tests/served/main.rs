@@ -1,0 +1,8 @@
+//! The dashboard over HTTP: who gets what, and who may change something.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod events;
+mod pages;
+mod support;
