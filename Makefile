@@ -1,6 +1,6 @@
 # gentoo-updater: what can be done with this checkout. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-brokers test-docker lint bench build release dist man install uninstall audit clean
+.PHONY: help demo test test-long test-brokers test-docker lint bench build release dist man book install uninstall audit clean
 
 # embedded: one process, no broker. rabbitmq: a private broker and five workers.
 BUS ?= embedded
@@ -78,6 +78,13 @@ uninstall: ## Take that out again; what was edited in SYSCONFDIR stays
 man: ## Write the manual pages of all programs into target/man
 	@mkdir -p target/man
 	cargo run --locked --quiet -p gentoo-updater-cli --bin gentoo-updater -- man target/man
+
+# From crates.io, for this alone.
+MDBOOK ?= 0.5.4
+
+book: ## Build the book (docs/) into target/book
+	cargo install --locked --quiet --root target/mdbook --version $(MDBOOK) --no-default-features mdbook
+	target/mdbook/bin/mdbook build docs
 
 # The known vulnerabilities come from github.com; without it: make audit AUDIT="bans licenses sources"
 AUDIT ?=

@@ -99,7 +99,7 @@ tests/examples.sh
 done_with 'examples in packaging and README'
 
 # Each has a lab of its own, and waits for processes half of its time.
-END_TO_END=(--test end_to_end --test installation --test portage_commands --test portage_versions)
+END_TO_END=(--test end_to_end --test documents --test installation --test monitoring --test portage_commands --test portage_versions)
 if [[ $long ]]; then
   counted 'end-to-end tests, long ones too' --workspace "${END_TO_END[@]}" -- --test-threads=3 --include-ignored
   step 'docker-compose.yml on a Docker Engine'

@@ -9,6 +9,7 @@
 mod common;
 mod options;
 mod reading;
+mod reference;
 
 use std::path::Path;
 
