@@ -423,6 +423,10 @@ pub(super) const NEXT_STEPS: &[(&str, &str)] = &[
         "`gentoo-updater scan`, then `gentoo-updater run`: the guest changed since it was asked, or its own configuration wants it otherwise",
     ),
     (
+        "PythonMissing",
+        "install Python there, by which Portage runs, too: `emerge --oneshot dev-lang/python`",
+    ),
+    (
         "RecordUnwritable",
         "let the builder write below `.gentoo-updater` in the store (space, permissions)",
     ),
