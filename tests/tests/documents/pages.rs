@@ -120,11 +120,32 @@ fn one_more_builder() {
 #[test]
 fn distcc() {
     let lab = lab(1, 2);
+    let spare = lab.ip("b2");
     for builder in ["b1", "b2"] {
         lab.must(&["distcc", builder]);
+        // As a Gentoo names its compiler; the name is sent to the other machine.
+        lab.sh(
+            builder,
+            &format!(
+                "ln -s gcc /usr/bin/x86_64-pc-linux-gnu-gcc
+                 echo '{spare} spare.example.net' >> /etc/hosts"
+            ),
+        );
     }
+    lab.sh(
+        "b2",
+        &format!(
+            "distccd --daemon --user nobody --listen {spare} --allow {} --log-file /tmp/distccd.log",
+            lab.ip("b1")
+        ),
+    );
     let names = [("web", "g1"), ("fast", "b1"), ("spare", "b2")];
     read("docs/how-to/distcc.md", &lab, &names, None);
+    let served = lab.sh("b2", "cat /tmp/distccd.log");
+    assert!(
+        served.contains("COMPILE_OK"),
+        "what spare compiled: {served}"
+    );
 }
 
 #[test]
