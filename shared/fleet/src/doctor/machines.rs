@@ -92,7 +92,12 @@ fn no_answer(subject: &Subject, failure: &Failure, findings: &mut Findings) {
         ),
         "PythonMissing" => (
             Kind::PythonMissing,
-            Remedy::new("install Python there").by("emerge --oneshot dev-lang/python"),
+            // Not by emerge, which is a Python program.
+            Remedy::new(
+                "let python3 be found there; where there is none, unpack a binary package of \
+                 dev-lang/python over its root",
+            )
+            .by("eselect python list"),
         ),
         _ => (
             Kind::MachineNotUnderstood,

@@ -339,6 +339,10 @@ pub(super) const NEXT_STEPS: &[(&str, &str)] = &[
         "give the guest an ebuild for what it names, or remove it from its world file",
     ),
     (
+        "NoMachine",
+        "send this to the project: it has asked a machine for what is no question to a machine",
+    ),
+    (
         "NobodyCollects",
         "start a janitor (`gentoo-updater workers` shows who lives); `gentoo-updater store gc` collects by hand",
     ),
@@ -424,7 +428,7 @@ pub(super) const NEXT_STEPS: &[(&str, &str)] = &[
     ),
     (
         "PythonMissing",
-        "install Python there, by which Portage runs, too: `emerge --oneshot dev-lang/python`",
+        "let `python3` be found on that machine: `eselect python list` shows what is there; emerge itself runs by it, so where there is none, unpack a binary package of dev-lang/python over its root",
     ),
     (
         "RecordUnwritable",
