@@ -1,0 +1,11 @@
+//! The commands that look into a fleet at work, with the real program on a journal.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod glance;
+mod queues;
+mod scene;
+
+pub(crate) const WRONG_USAGE: i32 = 64;
+pub(crate) const COULD_NOT: i32 = 2;
+pub(crate) const NOT_THERE: i32 = 1;
