@@ -102,6 +102,7 @@ fn an_administrator_is_told_what_is_left_to_do_and_services_are_restarted_by_pol
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn without_a_policy_nothing_is_restarted_and_the_plan_is_told() {
     let scene = Scene::embedded(1, 1);
     let lab = &scene.lab;

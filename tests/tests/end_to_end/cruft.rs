@@ -114,6 +114,7 @@ fn a_builder_is_as_before_but_for_its_users_and_what_was_removed_comes_back_as_i
 /// The word in FEATURES is what counts: the sandbox of this builder keeps nobody from anything. Portage
 /// runs `pkg_setup` outside of it in any case.
 #[test]
+#[ignore = "takes long: make test-long"]
 fn behind_a_sandbox_goes_what_came_with_packages_and_what_came_before_a_compilation_is_named() {
     // Whoever runs it comes some time after the package did, as behind any longer calculation.
     let later = "until (( $(date +%s) > $(stat -c %Y /var/db/pkg/dev-util/crufty-1.0/COUNTER) + 6 )); \

@@ -14,6 +14,7 @@ src_compile() {
 "#;
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn what_a_builder_compiles_is_compiled_by_the_hosts_that_its_environment_names() {
     let mut scene = Scene::embedded(1, 2);
     let other = scene.lab.ip("b2").to_owned();

@@ -146,6 +146,7 @@ fn what_lasts_longest_by_the_log_of_a_builder_is_built_first_and_a_restart_tells
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn another_log_makes_another_order() {
     let mut scene = Scene::embedded(1, 1);
     let longest = BUILDS.map(|(_, seconds)| seconds).into_iter().max();

@@ -66,6 +66,7 @@ fn a_builder_that_is_off_takes_no_work_and_one_that_is_a_guest_keeps_what_it_ord
 
 /// newdep and labgen are needed to build greeter, tinyhdr is to build hello.
 #[test]
+#[ignore = "takes long: make test-long"]
 fn what_an_administrator_installs_on_a_builder_meanwhile_stays_with_what_it_needs() {
     let scene = Scene::embedded(1, 1);
     let lab = &scene.lab;

@@ -101,6 +101,7 @@ fn the_guests_own_portage_fetches_too(lab: &Lab) {
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn a_store_that_is_away_or_has_other_or_no_files_leaves_the_guest_as_it_is_and_is_named() {
     let mut scene = Scene::embedded(1, 1);
     actions::prepare_for_v2(&scene.lab);

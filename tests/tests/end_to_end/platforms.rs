@@ -157,6 +157,7 @@ fn install_sources(lab: &Lab, machine: &str, release: &str, configuration: &str)
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn modules_are_shared_by_equal_kernels_and_a_builder_without_kernel_or_ebuild_is_told_what_to_do() {
     let scene = Scene::embedded(3, 1);
     let lab = &scene.lab;

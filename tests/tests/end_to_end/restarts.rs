@@ -69,6 +69,7 @@ fn a_broker_that_dies_in_the_middle_of_a_build_costs_no_work() {
 
 /// What was begun on a machine ends while nobody lives who could hear of it.
 #[test]
+#[ignore = "takes long: make test-long"]
 fn an_embedded_run_that_is_killed_in_each_of_its_steps_goes_on_where_it_stopped() {
     let scene = Scene::embedded(1, 1);
     let lab = &scene.lab;
@@ -107,6 +108,7 @@ fn an_embedded_run_that_is_killed_in_each_of_its_steps_goes_on_where_it_stopped(
 /// Each time the machine forgets its connections while all packets vanish, so the controller learns
 /// nothing until it asks the server whether it is there.
 #[test]
+#[ignore = "takes long: make test-long"]
 fn a_connection_that_is_dropped_in_silence_costs_a_scan_another_try_and_nothing_else() {
     let scene = Scene::embedded(1, 1);
     let lab = &scene.lab;

@@ -152,6 +152,7 @@ fn a_canary_whose_check_fails_is_what_it_was_and_nobody_gets_the_set_until_it_is
 const SERVICE_AS_BEFORE: &str = "grep -q libalpha.so.1 /proc/$(cat /run/alphad.pid)/maps";
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn services_that_were_restarted_for_an_update_run_again_on_what_there_was_before() {
     let mut scene = Scene::embedded(2, 1);
     scene.configuration.restart_services = Some("restart");
@@ -244,6 +245,7 @@ fn twelve() -> Vec<String> {
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn the_bad_one_of_twelve_packages_is_found_in_five_steps_and_the_guest_is_what_it_was() {
     let mut scene = Scene::embedded(1, 1);
     scene.configuration.rollback = Some(true);
@@ -305,6 +307,7 @@ fn the_bad_one_of_twelve_packages_is_found_in_five_steps_and_the_guest_is_what_i
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn a_guest_that_requires_signatures_is_put_back_from_what_was_made_of_its_own_packages() {
     let mut scene = Scene::embedded(1, 1);
     scene.configuration.clean_room = "auto";
@@ -357,6 +360,7 @@ fn a_way_back_that_was_interrupted_is_gone_to_its_end() {
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn what_cannot_be_undone_is_named_and_waits_for_an_approval() {
     let mut scene = Scene::embedded(1, 1);
     scene.configuration.checks = [("slow", shell_check("slowpoke"))].into();

@@ -173,6 +173,7 @@ fn a_builder_that_is_killed_in_the_middle_builds_nothing_twice() {
 
 /// The worker and every process of the machine go at once, in the middle of a build.
 #[test]
+#[ignore = "takes long: make test-long"]
 fn what_a_machine_had_that_dies_for_good_is_built_by_the_other_one() {
     let (scene, guests) = scene();
     let lab = &scene.lab;
@@ -249,6 +250,7 @@ fn lost<'a>(history: &History, begun: impl Iterator<Item = &'a WorkStarted>) -> 
 
 /// Two builders of two slots write one store at a time, whose locks hold nobody back.
 #[test]
+#[ignore = "takes long: make test-long"]
 fn two_builders_with_two_slots_share_a_store_without_locks() {
     let (scene, guests) = scene();
     for builder in BUILDERS {

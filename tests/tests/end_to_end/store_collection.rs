@@ -116,6 +116,7 @@ fn are_gone(lab: &Lab, gone: &[&String], before: usize) {
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn what_is_spoiled_in_a_store_is_found_and_mended_and_portage_installs_what_is_left() {
     let scene = Scene::embedded(1, 1);
     let lab = &scene.lab;

@@ -97,6 +97,7 @@ fn a_run_that_syncs_brings_builders_and_guests_to_one_state_and_names_who_is_not
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn what_a_guest_accepts_is_accepted_for_its_builds_and_stays_out_of_the_builders_configuration() {
     let scene = Scene::embedded(1, 1);
     let lab = &scene.lab;

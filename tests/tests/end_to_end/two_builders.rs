@@ -5,6 +5,7 @@ use gentoo_updater_tests::assertions::{self, Binaries, BuilderBefore, compilatio
 use gentoo_updater_tests::fixtures::Scene;
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn two_builders_give_the_same_result_as_one() {
     let scene = Scene::with_broker(2, 2);
     give_the_same_result_as_one(&scene);

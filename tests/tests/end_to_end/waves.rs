@@ -73,6 +73,7 @@ fn a_canary_that_dies_in_the_middle_stops_the_rollout_and_is_finished_when_it_re
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn a_canary_that_died_of_a_bad_update_is_put_back_when_it_returns() {
     let scene = a_canary_dies("slowpoke | grep -q 1.0");
     let next = actions::run(&scene);
@@ -95,6 +96,7 @@ const CHECK: &str = "test ! -e /etc/bad || slowpoke | grep -q 1.0";
 const BAD: [&str; 3] = ["g4", "g6", "g9"];
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn thirty_guests_in_four_waves_stop_at_the_budget_of_two() {
     let mut scene = Scene::embedded(30, 1);
     let names: Vec<String> = (1..=30).map(|number| format!("g{number}")).collect();
@@ -161,6 +163,7 @@ change = "subslot"
 "#;
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn what_must_not_be_mixed_goes_first_through_all_waves_and_the_rest_follows() {
     let mut scene = Scene::embedded(2, 1);
     scene.configuration.rollout = rollout(1, &[&["g1"], &["g2"]]) + LIBRARY_FIRST;
