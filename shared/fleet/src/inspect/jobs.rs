@@ -113,7 +113,7 @@ impl KnownJobs {
     fn insert(&mut self, run: RunId, job: &Job) {
         let known = KnownJob {
             platform: job.platform.clone(),
-            key: job.key.clone(),
+            key: job.key.as_ref().clone(),
             wanted_by: job.wanted_by.clone(),
         };
         self.jobs.entry((run, job.id.clone())).or_insert(known);

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use gentoo_updater_portage::build_key::BuildKey;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
 use super::run::{Guest, Run};
 use super::steps::Steps;
-use crate::message::{GuestScanned, InstalledPackage, PackageChange, Update};
-use crate::name::GuestName;
+use crate::message::{GuestScanned, InstalledPackage, Job, PackageChange, Update};
+use crate::name::{GuestName, JobId};
 
 /// The rows that the guests of a run have told. It says nothing that the run does not say, and is
 /// no part of a snapshot.
@@ -68,6 +69,24 @@ impl Run {
         let mut changes = changes.iter().cloned().map(Arc::new).collect();
         share(&mut self.told.changes, &mut changes);
         changes
+    }
+
+    /// Replaces what jobs say by the same of others: the build key of the row that wants it, and the ids of
+    /// the jobs that they need.
+    pub(super) fn share_of_jobs(&mut self, jobs: &mut BTreeMap<JobId, Job>) {
+        self.recall();
+        let rows = self.told.updates.iter();
+        let keys: HashSet<&Arc<BuildKey>> = rows.map(|row| &row.key).collect();
+        let ids: HashSet<JobId> = jobs.keys().cloned().collect();
+        let known = |id: JobId| ids.get(&id).cloned().unwrap_or(id);
+        for job in jobs.values_mut() {
+            if let Some(key) = keys.get(&job.key) {
+                job.key = Arc::clone(key);
+            }
+            for needs in [&mut job.build_needs, &mut job.runtime_needs] {
+                *needs = std::mem::take(needs).into_iter().map(known).collect();
+            }
+        }
     }
 
     /// A run that came from a snapshot has shared rows that are not known here.
