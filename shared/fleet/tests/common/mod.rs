@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod building;
+pub mod failing;
 pub mod runs;
 
 use std::collections::BTreeMap;
