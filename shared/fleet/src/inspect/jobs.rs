@@ -1,6 +1,7 @@
 //! What is known of jobs: most events name only a job's id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use gentoo_updater_portage::build_key::BuildKey;
 
@@ -14,7 +15,7 @@ pub struct KnownJob {
     /// The platform whose store it goes to.
     pub platform: PlatformName,
     /// What is built.
-    pub key: BuildKey,
+    pub key: Arc<BuildKey>,
     /// The guests that install it.
     pub wanted_by: BTreeSet<GuestName>,
 }
@@ -113,7 +114,7 @@ impl KnownJobs {
     fn insert(&mut self, run: RunId, job: &Job) {
         let known = KnownJob {
             platform: job.platform.clone(),
-            key: job.key.as_ref().clone(),
+            key: job.key.clone(),
             wanted_by: job.wanted_by.clone(),
         };
         self.jobs.entry((run, job.id.clone())).or_insert(known);
