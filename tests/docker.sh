@@ -19,7 +19,7 @@ BASE=$LAB_STATE/docker-base.tar
 # The Debian 12 that Dockerfile names, and the release with the RabbitMQ that docker-compose.yml names.
 SUITE=bookworm
 RABBITMQ_SUITE=trixie
-WORKERS=(planner scanner builder-fast builder-spare installer janitor)
+WORKERS=(planner scanner builder-fast builder-spare installer janitor dashboard)
 # Debian's, whatever stands first in PATH.
 DOCKER=(/usr/bin/docker --host "unix://$WORK/docker.sock")
 HEALTHY_SECONDS=180
@@ -159,6 +159,15 @@ compose run --rm operator run
 pending=$("$LAB" ssh g1 emerge --pretend --update --newuse --deep --verbose --oneshot --with-bdeps=n --color=n @world |
   grep '^Total:')
 [[ $pending == 'Total: 0 packages'* ]] || die "the run called itself complete, and g1 has: $pending"
+
+say 'The dashboard'
+shown() { nsenter --net="/run/netns/${lab[LAB_CTL]}" curl --silent --fail "http://127.0.0.1:8090$1"; }
+shown / | grep -q '<title>' || die 'the dashboard has no page on this machine'
+shown /api/fleet | python3 -c '
+import json, sys
+guests = json.load(sys.stdin)["guests"]
+print("the dashboard shows", *guests)
+sys.exit(set(guests) != {"g1"})' || die 'the dashboard does not show the fleet'
 
 say 'A broker that goes away shows in the health of the workers, and all of it ends well'
 compose stop rabbitmq >/dev/null 2>&1

@@ -165,6 +165,8 @@ fn compare_kernels(answer: &Answer, key: &BuildKey) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use gentoo_updater_fleet::name::{JobId, PlatformName};
 
     use super::*;
@@ -179,8 +181,8 @@ mod tests {
             slot: "0".parse().unwrap(),
             repository: "gentoo".parse().unwrap(),
             ebuild_digest: digest("ebuild"),
-            use_flags: BTreeMap::new(),
-            bindings: BTreeMap::new(),
+            use_flags: Default::default(),
+            bindings: Default::default(),
             environment_digest: environment.map(digest),
             kernel: None,
         };
@@ -188,7 +190,7 @@ mod tests {
         Job {
             id: JobId::of(&platform, &key),
             platform,
-            key,
+            key: key.into(),
             wanted_by: Default::default(),
             build_needs: Default::default(),
             runtime_needs: Default::default(),
@@ -252,7 +254,7 @@ mod tests {
         };
         let wanted = |kernel| {
             let mut job = job(None);
-            job.key.kernel = Some(kernel);
+            Arc::make_mut(&mut job.key).kernel = Some(kernel);
             job
         };
         let has = |kernel, kernel_has_sources| Answer {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use gentoo_updater_bus::{Doing, Pulse};
 use gentoo_updater_runtime::stop_on_signals;
 use gentoo_updater_server::CertificateFiles;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -74,15 +75,18 @@ impl Signals {
         Ok(Self { renew, stop })
     }
 
-    /// Serves until that ends. At SIGHUP the certificate is read again by `renewal`.
+    /// Serves until that ends. At SIGHUP the certificate is read again by `renewal`, and whoever asks `pulse`
+    /// hears whether the server turns: the answer is given on its thread, and so only while that comes round.
     ///
     /// # Errors
     /// Those of `serving`.
     pub(crate) async fn serve<E: Into<anyhow::Error>>(
         mut self,
+        pulse: &Pulse,
         renewal: impl Fn(),
         serving: impl Future<Output = Result<(), E>>,
     ) -> anyhow::Result<()> {
+        pulse.turn(Doing::Serves);
         tokio::select! {
             served = serving => served.map_err(Into::into)?,
             () = async {
@@ -90,6 +94,12 @@ impl Signals {
                     renewal();
                 }
                 std::future::pending().await
+            } => {}
+            () = async {
+                loop {
+                    pulse.asked().await;
+                    pulse.turn(Doing::Serves);
+                }
             } => {}
         }
         Ok(())

@@ -154,7 +154,8 @@ fn row(name: &str, flag: Option<bool>, build: &[&str], runtime: &[&str]) -> Upda
             bindings: Default::default(),
             environment_digest: None,
             kernel: None,
-        },
+        }
+        .into(),
         change: Change::Upgrade,
         previous: Vec::new(),
         purpose: Purpose::Runtime,

@@ -27,7 +27,7 @@ export function failure(told) {
     h(
       "h3",
       null,
-      h("span", { class: "sign", "aria-hidden": "true" }, "✕"),
+      h("span", { class: "sign", "aria-hidden": "true" }, told.tried_again ? "↻" : "✕"),
       " ",
       page ? link(page, subject) : subject,
     ),
@@ -37,9 +37,9 @@ export function failure(told) {
       { class: "next" },
       "Next step: ",
       prose(told.next_step),
-      ". When the cause is gone, ",
-      h("code", null, told.next),
-      " has it tried again.",
+      told.next && [". When the cause is gone, ", h("code", null, told.next), " has it tried again"],
+      told.tried_again && ". It is tried again by itself",
+      ".",
     ),
     told.guests.length > 0 &&
       h(

@@ -66,10 +66,17 @@ export async function draw({ room, parts: [asked], signal, title }) {
   const refresh = async () => {
     run = await get(path("api/runs", id), signal);
     drawHead();
-    show(
-      failures,
-      run.failures.length > 0 && section(`Failed: ${run.failures.length}`, run.failures.map(failure)),
-    );
+    const part = (words, told) => told.length > 0 && section(`${words}: ${told.length}`, told.map(failure));
+    show(failures, [
+      part(
+        "Failed",
+        run.failures.filter((it) => !it.tried_again),
+      ),
+      part(
+        "Failed, and tried again",
+        run.failures.filter((it) => it.tried_again),
+      ),
+    ]);
     show(body, content(run));
   };
   const again = throttled(1500, () => refresh().catch(() => {}));

@@ -70,7 +70,8 @@ fn update(run: usize, number: usize) -> Update {
             bindings: Default::default(),
             environment_digest: None,
             kernel: None,
-        },
+        }
+        .into(),
         change: Change::Upgrade,
         previous: vec!["1.0".to_owned()],
         purpose: Purpose::Runtime,
@@ -175,7 +176,7 @@ fn events(run: RunId, number: usize) -> Vec<Event> {
                 sha256: HexDigest::sha256(path.as_bytes()),
                 contents: Default::default(),
                 signed_by: None,
-                cpv: job.key.cpv,
+                cpv: job.key.cpv.clone(),
             },
             reused: false,
             duration_ms: 60_000,

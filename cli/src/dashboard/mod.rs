@@ -5,9 +5,11 @@ mod operations;
 
 use std::sync::Arc;
 
+use gentoo_updater_bus::Pulse;
 use gentoo_updater_bus::embedded::{Embedded, OpenError};
 use gentoo_updater_dashboard::{Dashboard, Options, Token};
 use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_runtime::ServiceManager;
 use gentoo_updater_server::Limits;
 
 use self::operations::Here;
@@ -36,11 +38,15 @@ pub(crate) async fn dashboard(
         ..Limits::default()
     };
     let signals = Signals::catch()?;
+    let (manager, pulse) = (ServiceManager::of_environment(), Pulse::default());
+    manager.say_status("waits for the bus");
     begin_history(&settings).await?;
     let Some(opened) = open::to_look(&settings).await? else {
         return crate::nothing_kept(&settings, false);
     };
     let bus = opened.bus.clone();
+    // A long history may be read for longer than a start may take otherwise.
+    let _watching = manager.watch(pulse.clone(), bus.health(), signals.stop.clone());
     let operations = Arc::new(Here::new(settings.clone(), opened));
     let opening = Dashboard::open(
         settings,
@@ -72,7 +78,8 @@ pub(crate) async fn dashboard(
                  read both"
             );
         }
-        signals.serve(dashboard.renewal(), dashboard.serve()).await
+        let renewal = dashboard.renewal();
+        signals.serve(&pulse, renewal, dashboard.serve()).await
     };
     let served = served.await;
     bus.close().await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gentoo_updater_bus::{Doing, Health, Pulse};
+use gentoo_updater_bus::{Health, Pulse};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::ServiceManager;
 use gentoo_updater_runtime::monitor::{Check, Status, Vitals, describe, monitor};
@@ -62,19 +62,8 @@ pub(super) async fn serve(settings: &Settings, options: ServeOptions) -> anyhow:
     // It has no bus that could be away.
     let (_, no_bus) = tokio::sync::watch::channel(Health::Good);
     let _watching = ServiceManager::of_environment().watch(pulse.clone(), no_bus, stop.clone());
-    pulse.turn(Doing::Serves);
     let renewal = server.renewal();
-    // On the same thread as the server, so that this comes round only while that does.
-    let beating = async {
-        loop {
-            pulse.asked().await;
-            pulse.turn(Doing::Serves);
-        }
-    };
-    tokio::select! {
-        served = signals.serve(renewal, server.serve(stop)) => served?,
-        () = beating => {}
-    }
+    signals.serve(&pulse, renewal, server.serve(stop)).await?;
     Ok(crate::EXIT_DONE)
 }
 

@@ -6,8 +6,8 @@ use gentoo_updater_fleet::message::{Failure, Job, Purpose, Task};
 use gentoo_updater_fleet::name::{BuilderName, GuestName, PlatformName, RunId};
 use gentoo_updater_fleet::remedy::next_step;
 use gentoo_updater_fleet::report::{
-    BarrierReport, BuilderReport, GuestOutcome, StoreReport, UnapprovedReport, WaitReport,
-    WaveReport, barriers, builder_reports, guest_failure, guest_outcome, stores, unapproved, waits,
+    self, BarrierReport, BuilderReport, FailureReport, GuestOutcome, StoreReport, UnapprovedReport,
+    WaitReport, WaveReport, barriers, builder_reports, guest_outcome, stores, unapproved, waits,
     waves,
 };
 use gentoo_updater_fleet::state::{Fleet, Run};
@@ -36,7 +36,7 @@ pub struct RunDocument {
     pub barriers: Vec<String>,
     /// What waits for an approval, in words.
     pub unapproved: Vec<String>,
-    /// All that failed for good.
+    /// All that failed: the same as in the report.
     pub failures: Vec<ToldFailure>,
     /// The builders that worked for it.
     pub builders: BTreeMap<BuilderName, BuilderReport>,
@@ -66,7 +66,7 @@ pub struct Told {
     pub guests: BTreeSet<GuestName>,
 }
 
-/// Something that failed for good, with what to do.
+/// Something that failed, with what to do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ToldFailure {
     /// What it was to be: `build app-misc/hello-2.0`, or as a task is named.
@@ -77,8 +77,10 @@ pub struct ToldFailure {
     pub failure: Failure,
     /// What is to be done about the cause.
     pub next_step: &'static str,
-    /// The command that has it tried again.
-    pub next: String,
+    /// The command that has it tried again; absent where nobody has to ask for that.
+    pub next: Option<String>,
+    /// Whether another attempt at it follows by itself.
+    pub tried_again: bool,
     /// The guests that lack it.
     pub guests: BTreeSet<GuestName>,
 }
@@ -124,7 +126,7 @@ impl RunDocument {
                 .iter()
                 .map(UnapprovedReport::to_string)
                 .collect(),
-            failures: failures(run),
+            failures: failures(fleet, run),
             builders: builder_reports(run),
             stores: stores(run),
         }
@@ -142,33 +144,60 @@ fn words(barriers: &[BarrierReport]) -> Vec<String> {
     barriers.iter().map(BarrierReport::to_string).collect()
 }
 
-/// All that failed for good: builds first, which hold up most, then the rest by its name.
-fn failures(run: &Run) -> Vec<ToldFailure> {
-    let failed = run
-        .tasks
-        .keys()
-        .filter_map(|task| Some((task, run.failure(task)?)));
-    let of_tasks = failed.map(|(task, failure)| match task {
-        Task::Build(id) => match run.jobs.as_ref().and_then(|jobs| jobs.get(id)) {
-            Some(job) => ToldFailure::of_job(run, job, failure),
-            None => ToldFailure::of_task(run, task, failure),
-        },
-        task => ToldFailure::of_task(run, task, failure),
+/// All that failed, as the report tells it: what is given up before what is tried again, and builds first,
+/// which hold up most.
+fn failures(fleet: &Fleet, run: &Run) -> Vec<ToldFailure> {
+    let told = report::failures(fleet, run).into_iter();
+    let mut failures: Vec<ToldFailure> = told.map(|told| ToldFailure::of(run, told)).collect();
+    failures.sort_by_key(|it| {
+        let is_build = it.subject.starts_with("build ");
+        (it.tried_again, !is_build, it.subject.clone())
     });
-    let mut failures: Vec<ToldFailure> = of_tasks.collect();
-    for name in run.guests.keys() {
-        let tasks = [Task::Scan(name.clone()), Task::Install(name.clone())];
-        let is_told = tasks.iter().any(|task| run.failure(task).is_some());
-        if let Some(failure) = guest_failure(run, name).filter(|_| !is_told) {
-            failures.push(ToldFailure::of_guest(run, name, failure));
-        }
-    }
-    failures.sort_by_key(|it| (!it.subject.starts_with("build "), it.subject.clone()));
     failures
 }
 
 impl ToldFailure {
-    /// That a build failed.
+    /// What the report tells.
+    fn of(run: &Run, told: FailureReport) -> Self {
+        let FailureReport {
+            step,
+            subject,
+            task,
+            guest,
+            failure,
+            next_step,
+            tried_again,
+        } = told;
+        let jobs = run.jobs.as_ref();
+        let job = match &task {
+            Some(Task::Build(id)) => jobs.and_then(|jobs| jobs.get(id)),
+            _ => None,
+        };
+        if let Some(job) = job {
+            return Self {
+                tried_again,
+                next: again(run, job.id.short()).filter(|_| !tried_again),
+                ..Self::of_job(run, job, &failure)
+            };
+        }
+        // A machine takes work again by itself when what it lacks is there.
+        let is_machine = step == "machine";
+        let page = match &guest {
+            Some(guest) => Some(format!("/guests/{guest}")),
+            None => is_machine.then(|| "/builders".to_owned()),
+        };
+        Self {
+            subject,
+            page,
+            failure,
+            next_step,
+            next: again(run, &run.id.short()).filter(|_| !tried_again && !is_machine),
+            tried_again,
+            guests: guest.into_iter().collect(),
+        }
+    }
+
+    /// That a build failed for good.
     pub(super) fn of_job(run: &Run, job: &Job, failure: &Failure) -> Self {
         Self {
             subject: format!("build {}", job.key.cpv),
@@ -176,22 +205,8 @@ impl ToldFailure {
             failure: failure.clone(),
             next_step: next_step(failure),
             next: again(run, job.id.short()),
+            tried_again: false,
             guests: job.wanted_by.clone(),
-        }
-    }
-
-    fn of_task(run: &Run, task: &Task, failure: &Failure) -> Self {
-        let guest = match task {
-            Task::Scan(guest) | Task::Install(guest) => Some(guest),
-            _ => None,
-        };
-        Self {
-            subject: task.to_string(),
-            page: guest.map(|guest| format!("/guests/{guest}")),
-            failure: failure.clone(),
-            next_step: next_step(failure),
-            next: again(run, &run.id.short()),
-            guests: guest.into_iter().cloned().collect(),
         }
     }
 
@@ -203,6 +218,7 @@ impl ToldFailure {
             failure: failure.clone(),
             next_step: next_step(failure),
             next: again(run, &run.id.short()),
+            tried_again: false,
             guests: [guest.clone()].into(),
         }
     }
@@ -210,9 +226,9 @@ impl ToldFailure {
 
 /// What is asked for again once the cause is gone: `what` within its run, or the guests of a run that is
 /// over by a further one.
-fn again(run: &Run, what: &str) -> String {
-    match run.finished {
+fn again(run: &Run, what: &str) -> Option<String> {
+    Some(match run.finished {
         None => format!("gentoo-updater retry {what}"),
         Some(_) => format!("gentoo-updater retry {}", run.id.short()),
-    }
+    })
 }

@@ -5,6 +5,7 @@
 #[path = "../../../shared/fleet/tests/common/mod.rs"]
 mod common;
 mod documents;
+mod failures;
 mod overview;
 
 use std::collections::BTreeMap;

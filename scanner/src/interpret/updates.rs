@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gentoo_updater_fleet::message::{Change, Failure, Finding, FindingKind, Purpose, Update};
 use gentoo_updater_portage::atom::{Atom, Candidate};
 use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::compact::CompactSet;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{RepositoryName, SlotAndSubslot, UseFlag};
 use gentoo_updater_portage::plan::{Row, RowKind, UseState};
@@ -51,12 +52,12 @@ pub(super) fn updates(
             repository: planned.repository.clone(),
             ebuild_digest: metadata.ebuild_digest.clone(),
             use_flags: metadata.iuse.iter().map(flag_state).collect(),
-            bindings: needs.bindings,
+            bindings: needs.bindings.into(),
             environment_digest: metadata.environment_digest.clone(),
             kernel: document.kernel.clone().filter(|_| metadata.builds_modules),
         };
         updates.push(Update {
-            key,
+            key: key.into(),
             change: change_of(row),
             previous: row
                 .previous
@@ -64,9 +65,9 @@ pub(super) fn updates(
                 .map(|previous| previous.version.to_string())
                 .collect(),
             purpose: Purpose::Runtime,
-            build_needs: needs.build,
-            runtime_needs: needs.runtime,
-            accepts: needs.accepts,
+            build_needs: needs.build.into(),
+            runtime_needs: needs.runtime.into(),
+            accepts: needs.accepts.into(),
             download: row.size_bytes.filter(|bytes| *bytes > 0),
             switched_flags: switched(&row.use_flags),
         });
@@ -184,7 +185,7 @@ pub(super) fn mark_what_only_builds_need(document: &Document, updates: &mut [Upd
             && needed_by_builds.contains(&update.key.cpv)
             && !is_wanted(update)
     };
-    let runtime_needs: BTreeMap<Cpv, BTreeSet<Cpv>> = updates
+    let runtime_needs: BTreeMap<Cpv, CompactSet<Cpv>> = updates
         .iter()
         .map(|update| (update.key.cpv.clone(), update.runtime_needs.clone()))
         .collect();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use gentoo_updater_portage::build_key::BuildKey;
+use gentoo_updater_portage::compact::CompactSet;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::RepositoryName;
 
@@ -123,7 +124,7 @@ impl<'a> Merging<'a> {
             let Some(job) = self.jobs.get_mut(*number) else {
                 continue;
             };
-            let resolve = |needs: &BTreeSet<Cpv>| -> BTreeSet<JobId> {
+            let resolve = |needs: &CompactSet<Cpv>| -> BTreeSet<JobId> {
                 let jobs = needs.iter().filter_map(|cpv| by_package.get(cpv));
                 jobs.filter(|id| **id != job.id).cloned().collect()
             };

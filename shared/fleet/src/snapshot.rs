@@ -79,6 +79,8 @@ impl Snapshot {
                 found: state_version,
             });
         }
-        Ok(serde_json::from_slice(&text).map_err(PackError::from)?)
+        let mut read: Self = serde_json::from_slice(&text).map_err(PackError::from)?;
+        read.fleet.share();
+        Ok(read)
     }
 }

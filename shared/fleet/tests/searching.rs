@@ -101,7 +101,7 @@ fn a_store_is_searched_once_for_all_that_is_wanted_before_anything_is_built() {
     let wanted: Vec<&JobId> = search.wanted.keys().collect();
     assert_eq!(wanted, jobs.keys().collect::<Vec<_>>());
     for (id, wanted) in &search.wanted {
-        assert_eq!(wanted.key, jobs[id].key);
+        assert_eq!(wanted.key, *jobs[id].key);
         assert_eq!(wanted.compiled_as, jobs[id].compiled_as);
     }
 }

@@ -6,7 +6,8 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
-use gentoo_updater_fleet::message::{Event, GuestUpdated, PackageChange};
+use gentoo_updater_fleet::batch::{Answer, merge};
+use gentoo_updater_fleet::message::{BatchPlanned, Event, GuestUpdated, PackageChange, Update};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use gentoo_updater_fleet::state::Fleet;
 
@@ -56,6 +57,42 @@ fn a_snapshot_writes_each_row_once_and_gives_shared_rows_back() {
     history.fleet = read;
     says(&mut history, "g3", false);
     assert_eq!(shared(&history.fleet, "g2", "g3"), [true; 3]);
+}
+
+#[test]
+fn jobs_share_keys_with_the_rows_that_want_them_also_behind_a_snapshot() {
+    let mut history = History::requested(&["g1"]);
+    let rows = vec![update("a/a-2"), update("b/b-2").needs_to_build("a/a-2")];
+    let (name, platform, told) = (guest("g1"), platform(), common::rows(rows.clone()));
+    let answer = Answer {
+        guest: &name,
+        platform: &platform,
+        updates: &told,
+    };
+    let batch = merge(&[answer], &Default::default());
+    history.say(Event::GuestScanned(scanned("g1", rows, vec![])));
+    let run = run_id();
+    history.say(Event::BatchPlanned(BatchPlanned { run, batch }));
+    let packed = Snapshot::take(history.fleet.clone(), worker("planner@x"), history.now());
+    let read = Snapshot::decode(&packed.encode().unwrap()).unwrap().fleet;
+    for fleet in [&history.fleet, &read] {
+        let run = &fleet.runs[&run];
+        let scan = run.guests[&name].scan.as_ref().unwrap();
+        let jobs = run.jobs.as_ref().unwrap();
+        assert_eq!(jobs.len(), 2);
+        for job in jobs.values() {
+            let is_shared = |row: &Arc<Update>| Arc::ptr_eq(&row.key, &job.key);
+            assert!(scan.updates.iter().any(is_shared), "{}", job.key.cpv);
+            let (known, _) = run.guests.get_key_value(&name).unwrap();
+            let wanted_by = job.wanted_by.first().unwrap();
+            assert!(std::ptr::eq(wanted_by.as_str(), known.as_str()));
+        }
+        let needs = jobs.values().flat_map(|job| &job.build_needs);
+        let needs: Vec<_> = needs.collect();
+        let (known, _) = jobs.get_key_value(needs[0]).unwrap();
+        assert!(std::ptr::eq(needs[0].as_str(), known.as_str()));
+    }
+    assert_eq!(read, history.fleet);
 }
 
 #[test]

@@ -121,6 +121,7 @@
 pub mod atom;
 pub mod build_key;
 pub mod command;
+pub mod compact;
 pub mod cpv;
 pub mod depclean;
 pub mod dependency;

@@ -205,7 +205,7 @@ impl Guest {
             slot: SlotAndSubslot::zero(),
             repository: "gentoo".parse().unwrap(),
             ebuild_digest: "0".repeat(32).parse().unwrap(),
-            use_flags: self.flags.clone(),
+            use_flags: self.flags.clone().into(),
             bindings: bindings.collect(),
             environment_digest: None,
             kernel: None,

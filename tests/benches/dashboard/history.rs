@@ -190,7 +190,7 @@ fn patch(plans: &mut Plans) {
         for update in updates {
             let own = patched.entry(Arc::as_ptr(update)).or_insert_with(|| {
                 let mut own = update.as_ref().clone();
-                own.key.environment_digest = Some(digest.clone());
+                Arc::make_mut(&mut own.key).environment_digest = Some(digest.clone());
                 Arc::new(own)
             });
             *update = own.clone();

@@ -159,7 +159,7 @@ impl World {
         let job = Job {
             id: id.clone(),
             platform: platform(),
-            key,
+            key: key.into(),
             wanted_by: BTreeSet::new(),
             build_needs: BTreeSet::new(),
             runtime_needs: BTreeSet::new(),

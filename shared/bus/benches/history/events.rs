@@ -133,7 +133,7 @@ impl Events {
         }
         change(body);
         // What is no event would be a bench of nothing.
-        let event: Envelope<Event> = serde_json::from_value(message).unwrap();
+        let event = Envelope::<Event>::decode(message.to_string().as_bytes()).unwrap();
         let key = routing_key(&event);
         self.waiting.push_back((key, event.encode().unwrap()));
     }

@@ -38,6 +38,10 @@ pub(super) struct Journal {
 const CACHE_SIZE: &str = "cache_size";
 const CACHE_KIB: i64 = 64;
 
+/// How many bytes of events are read at once; the last of them may go beyond. Decoded they are some times
+/// that.
+const READ_BYTES: usize = 256 * 1024;
+
 /// For how long whoever has the file for a moment, such as a backup, is waited for.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -200,7 +204,8 @@ impl Journal {
         enqueued.await.map(drop)
     }
 
-    /// At most `limit` events from `offset` on.
+    /// At most `limit` events from `offset` on, and fewer where they are large ([`READ_BYTES`]); at least one
+    /// where there is one.
     pub(super) async fn events(
         &self,
         offset: i64,
@@ -213,11 +218,16 @@ impl Journal {
             let mut statement = connection.prepare_cached(
                 "SELECT offset, body FROM history WHERE offset >= ?1 ORDER BY offset LIMIT ?2",
             )?;
-            let rows = statement.query_map(params![offset, limit], |row| {
+            let mut rows = statement.query(params![offset, limit])?;
+            let (mut read, mut bytes) = (Vec::new(), 0);
+            while bytes < READ_BYTES
+                && let Some(row) = rows.next()?
+            {
                 let (offset, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-                Ok((offset, body))
-            })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+                bytes += body.len();
+                read.push((offset, body));
+            }
+            Ok(read)
         });
         let items = stored.await?.into_iter().map(|(offset, body)| HistoryItem {
             offset: offset.unsigned_abs(),

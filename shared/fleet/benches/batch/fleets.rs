@@ -7,6 +7,7 @@ use fastrand::Rng;
 use gentoo_updater_fleet::message::{Change, Purpose, Update};
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::compact::CompactSet;
 use gentoo_updater_portage::cpv::Cpv;
 
 /// How many packages the guests choose from: about what one profile of a fleet comes to.
@@ -98,7 +99,7 @@ impl Package {
 
     fn update(&self, variant: usize, chosen: &BTreeSet<usize>, packages: &[Self]) -> Update {
         let cpv = |place: &usize| packages.get(*place).map(|package| package.cpv.clone());
-        let needs: BTreeSet<Cpv> = self
+        let needs: CompactSet<Cpv> = self
             .needs
             .iter()
             .filter(|place| chosen.contains(place))
@@ -126,13 +127,14 @@ impl Package {
                 bindings: bindings.collect(),
                 environment_digest: None,
                 kernel: None,
-            },
+            }
+            .into(),
             change: Change::Upgrade,
             previous: vec!["1.0".to_owned()],
             purpose: Purpose::Runtime,
             build_needs: needs.clone(),
             runtime_needs: needs,
-            accepts: BTreeSet::new(),
+            accepts: Default::default(),
             download: None,
             switched_flags: BTreeSet::new(),
         }

@@ -20,10 +20,10 @@ pub(crate) fn measure(table: &mut Table) -> Result<(), Box<dyn Error>> {
     let platform = platform()?;
     let answers = answers(&plans, &platform);
     let batch = merge(&answers, &BTreeMap::new());
-    let keys: BTreeSet<&BuildKey> = batch.jobs.iter().map(|job| &job.key).collect();
+    let keys: BTreeSet<&BuildKey> = batch.jobs.iter().map(|job| job.key.as_ref()).collect();
     let rows = plans.guests.iter().flat_map(|(_, updates)| updates);
     assert!(
-        rows.clone().all(|row| keys.contains(&row.key)),
+        rows.clone().all(|row| keys.contains(row.key.as_ref())),
         "nothing is lost"
     );
     assert_eq!(rows.count(), GUESTS * UPDATES);

@@ -275,7 +275,7 @@ fn installation(
     let packages = closed.install.iter().filter_map(|update| {
         let built = run.built.get(*wanted.get(&update.key.cpv)?)?;
         Some(InstallPackage {
-            key: update.key.clone(),
+            key: update.key.as_ref().clone(),
             change: update.change,
             binary: built.binary.clone(),
         })

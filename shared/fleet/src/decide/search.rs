@@ -22,7 +22,7 @@ impl<'f> Decision<'_, 'f> {
             let is_over = self.ensure(task, |attempt| {
                 let wanted = jobs().filter(|job| job.platform == *platform).map(|job| {
                     let wanted = Wanted {
-                        key: job.key.clone(),
+                        key: job.key.as_ref().clone(),
                         compiled_as: job.compiled_as.clone(),
                     };
                     (job.id.clone(), wanted)

@@ -1,6 +1,7 @@
 //! What is known of jobs: most events name only a job's id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use gentoo_updater_portage::build_key::BuildKey;
 
@@ -14,7 +15,7 @@ pub struct KnownJob {
     /// The platform whose store it goes to.
     pub platform: PlatformName,
     /// What is built.
-    pub key: BuildKey,
+    pub key: Arc<BuildKey>,
     /// The guests that install it.
     pub wanted_by: BTreeSet<GuestName>,
 }

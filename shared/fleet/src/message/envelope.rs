@@ -10,7 +10,7 @@ use crate::name::{EventId, WorkerId};
 pub const WIRE_VERSION: u32 = 1;
 
 /// A message with its id, its time and its sender.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Envelope<T> {
     /// The version of the wire format.
     pub v: u32,
@@ -44,6 +44,15 @@ struct VersionOnly {
     v: u32,
 }
 
+/// An envelope without what is in it.
+#[derive(Deserialize)]
+struct Outside {
+    v: u32,
+    id: EventId,
+    at: Timestamp,
+    sender: WorkerId,
+}
+
 impl<T: Serialize + DeserializeOwned> Envelope<T> {
     /// Wraps a new message.
     pub fn new(sender: WorkerId, at: Timestamp, message: T) -> Self {
@@ -64,15 +73,31 @@ impl<T: Serialize + DeserializeOwned> Envelope<T> {
         serde_json::to_vec(self)
     }
 
-    /// Reads a message, its version first.
+    /// Reads a message.
+    ///
+    /// What is around its content and the content are read one after the other: as one, serde would keep all
+    /// of the content in a form of its own before it makes a message of it, and that of a large batch is
+    /// several times its text.
     ///
     /// # Errors
-    /// [`DecodeError`], with the position in the text for what is malformed.
+    /// [`DecodeError`], with the position in the text for what is malformed. Of another version nothing but
+    /// that is said: it may have other fields.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        let VersionOnly { v } = serde_json::from_slice(body)?;
+        let outside = serde_json::from_slice::<Outside>(body);
+        let v = match &outside {
+            Ok(outside) => outside.v,
+            Err(_) => serde_json::from_slice::<VersionOnly>(body)?.v,
+        };
         if v != WIRE_VERSION {
             return Err(DecodeError::Version { found: v });
         }
-        Ok(serde_json::from_slice(body)?)
+        let Outside { id, at, sender, .. } = outside?;
+        Ok(Self {
+            v,
+            id,
+            at,
+            sender,
+            message: serde_json::from_slice(body)?,
+        })
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest, Platform};
+use gentoo_updater_portage::compact::CompactSet;
 use gentoo_updater_portage::cpv::Cpv;
 use gentoo_updater_portage::name::{CategoryPackage, RepositoryName, SlotAndSubslot, UseFlag};
 use serde::{Deserialize, Serialize};
@@ -194,8 +196,8 @@ pub enum Purpose {
 /// One row of a guest's plan.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Update {
-    /// Package, version, slot, repository, USE and bindings.
-    pub key: BuildKey,
+    /// Package, version, slot, repository, USE and bindings. A job that builds it shares it.
+    pub key: Arc<BuildKey>,
     /// What happens to the package.
     pub change: Change,
     /// The versions that it replaces, as Portage prints them.
@@ -205,14 +207,14 @@ pub struct Update {
     pub purpose: Purpose,
     /// Rows of the same plan that must be installed before this one can be compiled.
     #[serde(default)]
-    pub build_needs: BTreeSet<Cpv>,
+    pub build_needs: CompactSet<Cpv>,
     /// Rows of the same plan that this one needs when it runs.
     #[serde(default)]
-    pub runtime_needs: BTreeSet<Cpv>,
+    pub runtime_needs: CompactSet<Cpv>,
     /// What its build may use and the guest has installed: the guest accepts it, whatever the
     /// keywords, the licence and the masks are that its builder goes by.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub accepts: BTreeSet<Cpv>,
+    #[serde(default, skip_serializing_if = "CompactSet::is_empty")]
+    pub accepts: CompactSet<Cpv>,
     /// Bytes of sources that Portage would download for it on the guest; absent where it would
     /// download nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -344,7 +346,7 @@ pub struct Job {
     /// The platform whose store it goes to.
     pub platform: PlatformName,
     /// What to build.
-    pub key: BuildKey,
+    pub key: Arc<BuildKey>,
     /// The guests that install it; empty when only other jobs need it, and in a batch that says
     /// nothing of what guests want ([`GuestPlan::wants`]): the state knows it then.
     pub wanted_by: BTreeSet<GuestName>,

@@ -18,6 +18,9 @@ pub struct FailureReport {
     pub step: &'static str,
     /// What failed, in words: `install on web`, `build dev-libs/foo-1.0`.
     pub subject: String,
+    /// The task, where it is one that failed.
+    #[serde(skip)]
+    pub task: Option<Task>,
     /// The guest that it is about, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guest: Option<GuestName>,
@@ -31,7 +34,7 @@ pub struct FailureReport {
 }
 
 /// What failed for good in a run and what is tried again, and why builders get no work.
-pub(super) fn failures(fleet: &Fleet, run: &Run) -> Vec<FailureReport> {
+pub fn failures(fleet: &Fleet, run: &Run) -> Vec<FailureReport> {
     let for_good = run.tasks.keys().filter_map(|task| {
         let failure = run.failure(task)?;
         Some(of_task(run, task, failure, false))
@@ -84,6 +87,7 @@ fn failed(step: &'static str, subject: String, failure: &Failure) -> FailureRepo
     FailureReport {
         step,
         subject,
+        task: None,
         guest: None,
         next_step: next_step(failure),
         failure: failure.clone(),
@@ -108,6 +112,7 @@ fn of_task(run: &Run, task: &Task, failure: &Failure, tried_again: bool) -> Fail
     };
     let subject = package.map_or_else(|| task.to_string(), |job| format!("build {}", job.key.cpv));
     FailureReport {
+        task: Some(task.clone()),
         guest: guest.cloned(),
         tried_again,
         ..failed(step, subject, failure)

@@ -13,7 +13,7 @@ mod stores;
 mod work;
 
 pub use afterwards::Afterwards;
-pub use failures::FailureReport;
+pub use failures::{FailureReport, failures};
 pub use first::{BarrierReport, UnapprovedReport, barriers, unapproved};
 pub use guest::{guest_failure, of_guest};
 pub use rings::RingReport;
@@ -272,7 +272,7 @@ impl Report {
             rings: rings::rings(run),
             builders: builder_reports(run),
             stores: stores(run),
-            failures: failures::failures(fleet, run),
+            failures: failures(fleet, run),
             unusable: unusable(fleet),
             paused: paused(fleet),
             holds: holds(fleet),

@@ -13,7 +13,8 @@ fn update(name: &str, slot: &str, change: Change) -> Update {
             bindings: Default::default(),
             environment_digest: None,
             kernel: None,
-        },
+        }
+        .into(),
         change,
         previous: Vec::new(),
         purpose: Purpose::Runtime,
@@ -87,7 +88,7 @@ fn a_flag_goes_first_where_it_is_switched_and_not_where_it_is_on() {
     let barrier = Barrier::Flags(vec!["python_targets_*".parse().unwrap()]);
     let mut row = update("a/a-2", "0", Change::Upgrade);
     let flag = |name: &str| name.parse::<UseFlag>().unwrap();
-    row.key
+    Arc::make_mut(&mut row.key)
         .use_flags
         .insert(flag("python_targets_python3_13"), true);
     assert!(!barrier.is(&row, &[]));

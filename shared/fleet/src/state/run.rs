@@ -300,6 +300,7 @@ impl Run {
         }
         let jobs = batch.jobs.into_iter().map(|job| (job.id.clone(), job));
         let mut jobs = jobs.collect();
+        self.share_with(&mut jobs);
         for (guest, plan) in wants::of_batch(&self.guests, &mut jobs, batch.guests) {
             if let Some(guest) = self.guests.get_mut(&guest) {
                 guest.plan = Some(Arc::new(plan));

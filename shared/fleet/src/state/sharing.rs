@@ -7,13 +7,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use gentoo_updater_portage::build_key::BuildKey;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
+use super::Fleet;
 use super::run::{Guest, Run};
 use super::steps::Steps;
-use crate::message::{GuestScanned, InstalledPackage, PackageChange, Update};
-use crate::name::GuestName;
+use crate::message::{GuestScanned, InstalledPackage, Job, PackageChange, Update};
+use crate::name::{GuestName, JobId};
 
 /// The rows that the guests of a run have told. It says nothing that the run does not say, and is
 /// no part of a snapshot.
@@ -70,6 +72,33 @@ impl Run {
         changes
     }
 
+    /// Replaces what jobs say by the same of others: the build key of the row that wants it, the names of the
+    /// guests, and the ids of the jobs that they need. The sets are made anew, without room for more.
+    pub(super) fn share_with(&self, jobs: &mut BTreeMap<JobId, Job>) {
+        let scans = self.guests.values().filter_map(|guest| guest.scan.as_ref());
+        // Guests share the rows that are equal, so that each key is looked at once.
+        let mut met = HashSet::new();
+        let rows = scans.flat_map(|scan| &scan.updates);
+        let rows = rows.filter(|row| met.insert(Arc::as_ptr(row)));
+        let keys: HashSet<&Arc<BuildKey>> = rows.map(|row| &row.key).collect();
+        let ids: HashSet<JobId> = jobs.keys().cloned().collect();
+        let known_id = |id: JobId| ids.get(&id).cloned().unwrap_or(id);
+        let known_guest = |name: GuestName| match self.guests.get_key_value(&name) {
+            Some((known, _)) => known.clone(),
+            None => name,
+        };
+        for job in jobs.values_mut() {
+            if let Some(key) = keys.get(&job.key) {
+                job.key = Arc::clone(key);
+            }
+            let wanted_by = std::mem::take(&mut job.wanted_by);
+            job.wanted_by = wanted_by.into_iter().map(known_guest).collect();
+            for needs in [&mut job.build_needs, &mut job.runtime_needs] {
+                *needs = std::mem::take(needs).into_iter().map(known_id).collect();
+            }
+        }
+    }
+
     /// A run that came from a snapshot has shared rows that are not known here.
     fn recall(&mut self) {
         let told = &mut self.told;
@@ -84,6 +113,19 @@ impl Run {
                 .extend(scan.flat_map(|scan| scan.installed.iter().cloned()));
             let changes = guest.installation.iter().flat_map(|done| &done.changes);
             told.changes.extend(changes.cloned());
+        }
+    }
+}
+
+impl Fleet {
+    /// Lets a state that was read share what it shared before it was written.
+    pub(crate) fn share(&mut self) {
+        for run in self.runs.values_mut().map(Arc::make_mut) {
+            if let Some(jobs) = run.jobs.take() {
+                let mut jobs = Arc::unwrap_or_clone(jobs);
+                run.share_with(&mut jobs);
+                run.jobs = Some(Arc::new(jobs));
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod building;
+pub mod failing;
 pub mod runs;
 
 use std::collections::BTreeMap;
@@ -44,11 +45,12 @@ pub fn update(name: &str) -> Update {
             slot: "0".parse().unwrap(),
             repository: "gentoo".parse().unwrap(),
             ebuild_digest: HexDigest::sha256(name.as_bytes()),
-            use_flags: BTreeMap::new(),
-            bindings: BTreeMap::new(),
+            use_flags: Default::default(),
+            bindings: Default::default(),
             environment_digest: None,
             kernel: None,
-        },
+        }
+        .into(),
         change: Change::Upgrade,
         previous: Vec::new(),
         purpose: Purpose::Runtime,
@@ -71,11 +73,12 @@ pub trait UpdateExt {
 
 impl UpdateExt for Update {
     fn flag(mut self, flag: &str, on: bool) -> Self {
-        self.key.use_flags.insert(flag.parse().unwrap(), on);
+        let key = Arc::make_mut(&mut self.key);
+        key.use_flags.insert(flag.parse().unwrap(), on);
         self
     }
     fn slot(mut self, slot: &str) -> Self {
-        self.key.slot = slot.parse().unwrap();
+        Arc::make_mut(&mut self.key).slot = slot.parse().unwrap();
         self
     }
     fn needs_to_build(mut self, name: &str) -> Self {
@@ -87,7 +90,7 @@ impl UpdateExt for Update {
         self
     }
     fn bound_to(mut self, package: &str, slot: &str) -> Self {
-        self.key
+        Arc::make_mut(&mut self.key)
             .bindings
             .insert(package.parse().unwrap(), slot.parse().unwrap());
         self

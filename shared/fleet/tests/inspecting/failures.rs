@@ -5,119 +5,13 @@ use std::path::Path;
 
 use gentoo_updater_fleet::inspect::{BusStatus, StatusView};
 use gentoo_updater_fleet::message::*;
-use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_fleet::remedy::{known_causes, next_step};
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_portage::outcome::FailureKind;
 
+use crate::common::failing::{all_failures, fails};
 use crate::common::*;
-use crate::{build, planned, work};
-
-const EACH: [&str; 10] = [
-    "sync", "scan", "search", "build", "install", "clean", "collect", "platform", "turn", "machine",
-];
-
-/// Something of this step fails.
-fn fails(step: &str, failure: &Failure) -> History {
-    let mut history = planned();
-    let (run, attempt, failure) = (run_id(), 1, failure.clone());
-    let builder = || -> BuilderName { "b1".parse().unwrap() };
-    let event = match step {
-        "sync" => {
-            history = History::default();
-            let mut requested = History::requested(&["g1"]).events.remove(0).1.message;
-            if let Event::RunRequested(requested) = &mut requested {
-                requested.sync.builders.insert(builder());
-            }
-            history.say(requested);
-            Event::SyncFailed(SyncFailed {
-                run,
-                builder: builder(),
-                attempt,
-                failure,
-            })
-        }
-        "search" => Event::SearchFailed(SearchFailed {
-            run,
-            platform: platform(),
-            attempt,
-            failure,
-        }),
-        "build" => Event::BuildFailed(BuildFailed {
-            run,
-            job: history.job("dev-libs/openssl-3.0").id,
-            attempt,
-            builder: Some(builder()),
-            had: None,
-            failure,
-        }),
-        "install" => Event::InstallFailed(InstallFailed {
-            run,
-            guest: guest("g1"),
-            attempt,
-            failure,
-            begun: false,
-            changes: vec![],
-            held: vec![],
-            findings: vec![],
-            rolled_back: None,
-        }),
-        "clean" => {
-            // Who has built nothing is not cleaned.
-            history.say(built(&history.job("dev-libs/openssl-3.0")));
-            Event::CleanFailed(CleanFailed {
-                run,
-                builder: builder(),
-                attempt,
-                failure,
-            })
-        }
-        "collect" => Event::CollectFailed(CollectFailed {
-            run,
-            platform: platform(),
-            attempt,
-            failure,
-        }),
-        "turn" => Event::GuestsLeftOut(GuestsLeftOut {
-            run,
-            guests: [guest("g1")].into(),
-            failure,
-        }),
-        "scan" => {
-            history = History::requested(&["g1"]);
-            Event::ScanFailed(ScanFailed {
-                run,
-                guest: guest("g1"),
-                attempt,
-                failure,
-            })
-        }
-        "platform" => {
-            history = History::requested(&["g1"]);
-            let updates = vec![update("dev-libs/openssl-3.0")];
-            history.say(Event::GuestScanned(scanned("g1", updates, vec![])));
-            let mut batch = Batch::default();
-            batch.unserved.insert(guest("g1"), failure);
-            Event::BatchPlanned(BatchPlanned { run, batch })
-        }
-        "machine" => {
-            history.say(Event::WorkerRegistered(WorkerRegistered {
-                worker: worker("builder@b1"),
-                role: Role::Builder,
-                queues: vec![],
-                machine: Some(machine("b1", None)),
-            }));
-            Event::WorkerPaused(WorkerPaused {
-                worker: worker("builder@b1"),
-                builder: Some(builder()),
-                failure: Some(failure),
-            })
-        }
-        other => panic!("no step {other}"),
-    };
-    history.say(event);
-    history
-}
+use crate::{build, work};
 
 /// Words without the marks that a format gives them.
 fn plain(text: &str) -> String {
@@ -133,46 +27,33 @@ fn plain(text: &str) -> String {
 
 #[test]
 fn each_cause_is_told_with_its_next_step_wherever_it_comes_up() {
-    let causes: Vec<&str> = known_causes().collect();
-    assert!(causes.len() > 100, "{}", causes.len());
-    for (number, cause) in causes.iter().enumerate() {
-        // Each cause in one step, and each step with many causes.
-        let step = EACH[number % EACH.len()];
-        for class in [
-            FailureClass::Permanent,
-            FailureClass::Transient,
-            FailureClass::Machine,
-        ] {
-            let failure = Failure::new(class, *cause, "so it happened");
-            let next = next_step(&failure);
-            let history = fails(step, &failure);
-            let report = Report::of(&history.fleet, history.run());
-            let outline = report.outline();
-            for text in [outline.to_text(), outline.to_markdown(), outline.to_html()] {
-                let text = plain(&text);
-                for part in [*cause, "so it happened", &plain(next)] {
-                    assert!(
-                        text.contains(part),
-                        "{step}, {class:?}: no {part:?} in\n{text}"
-                    );
-                }
+    for (step, failure) in all_failures() {
+        let (class, cause) = (failure.class, failure.cause.as_str());
+        let next = next_step(&failure);
+        let history = fails(step, &failure);
+        let report = Report::of(&history.fleet, history.run());
+        let outline = report.outline();
+        for text in [outline.to_text(), outline.to_markdown(), outline.to_html()] {
+            let text = plain(&text);
+            for part in [cause, "so it happened", &plain(next)] {
+                assert!(
+                    text.contains(part),
+                    "{step}, {class:?}: no {part:?} in\n{text}"
+                );
             }
-            let bus = BusStatus::Process { lives: true };
-            let status = StatusView::of(&history.fleet, &bus, history.now());
-            let told: Vec<_> = status
-                .failures
-                .iter()
-                .filter(|it| it.step == step)
-                .collect();
-            let [told] = told.as_slice() else {
-                panic!("{step}, {class:?}: {:#?}", status.failures);
-            };
-            assert_eq!(
-                (told.failure.cause.as_str(), told.next_step),
-                (*cause, next)
-            );
-            assert_eq!(report.failures, status.failures);
         }
+        let bus = BusStatus::Process { lives: true };
+        let status = StatusView::of(&history.fleet, &bus, history.now());
+        let told: Vec<_> = status
+            .failures
+            .iter()
+            .filter(|it| it.step == step)
+            .collect();
+        let [told] = told.as_slice() else {
+            panic!("{step}, {class:?}: {:#?}", status.failures);
+        };
+        assert_eq!((told.failure.cause.as_str(), told.next_step), (cause, next));
+        assert_eq!(report.failures, status.failures);
     }
 }
 

@@ -12,40 +12,11 @@ mod why;
 mod workers;
 
 use common::*;
-use gentoo_updater_fleet::batch::{Answer, merge};
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::*;
 use uuid::Uuid;
 
-/// g1 wants openssl and curl, g2 wants curl only; the batch is planned.
-pub(crate) fn planned() -> History {
-    let mut history = History::requested(&["g1", "g2"]);
-    let openssl = update("dev-libs/openssl-3.0").slot("0/3");
-    let curl = update("net-misc/curl-8.0");
-    let (first, second) = (vec![openssl, curl.clone()], vec![curl]);
-    let (g1, g2, platform) = (guest("g1"), guest("g2"), platform());
-    let answers = [
-        Answer {
-            guest: &g1,
-            platform: &platform,
-            updates: &rows(first.clone()),
-        },
-        Answer {
-            guest: &g2,
-            platform: &platform,
-            updates: &rows(second.clone()),
-        },
-    ];
-    let batch = merge(&answers, &Default::default());
-    for (name, updates) in [("g1", first), ("g2", second)] {
-        history.say(Event::GuestScanned(scanned(name, updates, Vec::new())));
-    }
-    history.say(Event::BatchPlanned(BatchPlanned {
-        run: run_id(),
-        batch,
-    }));
-    history
-}
+pub(crate) use common::failing::planned;
 
 pub(crate) fn work(task: Task, attempt: u32) -> WorkKey {
     WorkKey {

@@ -320,7 +320,7 @@ fn commands() -> Vec<Command> {
             wanted: [(
                 job().id,
                 Wanted {
-                    key: key().key,
+                    key: key().key.as_ref().clone(),
                     compiled_as: None,
                 },
             )]
@@ -339,7 +339,7 @@ fn commands() -> Vec<Command> {
             guest: guest("g1"),
             platform: platform(),
             packages: vec![InstallPackage {
-                key: key().key,
+                key: key().key.as_ref().clone(),
                 change: Change::Rebuild,
                 binary: binary(&key().key, 2),
             }],

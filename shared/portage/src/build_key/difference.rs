@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{BuildKey, Platform};
+use crate::compact::CompactMap;
 
 /// What a side is said to have that has nothing. No slot and no digest can be called so.
 const NONE: &str = "(none)";
@@ -181,7 +182,10 @@ impl BuildKey {
 }
 
 /// The keys of both maps, sorted, each once.
-fn union<'a, K: Ord, V>(left: &'a BTreeMap<K, V>, right: &'a BTreeMap<K, V>) -> BTreeSet<&'a K> {
+fn union<'a, K: Ord, V>(
+    left: &'a CompactMap<K, V>,
+    right: &'a CompactMap<K, V>,
+) -> BTreeSet<&'a K> {
     left.keys().chain(right.keys()).collect()
 }
 

@@ -7,10 +7,9 @@ mod flags;
 mod kernel;
 mod platform;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use crate::compact::CompactMap;
 use crate::cpv::Cpv;
 use crate::name::{RepositoryName, SlotAndSubslot, UseFlag};
 
@@ -37,11 +36,11 @@ pub struct BuildKey {
     /// The digest of the ebuild and its eclasses: one version number can hide two ebuilds.
     pub ebuild_digest: HexDigest,
     /// Every flag of its IUSE, and whether it is enabled.
-    pub use_flags: BTreeMap<UseFlag, bool>,
+    pub use_flags: CompactMap<UseFlag, bool>,
     /// For each `:=` dependency that its USE flags leave active: slot and subslot that the
     /// dependency will have on the guest after the run. Without these yesterday's binary, bound to
     /// the old library, would be taken for the rebuilt one.
-    pub bindings: BTreeMap<BindingTarget, SlotAndSubslot>,
+    pub bindings: CompactMap<BindingTarget, SlotAndSubslot>,
     /// The digest of the guest's own `package.env` and user patches for the package, if any.
     pub environment_digest: Option<HexDigest>,
     /// The kernel that the guest builds modules for; absent for packages that build none.
@@ -168,24 +167,24 @@ mod tests {
                  against 00000000000000000000000000000000",
             ),
             vary(
-                |key| _ = key.use_flags.insert("ssl".parse().unwrap(), false),
+                |key| key.use_flags.insert("ssl".parse().unwrap(), false),
                 "USE ssl against -ssl",
             ),
             vary(
-                |key| _ = key.use_flags.insert("nls".parse().unwrap(), false),
+                |key| key.use_flags.insert("nls".parse().unwrap(), false),
                 "USE without nls against -nls",
             ),
             vary(
                 |key| {
-                    drop(key.bindings.insert(
+                    key.bindings.insert(
                         "dev-libs/libalpha:0".parse().unwrap(),
                         "0/1".parse().unwrap(),
-                    ))
+                    );
                 },
                 "bound to dev-libs/libalpha:0 0/2 against 0/1",
             ),
             vary(
-                |key| key.bindings.clear(),
+                |key| key.bindings = CompactMap::default(),
                 "bound to dev-libs/libalpha:0 0/2 against (none)",
             ),
             vary(

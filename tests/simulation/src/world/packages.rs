@@ -8,6 +8,7 @@ use gentoo_updater_fleet::message::{
 };
 use gentoo_updater_fleet::name::{GuestName, JobId, PlatformName};
 use gentoo_updater_portage::build_key::{BuildKey, HexDigest};
+use gentoo_updater_portage::compact::CompactSet;
 use gentoo_updater_portage::cpv::Cpv;
 
 use super::machines::JobFate;
@@ -134,7 +135,7 @@ fn wanted(dice: &Dice, packages: &[Drawn], all: bool) -> BTreeSet<usize> {
 
 fn update(dice: &Dice, packages: &[Drawn], number: usize, wanted: &BTreeSet<usize>) -> Update {
     let drawn = &packages[number];
-    let names = |needs: &BTreeSet<usize>| -> BTreeSet<Cpv> {
+    let names = |needs: &BTreeSet<usize>| -> CompactSet<Cpv> {
         let needs = needs.intersection(wanted);
         needs.map(|need| packages[*need].cpv.clone()).collect()
     };
@@ -158,7 +159,8 @@ fn update(dice: &Dice, packages: &[Drawn], number: usize, wanted: &BTreeSet<usiz
             bindings: bindings.collect(),
             environment_digest: None,
             kernel: None,
-        },
+        }
+        .into(),
         change: Change::Upgrade,
         previous: vec!["1".to_owned()],
         purpose: if drawn.build_only {
@@ -168,7 +170,7 @@ fn update(dice: &Dice, packages: &[Drawn], number: usize, wanted: &BTreeSet<usiz
         },
         build_needs: names(&drawn.build_needs),
         runtime_needs: names(&drawn.runtime_needs),
-        accepts: BTreeSet::new(),
+        accepts: Default::default(),
         download: None,
         switched_flags: BTreeSet::new(),
     }

@@ -1,8 +1,7 @@
 //! Why a row is in a guest's plan, as far as the plan tells: what it replaces, what needs it, which flag
 //! changed.
 
-use std::collections::BTreeSet;
-
+use gentoo_updater_portage::compact::CompactSet;
 use gentoo_updater_portage::cpv::Cpv;
 
 use crate::message::{Change, GuestScanned, Update};
@@ -22,7 +21,7 @@ pub(super) fn because(scan: &GuestScanned, row: &Update) -> Vec<String> {
     }
     lines.extend(of_bindings(scan, row));
     let own = &row.key.cpv;
-    let needing = |needs: fn(&Update) -> &BTreeSet<Cpv>| -> Vec<String> {
+    let needing = |needs: fn(&Update) -> &CompactSet<Cpv>| -> Vec<String> {
         let others = scan.updates.iter().filter(|other| other.key.cpv != *own);
         let needing = others.filter(|other| needs(other).contains(own));
         needing.map(|other| other.key.cpv.to_string()).collect()
