@@ -122,7 +122,7 @@ version=$(docker run --rm --network none "$broker" rabbitmqctl version)
 
 # The checkout, with programs that are there instead of those that the first stage would compile.
 cp -r "$ROOT/docker-compose.yml" "$ROOT/packaging" "$ROOT/.dockerignore" "$WORK/checkout/"
-for program in "$PROGRAMS"/gentoo-updater{,-planner,-scanner,-builder,-installer,-janitor,-scheduler}; do
+for program in "$PROGRAMS"/gentoo-updater{,-planner,-scanner,-builder,-installer,-janitor,-scheduler,-notifier}; do
   strip -o "$WORK/checkout/programs/$(basename "$program")" "$program"
 done
 compose build planner

@@ -22,6 +22,8 @@ loads() { "$PROGRAMS/gentoo-updater" config check --config "$1"; }
 # The example, as it is and with everything in it that is commented out.
 holds 'packaging/fleet.toml loads' loads packaging/fleet.toml
 sed -E 's/^#([^ ].*)$/\1/' packaging/fleet.toml > "$WORK/everything.toml"
+# Templates are read when a configuration is checked.
+sed -i -E '/^(text|html)_template = /d' "$WORK/everything.toml"
 holds 'packaging/fleet.toml loads with every key set' loads "$WORK/everything.toml"
 # A key that is not in the example is one that nobody finds.
 for key in $(sed -nE 's/^ *pub\(super\) ([a-z_]+): .*/\1/p' shared/fleet/src/config/fragment.rs); do
@@ -39,7 +41,7 @@ mapfile -t used < <(grep -ohE '(^|`| {4})gentoo-updater [a-z]+' README.md packag
 for command in "${used[@]}"; do holds "gentoo-updater $command is a command" "$PROGRAMS/gentoo-updater" "$command" --help; done
 
 # What starts the workers: the programs and the options are there.
-for role in planner scanner builder installer janitor scheduler; do
+for role in planner scanner builder installer janitor scheduler notifier; do
   holds "gentoo-updater-$role has a help" "$PROGRAMS/gentoo-updater-$role" --help
   grep -qrE "ExecStart=/usr/bin/gentoo-updater-$role( |\$)" packaging/systemd || fail "no unit starts the $role"
   for option in $(grep -rhoE "^(ExecStart=/usr/bin/|.*command: .*)gentoo-updater-$role.*" packaging/systemd docker-compose.yml | grep -oE -- '--[a-z]+' | sort -u); do

@@ -16,6 +16,7 @@ PACKAGES=(
   openssh-server openssh-client                  # sshd of the tests, keys, clients
   mmdebstrap python3 python3-pip unzip           # the guests' root file system, Portage's wheel
   python3-yaml                                   # reads docker-compose.yml
+  python3-aiosmtpd                               # the mail server of the tests
   graphviz                                       # dot, for what `plan --graph` prints
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
   chromium fonts-dejavu-core                     # the browser that looks at the dashboard

@@ -17,6 +17,7 @@ use crate::doctor::DoctorOptions;
 use crate::events::EventsOptions;
 use crate::hold::{ApproveOptions, HoldOptions};
 use crate::man::ManOptions;
+use crate::notify::NotifyCommand;
 use crate::parse::ParseCommand;
 use crate::pause::{PauseOptions, ResumeOptions};
 use crate::plan::PlanOptions;
@@ -81,6 +82,15 @@ pub(crate) enum Subcommand {
         after_help = "Examples:\n  gentoo-updater scan\n  gentoo-updater scan web --json\n  gentoo-updater scan --force"
     )]
     Scan(RunOptions),
+
+    /// Look after what operators are told without asking: try a way, or show what could not be delivered
+    #[command(
+        after_help = "Examples:\n  gentoo-updater notify test ops\n  gentoo-updater notify list"
+    )]
+    Notify {
+        #[command(subcommand)]
+        command: NotifyCommand,
+    },
 
     /// Begin runs by calendar: what comes, what came of it, what was missed
     #[command(

@@ -16,6 +16,7 @@ mod hold;
 mod listen;
 mod man;
 mod notices;
+mod notify;
 mod open;
 mod output;
 mod parse;
@@ -147,6 +148,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
             store::store(settings, command).await
         }
         Subcommand::Why(options) => why::why(&settings()?, &options).await,
+        Subcommand::Notify { command } => notify::notify(settings()?, command).await,
         Subcommand::Schedule { command } => {
             // What serves for months says what it does.
             let settings = match command {

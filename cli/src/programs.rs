@@ -6,7 +6,7 @@ use clap::{Command, CommandFactory as _};
 use crate::arguments::Arguments;
 
 /// The command line of each program.
-pub(crate) fn programs() -> [Command; 7] {
+pub(crate) fn programs() -> [Command; 8] {
     [
         Arguments::command(),
         gentoo_updater_planner::Arguments::command(),
@@ -15,5 +15,6 @@ pub(crate) fn programs() -> [Command; 7] {
         gentoo_updater_installer::Arguments::command(),
         gentoo_updater_janitor::Arguments::command(),
         gentoo_updater_scheduler::Arguments::command(),
+        gentoo_updater_notifier::Arguments::command(),
     ]
 }

@@ -13,15 +13,18 @@ use crate::open;
 use crate::schedule::is_served;
 
 /// What the workers of this process are told apart by from others in their roles.
-const INSTANCE: &str = "local";
+pub(crate) const INSTANCE: &str = "local";
 
 /// The workers that run in one process, but for the planner, whose id is new each time.
 pub(crate) fn worker_ids(settings: &Settings) -> BTreeSet<WorkerId> {
     let others = ["scanner", "installer", "janitor"];
-    let scheduler = is_served(settings).then_some("scheduler");
+    let served = is_served(settings);
+    let scheduler = served.then_some("scheduler");
+    let notifier = (served && !settings.notifications.is_empty()).then_some("notifier");
     let others = others
         .iter()
         .chain(&scheduler)
+        .chain(&notifier)
         .filter_map(|role| worker_id(role, INSTANCE).ok());
     builder_ids(settings).chain(others).collect()
 }
@@ -91,6 +94,19 @@ impl Roles {
             gentoo_updater_scheduler::serve(&own, INSTANCE)
                 .await
                 .context("the scheduler stopped")
+        });
+    }
+
+    /// Starts the notifier beside them, where somebody is to be told something.
+    pub(crate) fn start_notifier(&mut self, context: &Context) {
+        if context.settings.notifications.is_empty() {
+            return;
+        }
+        let own = context.clone();
+        self.tasks.spawn(async move {
+            gentoo_updater_notifier::serve(&own, INSTANCE)
+                .await
+                .context("the notifier stopped")
         });
     }
 

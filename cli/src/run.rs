@@ -13,6 +13,7 @@ use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::request::Request;
 use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_notifier::Telling;
 use gentoo_updater_runtime::monitor::{Vitals, monitor};
 use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use crate::arguments::RunOptions;
 use crate::follow::{self, End};
 use crate::open;
 use crate::planner::PlannerWatch;
-use crate::roles::Roles;
+use crate::roles::{INSTANCE, Roles};
 use crate::schedule::is_served;
 
 /// How often a process that waits for the journal looks whether it is free.
@@ -123,6 +124,13 @@ async fn embedded(
         refuse_beside_a_run(&view)?;
     }
     context.forget_dead_workers().await;
+    // What was over before is not told.
+    let telling = Telling::begin(&context, INSTANCE).await;
+    let telling = telling.unwrap_or_else(|error| {
+        // That nobody hears of it keeps nobody from getting updates.
+        tracing::error!("nobody is told of this: {error:#}");
+        None
+    });
     let mut roles = Roles::start(&context);
     let end = tokio::select! {
         end = drive(&context, &view, goal, PlannerWatch::unneeded()) => end,
@@ -138,6 +146,12 @@ async fn embedded(
             "Stopping. What goes on gets up to {grace} s to end; a second signal leaves it at once to \
              the next start."
         );
+    }
+    if let Some(telling) = telling {
+        // The run is over all the same.
+        if let Err(error) = telling.end().await {
+            tracing::error!("nobody is told of it: {error:#}");
+        }
     }
     context.stop.cancel();
     let joined = roles.join().await;

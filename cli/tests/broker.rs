@@ -87,10 +87,11 @@ impl Fleet {
     }
 }
 
-const ROLES: [&str; 7] = [
+const ROLES: [&str; 8] = [
     "builder",
     "installer",
     "janitor",
+    "notifier",
     "operator",
     "planner",
     "scanner",

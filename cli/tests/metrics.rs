@@ -20,7 +20,7 @@ there are has no bound; `gentoo-updater status` and `gentoo-updater trace` tell 
 This page is written by `UPDATE_GOLDEN=1 cargo test -p gentoo-updater-cli --test metrics`.
 ";
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     Section {
         title: "The process",
         served_by: "Served by every program that is started with `--metrics`.",
@@ -50,6 +50,11 @@ const SECTIONS: [Section; 6] = [
                     knows the whole state of the fleet, also one that only stands by: take `max` over \
                     them, and not `sum`.",
         metrics: gentoo_updater_planner::meters::METRICS,
+    },
+    Section {
+        title: "Notifications",
+        served_by: "Served by notifiers.",
+        metrics: gentoo_updater_notifier::meters::METRICS,
     },
     Section {
         title: "The server of stores",

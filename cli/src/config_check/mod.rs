@@ -10,11 +10,17 @@ use gentoo_updater_fleet::config::{
 };
 use gentoo_updater_fleet::schedule::Schedule;
 use gentoo_updater_fleet::words::counted;
+use gentoo_updater_notifier::Rendering;
 
+use crate::WrongUsage;
+use crate::notify::{occasions, of_notification};
 use crate::output;
 
 /// Says what a configuration, which was found to be right, means.
 pub(crate) fn check(settings: &Settings, path: &Path) -> anyhow::Result<u8> {
+    for (name, notification) in &settings.notifications {
+        Rendering::check(name, notification).map_err(|error| WrongUsage(error.to_string()))?;
+    }
     let text = text(settings, path);
     output::print(|output| output.write_all(text.as_bytes()))?;
     Ok(crate::EXIT_DONE)
@@ -46,6 +52,13 @@ fn text(settings: &Settings, path: &Path) -> String {
         ));
     }
     lines.extend(rollout::lines(settings));
+    for (name, notification) in &settings.notifications {
+        let way = of_notification(notification);
+        lines.push(format!(
+            "  notification {name}: {way}, on {}",
+            occasions(notification)
+        ));
+    }
     for (name, schedule) in &settings.schedules {
         lines.push(format!("  schedule {name}: {}", of_schedule(schedule)));
     }

@@ -55,6 +55,7 @@ async fn at_work(
     context.forget_dead_workers().await;
     let mut roles = Roles::start(&context);
     roles.start_scheduler(&context);
+    roles.start_notifier(&context);
     let stopped = roles.first_stop().await;
     let is_told = context.stop.is_cancelled();
     context.stop.cancel();

@@ -59,7 +59,7 @@ impl Permissions {
             User::Role(Role::Builder) => worker(r"build\..+"),
             User::Role(Role::Installer) => worker(r"install\..+"),
             User::Role(Role::Janitor) => worker(r"(clean|collect)\..+"),
-            User::Role(Role::Scheduler) => scheduler(),
+            User::Role(Role::Scheduler | Role::Notifier) => follower(),
             User::Guest(guest) => (
                 NOTHING.to_owned(),
                 any_of(&[&literal(EVENTS)]),
@@ -112,7 +112,7 @@ fn worker(queue: &str) -> (String, String, String) {
 }
 
 /// It takes no commands, and so it has none to refuse.
-fn scheduler() -> (String, String, String) {
+fn follower() -> (String, String, String) {
     (
         NOTHING.to_owned(),
         any_of(&[&literal(EVENTS)]),
@@ -166,6 +166,7 @@ fn kinds(user: &User) -> Vec<&'static str> {
                 "WorkerRegistered",
             ];
         }
+        Role::Notifier => return vec!["WorkerRegistered"],
         Role::Scheduler => {
             return vec![
                 "RunRequested",

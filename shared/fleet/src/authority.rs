@@ -188,13 +188,18 @@ pub fn says_such(user: &User, event: &Event) -> bool {
         | Event::CollectFailed(_) => user.is(Role::Janitor),
         Event::WorkerRegistered(_) => !user.is(Role::Operator),
         Event::WorkStarted(_) | Event::WorkerPaused(_) => works(user),
-        Event::WorkerAlive(_) => works(user) || user.is(Role::Scheduler),
+        Event::WorkerAlive(_) => works(user) || user.is(Role::Scheduler) || user.is(Role::Notifier),
     }
 }
 
 /// Whether it takes commands.
 fn works(user: &User) -> bool {
-    let others = [Role::Operator, Role::Planner, Role::Scheduler];
+    let others = [
+        Role::Operator,
+        Role::Planner,
+        Role::Scheduler,
+        Role::Notifier,
+    ];
     !others.contains(&user.role())
 }
 
@@ -297,12 +302,13 @@ impl Users {
 }
 
 /// Every role, in the order of the work.
-pub const ROLES: [Role; 7] = [
+pub const ROLES: [Role; 8] = [
     Role::Planner,
     Role::Scanner,
     Role::Builder,
     Role::Installer,
     Role::Janitor,
     Role::Scheduler,
+    Role::Notifier,
     Role::Operator,
 ];

@@ -16,6 +16,7 @@
 //! | [`request`] | what a run is asked to do |
 //! | [`report`] | what came of a run |
 //! | [`remedy`] | what to do about a failure |
+//! | [`notice`] | what operators are told without asking |
 //! | [`inspect`] | what an operator is shown of the fleet at work |
 //! | [`doctor`] | what stands in the way of a run, and what mends it |
 //! | [`config`] | the configuration file |
@@ -39,6 +40,7 @@ pub mod liveness;
 pub mod message;
 pub mod name;
 pub mod needs;
+pub mod notice;
 pub mod order;
 pub mod packed;
 pub mod platforms;

@@ -112,6 +112,10 @@ name!(
     WaveName, "name of a wave", []
 );
 name!(
+    /// A way by which operators are told something.
+    NotificationName, "name of a notification", []
+);
+name!(
     /// Runs by calendar.
     ScheduleName, "name of a schedule", []
 );

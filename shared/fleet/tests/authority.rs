@@ -26,6 +26,7 @@ fn sender_of(user: &User) -> &'static str {
         User::Role(Role::Installer) => "installer@control",
         User::Role(Role::Janitor) => "janitor@control",
         User::Role(Role::Scheduler) => "scheduler@control",
+        User::Role(Role::Notifier) => "notifier@control",
         User::Role(Role::Operator) => "operator@desk",
         User::Guest(name) if name.as_str() == "g1" => "installer@agent.g1",
         User::Guest(_) => "installer@agent.mail",
@@ -68,9 +69,11 @@ fn expected(event: &Event) -> &'static str {
         Event::WorkStarted(_) | Event::WorkerPaused(_) => {
             "scanner builder installer janitor guest.g1 guest.mail"
         }
-        Event::WorkerAlive(_) => "scanner builder installer janitor scheduler guest.g1 guest.mail",
+        Event::WorkerAlive(_) => {
+            "scanner builder installer janitor scheduler notifier guest.g1 guest.mail"
+        }
         Event::WorkerRegistered(_) => {
-            "planner scanner builder installer janitor scheduler guest.g1 guest.mail"
+            "planner scanner builder installer janitor scheduler notifier guest.g1 guest.mail"
         }
     }
 }
@@ -98,8 +101,8 @@ fn as_said_by(user: &User, event: &Event) -> Envelope<Event> {
         Event::WorkerAlive(event) => {
             event.worker = sender.clone();
             event.role = user.role();
-            // It takes no commands.
-            if *user == User::Role(Role::Scheduler) {
+            // They take no commands.
+            if matches!(user, User::Role(Role::Scheduler | Role::Notifier)) {
                 event.working_on.clear();
             }
             for ongoing in &mut event.working_on {

@@ -13,7 +13,7 @@ use crate::stage::Stage;
 use crate::{book, project, text_of};
 
 /// Pages whose commands a test below runs.
-const READ: [&str; 8] = [
+const READ: [&str; 9] = [
     "docs/tutorial.md",
     "docs/how-to/five-guests.md",
     "docs/how-to/five-hundred.md",
@@ -21,6 +21,7 @@ const READ: [&str; 8] = [
     "docs/how-to/distcc.md",
     "docs/how-to/waves.md",
     "docs/how-to/rollback.md",
+    "docs/how-to/notifications.md",
     "docs/how-to/lost-broker.md",
 ];
 
@@ -160,6 +161,12 @@ fn the_way_back() {
     actions::want_only(&lab, "g1", &["app-misc/hello", "app-misc/greeter"]);
     let names = [("web", "g1"), ("fast", "b1")];
     read("docs/how-to/rollback.md", &lab, &names, None);
+}
+
+#[test]
+fn being_told() {
+    let names = [("web", "g1"), ("fast", "b1")];
+    read("docs/how-to/notifications.md", &lab(1, 1), &names, None);
 }
 
 #[test]

@@ -6,13 +6,14 @@ use std::process::Command;
 
 use crate::tree::Tree;
 
-const ROLES: [&str; 6] = [
+const ROLES: [&str; 7] = [
     "planner",
     "scanner",
     "builder",
     "installer",
     "janitor",
     "scheduler",
+    "notifier",
 ];
 
 #[test]

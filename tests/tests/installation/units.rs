@@ -18,6 +18,7 @@ const CLOSED: [&str; 7] = [
     "installer",
     "janitor",
     "scheduler",
+    "notifier",
     "store",
     "dashboard",
 ];

@@ -179,7 +179,7 @@ impl Gauges {
             Role::Installer => Some("installer"),
             Role::Janitor => Some("janitor"),
             // They take no commands.
-            Role::Planner | Role::Scheduler | Role::Operator => None,
+            Role::Planner | Role::Scheduler | Role::Notifier | Role::Operator => None,
         };
         let gauges = Self {
             role,

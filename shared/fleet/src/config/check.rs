@@ -9,6 +9,7 @@ use super::cruft::CruftSettings;
 use super::environment::BuildEnvironment;
 use super::fragment::Fragment;
 use super::invalid::Invalid;
+use super::notifications;
 use super::packages::{BuildLimits, Packages, demands, irreversible};
 use super::rollout;
 use super::schedules;
@@ -65,6 +66,7 @@ impl Settings {
             guests,
             checks: checks::check(&fragment.checks)?,
             rollout,
+            notifications: notifications::check(&fragment.notifications)?,
             schedules: BTreeMap::new(),
             packages,
             policy,

@@ -8,11 +8,14 @@ use serde::Deserialize;
 use super::checks::CheckFragment;
 use super::cruft::CruftPolicy;
 use super::environment::EnvironmentFragment;
+use super::notifications::NotificationFragment;
 use super::packages::PackagesFragment;
 use super::rollout::RolloutFragment;
 use super::schedules::ScheduleFragment;
 use super::settings::{Access, CleanRoom, Depclean, RestartServices, StoreAccess};
-use crate::name::{BuilderName, CheckName, GuestName, PlatformName, ScheduleName};
+use crate::name::{
+    BuilderName, CheckName, GuestName, NotificationName, PlatformName, ScheduleName,
+};
 use crate::rollout::Window;
 
 /// The whole file.
@@ -37,6 +40,8 @@ pub struct Fragment {
     pub(super) packages: Vec<PackagesFragment>,
     #[serde(default)]
     pub(super) rollout: RolloutFragment,
+    #[serde(default)]
+    pub(super) notifications: BTreeMap<NotificationName, NotificationFragment>,
     #[serde(default)]
     pub(super) schedules: BTreeMap<ScheduleName, ScheduleFragment>,
     #[serde(default)]

@@ -1,6 +1,8 @@
 //! Why a configuration whose values are well-formed cannot be used.
 
-use crate::name::{BuilderName, CheckName, GuestName, PlatformName, ScheduleName, WaveName};
+use crate::name::{
+    BuilderName, CheckName, GuestName, NotificationName, PlatformName, ScheduleName, WaveName,
+};
 
 /// Why values do not fit together. Each names its key and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +108,14 @@ pub enum Invalid {
     Schedule {
         /// The schedule.
         schedule: ScheduleName,
+        /// What is wrong with it, and the remedy.
+        cause: String,
+    },
+    /// Nobody can be told by a notification.
+    #[error("notifications.{notification}: {cause}")]
+    Notification {
+        /// The notification.
+        notification: NotificationName,
         /// What is wrong with it, and the remedy.
         cause: String,
     },

@@ -15,6 +15,7 @@ mod environment;
 mod fragment;
 mod invalid;
 mod named;
+mod notifications;
 mod packages;
 mod rollout;
 mod schedules;
@@ -29,6 +30,9 @@ pub use environment::{BuildEnvironment, BuildFeature};
 pub use fragment::Fragment;
 pub use invalid::Invalid;
 pub use named::NotNamed;
+pub use notifications::{
+    Encryption, Mail, Notification, Secret, Templates, Way, Webhook, WebhookUrl,
+};
 pub use packages::{BuildLimits, Packages};
 pub use settings::{
     Access, Broker, Builder, CleanRoom, Depclean, Guest, History, Platform, Policy,

@@ -10,10 +10,13 @@ use serde::Deserialize;
 use super::checks::Check;
 use super::cruft::CruftSettings;
 use super::environment::BuildEnvironment;
+use super::notifications::Notification;
 use super::packages::{BuildLimits, Packages};
 use super::url::StoreUrl;
 use crate::decide::Patience;
-use crate::name::{BuilderName, CheckName, GuestName, PlatformName, ScheduleName};
+use crate::name::{
+    BuilderName, CheckName, GuestName, NotificationName, PlatformName, ScheduleName,
+};
 use crate::rollout::Rollout;
 use crate::schedule::Schedule;
 
@@ -38,6 +41,8 @@ pub struct Settings {
     pub checks: BTreeMap<CheckName, Check>,
     /// How updates reach all of them.
     pub(super) rollout: Rollout,
+    /// Who is told what.
+    pub notifications: BTreeMap<NotificationName, Notification>,
     /// Runs by calendar.
     pub schedules: BTreeMap<ScheduleName, Schedule>,
     /// What is known of single packages.

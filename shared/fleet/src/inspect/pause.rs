@@ -59,7 +59,7 @@ pub fn target_named(
     fleet: &Fleet,
     configured: impl IntoIterator<Item = WorkerId>,
 ) -> Result<PauseTarget, UnknownTarget> {
-    for role in [Role::Planner, Role::Operator] {
+    for role in [Role::Planner, Role::Notifier, Role::Operator] {
         if text == role.to_string() {
             return Err(UnknownTarget::NotPausable { role });
         }

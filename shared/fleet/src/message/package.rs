@@ -32,6 +32,8 @@ pub enum Role {
     Janitor,
     /// Begins runs by calendar.
     Scheduler,
+    /// Tells operators what they want to be told.
+    Notifier,
     /// The operator's command line.
     Operator,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for Role {
             Self::Installer => "installer",
             Self::Janitor => "janitor",
             Self::Scheduler => "scheduler",
+            Self::Notifier => "notifier",
             Self::Operator => "operator",
         })
     }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod letters;
+mod notifier;
 mod readers;
 mod roles;
 mod scheduler;

@@ -1,0 +1,195 @@
+//! One who is told.
+
+use std::time::Duration;
+
+use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_fleet::config::{Notification, Way};
+use gentoo_updater_fleet::name::{NotificationName, RunId};
+use gentoo_updater_fleet::notice::{Notice, Subject, Told, of_run};
+use gentoo_updater_fleet::report::Report;
+use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_runtime::Context;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::deliver::deliver;
+use crate::kept::Kept;
+use crate::meters;
+use crate::render::{Document, Message, Rendering};
+
+/// Events come in bunches: after the first of one it is waited for so long.
+const BUNCH: Duration = Duration::from_secs(1);
+/// The first pause before another try; each further one is four times as long.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The longest of them.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// One who is told.
+pub(crate) struct Recipient<'a> {
+    context: &'a Context,
+    view: &'a FleetView,
+    kept: &'a Kept,
+    name: &'a NotificationName,
+    notification: &'a Notification,
+    rendering: Rendering,
+    told: Told,
+    dead_letters: watch::Receiver<u64>,
+}
+
+impl<'a> Recipient<'a> {
+    /// All of the configuration. Whom nothing was ever told, of that all is as told that is so by now.
+    ///
+    /// # Errors
+    /// When what was told cannot be read, or a template cannot be used.
+    pub(crate) fn all(
+        context: &'a Context,
+        view: &'a FleetView,
+        kept: &'a Kept,
+        dead_letters: &watch::Receiver<u64>,
+    ) -> anyhow::Result<Vec<Self>> {
+        let all = context.settings.notifications.iter();
+        let all = all.map(|(name, notification)| {
+            let told = match kept.told(name)? {
+                Some(told) => told,
+                None => {
+                    let number = *dead_letters.borrow();
+                    let told = view.read(|fleet| Told::all_of(fleet, number));
+                    kept.note(name, &told)?;
+                    told
+                }
+            };
+            Ok(Self {
+                context,
+                view,
+                kept,
+                name,
+                notification,
+                rendering: Rendering::new(name, notification)?,
+                told,
+                dead_letters: dead_letters.clone(),
+            })
+        });
+        all.collect()
+    }
+
+    /// Tells what is to be told, until all is over; and then what is left.
+    pub(crate) async fn tell(mut self, over: CancellationToken) -> anyhow::Result<()> {
+        loop {
+            let is_last = over.is_cancelled();
+            let changed = self.view.changed();
+            self.dead_letters.mark_unchanged();
+            self.pass().await?;
+            if is_last {
+                return Ok(());
+            }
+            tokio::select! {
+                () = over.cancelled() => continue,
+                changed = changed => changed?,
+                changed = self.dead_letters.changed() => changed?,
+            }
+            tokio::select! {
+                () = over.cancelled() => {}
+                () = sleep(BUNCH) => {}
+            }
+        }
+    }
+
+    /// Tells all that is to be told, one after the other.
+    async fn pass(&mut self) -> anyhow::Result<()> {
+        let (before, number) = (self.told.clone(), *self.dead_letters.borrow());
+        self.told.lower(number);
+        self.view.read(|fleet| self.told.forget(fleet));
+        if self.told != before {
+            self.kept.note(self.name, &self.told)?;
+        }
+        for run in self.view.read(|fleet| self.told.forgotten(fleet)) {
+            self.tell_of_forgotten(run).await?;
+        }
+        for notice in self.view.read(|fleet| self.told.due(fleet, number)) {
+            let report = match notice.subject {
+                Subject::Run(run) => self.view.read(|fleet| report(fleet, run)),
+                _ => None,
+            };
+            self.tell_one(&notice, report).await?;
+        }
+        Ok(())
+    }
+
+    /// Of a run that ended so long ago that the state does not have it, while nobody was there to tell it.
+    async fn tell_of_forgotten(&mut self, run: RunId) -> anyhow::Result<()> {
+        let fleet = self.view.one_run(run).await?;
+        match of_run(&fleet, run) {
+            Some(notice) => self.tell_one(&notice, report(&fleet, run)).await,
+            None => {
+                // A further round, a scan, or one that the history does not have any more.
+                self.told.pass_over(run);
+                self.kept.note(self.name, &self.told)
+            }
+        }
+    }
+
+    async fn tell_one(&mut self, notice: &Notice, report: Option<Report>) -> anyhow::Result<()> {
+        if notice.is_wanted(&self.notification.on) {
+            let found = self.told.find(notice, self.context.clock.now());
+            // Before the first try, so that it has its id in every one.
+            self.kept.note(self.name, &self.told)?;
+            let document = Document::of(notice, self.name, found, report.as_ref());
+            match self.rendering.render(document.clone()) {
+                Ok(message) => self.try_to_tell(&message).await?,
+                Err(error) => self.give_up(&document, 0, &error.to_string())?,
+            }
+        }
+        self.told.tell(notice);
+        self.kept.note(self.name, &self.told)
+    }
+
+    /// Tries until it is told or cannot be.
+    async fn try_to_tell(&self, message: &Message) -> anyhow::Result<()> {
+        let (mut tries, mut pause, way) = (0, PAUSE, self.way());
+        let (notification, id) = (self.name, message.document.id);
+        loop {
+            tries += 1;
+            let failed = match deliver(self.notification, message).await {
+                Ok(answer) => {
+                    meters::TRIES.count([way, "delivered"]);
+                    tracing::info!(%notification, %id, "told: {answer}");
+                    return Ok(());
+                }
+                Err(failed) => failed,
+            };
+            meters::TRIES.count([way, "failed"]);
+            if !failed.again || tries >= self.notification.attempts {
+                return self.give_up(&message.document, tries, &failed.cause);
+            }
+            let next = pause.as_secs();
+            tracing::warn!(%notification, %id, tries, "not told: {failed}; tried again in {next} s");
+            sleep(pause).await;
+            pause = (pause * 4).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn give_up(&self, document: &Document, tries: u32, cause: &str) -> anyhow::Result<()> {
+        let path = self.kept.keep(self.name, document, tries, cause)?;
+        meters::GIVEN_UP.count([self.way()]);
+        tracing::error!(
+            notification = %self.name, id = %document.id, tries,
+            "given up: {}: {cause}. It is kept in {}, and `gentoo-updater notify list` shows it",
+            document.headline, path.display()
+        );
+        Ok(())
+    }
+
+    fn way(&self) -> &'static str {
+        match self.notification.way {
+            Way::Mail(_) => "mail",
+            Way::Webhook(_) => "webhook",
+            Way::Command(_) => "command",
+        }
+    }
+}
+
+fn report(fleet: &Fleet, run: RunId) -> Option<Report> {
+    let run = fleet.runs.get(&run)?;
+    Some(Report::of(fleet, run))
+}

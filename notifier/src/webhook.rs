@@ -1,0 +1,186 @@
+//! Telling by a POST request, signed as the Standard Webhooks say.
+//!
+//! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use gentoo_updater_fleet::config::{Secret, Webhook, WebhookUrl};
+use hmac::{Hmac, Mac};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::CONTENT_TYPE;
+use hyper::{Request, StatusCode, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use jiff::Timestamp;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use sha2::Sha256;
+
+use crate::deliver::{Answer, Failed};
+use crate::render::Message;
+use crate::secret::{self, Secrets};
+
+/// How much of an answer is read.
+const MOST: usize = 64 * 1024;
+/// What a secret begins with that is written in base64.
+const PREFIX: &str = "whsec_";
+
+/// Posts it. A redirect is not followed: what is signed is for this address.
+pub(crate) async fn post(
+    webhook: &Webhook,
+    message: &Message,
+    secrets: &mut Secrets,
+) -> Result<Answer, Failed> {
+    let prepared = prepare(webhook, message, secrets);
+    let (request, place) = prepared.map_err(|error| Failed::passing(format!("{error:#}")))?;
+    let client = client(webhook).map_err(|error| Failed::passing(format!("{error:#}")))?;
+    let answer = client
+        .request(request)
+        .await
+        // Only the innermost cause: the others may name the whole address, which may hold a token.
+        .map_err(|error| Failed::passing(format!("{place}: {}", innermost(&error))))?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), MOST).collect().await;
+    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let said = String::from_utf8_lossy(&body);
+    let words = format!("{place}: {status} {said}");
+    match status {
+        status if status.is_success() => Ok(Answer(words)),
+        status if status.is_redirection() => Err(Failed::for_good(format!(
+            "{words}: redirects are not followed"
+        ))),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+            Err(Failed::passing(words))
+        }
+        status if status.is_client_error() => Err(Failed::for_good(words)),
+        _ => Err(Failed::passing(words)),
+    }
+}
+
+fn prepare(
+    webhook: &Webhook,
+    message: &Message,
+    secrets: &mut Secrets,
+) -> anyhow::Result<(Request<Full<Bytes>>, String)> {
+    let url = match &webhook.url {
+        WebhookUrl::Given(url) => url.clone(),
+        WebhookUrl::File(path) => secret::read(&Secret::File(path.clone()), secrets)?,
+    };
+    let uri: Uri = url
+        .parse()
+        .ok()
+        .context("the address of the webhook is none")?;
+    let host = uri
+        .host()
+        .context("the address of the webhook has no host")?;
+    // A user in it would be sent nowhere.
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    ensure!(
+        !authority.contains('@'),
+        "the address of the webhook names a user; put what it needs into its path or its query"
+    );
+    hide(&uri, secrets);
+    let place = format!("{}://{host}", uri.scheme_str().unwrap_or("https"));
+    let body = serde_json::to_vec(&message.document)?;
+    let (id, at) = (
+        message.document.id.to_string(),
+        Timestamp::now().as_second(),
+    );
+    let mut request = Request::post(uri)
+        .header(CONTENT_TYPE, "application/json")
+        .header("webhook-id", &id)
+        .header("webhook-timestamp", at);
+    if let Some(secret) = &webhook.secret {
+        let signature = signature(&secret::read(secret, secrets)?, &id, at, &body)?;
+        request = request.header("webhook-signature", signature);
+    }
+    Ok((request.body(Full::new(body.into()))?, place))
+}
+
+/// The parts of an address that may be tokens.
+fn hide(uri: &Uri, secrets: &mut Secrets) {
+    secrets.add(uri.to_string());
+    secrets.add(uri.path_and_query().map_or("", |it| it.as_str()));
+    uri.path().split('/').for_each(|part| secrets.add(part));
+    let query = uri.query().unwrap_or_default();
+    for part in query.split('&') {
+        secrets.add(part.split_once('=').map_or(part, |(_, value)| value));
+    }
+}
+
+/// `v1,` and the HMAC-SHA256 of `ID.TIMESTAMP.BODY` in base64.
+fn signature(secret: &str, id: &str, at: i64, body: &[u8]) -> anyhow::Result<String> {
+    let key = match secret.strip_prefix(PREFIX) {
+        // The error would show a part of it.
+        Some(encoded) => BASE64.decode(encoded).ok().context(
+            "the secret of the webhook begins with whsec_, and what follows is no base64",
+        )?,
+        None => secret.as_bytes().to_vec(),
+    };
+    ensure!(
+        key.len() >= 16,
+        "the secret of the webhook has less than 16 bytes"
+    );
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key)?;
+    mac.update(format!("{id}.{at}.").as_bytes());
+    mac.update(body);
+    Ok(format!("v1,{}", BASE64.encode(mac.finalize().into_bytes())))
+}
+
+type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+fn client(webhook: &Webhook) -> anyhow::Result<HttpClient> {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(system.certs);
+    if let Some(ca) = &webhook.ca {
+        for certificate in CertificateDer::pem_file_iter(ca)? {
+            roots.add(certificate?)?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(config)
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    all.last().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_signed_as_the_standard_says() {
+        // The example of the specification's reference implementations.
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let (id, at) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330);
+        let signed = signature(secret, id, at, br#"{"test": 2432232314}"#).unwrap();
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_used_is_not_shown() {
+        for secret in ["whsec_hunter2!", "hunter2"] {
+            let error = signature(secret, "1", 0, b"").unwrap_err();
+            assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+        }
+    }
+}

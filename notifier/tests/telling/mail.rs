@@ -1,0 +1,175 @@
+//! Trials by mail, with Debian's aiosmtpd.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+
+use crate::scene::{SECRET, settings, trial};
+
+/// A server that takes mail of `fleet` with the password alone, and answers with it to who writes to `echo`.
+struct MailServer {
+    child: Child,
+    port: u16,
+    out: PathBuf,
+}
+
+/// Its arguments: the password, the file of what was delivered, and for STARTTLS a certificate and its key.
+const SERVER: &str = r#"
+import asyncio, ssl, sys
+from aiosmtpd.smtp import SMTP, AuthResult
+password, out, *tls = sys.argv[1:]
+class Handler:
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("echo@"):
+            return "550 not with " + password
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+    async def handle_DATA(self, server, session, envelope):
+        with open(out, "ab") as file:
+            file.write(envelope.content)
+        return "250 noted"
+def check(server, session, envelope, mechanism, data):
+    good = (data.login, data.password) == (b"fleet", password.encode())
+    return AuthResult(success=good, handled=False)
+context = None
+if tls:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*tls)
+def session():
+    return SMTP(Handler(), authenticator=check, auth_required=True, auth_require_tls=bool(tls),
+                tls_context=context, require_starttls=bool(tls))
+async def main():
+    server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+"#;
+
+impl MailServer {
+    fn start(folder: &Path, tls: &[PathBuf]) -> Self {
+        let out = folder.join("mail");
+        let mut child = Command::new("/usr/bin/python3")
+            .args(["-c", SERVER, SECRET])
+            .arg(&out)
+            .args(tls)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let port = line.trim().parse().unwrap();
+        Self { child, port, out }
+    }
+
+    /// What was delivered.
+    fn delivered(&self) -> String {
+        std::fs::read_to_string(&self.out).unwrap_or_default()
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        // It serves until then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What came of a trial of a user to somebody, with more keys.
+async fn tried(
+    folder: &TempDir,
+    server: &MailServer,
+    user: &str,
+    to: &str,
+    more: &str,
+) -> Result<String, String> {
+    let text = format!(
+        "[notifications.ops]\ntype = \"mail\"\nserver = \"127.0.0.1\"\nport = {}\nuser = {user:?}\n\
+         password_file = \"SECRET_FILE\"\nfrom = \"Updates <fleet@example.net>\"\nto = [{to:?}]\n{more}",
+        server.port
+    );
+    trial(&settings(folder.path(), &text)).await
+}
+
+const PLAIN: &str = "encryption = \"none\"\n";
+const TO: &str = "ops@example.net";
+
+#[tokio::test]
+async fn a_mail_server_takes_text_and_html_with_the_id_and_a_wrong_login_is_told() {
+    let folder = TempDir::new().unwrap();
+    let server = MailServer::start(folder.path(), &[]);
+    let answer = tried(&folder, &server, "fleet", TO, PLAIN).await.unwrap();
+    assert!(answer.contains("250 noted"), "{answer}");
+    let text = server.delivered();
+    for words in [
+        "Subject: [gentoo-updater] this is a trial",
+        "@gentoo-updater.example.net>",
+        "Content-Type: text/plain",
+        "Content-Type: text/html",
+        "gentoo-updater status shows all that waits.",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in {text}");
+    }
+    let cause = tried(&folder, &server, "nobody", TO, PLAIN).await;
+    let cause = cause.unwrap_err();
+    assert!(cause.contains("535"), "{cause}");
+}
+
+#[tokio::test]
+async fn what_a_mail_server_answers_is_told_without_the_password() {
+    let folder = TempDir::new().unwrap();
+    let server = MailServer::start(folder.path(), &[]);
+    let cause = tried(&folder, &server, "fleet", "echo@example.net", PLAIN).await;
+    let cause = cause.unwrap_err();
+    assert!(cause.contains("not with [secret]"), "{cause}");
+}
+
+/// An authority, and a certificate of it for this machine with its key.
+fn certificates(folder: &Path, name: &str) -> (PathBuf, [PathBuf; 2]) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let of_server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let of_server = of_server.signed_by(&key, &authority).unwrap();
+    let write = |kind: &str, text: &str| {
+        let path = folder.join(format!("{name}-{kind}.pem"));
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let server = [
+        write("server", &of_server.pem()),
+        write("key", &key.serialize_pem()),
+    ];
+    (write("ca", &authority.pem()), server)
+}
+
+#[tokio::test]
+async fn a_login_goes_over_starttls_and_to_a_server_alone_whose_authority_is_trusted() {
+    let folder = TempDir::new().unwrap();
+    let (ca, server) = certificates(folder.path(), "own");
+    let (other, _) = certificates(folder.path(), "other");
+    let server = MailServer::start(folder.path(), &server);
+    let with = |ca: &Path| format!("ca = {ca:?}\n");
+    let answer = tried(&folder, &server, "fleet", TO, &with(&ca)).await;
+    assert!(
+        answer.as_ref().is_ok_and(|it| it.contains("250 noted")),
+        "{answer:?}"
+    );
+    let cause = tried(&folder, &server, "fleet", TO, &with(&other)).await;
+    let cause = cause.unwrap_err();
+    assert!(cause.to_lowercase().contains("certificate"), "{cause}");
+
+    // One without STARTTLS gets neither password nor mail.
+    let plain = MailServer::start(&folder.path().join("."), &[]);
+    let delivered = server.delivered();
+    let cause = tried(&folder, &plain, "fleet", TO, &with(&ca)).await;
+    let cause = cause.unwrap_err();
+    assert!(cause.to_lowercase().contains("starttls"), "{cause}");
+    assert_eq!(server.delivered(), delivered);
+}

@@ -1,0 +1,11 @@
+//! Telling real servers and programs.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod command;
+mod following;
+mod hook;
+mod mail;
+mod scene;
+mod templates;
+mod webhook;

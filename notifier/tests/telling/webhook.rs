@@ -1,0 +1,97 @@
+//! Trials by webhook.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use axum::http::StatusCode;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::hook::{Answer, Hook, webhook};
+use crate::scene::{SECRET, settings, trial};
+
+/// What Python's own library makes of it, as the page on notifications shows it.
+const SIGNED: &str = r#"
+import base64, hashlib, hmac, sys
+key, id, at = sys.argv[1:]
+signed = b".".join([id.encode(), at.encode(), sys.stdin.buffer.read()])
+digest = hmac.new(key.encode(), signed, hashlib.sha256).digest()
+print("v1," + base64.b64encode(digest).decode())
+"#;
+
+#[tokio::test]
+async fn a_webhook_gets_what_is_signed_as_others_compute_it() {
+    let (folder, hook) = (TempDir::new().unwrap(), Hook::default());
+    let address = hook.serve().await;
+    let settings = settings(folder.path(), &webhook("ops", address));
+    let answer = trial(&settings).await;
+    assert_eq!(answer, Ok("http://127.0.0.1: 204 No Content".to_owned()));
+    let [taken] = &hook.taken()[..] else {
+        panic!("{:?}", hook.taken())
+    };
+    assert_eq!(taken.document()["test"], true);
+    assert_eq!(taken.document()["id"], taken.id);
+    let mut python = Command::new("/usr/bin/python3")
+        .args(["-c", SIGNED, SECRET, &taken.id, &taken.at])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    python.stdin.take().unwrap().write_all(&taken.body).unwrap();
+    let computed = python.wait_with_output().unwrap().stdout;
+    assert_eq!(String::from_utf8(computed).unwrap().trim(), taken.signature);
+}
+
+#[tokio::test]
+async fn what_a_server_answers_is_told_without_what_was_secret_in_the_request() {
+    let (folder, hook) = (TempDir::new().unwrap(), Hook::default());
+    let address = hook.serve().await;
+    let settings = settings(folder.path(), &webhook("ops", address));
+    for (answer, words) in [
+        (Answer::Status(StatusCode::FORBIDDEN), "403 Forbidden noted"),
+        (
+            Answer::Status(StatusCode::INTERNAL_SERVER_ERROR),
+            "500 Internal Server Error noted",
+        ),
+        // A trial looks for the secrets in all that is said of it.
+        (Answer::Echo, "404 Not Found nothing at [secret] for"),
+    ] {
+        hook.answers(answer);
+        let cause = trial(&settings).await.unwrap_err();
+        assert!(cause.contains(words), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (folder, hook, elsewhere) = (TempDir::new().unwrap(), Hook::default(), Hook::default());
+    let address = hook.serve().await;
+    let settings = settings(folder.path(), &webhook("ops", address));
+    let to = elsewhere.serve().await;
+    hook.answers(Answer::Redirect(format!("http://{to}/hook")));
+    let cause = trial(&settings).await.unwrap_err();
+    assert!(cause.contains("redirects are not followed"), "{cause}");
+    assert!(elsewhere.ids().is_empty(), "{:?}", elsewhere.taken());
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up_after_its_time() {
+    let (folder, hook) = (TempDir::new().unwrap(), Hook::default());
+    let address = hook.serve().await;
+    let text = format!("{}timeout_seconds = 1\n", webhook("ops", address));
+    let settings = settings(folder.path(), &text);
+    hook.answers(Answer::Never);
+    let cause = trial(&settings).await.unwrap_err();
+    assert_eq!(cause, "no answer within 1 s");
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_away_is_told_of_without_its_address() {
+    let folder = TempDir::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let settings = settings(folder.path(), &webhook("ops", address));
+    let cause = trial(&settings).await.unwrap_err();
+    assert!(cause.contains("refused"), "{cause}");
+}
