@@ -17,6 +17,7 @@ PACKAGES=(
   mmdebstrap python3 python3-pip unzip           # the guests' root file system, Portage's wheel
   python3-yaml                                   # reads docker-compose.yml
   graphviz                                       # dot, for what `plan --graph` prints
+  curl jq openssl                                # commands of the book
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
   chromium fonts-dejavu-core                     # the browser that looks at the dashboard
   gpg gpg-agent gpgconf                          # keys, and signatures of binaries
