@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gentoo_updater_tests::fixtures::{Broker, Lab, Process, Program, program};
+use gentoo_updater_tests::fixtures::{Broker, Lab, Process, Program, program, wait_until};
 
 use crate::page::Run;
 
@@ -46,8 +46,9 @@ pub(crate) struct Stage<'a> {
     broker: Option<&'a Broker>,
     holder: Child,
     folder: PathBuf,
-    // Those that stay are ended before the view that they live in.
-    workers: Vec<Process>,
+    // Those that stay, by what was typed. They are ended before the view that they live in.
+    workers: Vec<(String, Process)>,
+    started: usize,
 }
 
 /// What commands said.
@@ -101,6 +102,7 @@ impl<'a> Stage<'a> {
             holder,
             folder,
             workers: Vec::new(),
+            started: 0,
         }
     }
 
@@ -207,21 +209,24 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Starts each line of a block, and leaves it running.
+    /// Starts each line of a block, and leaves it running. Whoever starts a worker again waits for the end
+    /// of the former one, as a service manager does.
     fn stay(&mut self, commands: &str) {
         for line in commands.lines().filter(|line| !line.trim().is_empty()) {
-            let name = format!("worker-{}", self.workers.len());
+            for (_, former) in self.workers.iter_mut().filter(|(typed, _)| typed == line) {
+                wait_until(&format!("the former {line} has ended"), PATIENCE, || {
+                    !former.is_running()
+                });
+            }
+            let name = format!("worker-{}", self.started);
+            self.started += 1;
             let mut args = self.entering();
             args.extend(["bash", "-c"].map(str::to_owned));
             args.push(format!("exec {line}"));
             let logs = self.folder.join("logs");
-            self.workers.push(Process::start(
-                &name,
-                self.lab.netns(),
-                Path::new("nsenter"),
-                args,
-                &logs,
-            ));
+            let (netns, program) = (self.lab.netns(), Path::new("nsenter"));
+            let worker = Process::start(&name, netns, program, args, &logs);
+            self.workers.push((line.to_owned(), worker));
         }
     }
 
@@ -230,14 +235,14 @@ impl<'a> Stage<'a> {
         let read = |worker: &Process| std::fs::read_to_string(&worker.stderr).unwrap_or_default();
         self.workers
             .iter()
-            .map(read)
+            .map(|(typed, worker)| format!("{typed}\n{}", read(worker)))
             .collect::<Vec<_>>()
             .join("----\n")
     }
 
     /// Ends those that stay, and waits for them.
     pub(crate) fn end_workers(&mut self) {
-        for mut worker in std::mem::take(&mut self.workers) {
+        for (_, mut worker) in std::mem::take(&mut self.workers) {
             // A run that a page has followed is over by itself.
             if worker.is_running() {
                 worker.terminate(PATIENCE);
