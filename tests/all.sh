@@ -94,9 +94,9 @@ cat target/chaos/*.txt
 # The end-to-end tests start these.
 step 'Programs'
 cargo build --locked --workspace --bins
-step 'Examples in packaging and README'
+step 'Examples in packaging'
 tests/examples.sh
-done_with 'examples in packaging and README'
+done_with 'examples in packaging'
 
 # Each has a lab of its own, and waits for processes half of its time.
 END_TO_END=(--test end_to_end --test documents --test installation --test monitoring --test portage_commands --test portage_versions)
@@ -105,6 +105,18 @@ if [[ $long ]]; then
   step 'docker-compose.yml on a Docker Engine'
   tests/docker.sh
   done_with 'docker-compose.yml on a Docker Engine'
+  step 'What README says to type'
+  make demo
+  make book
+  make build
+  # Not into this machine.
+  DESTDIR=$(mktemp -d)
+  export DESTDIR
+  make install PREFIX=/usr
+  "$DESTDIR/usr/bin/gentoo-updater" --version
+  rm -rf "$DESTDIR"
+  unset DESTDIR
+  done_with 'what README says to type (make demo, book, build and install)'
   step 'Self-test of the lab'
   tests/lab/selftest.sh
   done_with 'self-test of the lab'

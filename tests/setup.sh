@@ -18,6 +18,7 @@ PACKAGES=(
   python3-yaml                                   # reads docker-compose.yml
   python3-aiosmtpd                               # the mail server of the tests
   graphviz                                       # dot, for what `plan --graph` prints
+  curl jq openssl                                # commands of the book
   iproute2 util-linux procps rsync               # namespaces, processes, the ebuild repository
   chromium fonts-dejavu-core                     # the browser that looks at the dashboard
   gpg gpg-agent gpgconf                          # keys, and signatures of binaries

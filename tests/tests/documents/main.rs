@@ -1,9 +1,10 @@
-//! The book (`docs/`): every command in it is run, on a lab of real Portage guests, page by page as a
-//! reader would; and every link in it leads somewhere.
+//! README and the book (`docs/`): every command in them is run, on a lab of real Portage guests, page by page as a
+//! reader would; and every link leads somewhere.
 
 mod links;
 mod page;
 mod pages;
+mod rules;
 mod stage;
 
 use std::path::{Path, PathBuf};

@@ -14,9 +14,10 @@
 //! | `sh,by=FILE` | run by this file of the project, in which all its lines stand |
 //! | `toml,file=/etc/x` | the whole content of that file on the controller; `ini` and others likewise |
 //! | `toml,add=/etc/x` | is added to that file |
+//! | `toml,example` | a part of a configuration, which is one beside a minimal fleet |
 //! | `output` | what the block before prints: `…` is any text in a line, a line of it alone any lines |
 //!
-//! Blocks of other languages are to be looked at.
+//! Blocks of other languages are to be looked at, and hold no commands.
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
@@ -33,6 +34,8 @@ pub(crate) enum Step {
     },
     /// Compares what the last commands printed.
     Compare(String),
+    /// Takes a part of a configuration over.
+    Example(String),
     /// Types what another test of the project runs.
     Elsewhere { file: String, commands: String },
 }
@@ -53,7 +56,15 @@ pub(crate) struct Run {
 /// # Panics
 /// When a block says something that is none of the words above: nobody would run it.
 pub(crate) fn steps(markdown: &str) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let blocks = blocks(markdown).into_iter();
+    blocks
+        .filter_map(|(info, content)| step(&info, content))
+        .collect()
+}
+
+/// Blocks of code with what stands behind their fences: nothing where a block is only indented.
+fn blocks(markdown: &str) -> Vec<(String, String)> {
+    let mut blocks = Vec::new();
     let mut inside: Option<(String, String)> = None;
     for event in Parser::new(markdown) {
         match event {
@@ -70,13 +81,35 @@ pub(crate) fn steps(markdown: &str) -> Vec<Step> {
                 }
             }
             Event::End(TagEnd::CodeBlock) => {
-                let (info, content) = inside.take().expect("a block that ends has begun");
-                steps.extend(step(&info, content));
+                blocks.push(inside.take().expect("a block that ends has begun"));
             }
             _ => {}
         }
     }
-    steps
+    blocks
+}
+
+/// Languages of blocks that nobody types.
+const LOOKED_AT: [&str; 6] = ["text", "output", "ini", "json", "mermaid", "toml"];
+
+/// What a page shows as code that no test could run or judge.
+pub(crate) fn escapes(markdown: &str) -> Vec<String> {
+    let mut escaping = Vec::new();
+    for (info, content) in blocks(markdown) {
+        let language = info.split(',').next().unwrap_or_default();
+        let mut lines = content.lines().map(str::trim_start);
+        if language == "sh" {
+            continue;
+        } else if !LOOKED_AT.contains(&language) {
+            escaping.push(format!("a block of the language {language:?}:\n{content}"));
+        } else if lines.any(|line| line.starts_with("$ ") || line.starts_with("gentoo-updater ")) {
+            escaping.push(format!("a command in a block of {language}:\n{content}"));
+        // What is included is a file of its own.
+        } else if info == "toml" && !content.starts_with("{{#include") {
+            escaping.push(format!("a configuration that is not judged:\n{content}"));
+        }
+    }
+    escaping
 }
 
 fn step(info: &str, content: String) -> Option<Step> {
@@ -88,6 +121,7 @@ fn step(info: &str, content: String) -> Option<Step> {
     match language {
         "output" => Some(Step::Compare(content)),
         "sh" => Some(commands(&words, content)),
+        "toml" if words == [("example", "")] => Some(Step::Example(content)),
         _ => words.first().map(|(word, path)| {
             assert!(
                 matches!(*word, "file" | "add") && path.starts_with('/'),
@@ -193,6 +227,24 @@ fn a_block_says_how_it_is_run() {
             },
         ]
     );
+}
+
+#[test]
+fn whatever_could_be_typed_is_in_a_block_that_is_run() {
+    for (page, escaping) in [
+        ("    gentoo-updater run\n", 1),
+        ("```\ngentoo-updater run\n```\n", 1),
+        ("```bash\nls\n```\n", 1),
+        ("```text\nIt prints\n  $ gentoo-updater run\n```\n", 1),
+        ("```text\ngentoo-updater run\n```\n", 1),
+        ("```toml\na = 1\n```\n", 1),
+        (
+            "```toml,example\na = 1\n```\n```sh\nls\n```\n```text\nx\n```\n",
+            0,
+        ),
+    ] {
+        assert_eq!(escapes(page).len(), escaping, "{page}");
+    }
 }
 
 #[test]

@@ -1,37 +1,92 @@
 //! Which pages are read on which lab.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use gentoo_updater_tests::actions;
-use gentoo_updater_tests::fixtures::{Broker, Lab, Program, program, wait_until};
-use pulldown_cmark::{Event, Parser};
+use gentoo_updater_tests::fixtures::{Broker, Lab, wait_until};
 
 use crate::page::{Step, is_as_shown, steps};
-use crate::stage::Stage;
-use crate::{book, project, text_of};
+use crate::stage::{STORE, Stage};
+use crate::{project, text_of};
 
-/// Pages whose commands a test below runs.
-const READ: [&str; 9] = [
+/// Pages that bring updates without a broker, each to guests as they were before.
+const UPDATES: [&str; 5] = [
     "docs/tutorial.md",
     "docs/how-to/five-guests.md",
-    "docs/how-to/five-hundred.md",
-    "docs/how-to/add-a-builder.md",
-    "docs/how-to/distcc.md",
     "docs/how-to/waves.md",
     "docs/how-to/rollback.md",
     "docs/how-to/notifications.md",
+];
+
+/// Pages for whoever has updated a fleet: the first one does that, and the others look at what is there.
+const AFTER_A_RUN: [&str; 12] = [
+    "README.md",
+    "docs/how-to/look-at-runs.md",
+    "docs/how-to/afterwards.md",
+    "docs/how-to/failed-builds.md",
+    "docs/how-to/trust.md",
+    "docs/how-to/output-not-understood.md",
+    "docs/reference/doctor.md",
+    "docs/how-to/store.md",
+    "docs/how-to/what-builds-leave.md",
+    "docs/how-to/dashboard.md",
+    "docs/how-to/schedule.md",
+    "docs/how-to/signed-binaries.md",
+];
+
+/// A page for guests that do not mount the store.
+const OVER_HTTP: [&str; 1] = ["docs/how-to/guests-without-the-store.md"];
+
+/// Pages about builders.
+const BUILDERS: [&str; 2] = ["docs/how-to/add-a-builder.md", "docs/how-to/clean-rooms.md"];
+
+/// A page that builds the same with helpers.
+const HELPERS: [&str; 1] = ["docs/how-to/distcc.md"];
+
+/// Pages that have a broker, and what it has heard.
+const WITH_A_BROKER: [&str; 3] = [
+    "docs/how-to/five-hundred.md",
+    "docs/how-to/queues.md",
+    "docs/how-to/monitoring.md",
+];
+
+/// Pages that begin with an empty broker each.
+const WITH_A_NEW_BROKER: [&str; 2] = [
+    "docs/how-to/separate-users.md",
     "docs/how-to/lost-broker.md",
 ];
+
+/// Pages whose commands a test below runs.
+pub(crate) fn is_read(page: &str) -> bool {
+    let lists: [&[&str]; 7] = [
+        &UPDATES,
+        &AFTER_A_RUN,
+        &OVER_HTTP,
+        &BUILDERS,
+        &HELPERS,
+        &WITH_A_BROKER,
+        &WITH_A_NEW_BROKER,
+    ];
+    lists.iter().any(|pages| pages.contains(&page))
+}
 
 /// How long a page's `sh,until` may take.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Reads a page from top to bottom, and does what it says.
-fn read(page: &str, lab: &Lab, names: &[(&str, &str)], broker: Option<&Broker>) {
-    assert!(READ.contains(&page), "{page} stands in READ");
+/// Reads pages one after the other on a new controller, which keeps what it has from one to the next,
+/// but for what stays beside the others.
+fn read(pages: &[&str], lab: &Lab, names: &[(&str, &str)], broker: Option<&Broker>) {
     let mut stage = Stage::new(lab, names, broker);
+    for page in pages {
+        println!("reading {page}");
+        read_one(page, &mut stage);
+        stage.end_workers();
+    }
+}
+
+/// Reads a page from top to bottom, and does what it says.
+fn read_one(page: &str, stage: &mut Stage<'_>) {
     let mut printed = String::new();
     let mut steps = steps(&text_of(&project().join(page)))
         .into_iter()
@@ -73,10 +128,9 @@ fn read(page: &str, lab: &Lab, names: &[(&str, &str)], broker: Option<&Broker>) 
                 is_as_shown(&shown, &printed),
                 "{page} shows\n{shown}\nand printed was\n{printed}"
             ),
-            Step::Elsewhere { .. } => {}
+            Step::Elsewhere { .. } | Step::Example(_) => {}
         }
     }
-    stage.end();
 }
 
 /// A lab that has updates to bring.
@@ -86,14 +140,15 @@ fn lab(guests: usize, builders: usize) -> Lab {
     lab
 }
 
-#[test]
-fn the_tutorial_leads_from_an_empty_machine_to_an_updated_fleet() {
-    let names = [("web", "g1"), ("mail", "g2"), ("fast", "b1")];
-    read("docs/tutorial.md", &lab(2, 1), &names, None);
+/// Guests as they were before any update. What was built for them is in the store.
+fn begin_again(lab: &Lab, guests: &[&str]) {
+    for guest in guests {
+        lab.must(&["reset", guest]);
+    }
 }
 
 #[test]
-fn five_guests_at_home() {
+fn updates_reach_guests_from_the_tutorial_to_waves_and_the_way_back() {
     let names = [
         ("web", "g1"),
         ("mail", "g2"),
@@ -101,31 +156,38 @@ fn five_guests_at_home() {
         ("git", "g4"),
         ("fast", "b1"),
     ];
-    read("docs/how-to/five-guests.md", &lab(4, 1), &names, None);
+    let lab = lab(4, 1);
+    for page in UPDATES {
+        if page.ends_with("rollback.md") {
+            actions::want_only(&lab, "g1", &["app-misc/hello", "app-misc/greeter"]);
+        }
+        read(&[page], &lab, &names, None);
+        begin_again(&lab, &["g1", "g2"]);
+    }
 }
 
 #[test]
-fn five_hundred_guests_of_which_the_lab_has_two() {
-    let lab = lab(2, 2);
-    let names = [
-        ("web", "g1"),
-        ("mail", "g2"),
-        ("fast", "b1"),
-        ("spare", "b2"),
-    ];
-    let broker = broker(&lab);
-    read("docs/how-to/five-hundred.md", &lab, &names, Some(&broker));
+fn a_newcomer_updates_a_fleet_by_readme_and_looks_at_it() {
+    let names = [("web", "g1"), ("mail", "g2"), ("fast", "b1")];
+    let lab = lab(2, 1);
+    read(&AFTER_A_RUN, &lab, &names, None);
+    begin_again(&lab, &["g1"]);
+    let server = lab.fact("LAB_CTL_IP");
+    lab.sh(
+        "g1",
+        &format!("umount /var/cache/binpkgs; echo '{server} {STORE}' >> /etc/hosts"),
+    );
+    read(&OVER_HTTP, &lab, &names, None);
 }
 
 #[test]
-fn one_more_builder() {
+fn one_more_builder_and_distcc() {
     let names = [("web", "g1"), ("fast", "b1"), ("spare", "b2")];
-    read("docs/how-to/add-a-builder.md", &lab(1, 2), &names, None);
-}
-
-#[test]
-fn distcc() {
     let lab = lab(1, 2);
+    read(&BUILDERS, &lab, &names, None);
+    begin_again(&lab, &["g1"]);
+    lab.sh("b1", "find /var/cache/binpkgs -mindepth 1 -delete");
+    lab.must(&["fill", "v1"]);
     let spare = lab.ip("b2");
     for builder in ["b1", "b2"] {
         lab.must(&["distcc", builder]);
@@ -138,133 +200,26 @@ fn distcc() {
             ),
         );
     }
-    lab.sh(
-        "b2",
-        &format!(
-            "distccd --daemon --user nobody --listen {spare} --allow {} --log-file /tmp/distccd.log",
-            lab.ip("b1")
-        ),
-    );
-    let names = [("web", "g1"), ("fast", "b1"), ("spare", "b2")];
-    read("docs/how-to/distcc.md", &lab, &names, None);
+    read(&HELPERS, &lab, &names, None);
 }
 
 #[test]
-fn waves() {
-    let names = [("web", "g1"), ("mail", "g2"), ("fast", "b1")];
-    read("docs/how-to/waves.md", &lab(2, 1), &names, None);
-}
-
-#[test]
-fn the_way_back() {
-    let lab = lab(1, 1);
-    actions::want_only(&lab, "g1", &["app-misc/hello", "app-misc/greeter"]);
-    let names = [("web", "g1"), ("fast", "b1")];
-    read("docs/how-to/rollback.md", &lab, &names, None);
-}
-
-#[test]
-fn being_told() {
-    let names = [("web", "g1"), ("fast", "b1")];
-    read("docs/how-to/notifications.md", &lab(1, 1), &names, None);
-}
-
-#[test]
-fn a_broker_that_is_lost() {
-    let lab = lab(2, 1);
-    let names = [("web", "g1"), ("mail", "g2"), ("fast", "b1")];
-    let broker = broker(&lab);
-    read("docs/how-to/lost-broker.md", &lab, &names, Some(&broker));
-}
-
-fn broker(lab: &Lab) -> Broker {
-    Broker::start(
+fn a_broker_for_five_hundred_guests_of_which_the_lab_has_two() {
+    let names = [
+        ("web", "g1"),
+        ("mail", "g2"),
+        ("fast", "b1"),
+        ("spare", "b2"),
+    ];
+    let lab = lab(2, 2);
+    let broker = Broker::start(
         lab.netns(),
         &Path::new(lab.fact("LAB_RUN")).join("rabbitmq"),
-    )
-}
-
-#[test]
-fn every_command_of_the_book_is_run_by_a_test() {
-    for page in book() {
-        for step in steps(&text_of(&project().join(&page))) {
-            match step {
-                Step::Elsewhere { file, commands } => runs(&page, &file, &commands),
-                Step::Run(run) => assert!(
-                    READ.contains(&page.as_str()),
-                    "nobody runs this of {page}:\n{}",
-                    run.commands
-                ),
-                Step::Write { .. } | Step::Compare(_) => {}
-            }
-        }
+    );
+    read(&WITH_A_BROKER, &lab, &names, Some(&broker));
+    for page in WITH_A_NEW_BROKER {
+        begin_again(&lab, &["g1", "g2"]);
+        broker.forget("fleet");
+        read(&[page], &lab, &names, Some(&broker));
     }
-}
-
-/// Whether a file has each of these commands.
-fn runs(page: &str, file: &str, commands: &str) {
-    let runner = text_of(&project().join(file));
-    for line in commands.lines() {
-        // What a page explains behind a command is no part of it.
-        let command = line.split(" # ").next().unwrap_or_default().trim();
-        assert!(
-            command.is_empty() || runner.contains(command),
-            "{page} says that {file} runs {command:?}, which it does not"
-        );
-    }
-}
-
-/// The commands that a page names in a sentence.
-fn named(markdown: &str) -> Vec<String> {
-    let codes = Parser::new(markdown).filter_map(|event| match event {
-        Event::Code(code) if code.starts_with("gentoo-updater") => Some(code.to_string()),
-        _ => None,
-    });
-    codes.filter(|code| code.contains(' ')).collect()
-}
-
-#[test]
-fn every_command_that_a_sentence_names_is_one_with_these_options() {
-    let mut checked = 0;
-    for page in book() {
-        for command in named(&text_of(&project().join(&page))) {
-            let words: Vec<&str> = command.split_whitespace().collect();
-            let programs = program(Program::Command);
-            let programs = programs.parent().expect("a folder of programs");
-            let help = help_of(&programs.join(words[0]), &words[1..]);
-            for option in words.iter().filter(|word| word.starts_with("--")) {
-                let option = option.split('=').next().unwrap_or(option);
-                assert!(
-                    help.contains(option),
-                    "{page}: {command}: no {option} in\n{help}"
-                );
-            }
-            checked += 1;
-        }
-    }
-    assert!(checked > 5, "the book names commands");
-}
-
-/// The help of the longest command that these words begin with.
-///
-/// # Panics
-/// When they begin with none.
-fn help_of(program: &Path, words: &[&str]) -> String {
-    let mut help = None;
-    let names: Vec<&&str> = words
-        .iter()
-        .take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase()))
-        .collect();
-    for length in (0..=names.len()).rev() {
-        let said = Command::new(program)
-            .args(&names[..length])
-            .arg("--help")
-            .output()
-            .expect("the program is there");
-        if said.status.success() && (length > 0 || names.is_empty()) {
-            help = Some(String::from_utf8_lossy(&said.stdout).into_owned());
-            break;
-        }
-    }
-    help.unwrap_or_else(|| panic!("{} {words:?} is no command", program.display()))
 }

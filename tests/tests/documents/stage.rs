@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gentoo_updater_tests::fixtures::{Broker, Lab, Process, Program, program};
+use gentoo_updater_tests::fixtures::{Broker, Lab, Process, Program, program, wait_until};
 
 use crate::page::Run;
 
@@ -16,17 +16,21 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The name of a page's broker.
 const MQ: &str = "mq.example.net";
 
+/// The controller, as guests call it who fetch from it.
+pub(crate) const STORE: &str = "store.example.net";
+
 /// Makes the view, says so, and keeps it until it is killed.
 const SET_UP: &str = r#"
   mount -t tmpfs tmpfs "$1"
-  for folder in etc var/lib; do
+  for folder in etc var/lib var/cache; do
     mkdir -p "$1/$folder/upper" "$1/$folder/work"
     mount -t overlay overlay -o "lowerdir=/$folder,upperdir=$1/$folder/upper,workdir=$1/$folder/work" "/$folder"
   done
   mount -t tmpfs -o mode=0700 tmpfs /root
   rm -rf /etc/gentoo-updater /var/lib/gentoo-updater
   rm -f /etc/ssh/ssh_known_hosts
-  mkdir -p /etc/gentoo-updater
+  mkdir -p /etc/gentoo-updater /var/cache/binpkgs
+  mount --bind "$3" /var/cache/binpkgs
   cat > /etc/hosts
   mkdir -m 0700 /root/.ssh
   install -m 0600 "$2" /root/.ssh/id_ed25519
@@ -42,8 +46,9 @@ pub(crate) struct Stage<'a> {
     broker: Option<&'a Broker>,
     holder: Child,
     folder: PathBuf,
-    // Those that stay are ended before the view that they live in.
-    workers: Vec<Process>,
+    // Those that stay, by what was typed. They are ended before the view that they live in.
+    workers: Vec<(String, Process)>,
+    started: usize,
 }
 
 /// What commands said.
@@ -69,12 +74,15 @@ impl<'a> Stage<'a> {
             .args(["netns", "exec", lab.netns()])
             .args(["unshare", "--mount", "--propagation", "private"])
             .args(["bash", "-euc", SET_UP, "stage"])
-            .args([&view, Path::new(lab.fact("LAB_SSH_KEY"))])
+            .args([&view, Path::new(lab.fact("LAB_SSH_KEY")), &lab.store()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("ip and unshare are there");
-        let mut hosts = format!("127.0.0.1 localhost {MQ}\n");
+        let mut hosts = format!(
+            "127.0.0.1 localhost {MQ}\n{} {STORE}\n",
+            lab.fact("LAB_CTL_IP")
+        );
         for (name, machine) in names {
             hosts.push_str(&format!("{} {name}.example.net {name}\n", lab.ip(machine)));
         }
@@ -94,6 +102,7 @@ impl<'a> Stage<'a> {
             holder,
             folder,
             workers: Vec::new(),
+            started: 0,
         }
     }
 
@@ -101,9 +110,10 @@ impl<'a> Stage<'a> {
     pub(crate) fn write(&self, path: &str, content: &str, add: bool) {
         // The private broker has a port of its own.
         let content = match self.broker {
-            Some(broker) => {
-                content.replace(&format!("@{MQ}/"), &format!("@{MQ}:{}/", broker.port()))
-            }
+            Some(broker) => content.replace(
+                &format!("{MQ}/"),
+                &format!("{MQ}:{port}/", port = broker.port()),
+            ),
             None => content.to_owned(),
         };
         let redirect = if add { ">>" } else { ">" };
@@ -125,10 +135,11 @@ impl<'a> Stage<'a> {
 
     /// Runs the commands of a block as a reader types them.
     pub(crate) fn run(&mut self, run: &Run) -> Said {
+        let mut commands = run.commands.clone();
         if run.on.as_deref() == Some("mq") {
-            return self.at_the_broker(&run.commands);
-        }
-        if let Some(name) = &run.on {
+            let broker = self.broker.expect("the page's lab has a broker");
+            commands = broker.script(&commands);
+        } else if let Some(name) = &run.on {
             let said = self.lab.exec(
                 self.machine(name),
                 &["bash", "-euo", "pipefail", "-c", &run.commands],
@@ -150,12 +161,12 @@ impl<'a> Stage<'a> {
         let mut command = self.inside();
         let typed = match &run.answer {
             None => {
-                command.args(["bash", "-euo", "pipefail", "-c", &run.commands]);
+                command.args(["bash", "-euo", "pipefail", "-c", &commands]);
                 String::new()
             }
             // Questions are asked on a terminal only.
             Some(answer) => {
-                let all = format!("set -euo pipefail\n{}", run.commands);
+                let all = format!("set -euo pipefail\n{commands}");
                 command.args([
                     "script",
                     "--quiet",
@@ -198,32 +209,24 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn at_the_broker(&self, commands: &str) -> Said {
-        let broker = self.broker.expect("the page's lab has a broker");
-        let output = broker.sh(commands);
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        Said {
-            code: output.status.code(),
-            all: format!("{stdout}{}", String::from_utf8_lossy(&output.stderr)),
-            stdout,
-        }
-    }
-
-    /// Starts each line of a block, and leaves it running.
+    /// Starts each line of a block, and leaves it running. Whoever starts a worker again waits for the end
+    /// of the former one, as a service manager does.
     fn stay(&mut self, commands: &str) {
         for line in commands.lines().filter(|line| !line.trim().is_empty()) {
-            let name = format!("worker-{}", self.workers.len());
+            for (_, former) in self.workers.iter_mut().filter(|(typed, _)| typed == line) {
+                wait_until(&format!("the former {line} has ended"), PATIENCE, || {
+                    !former.is_running()
+                });
+            }
+            let name = format!("worker-{}", self.started);
+            self.started += 1;
             let mut args = self.entering();
             args.extend(["bash", "-c"].map(str::to_owned));
             args.push(format!("exec {line}"));
             let logs = self.folder.join("logs");
-            self.workers.push(Process::start(
-                &name,
-                self.lab.netns(),
-                Path::new("nsenter"),
-                args,
-                &logs,
-            ));
+            let (netns, program) = (self.lab.netns(), Path::new("nsenter"));
+            let worker = Process::start(&name, netns, program, args, &logs);
+            self.workers.push((line.to_owned(), worker));
         }
     }
 
@@ -232,14 +235,14 @@ impl<'a> Stage<'a> {
         let read = |worker: &Process| std::fs::read_to_string(&worker.stderr).unwrap_or_default();
         self.workers
             .iter()
-            .map(read)
+            .map(|(typed, worker)| format!("{typed}\n{}", read(worker)))
             .collect::<Vec<_>>()
             .join("----\n")
     }
 
     /// Ends those that stay, and waits for them.
-    pub(crate) fn end(mut self) {
-        for mut worker in std::mem::take(&mut self.workers) {
+    pub(crate) fn end_workers(&mut self) {
+        for (_, mut worker) in std::mem::take(&mut self.workers) {
             // A run that a page has followed is over by itself.
             if worker.is_running() {
                 worker.terminate(PATIENCE);
@@ -261,8 +264,9 @@ impl<'a> Stage<'a> {
             format!("--target={}", self.holder.id()),
             "--mount".to_owned(),
             "--net".to_owned(),
-            "--wd=/root".to_owned(),
+            // Its own home: nsenter would look for the folder outside.
             "env".to_owned(),
+            "--chdir=/root".to_owned(),
             "--ignore-environment".to_owned(),
             "HOME=/root".to_owned(),
             "SHELL=/bin/bash".to_owned(),

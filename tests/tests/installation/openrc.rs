@@ -2,7 +2,7 @@
 
 use gentoo_updater_tests::fixtures::{Lab, wait_until};
 
-use crate::services::{CONTROLLER, Controller, Manager, SOON, WORKERS};
+use crate::services::{CONTROLLER, Controller, Manager, SOON, WORKERS, typed};
 
 /// The network of the lab is up before OpenRC is there.
 const NETWORK: &str = "#!/sbin/openrc-run
@@ -46,11 +46,11 @@ fn services_of_openrc_start_keep_a_build_over_a_restart_and_start_a_hung_worker_
     let controller = Controller::new("openrc");
     let lab = &controller.scene.lab;
     let openrc = OpenRc(lab);
+    let [user, start] = &typed("docs/how-to/services.md", file!())[..] else {
+        panic!("a block makes the user, and one starts the services");
+    };
     // The ebuild makes the user, with systemd or without.
-    lab.sh(
-        CONTROLLER,
-        "useradd --system --home-dir /var/lib/gentoo-updater/home --create-home gentoo-updater",
-    );
+    lab.sh(CONTROLLER, user);
     lab.sh(CONTROLLER, "mkdir -p /var/lib/gentoo-updater/home/.ssh");
     controller.configure();
     controller.write("/etc/init.d/net.lab", NETWORK);
@@ -64,13 +64,7 @@ fn services_of_openrc_start_keep_a_build_over_a_restart_and_start_a_hung_worker_
         CONTROLLER,
         "chmod 755 /etc/init.d/net.lab && rc-update add net.lab default",
     );
-    for role in WORKERS {
-        let name = openrc.name(role);
-        lab.sh(
-            CONTROLLER,
-            &format!("ln -s gentoo-updater /etc/init.d/{name} && rc-update add {name} default && rc-service {name} start"),
-        );
-    }
+    lab.sh(CONTROLLER, start);
     for role in WORKERS {
         let process = openrc.process_of(role);
         let user = lab.sh(CONTROLLER, &format!("ps -o user:20= -p {process}"));

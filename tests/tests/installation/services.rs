@@ -9,7 +9,7 @@ use gentoo_updater_tests::actions::{self, Gate};
 use gentoo_updater_tests::assertions::{self, compilations};
 use gentoo_updater_tests::fixtures::{Process, Scene, wait_until};
 
-use crate::tree::Tree;
+use crate::tree::{Tree, checkout};
 
 /// Long enough for a machine that has other things to do.
 pub(crate) const SOON: Duration = Duration::from_secs(120);
@@ -22,6 +22,22 @@ const PORT: &str = "25672";
 
 /// The services of the controller. The builder and the janitor work on that machine itself.
 pub(crate) const WORKERS: [&str; 5] = ["planner", "scanner", "builder", "installer", "janitor"];
+
+/// What a page has an administrator type, block by block: those of which it says that `file` runs them.
+/// Its builder is the machine that the workers run on here.
+pub(crate) fn typed(page: &str, file: &str) -> Vec<String> {
+    let path = checkout().join(page);
+    let text = std::fs::read_to_string(&path).expect("the page is there");
+    let begin = format!("```sh,by={file}\n");
+    let blocks: Vec<String> = text
+        .split(&begin)
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```"))
+        .map(|(block, _)| block.replace("fast", CONTROLLER))
+        .collect();
+    assert!(!blocks.is_empty(), "{page} has nothing that {file} runs");
+    blocks
+}
 
 /// What starts and stops services.
 pub(crate) trait Manager {
@@ -97,7 +113,7 @@ impl Controller {
         }
     }
 
-    /// The user of the workers, what they log in with, and the configuration, as README says.
+    /// The user of the workers, what they log in with, and the configuration, as `docs/how-to/services.md` says.
     pub(crate) fn configure(&self) {
         let lab = &self.scene.lab;
         let state = PathBuf::from("/var/lib/gentoo-updater");
@@ -114,10 +130,13 @@ impl Controller {
             let text = std::fs::read_to_string(lab.fact(fact)).expect("a file of the lab");
             self.write(file.to_str().expect("a path that is text"), &text);
         }
+        let [readable] = &typed("docs/how-to/services.md", file!())[..] else {
+            panic!("one block says who reads the configuration");
+        };
+        lab.sh(CONTROLLER, readable);
         lab.sh(
             CONTROLLER,
-            "chown root:gentoo-updater /etc/gentoo-updater/fleet.toml && chmod 640 /etc/gentoo-updater/fleet.toml
-             cd /var/lib/gentoo-updater/home && chmod 600 .ssh/id_ed25519 && chown -R gentoo-updater: .",
+            "cd /var/lib/gentoo-updater/home && chmod 600 .ssh/id_ed25519 && chown -R gentoo-updater: .",
         );
     }
 

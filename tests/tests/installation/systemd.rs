@@ -2,7 +2,7 @@
 
 use gentoo_updater_tests::fixtures::{Lab, wait_until};
 
-use crate::services::{CONTROLLER, Controller, Manager, SOON, WORKERS};
+use crate::services::{CONTROLLER, Controller, Manager, SOON, WORKERS, typed};
 
 /// How long a loop may say nothing in this test, in seconds.
 const WATCHDOG: u64 = 4;
@@ -50,10 +50,10 @@ fn units_start_when_they_serve_keep_a_build_over_a_restart_and_start_a_hung_work
     let controller = Controller::new("systemd");
     let lab = &controller.scene.lab;
     let systemd = Systemd(lab);
-    lab.sh(
-        CONTROLLER,
-        "systemd-sysusers && systemd-tmpfiles --create gentoo-updater.conf",
-    );
+    let [once, start] = &typed("docs/how-to/services.md", file!())[..] else {
+        panic!("a block makes the user, and one starts the services");
+    };
+    lab.sh(CONTROLLER, once);
     controller.configure();
     // The janitor works on the controller itself, so it has to be root.
     let local = "mkdir -p /etc/systemd/system/gentoo-updater-janitor.service.d && cd $_ &&
@@ -68,10 +68,7 @@ fn units_start_when_they_serve_keep_a_build_over_a_restart_and_start_a_hung_work
     }
     let all = WORKERS.map(|role| systemd.name(role)).join(" ");
     // It returns when each of them has said that it serves.
-    lab.sh(
-        CONTROLLER,
-        &format!("systemctl daemon-reload && systemctl enable --now {all}"),
-    );
+    lab.sh(CONTROLLER, &format!("systemctl daemon-reload\n{start}"));
     for role in WORKERS {
         assert_eq!(systemd.property(role, "ActiveState"), "active", "{role}");
         let user = lab.sh(
