@@ -93,7 +93,7 @@ async fn prepare(context: &Context, instance: &str) -> anyhow::Result<()> {
 }
 
 fn notifier(instance: &str) -> anyhow::Result<WorkerId> {
-    Ok(worker_id(&Role::Notifier.to_string(), instance)?)
+    worker_id(&Role::Notifier.to_string(), instance)
 }
 
 /// Telling beside what a process does until it ends.
