@@ -14,7 +14,7 @@ fn fleet() -> TempDir {
         "state_directory = {:?}\n[builders.b1]\naddress = \"local\"\n[guests.g1]\naddress = \
          \"local\"\n[policy]\nattempts = 1\n[notifications.pager]\ntype = \"command\"\ncommand = \
          [\"/usr/bin/tee\", \"-a\", {:?}]\non = [\"failed\"]\n[notifications.gone]\ntype = \
-         \"command\"\ncommand = [\"/no/such\"]\n",
+         \"command\"\ncommand = [\"/no/such\"]\non = [\"failed\"]\n",
         folder.path().join("state"),
         folder.path().join("told")
     );
