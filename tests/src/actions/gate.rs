@@ -6,7 +6,7 @@ use super::guests::append;
 use crate::fixtures::{Lab, wait_until};
 
 /// How long a gate is waited for, on a machine that has other things to do.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Where gates leave their marks. Portage builds as a user of its own.
 const FOLDER: &str = "/run/gates";
