@@ -148,6 +148,7 @@ fn begin_again(lab: &Lab, guests: &[&str]) {
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn updates_reach_guests_from_the_tutorial_to_waves_and_the_way_back() {
     let names = [
         ("web", "g1"),
@@ -181,6 +182,7 @@ fn a_newcomer_updates_a_fleet_by_readme_and_looks_at_it() {
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn one_more_builder_and_distcc() {
     let names = [("web", "g1"), ("fast", "b1"), ("spare", "b2")];
     let lab = lab(1, 2);
@@ -204,6 +206,7 @@ fn one_more_builder_and_distcc() {
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn a_broker_for_five_hundred_guests_of_which_the_lab_has_two() {
     let names = [
         ("web", "g1"),
