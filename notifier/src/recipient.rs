@@ -134,7 +134,7 @@ impl<'a> Recipient<'a> {
             let found = self.told.find(notice, self.context.clock.now());
             // Before the first try, so that it has its id in every one.
             self.kept.note(self.name, &self.told)?;
-            let document = Document::of(notice, self.name, found, report.as_ref());
+            let document = Document::of(notice, self.name, found, report.as_ref())?;
             match self.rendering.render(document.clone()) {
                 Ok(message) => self.try_to_tell(&message).await?,
                 Err(error) => self.give_up(&document, 0, &error.to_string())?,

@@ -48,9 +48,9 @@ pub struct RunSummary {
     pub id: RunId,
     /// The end of that, as it is shown on screens.
     pub short: String,
-    /// The report, as `status` prints it.
+    /// The report, as `report` prints it.
     pub text: String,
-    /// The report, as `status --json` has it.
+    /// The report, as `report --json` has it.
     pub report: serde_json::Value,
 }
 
@@ -99,26 +99,29 @@ pub struct Rendering {
 impl Document {
     /// Of a notice that was found at this time, for one recipient. `report` is that of its run, where it is
     /// about one.
+    ///
+    /// # Errors
+    /// When the report cannot be written as JSON.
     pub fn of(
         notice: &Notice,
         recipient: &NotificationName,
         found: Timestamp,
         report: Option<&Report>,
-    ) -> Self {
-        Self {
+    ) -> serde_json::Result<Self> {
+        Ok(Self {
             version: 1,
             id: notice.id(recipient.as_str(), found),
             occasion: notice.occasion,
             headline: notice.headline(),
             at: found,
             test: false,
-            run: report.map(RunSummary::of),
+            run: report.map(RunSummary::of).transpose()?,
             attention: notice.attention(),
             missed: match &notice.subject {
                 Subject::Missed(missed) => Some(missed.clone()),
                 _ => None,
             },
-        }
+        })
     }
 
     /// A trial.
@@ -142,13 +145,13 @@ impl Document {
 }
 
 impl RunSummary {
-    fn of(report: &Report) -> Self {
-        Self {
+    fn of(report: &Report) -> serde_json::Result<Self> {
+        Ok(Self {
             id: report.run,
             short: report.run.short(),
             text: report.to_text(),
-            report: serde_json::to_value(report).unwrap_or_default(),
-        }
+            report: serde_json::to_value(report)?,
+        })
     }
 }
 

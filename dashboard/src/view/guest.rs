@@ -25,7 +25,7 @@ pub struct GuestDocument {
     pub configured: bool,
     /// How it stands, in words, and all that is told of it, by the newest run that has it.
     pub words: Option<String>,
-    /// The report of that run on it, as in `status --json`.
+    /// The report of that run on it, as in `report --json`.
     pub report: Option<GuestReport>,
     /// Why it did not get what it wanted, and what to do.
     pub failure: Option<ToldFailure>,

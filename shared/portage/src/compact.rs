@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A map in the order of its keys. To look one up takes as long as in a tree; to add one takes as long as
@@ -257,25 +257,7 @@ impl<T: Serialize> Serialize for CompactSet<T> {
 
 impl<'de, T: Deserialize<'de> + Ord> Deserialize<'de> for CompactSet<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de> + Ord> Visitor<'de> for Members<T> {
-            type Value = CompactSet<T>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a sequence")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = seq.next_element()? {
-                    members.push(member);
-                }
-                Ok(members.into_iter().collect())
-            }
-        }
-
-        deserializer.deserialize_seq(Members(PhantomData))
+        Vec::deserialize(deserializer).map(Self::from_iter)
     }
 }
 

@@ -116,7 +116,6 @@ fn followed(history: &History, builds: &[(&str, u64)]) {
 }
 
 #[test]
-#[ignore = "takes long: make test-long"]
 fn what_lasts_longest_by_the_log_of_a_builder_is_built_first_and_a_restart_tells_nothing_again() {
     let mut scene = Scene::with_broker(1, 1);
     prepare(&mut scene, &BUILDS);

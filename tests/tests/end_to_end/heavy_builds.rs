@@ -50,7 +50,6 @@ fn publish(lab: &Lab) {
 }
 
 #[test]
-#[ignore = "takes long: make test-long"]
 fn heavy_builds_go_where_they_have_room_and_what_takes_too_much_is_ended() {
     let mut scene = Scene::with_broker(1, 2);
     scene.configuration.clean_room = "auto";
