@@ -171,6 +171,7 @@ fn each_metric_of_the_fleet_is_shown_or_watched() {
         "gentoo_updater_work_begun_total",
         "gentoo_updater_work_retried_total",
         "gentoo_updater_work_resumed_total",
+        "gentoo_updater_notifier_tries_total",
         "gentoo_updater_store_request_duration_seconds",
         "gentoo_updater_store_connections",
         "gentoo_updater_store_refused_connections_total",
