@@ -152,6 +152,7 @@ fn two_builders_with_two_slots_build_every_key_once_for_six_guests_of_three_kind
 }
 
 #[test]
+#[ignore = "takes long: make test-long"]
 fn a_builder_that_is_killed_in_the_middle_builds_nothing_twice() {
     let (scene, guests) = scene();
     let lab = &scene.lab;
