@@ -27,12 +27,12 @@ finish() {
 }
 trap finish EXIT
 
-# counted NAME CARGO-TEST-ARGUMENTS...: runs tests and says how many passed. None is a failure.
+# counted NAME COMMAND...: runs tests and says how many passed. None is a failure.
 counted() {
   local name=$1 numbers code=0
   shift
   step "$name"
-  cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$LOG" || code=$?
+  "$@" 2>&1 | tee "$LOG" || code=$?
   numbers=$(awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
     END { printf "%d passed, %d failed, %d left to test-long", passed, failed, ignored }' "$LOG")
   printf '%s: %s\n' "$name" "$numbers"
@@ -69,13 +69,15 @@ done_with 'documentation (rustdoc)'
 # the same features.
 # Many of these wait more than they work.
 export RUST_TEST_THREADS=8
-counted 'unit and integration tests' --workspace \
+CARGO_TEST=(cargo test --locked --no-fail-fast --workspace)
+counted 'unit and integration tests' tests/abreast.sh 3 --workspace \
   --exclude gentoo-updater-tests --exclude gentoo-updater-chaos --exclude gentoo-updater-simulation
+counted 'examples in the documentation of libraries' "${CARGO_TEST[@]}" --doc
 # On two idle cores; a machine that is busy with other things is no defect, several times is one.
 SIMULATION_LIMIT=60
 export SIMULATION_SEEDS=10000
 [[ ! $long ]] || { SIMULATION_SEEDS=100000 SIMULATION_LIMIT=600; }
-counted 'simulated fleets in trouble' --workspace --test simulation -- --nocapture
+counted 'simulated fleets in trouble' "${CARGO_TEST[@]}" --test simulation -- --nocapture
 read -r took faults rate < <(awk '/ seeds took / { for (i = 5; i < NF; i++) if ($i == "faults,") {
   print int($4), $(i - 1), $(i + 1); exit } }' "$LOG")
 printf '%s seeds took %s s; the limit is %s s on two idle cores\n' \
@@ -84,11 +86,11 @@ printf '%s seeds took %s s; the limit is %s s on two idle cores\n' \
 done_with "simulation: $SIMULATION_SEEDS seeds in $took s, $faults faults, $rate faults a second"
 if [[ $long ]]; then
   export ROLLOUT_POLICIES=10000
-  counted 'generated rollouts' --release -p gentoo-updater-fleet --test rollout generated -- --nocapture
+  counted 'generated rollouts' cargo test --locked --release -p gentoo-updater-fleet --test rollout generated -- --nocapture
 fi
 rm -rf target/chaos
 # They wait more than they work.
-counted 'chaos on a real broker' --workspace --test chaos -- --test-threads=20
+counted 'chaos on a real broker' "${CARGO_TEST[@]}" --test chaos -- --test-threads=20
 cat target/chaos/*.txt
 
 # The end-to-end tests start these.
@@ -99,9 +101,9 @@ tests/examples.sh
 done_with 'examples in packaging'
 
 # Each has a lab of its own, and waits for processes half of its time.
-END_TO_END=(--test end_to_end --test documents --test installation --test monitoring --test portage_commands --test portage_versions)
+END_TO_END=(tests/abreast.sh 2 --workspace --test end_to_end --test documents --test installation --test monitoring --test portage_commands --test portage_versions)
 if [[ $long ]]; then
-  counted 'end-to-end tests, long ones too' --workspace "${END_TO_END[@]}" -- --test-threads=3 --include-ignored
+  counted 'end-to-end tests, long ones too' "${END_TO_END[@]}" -- --test-threads=3 --include-ignored
   step 'docker-compose.yml on a Docker Engine'
   tests/docker.sh
   done_with 'docker-compose.yml on a Docker Engine'
@@ -121,5 +123,5 @@ if [[ $long ]]; then
   tests/lab/selftest.sh
   done_with 'self-test of the lab'
 else
-  counted 'end-to-end tests' --workspace "${END_TO_END[@]}" -- --test-threads=3
+  counted 'end-to-end tests' "${END_TO_END[@]}" -- --test-threads=3
 fi

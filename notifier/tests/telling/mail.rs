@@ -4,9 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
+use crate::authority::certificates;
 use crate::scene::{SECRET, settings, trial};
 
 /// A server that takes mail of `fleet` with the password alone, and answers with it to who writes to `echo`.
@@ -127,26 +127,6 @@ async fn what_a_mail_server_answers_is_told_without_the_password() {
     let cause = tried(&folder, &server, "fleet", "echo@example.net", PLAIN).await;
     let cause = cause.unwrap_err();
     assert!(cause.contains("not with [secret]"), "{cause}");
-}
-
-/// An authority, and a certificate of it for this machine with its key.
-fn certificates(folder: &Path, name: &str) -> (PathBuf, [PathBuf; 2]) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let of_server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let of_server = of_server.signed_by(&key, &authority).unwrap();
-    let write = |kind: &str, text: &str| {
-        let path = folder.join(format!("{name}-{kind}.pem"));
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let server = [
-        write("server", &of_server.pem()),
-        write("key", &key.serialize_pem()),
-    ];
-    (write("ca", &authority.pem()), server)
 }
 
 #[tokio::test]

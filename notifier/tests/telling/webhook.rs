@@ -1,12 +1,14 @@
 //! Trials by webhook.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use axum::http::StatusCode;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+use crate::authority::certificates;
 use crate::hook::{Answer, Hook, webhook};
 use crate::scene::{SECRET, settings, trial};
 
@@ -94,4 +96,77 @@ async fn a_webhook_that_is_away_is_told_of_without_its_address() {
     let settings = settings(folder.path(), &webhook("ops", address));
     let cause = trial(&settings).await.unwrap_err();
     assert!(cause.contains("refused"), "{cause}");
+}
+
+/// One answer over TLS. Its arguments: a certificate and its key.
+const ENCRYPTED: &str = r#"
+import http.server, ssl, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"noted")
+    def log_message(self, *words):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(*sys.argv[1:])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+/// A server over TLS, until it is dropped.
+struct Encrypted {
+    child: Child,
+    port: u16,
+}
+
+impl Encrypted {
+    fn start(certificate: &Path, key: &Path) -> Self {
+        let mut child = Command::new("/usr/bin/python3")
+            .args(["-c", ENCRYPTED])
+            .args([certificate, key])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let port = line.trim().parse().unwrap();
+        Self { child, port }
+    }
+}
+
+impl Drop for Encrypted {
+    fn drop(&mut self) {
+        // It serves until then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_over_tls_is_posted_to_where_its_authority_is_trusted_alone() {
+    let folder = TempDir::new().unwrap();
+    let (ca, [certificate, key]) = certificates(folder.path(), "own");
+    let (other, _) = certificates(folder.path(), "other");
+    let server = Encrypted::start(&certificate, &key);
+    let with = |ca: Option<&Path>| {
+        let ca = ca.map_or(String::new(), |ca| format!("ca = {ca:?}\n"));
+        let url = format!("https://127.0.0.1:{}/hook", server.port);
+        format!(
+            "[notifications.ops]\ntype = \"webhook\"\nurl = {url:?}\nsecret_file = \
+             \"SECRET_FILE\"\n{ca}"
+        )
+    };
+    let answer = trial(&settings(folder.path(), &with(Some(&ca)))).await;
+    assert_eq!(answer, Ok("https://127.0.0.1: 200 OK noted".to_owned()));
+    for stranger in [Some(&*other), None] {
+        let cause = trial(&settings(folder.path(), &with(stranger))).await;
+        let cause = cause.unwrap_err();
+        assert!(cause.to_lowercase().contains("certificate"), "{cause}");
+    }
 }

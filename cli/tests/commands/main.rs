@@ -1,0 +1,15 @@
+//! The real program, command by command.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod broker;
+mod completions;
+mod looking;
+mod metrics;
+mod notifying;
+mod parse;
+mod program;
+mod scheduling;
+mod serving;
+mod trust;
+mod with_broker;
