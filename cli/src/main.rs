@@ -15,6 +15,8 @@ mod follow;
 mod hold;
 mod listen;
 mod man;
+#[cfg(test)]
+mod named;
 mod notices;
 mod notify;
 mod open;
@@ -59,6 +61,8 @@ const EXIT_ALL_UPDATED: u8 = EXIT_DONE;
 /// Exit code of a run that ended and in which something failed, and of a question whose answer is
 /// that something is not there or not as it should be.
 const EXIT_WITH_FAILURES: u8 = 1;
+/// What was asked for is not there.
+const EXIT_NOT_THERE: u8 = 1;
 
 /// What the operator named is not there: wrong usage, and nothing was tried.
 #[derive(Debug, thiserror::Error)]
@@ -85,13 +89,19 @@ fn nothing_kept(settings: &Settings, json: bool) -> anyhow::Result<u8> {
     Ok(EXIT_DONE)
 }
 
-/// Says that there is nothing to be shown, because nothing has happened.
+/// The same, where one run or package was asked for: it is not there.
+fn nothing_to_tell(settings: &Settings, json: bool) -> anyhow::Result<u8> {
+    nothing_kept(settings, json)?;
+    Ok(EXIT_NOT_THERE)
+}
+
+/// Says that there is nothing to be told of, because nothing has happened.
 fn no_run_yet(json: bool) -> anyhow::Result<u8> {
     if json {
         println!("null");
     }
     eprintln!("There was no run yet.");
-    Ok(EXIT_DONE)
+    Ok(EXIT_NOT_THERE)
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -152,7 +162,7 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<u8> {
         Subcommand::Schedule { command } => {
             // What serves for months says what it does.
             let settings = match command {
-                ScheduleCommand::Serve => common
+                ScheduleCommand::Serve(_) => common
                     .start()
                     .map_err(|error| WrongUsage(format!("{error:#}")))?,
                 ScheduleCommand::List(_) => settings()?,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Bus, BusError, topology};
+use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::inspect::{Census, Count};
 use gentoo_updater_fleet::message::{Role, Task, WorkKey};
 use gentoo_updater_fleet::name::WorkerId;
@@ -30,6 +31,7 @@ pub const METRICS: &[&Metric] = &[
     &FAILING,
     &REQUESTED,
     &ENDED,
+    &MISSED,
 ];
 
 const KIND: Label = Label::new("kind", &Task::KINDS);
@@ -108,6 +110,12 @@ const ENDED: Metric = Metric::gauge(
      while none is known",
 );
 
+const MISSED: Metric = Metric::gauge(
+    "gentoo_updater_schedules_missed",
+    &[],
+    "Schedules of the configuration whose newest time has passed without a run",
+);
+
 /// How often dead letters are counted.
 const DEAD_LETTERS_EVERY: Duration = Duration::from_secs(15);
 
@@ -123,7 +131,13 @@ pub(crate) fn begin(
     describe(METRICS);
     context.vitals.worker(id, Role::Planner);
     let view = view.clone();
-    context.vitals.measure(move || tell(&view.read(Census::of)));
+    let settings = context.settings.clone();
+    context.vitals.measure(move || {
+        view.read(|fleet| {
+            tell(&Census::of(fleet));
+            MISSED.put(number(missed(fleet, &settings)));
+        });
+    });
     // Beside its work: the broker may take its time to answer.
     let watch = watch_dead_letters(context.bus.clone());
     Some(AbortOnDropHandle::new(tokio::spawn(watch)))
@@ -195,6 +209,15 @@ fn tell(census: &Census) {
     for (outcome, at) in &census.ended {
         ENDED.set([*outcome], at.as_duration().as_secs_f64());
     }
+}
+
+fn missed(fleet: &Fleet, settings: &Settings) -> u64 {
+    let states = settings
+        .schedules
+        .keys()
+        .filter_map(|name| fleet.schedules.get(name));
+    let missed = states.filter(|state| state.newest_missed().is_some());
+    missed.map(|_| 1).sum()
 }
 
 fn each(metric: &Metric, count: &Count) {

@@ -116,8 +116,8 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let guests =
-            (0..events::GUESTS).map(|n| format!("[guests.guest{n}]\naddress = \"local\"\n"));
+        let guests = (0..events::GUESTS)
+            .map(|n| format!("[guests.guest{n}]\naddress = \"ssh://guest{n}\"\n"));
         let text = format!(
             "state_directory = {:?}\n[platforms.default]\nstore = \"/store\"\n[builders.b1]\naddress = \
              \"local\"\n{}",

@@ -20,7 +20,7 @@ pub(crate) use arguments::PlanOptions;
 pub(crate) async fn plan(settings: &Arc<Settings>, options: &PlanOptions) -> anyhow::Result<u8> {
     let Some(opened) = open::to_look(settings).await? else {
         return match &options.run {
-            None => crate::nothing_kept(settings, options.json),
+            None => crate::nothing_to_tell(settings, options.json),
             Some(name) => Err(open::unknown_run(name)),
         };
     };

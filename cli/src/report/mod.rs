@@ -38,7 +38,7 @@ pub(crate) async fn report(
     let is_json = options.wanted() == Format::Json;
     let Some(opened) = open::to_look(settings).await? else {
         return match &options.run {
-            None => crate::nothing_kept(settings, is_json),
+            None => crate::nothing_to_tell(settings, is_json),
             Some(name) => Err(standing::no_such_run(name)),
         };
     };

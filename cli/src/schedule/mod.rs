@@ -25,6 +25,6 @@ pub(crate) async fn schedule(
     }
     match command {
         ScheduleCommand::List(options) => list::list(&settings, options.json).await,
-        ScheduleCommand::Serve => served::serve(settings).await,
+        ScheduleCommand::Serve(options) => served::serve(settings, options).await,
     }
 }

@@ -5,19 +5,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use gentoo_updater_bus::Bus;
 use gentoo_updater_bus::embedded::{Embedded, OpenError};
+use gentoo_updater_bus::{Bus, Health, Pulse};
 use gentoo_updater_fleet::config::Settings;
-use gentoo_updater_runtime::{Context, stop_on_signals};
+use gentoo_updater_runtime::monitor::{Vitals, monitor};
+use gentoo_updater_runtime::{Context, ServiceManager, stop_on_signals};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::arguments::ServeOptions;
 use crate::WrongUsage;
 use crate::open;
 use crate::roles::Roles;
 use crate::run::journal_when_free;
 
 /// Serves until a signal comes.
-pub(super) async fn serve(settings: Arc<Settings>) -> anyhow::Result<u8> {
+pub(super) async fn serve(settings: Arc<Settings>, options: ServeOptions) -> anyhow::Result<u8> {
     if settings.broker.is_some() {
         let words = "there is a [broker], so each role is a process of its own: start \
                      gentoo-updater-scheduler, and the other workers";
@@ -25,6 +28,17 @@ pub(super) async fn serve(settings: Arc<Settings>) -> anyhow::Result<u8> {
     }
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
+    let vitals = Vitals::default();
+    let name = "gentoo-updater schedule serve";
+    let monitored = monitor(&options.monitor, name, &vitals, &stop).await;
+    monitored.map_err(|error| WrongUsage(error.to_string()))?;
+    vitals.await_bus();
+    // The loop that begins what is due is the one that has to turn.
+    let pulse = Pulse::default();
+    // The journal is a file, which is never away.
+    let (_, no_broker) = watch::channel(Health::Good);
+    let manager = ServiceManager::of_environment();
+    let _watching = manager.watch(pulse.clone(), no_broker, stop.clone());
     let bus = match Embedded::open_and_keep(open::journal(&settings), settings.history).await {
         Ok(bus) => bus,
         Err(OpenError::InUse { path }) => {
@@ -40,21 +54,19 @@ pub(super) async fn serve(settings: Arc<Settings>) -> anyhow::Result<u8> {
         Err(error) => return Err(error.into()),
     };
     let bus: Arc<dyn Bus> = Arc::new(bus);
-    let served = at_work(settings, bus.clone(), stop).await;
+    let context = Context::new(settings, bus.clone(), stop).with_vitals(vitals);
+    let served = at_work(context, pulse).await;
     bus.close().await;
     served.map(|()| crate::EXIT_DONE)
 }
 
-async fn at_work(
-    settings: Arc<Settings>,
-    bus: Arc<dyn Bus>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let _served = mark(&settings)?;
-    let context = Context::new(settings, bus, stop);
+async fn at_work(context: Context, pulse: Pulse) -> anyhow::Result<()> {
+    let _served = mark(&context.settings)?;
     context.forget_dead_workers().await;
     let mut roles = Roles::start(&context);
-    roles.start_scheduler(&context);
+    let mut watched = context.clone();
+    watched.pulse = pulse;
+    roles.start_scheduler(&watched);
     roles.start_notifier(&context);
     let stopped = roles.first_stop().await;
     let is_told = context.stop.is_cancelled();

@@ -5,6 +5,7 @@ mod screen;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod wrap;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,10 +26,10 @@ use crate::standing;
 
 pub(crate) use arguments::StatusOptions;
 
-/// The screen that is filled where there is no terminal: that of a VT100.
+/// Where there is no terminal, lines are as wide as in mail, and nothing is left out.
 const PLAIN: Size = Size {
     width: 80,
-    height: Some(24),
+    height: None,
 };
 
 /// The document of `status --json`: the fleet at one glance, and what stands in the way of all runs.
@@ -93,7 +94,9 @@ fn terminal_size() -> Size {
 async fn look(settings: &Settings, opened: &Opened) -> anyhow::Result<(StatusView, Notices)> {
     let standing = standing::look(settings, opened, None).await?;
     let bus = bus_status(settings, opened, &standing.fleet).await?;
-    let view = StatusView::of(&standing.fleet, &bus, Timestamp::now());
+    let view = StatusView::of(&standing.fleet, &bus, Timestamp::now(), |guest| {
+        settings.guests.contains_key(guest)
+    });
     Ok((view, standing.notices))
 }
 

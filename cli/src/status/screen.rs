@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 
 use gentoo_updater_fleet::estimate::{Estimate, PastError};
-use gentoo_updater_fleet::inspect::{RunStatus, StatusView, WorkStatus};
+use gentoo_updater_fleet::inspect::{
+    EarlierStatus, GuestsStatus, RunStatus, StatusView, WorkStatus,
+};
 use gentoo_updater_fleet::message::{RunKind, RunOutcome};
 use gentoo_updater_fleet::name::GuestName;
 use gentoo_updater_fleet::report::{FailureReport, GuestOutcome};
 use gentoo_updater_fleet::words::counted;
 use jiff::{SignedDuration, Timestamp};
 
+use super::wrap::{cut, wrapped};
 use crate::output;
 use crate::time::{ago, words};
 
@@ -108,10 +111,17 @@ pub(super) fn screen(view: &StatusView, notices: &[String], size: Size) -> Vec<L
     if let Some(last) = &view.last {
         let mut lines = run_lines(last, view, width);
         if !view.going_on.is_empty() {
-            lines.truncate(1);
+            lines.retain(|line| line.tone == Tone::Heading);
         }
         parts.push(Part::new(None, vec![lines], "gentoo-updater report"));
     }
+    let earlier = view.earlier.iter();
+    let earlier = earlier.map(|it| earlier_lines(it, view.at, width));
+    parts.push(Part::new(
+        None,
+        earlier.collect(),
+        "gentoo-updater report RUN",
+    ));
     parts.push(at_work(view, width));
     let waiting = view.waiting.iter().map(|waiting| {
         let mut lines = toned(
@@ -220,11 +230,14 @@ fn run_lines(run: &RunStatus, view: &StatusView, width: usize) -> Vec<Line> {
             words(view.at.duration_since(run.started_at))
         ),
     };
-    let mut lines = vec![Line::new(Tone::Heading, headline)];
+    let mut lines = toned(Tone::Heading, wrapped(&headline, width, "", "  "));
     if run.outcome.is_none() {
         let end = match &run.estimate {
             Some(estimate) => format!("Expected to end {}", end_words(estimate, view.at)),
             None if run.kind == RunKind::ScanOnly => String::new(),
+            None if !run.jobs.is_empty() => {
+                "When it ends is not known while nobody works".to_owned()
+            }
             None => "When it ends is not known before all guests have answered".to_owned(),
         };
         let off = view.runs_were_off.filter(|_| run.estimate.is_some());
@@ -234,7 +247,19 @@ fn run_lines(run: &RunStatus, view: &StatusView, width: usize) -> Vec<Line> {
             lines.extend(toned(Tone::Plain, wrapped(&words, width, "  ", "    ")));
         }
     }
-    for alike in &run.guests {
+    lines.extend(guest_lines(&run.guests, width));
+    if !run.jobs.is_empty() {
+        lines.push(Line::new(
+            Tone::Plain,
+            format!("  Packages: {}", jobs(&run.jobs)),
+        ));
+    }
+    lines
+}
+
+/// A line for those who stand alike.
+fn guest_lines(guests: &[GuestsStatus], width: usize) -> Vec<Line> {
+    let line = |alike: &GuestsStatus| {
         let count = alike.guests.len();
         let begin = format!("  {count} {}: ", standing(alike.outcome));
         let room = width.saturating_sub(begin.chars().count());
@@ -243,17 +268,19 @@ fn run_lines(run: &RunStatus, view: &StatusView, width: usize) -> Vec<Line> {
             GuestOutcome::HeldBack | GuestOutcome::StillPending => Tone::Attention,
             _ => Tone::Plain,
         };
-        lines.push(Line::new(
-            tone,
-            format!("{begin}{}", names(&alike.guests, room)),
-        ));
-    }
-    if !run.jobs.is_empty() {
-        lines.push(Line::new(
-            Tone::Plain,
-            format!("  Packages: {}", jobs(&run.jobs)),
-        ));
-    }
+        Line::new(tone, format!("{begin}{}", names(&alike.guests, room)))
+    };
+    guests.iter().map(line).collect()
+}
+
+/// Guests of an earlier run that no newer one was about.
+fn earlier_lines(earlier: &EarlierStatus, now: Timestamp, width: usize) -> Vec<Line> {
+    let when = earlier
+        .finished_at
+        .map_or_else(String::new, |at| format!(" {}", ago(at, now)));
+    let headline = format!("Not run again since run {}{when}", earlier.run.short());
+    let mut lines = toned(Tone::Heading, wrapped(&headline, width, "", "  "));
+    lines.extend(guest_lines(&earlier.guests, width));
     lines
 }
 
@@ -364,51 +391,4 @@ fn error_words(off: PastError, what: &str) -> String {
         counted(off.of, what),
         off.percent
     )
-}
-
-/// A text in lines of this width: words stay whole where they can, and so do commands.
-fn wrapped(text: &str, width: usize, first: &str, others: &str) -> Vec<String> {
-    let room = width.saturating_sub(others.chars().count());
-    let mut lines = Vec::new();
-    let mut line = first.to_owned();
-    let mut is_empty = true;
-    for word in words_and_commands(text, room) {
-        let length = line.chars().count() + word.chars().count() + usize::from(!is_empty);
-        if length > width && !is_empty {
-            lines.push(std::mem::replace(&mut line, others.to_owned()));
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(&word);
-        is_empty = false;
-    }
-    lines.push(line);
-    lines
-}
-
-/// The words of a text; what stands between backquotes is one, unless it is longer than a line.
-fn words_and_commands(text: &str, room: usize) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut is_code = false;
-    for word in text.split_whitespace() {
-        match words.last_mut().filter(|_| is_code) {
-            Some(code) if code.chars().count() + word.chars().count() < room => {
-                code.push(' ');
-                code.push_str(word);
-            }
-            _ => words.push(word.to_owned()),
-        }
-        is_code ^= word.matches('`').count() % 2 == 1;
-    }
-    words
-}
-
-fn cut(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
-        return line.to_owned();
-    }
-    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
-    format!("{kept}…")
 }

@@ -33,7 +33,7 @@ fn at_work() -> StatusView {
     events.push((200, failed(&job_of_batch(&state, "b/gen-1"))));
     events.push((100, event("PauseRequested")));
     let fleet = fleet(&events);
-    StatusView::of(&fleet, &ALIVE, now())
+    StatusView::of(&fleet, &ALIVE, now(), |_| true)
 }
 
 fn text(lines: &[Line]) -> String {

@@ -128,7 +128,11 @@ async fn show(
         // Subscribed before the state is read, so that no change between the two is missed.
         let changed = view.changed();
         let now = Timestamp::now();
-        let status = view.read(|fleet| StatusView::of(fleet, &asked.bus, now));
+        let status = view.read(|fleet| {
+            StatusView::of(fleet, &asked.bus, now, |guest| {
+                settings.guests.contains_key(guest)
+            })
+        });
         let mut notices = asked.notices.lines();
         notices.extend(silence.iter().map(|words| output::harmless(words)));
         let drawn = terminal.0.draw(|frame| {

@@ -23,7 +23,7 @@ pub(crate) async fn trace(settings: &Arc<Settings>, options: &TraceOptions) -> a
     let is_json = format != Format::Text;
     let Some(opened) = open::to_look(settings).await? else {
         return match &options.run {
-            None => crate::nothing_kept(settings, is_json),
+            None => crate::nothing_to_tell(settings, is_json),
             Some(name) => Err(open::unknown_run(name)),
         };
     };

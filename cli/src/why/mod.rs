@@ -14,7 +14,10 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::inspect::{
     IndexedRun, RunIndex, RunName, UnknownPackage, WhyView, never_seen, package_asked,
 };
-use gentoo_updater_fleet::name::RunId;
+use gentoo_updater_fleet::message::Task;
+use gentoo_updater_fleet::name::{GuestName, RunId};
+use gentoo_updater_fleet::remedy::next_step;
+use gentoo_updater_fleet::state::Run;
 use gentoo_updater_portage::atom::Atom;
 use gentoo_updater_portage::name::CategoryPackage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -46,7 +49,7 @@ struct WhyDocument<'a> {
 /// Tells the chain of a package.
 pub(crate) async fn why(settings: &Arc<Settings>, options: &WhyOptions) -> anyhow::Result<u8> {
     let Some(opened) = open::to_look(settings).await? else {
-        return crate::nothing_kept(settings, options.json);
+        return crate::nothing_to_tell(settings, options.json);
     };
     let cache = RunIndexCache::in_directory(&settings.state_directory);
     let kept = cache.load().await;
@@ -125,7 +128,12 @@ async fn tell(bus: &dyn Bus, index: &RunIndex, options: &WhyOptions) -> anyhow::
     let view = WhyView::of(&fleet, known, &package, options.guest.as_ref(), &had, now);
     // Nobody has it and nobody wants it: it is a slip, most of the time.
     if runs.is_empty() && view.is_empty() && view.guests.iter().all(|guest| guest.had.is_empty()) {
-        return Err(not_there(&package, index));
+        let message = format!(
+            "{}{}",
+            not_there(&package, index),
+            unasked(known, options.guest.as_ref())
+        );
+        return Err(NotThere(message).into());
     }
     let others = runs.iter().map(|it| it.run).filter(|it| *it != run.run);
     let others: Vec<RunId> = others.collect();
@@ -147,6 +155,22 @@ fn asked(index: &RunIndex, text: &str) -> anyhow::Result<Atom> {
         UnknownPackage::NeverSeen { .. } => NotThere(error.to_string()).into(),
         error => WrongUsage(error.to_string()).into(),
     })
+}
+
+/// Who could not say in a run whether the package is wanted there.
+fn unasked(run: &Run, guest: Option<&GuestName>) -> String {
+    let guests = run
+        .guests
+        .keys()
+        .filter(|name| guest.is_none_or(|guest| guest == *name));
+    let failed = guests.filter_map(|name| {
+        let failure = run.failure(&Task::Scan(name.clone()))?;
+        Some(format!(
+            "\nGuest {name} could not be asked: {failure}. Next step: {}",
+            next_step(failure)
+        ))
+    });
+    failed.collect()
 }
 
 fn not_there(package: &Atom, index: &RunIndex) -> anyhow::Error {

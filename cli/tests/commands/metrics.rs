@@ -26,7 +26,7 @@ const SECTIONS: [Section; 7] = [
     },
     Section {
         title: "Connection and history",
-        served_by: "Served by every worker and by `gentoo-updater run` and `scan`. Without a broker \
+        served_by: "Served by every worker and by `gentoo-updater run`, `scan` and `schedule serve`. Without a broker \
                     the bus is in the process, and always connected. A guest's own agent does not read \
                     the history.",
         metrics: process::CONNECTED,
@@ -39,12 +39,12 @@ const SECTIONS: [Section; 7] = [
     Section {
         title: "Work",
         served_by: "Served by scanners, builders, installers and janitors, and by `gentoo-updater run` \
-                    without a broker, which is all of them.",
+                    and `schedule serve` without a broker, which are all of them.",
         metrics: gentoo_updater_bus::worker::meters::METRICS,
     },
     Section {
         title: "The planner and the fleet",
-        served_by: "Served by planners, and by `gentoo-updater run` without a broker. Each planner \
+        served_by: "Served by planners, and by `gentoo-updater run` and `schedule serve` without a broker. Each planner \
                     knows the whole state of the fleet, also one that only stands by: take `max` over \
                     them, and not `sum`.",
         metrics: gentoo_updater_planner::meters::METRICS,

@@ -1,5 +1,8 @@
 //! `schedule` without a broker, as processes.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -28,8 +31,11 @@ struct Serving(Child);
 
 impl Serving {
     fn start(fleet: &TempDir) -> Self {
+        Self::of(fleet, command(fleet, &["schedule", "serve"]))
+    }
+
+    fn of(fleet: &TempDir, mut command: Command) -> Self {
         let log = std::fs::File::create(fleet.path().join("serve.log")).unwrap();
-        let mut command = command(fleet, &["schedule", "serve"]);
         Self(command.stderr(log).spawn().unwrap())
     }
 
@@ -123,4 +129,52 @@ fn one_process_begins_what_is_due_and_takes_the_runs_of_others() {
     let again = until(&fleet, |now| now["last"]["at"] != schedule["last"]["at"]);
     assert_ne!(again["last"]["run"], schedule["last"]["run"]);
     assert_eq!(serving.stop(), Some(0));
+}
+
+#[test]
+fn a_service_manager_and_a_monitor_are_told_that_it_lives() {
+    let fleet = fleet(NIGHTLY);
+    let socket = fleet.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    let wait = Some(Duration::from_secs(60));
+    manager.set_read_timeout(wait).unwrap();
+    let heard = |wanted: &str| {
+        let begun = Instant::now();
+        loop {
+            let mut datagram = [0; 4096];
+            let length = manager.recv(&mut datagram).unwrap();
+            let said = String::from_utf8_lossy(&datagram[..length]).into_owned();
+            if said.contains(wanted) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{said}");
+        }
+    };
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let monitor = free.local_addr().unwrap();
+    drop(free);
+    let address = monitor.to_string();
+    let mut command = command(&fleet, &["schedule", "serve", "--metrics", &address]);
+    command
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "2000000");
+    let serving = Serving::of(&fleet, command);
+    heard("READY=1");
+    heard("WATCHDOG=1");
+
+    let answer = |path: &str| {
+        let mut stream = TcpStream::connect(monitor).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {monitor}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    let health = answer("/health");
+    assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+    let metrics = answer("/metrics");
+    assert!(metrics.contains("gentoo_updater_"), "{metrics}");
+    assert_eq!(serving.stop(), Some(0));
+    heard("STOPPING=1");
 }

@@ -111,7 +111,7 @@ async fn a_mail_server_takes_text_and_html_with_the_id_and_a_wrong_login_is_told
         "@gentoo-updater.example.net>",
         "Content-Type: text/plain",
         "Content-Type: text/html",
-        "gentoo-updater status shows all that waits.",
+        "`gentoo-updater status` shows all that waits.",
     ] {
         assert!(text.contains(words), "{words:?} is not in {text}");
     }

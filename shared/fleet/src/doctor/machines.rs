@@ -29,13 +29,11 @@ pub(super) fn judge(settings: &Settings, facts: &Facts, findings: &mut Findings)
     let mut known = BTreeSet::new();
     for (subject, answer) in &facts.machines {
         findings.looked_at(subject.area(), subject);
-        // A machine that is builder and guest is told of once, as the builder.
-        if let Some(address) = subject.address(settings)
-            && !known.insert(address)
-        {
-            continue;
-        }
+        let address = subject.address(settings);
+        let is_told = address.is_some_and(|address| !known.insert(address));
         match answer {
+            // What a machine has that is builder and guest is told of once, as the builder's.
+            Ok(_) if is_told => {}
             Ok(examined) => {
                 if !clocks.is_ours {
                     clock(subject, examined.clock_ahead, findings);

@@ -131,6 +131,23 @@ fn a_machine_that_is_builder_and_guest_is_told_of_once() {
 }
 
 #[test]
+fn a_guest_that_cannot_be_reached_is_not_well_because_it_is_a_builder_too() {
+    let settings = settings_of("[guests.b1]\naddress = \"ssh://b1\"\n");
+    let mut facts = well();
+    for subject in [builder("b1"), guest("b1")] {
+        let failure = Failure::new(FailureClass::Permanent, "Unreachable", "no");
+        facts.machines.insert(subject, Err(failure));
+    }
+    assert_eq!(
+        found(&settings, &facts),
+        [
+            "builder b1: machine_unreachable",
+            "guest b1: machine_unreachable"
+        ]
+    );
+}
+
+#[test]
 fn versions_are_compared_as_numbers() {
     assert!(is_older("3.0.9", [3, 0, 30]) && is_older("2.3.99-r1", [3, 0, 30]));
     assert!(!is_older("3.0.30_rc1", [3, 0, 30]) && !is_older("3.1", [3, 0, 30]));

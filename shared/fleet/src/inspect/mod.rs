@@ -34,7 +34,9 @@ pub use queue::{Claimed, QueueWork, Waiting, work_of_queues};
 pub use retry::{KnownAs, Nothing, Retry, UnknownRetry, retry};
 pub use run_index::{IndexError, IndexedRun, RunIndex};
 pub use run_name::{InvalidRunName, RunName};
-pub use status::{BusStatus, GuestsStatus, RunStatus, StatusView, WaitingView, WorkStatus};
+pub use status::{
+    BusStatus, EarlierStatus, GuestsStatus, RunStatus, StatusView, WaitingView, WorkStatus,
+};
 pub use task::TaskView;
 pub use trace::{RunTrace, SpanStatus, TraceSpan, TraceView};
 pub use why::{

@@ -25,7 +25,7 @@ pub(super) fn of_dead_letters(number: u64) -> Attention {
             "{} {waits}: messages that nobody could use",
             counted(number, "dead letter")
         ),
-        remedy: "gentoo-updater dead list".to_owned(),
+        remedy: "`gentoo-updater dead list`".to_owned(),
     }
 }
 
@@ -58,8 +58,8 @@ pub(super) fn in_state(fleet: &Fleet) -> Vec<(String, Attention)> {
                     packages.join(" ")
                 ),
                 remedy: format!(
-                    "gentoo-updater bisect {} --run {} finds the package to blame; gentoo-updater approve \
-                     package NAME lets one come again",
+                    "`gentoo-updater bisect {} --run {} --check CHECK`, with the check that failed, finds the \
+                     package to blame; `gentoo-updater approve package NAME` lets one come again",
                     back.guest,
                     back.run.short()
                 ),
@@ -76,7 +76,7 @@ pub(super) fn in_state(fleet: &Fleet) -> Vec<(String, Attention)> {
                     counted(waits.guests.len(), "guest")
                 ),
                 remedy: format!(
-                    "gentoo-updater approve package {}",
+                    "`gentoo-updater approve package {}`",
                     waits.package.category_package
                 ),
             },
@@ -91,7 +91,7 @@ pub(super) fn in_state(fleet: &Fleet) -> Vec<(String, Attention)> {
                     "run {} begins nothing more: as many guests have failed as its budget allows",
                     run.id.short()
                 ),
-                remedy: format!("gentoo-updater status --run {}", run.id.short()),
+                remedy: format!("`gentoo-updater report {}`", run.id.short()),
             },
         )
     });
@@ -101,7 +101,7 @@ pub(super) fn in_state(fleet: &Fleet) -> Vec<(String, Attention)> {
             format!("unfit/{worker}/{}", failure.cause),
             Attention {
                 what: format!("{worker} takes no work: {failure}"),
-                remedy: "gentoo-updater workers".to_owned(),
+                remedy: "`gentoo-updater workers`".to_owned(),
             },
         ))
     });
@@ -114,5 +114,5 @@ pub(super) fn in_state(fleet: &Fleet) -> Vec<(String, Attention)> {
 }
 
 fn approve(target: &HoldTarget) -> String {
-    format!("gentoo-updater approve {}", target.in_shell())
+    format!("`gentoo-updater approve {}`", target.in_shell())
 }

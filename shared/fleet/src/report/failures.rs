@@ -65,15 +65,19 @@ pub fn failures(fleet: &Fleet, run: &Run) -> Vec<FailureReport> {
         })
     });
     let is_open = run.finished.is_none();
-    let machines = super::unusable(fleet).into_iter().filter(|_| is_open);
-    let machines = machines
-        .map(|(builder, failure)| failed("machine", format!("builder {builder}"), &failure));
+    let machines = machine_failures(fleet).filter(|_| is_open);
     for_good
         .chain(guests)
         .chain(stores)
         .chain(machines)
         .chain(again)
         .collect()
+}
+
+/// Why builders get no work.
+pub(crate) fn machine_failures(fleet: &Fleet) -> impl Iterator<Item = FailureReport> {
+    let unusable = super::unusable(fleet).into_iter();
+    unusable.map(|(builder, failure)| failed("machine", format!("builder {builder}"), &failure))
 }
 
 /// Why the newest attempt at a task failed that is tried again.

@@ -13,6 +13,7 @@ mod stores;
 mod work;
 
 pub use afterwards::Afterwards;
+pub(crate) use failures::machine_failures;
 pub use failures::{FailureReport, failures};
 pub use first::{BarrierReport, UnapprovedReport, barriers, unapproved};
 pub use guest::{guest_failure, of_guest};

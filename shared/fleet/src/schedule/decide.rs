@@ -13,6 +13,9 @@ use crate::state::{Fleet, Scheduled};
 /// What was decided lies no further ahead of the clock than this, or the clock was set back.
 const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_hours(1);
 
+/// A scheduler looks more often than this. One that finds a deadline that passed less long ago was there before.
+const LOOKED_LATELY: SignedDuration = SignedDuration::from_secs(15);
+
 /// What is to be said next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
@@ -108,12 +111,12 @@ pub fn decide(
             now,
         };
         let Some(at) = one.newest() else { continue };
-        decision.orders.extend(one.overtaken(at));
         let blocker = match running {
             _ if is_paused => Some(Blocker::Paused),
             Some(run) => Some(Blocker::RunGoesOn { run }),
             None => one.outside_windows(),
         };
+        decision.orders.extend(one.overtaken(at, blocker));
         let until = schedule.deadline(name, at);
         let is_over = now > until
             || matches!(blocker, Some(Blocker::OutsideWindows { opens }) if opens > until);
@@ -216,8 +219,9 @@ impl One<'_> {
         }
     }
 
-    /// What nothing was decided about either, and is overtaken by this one.
-    fn overtaken(&self, newest: Timestamp) -> Option<Order> {
+    /// What nothing was decided about either, and is overtaken by this one, which something keeps from beginning
+    /// or nothing does.
+    fn overtaken(&self, newest: Timestamp, blocker: Option<Blocker>) -> Option<Order> {
         let calendar = &self.schedule.calendar;
         let undecided = calendar.between(self.state.decided, newest);
         let mut undecided = undecided.filter(|at| !self.state.has_begun(*at));
@@ -225,9 +229,14 @@ impl One<'_> {
         let more = u32::try_from(undecided.count()).unwrap_or(MOST_COUNTED);
         let before = newest.checked_sub(SignedDuration::from_secs(1)).ok()?;
         let last = calendar.last_until(before)?;
-        let cause = match self.schedule.deadline(self.name, last) < self.now {
-            true => MissedCause::NobodyThere,
-            false => MissedCause::Overtaken,
+        let late = self
+            .now
+            .duration_since(self.schedule.deadline(self.name, last));
+        let cause = match blocker {
+            _ if late >= LOOKED_LATELY => MissedCause::NobodyThere,
+            // Where one deadline is the time of the next occurrence, this is the first look after both.
+            Some(blocker) if !late.is_negative() => MissedCause::from(blocker),
+            _ => MissedCause::Overtaken,
         };
         Some(self.missed(first, last, more.saturating_add(1), cause))
     }

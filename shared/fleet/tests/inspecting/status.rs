@@ -10,13 +10,15 @@ use gentoo_updater_fleet::report::GuestOutcome;
 use gentoo_updater_fleet::state::Compared;
 use jiff::SignedDuration;
 
+use crate::common::failing::fails;
+use crate::common::runs::run_number;
 use crate::common::*;
 use crate::{build, issue, planned};
 
 const ALIVE: BusStatus = BusStatus::Process { lives: true };
 
 fn status(history: &History) -> StatusView {
-    StatusView::of(&history.fleet, &ALIVE, history.now())
+    StatusView::of(&history.fleet, &ALIVE, history.now(), |_| true)
 }
 
 fn learnt(history: &mut History, seconds: &[(&str, u64)]) {
@@ -186,7 +188,7 @@ fn of_many_estimates_the_newest_are_kept() {
 fn what_waits_is_told_with_what_ends_it() {
     let mut history = planned();
     let words = |history: &History, bus: &BusStatus| {
-        let view = StatusView::of(&history.fleet, bus, history.now());
+        let view = StatusView::of(&history.fleet, bus, history.now(), |_| true);
         let waiting = view.waiting.into_iter();
         let one = |it: gentoo_updater_fleet::inspect::WaitingView| {
             format!(
@@ -199,11 +201,20 @@ fn what_waits_is_told_with_what_ends_it() {
         waiting.map(one).collect::<Vec<_>>()
     };
     let told = words(&history, &BusStatus::Process { lives: false });
+    assert_eq!(told.len(), 1);
     assert!(told[0].starts_with("process: all of it"), "{told:?}");
-    assert!(
-        told[1].starts_with("builder: 2 builds of default: no builder"),
-        "{told:?}"
-    );
+    let none = BusStatus::Broker(Default::default());
+    for (bus, next) in [
+        (&none, "gentoo-updater-builder"),
+        (&ALIVE, "gentoo-updater doctor"),
+    ] {
+        let told = words(&history, bus);
+        assert!(
+            told[0].starts_with("builder: 2 builds of default: no builder"),
+            "{told:?}"
+        );
+        assert!(told[0].contains(next), "{told:?}");
+    }
     builder(&mut history, "b1", 1);
     assert_eq!(words(&history, &ALIVE), [""; 0]);
     let task = build(&history, "dev-libs/openssl-3.0");
@@ -225,4 +236,77 @@ fn what_waits_is_told_with_what_ends_it() {
     let expected = "pause: every builder: takes no new work, paused by test@1: new disks -> \
                     `gentoo-updater resume builder` ends that";
     assert_eq!(told, [expected]);
+}
+
+fn ended(history: &mut History, run: RunId, outcome: RunOutcome) {
+    history.say(Event::RunFinished(RunFinished {
+        run,
+        outcome,
+        retries: 0,
+    }));
+}
+
+/// A run of this guest alone.
+fn begin(history: &mut History, run: RunId, name: &str) {
+    let Event::RunRequested(requested) = crate::common::runs::requested(run) else {
+        unreachable!("it is a request")
+    };
+    history.say(Event::RunRequested(RunRequested {
+        guests: [(guest(name), platform())].into(),
+        ..requested
+    }));
+}
+
+#[test]
+fn a_guest_that_did_not_end_well_is_told_until_a_run_is_about_it_again() {
+    let mut history = fails("install", &permanent("CheckFailed"));
+    ended(&mut history, run_id(), RunOutcome::WithFailures);
+    assert_eq!(status(&history).earlier, []);
+    begin(&mut history, run_number(2), "g2");
+    ended(&mut history, run_number(2), RunOutcome::Complete);
+    let view = status(&history);
+    let [earlier] = view.earlier.as_slice() else {
+        panic!("{:?}", view.earlier)
+    };
+    assert_eq!(earlier.run, run_id());
+    assert_eq!(earlier.guests.len(), 1);
+    assert_eq!(earlier.guests[0].outcome, GuestOutcome::Failed);
+    assert_eq!(earlier.guests[0].guests, [guest("g1")]);
+    let [failure] = view.failures.as_slice() else {
+        panic!("{:?}", view.failures)
+    };
+    assert_eq!(
+        (failure.step, &failure.guest),
+        ("install", &Some(guest("g1")))
+    );
+
+    // One that is no guest any more is nobody's trouble.
+    let without = StatusView::of(&history.fleet, &ALIVE, history.now(), |it| {
+        *it != guest("g1")
+    });
+    assert!(without.earlier.is_empty() && without.failures.is_empty());
+    begin(&mut history, run_number(3), "g1");
+    let view = status(&history);
+    assert!(view.earlier.is_empty() && view.failures.is_empty());
+}
+
+#[test]
+fn a_builder_that_gets_no_work_is_told_also_when_no_run_goes_on() {
+    let mut history = fails("machine", &permanent("NoCompiler"));
+    ended(&mut history, run_id(), RunOutcome::WithFailures);
+    let view = status(&history);
+    assert_eq!(view.failures.len(), 1);
+    assert_eq!(view.failures[0].subject, "builder b1");
+}
+
+#[test]
+fn nothing_comes_nearer_to_its_end_while_no_process_works() {
+    let mut history = planned();
+    builder(&mut history, "b1", 1);
+    let view = |lives| {
+        let bus = BusStatus::Process { lives };
+        StatusView::of(&history.fleet, &bus, history.now(), |_| true)
+    };
+    assert!(view(true).going_on[0].estimate.is_some());
+    assert_eq!(view(false).going_on[0].estimate, None);
 }

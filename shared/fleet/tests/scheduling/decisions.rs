@@ -55,6 +55,30 @@ fn what_is_too_late_is_told_and_does_not_begin() {
 }
 
 #[test]
+fn what_kept_one_waiting_until_the_next_is_told_and_not_that_nobody_was_there() {
+    let hourly = NIGHTLY.replace("0 3 * * *", "@hourly");
+    let mut scene = Scene::new(&hourly, "2026-01-05T12:30:00Z");
+    scene.is_paused = true;
+    scene.at("2026-01-05T13:00:00Z");
+    scene.at("2026-01-05T14:00:00Z");
+    scene.is_paused = false;
+    scene.history.say(requested(run_number(1)));
+    scene.at("2026-01-05T15:00:01Z");
+    // Here nobody looks for a while.
+    scene.at("2026-01-05T16:30:00Z");
+    let causes: Vec<&MissedCause> = scene.missed.iter().map(|missed| &missed.cause).collect();
+    let run = run_number(1);
+    assert_eq!(
+        causes,
+        [
+            &MissedCause::Paused,
+            &MissedCause::RunWentOn { run },
+            &MissedCause::NobodyThere
+        ]
+    );
+}
+
+#[test]
 fn a_run_that_goes_on_is_waited_for_and_then_told_of() {
     let mut scene = Scene::new(NIGHTLY, "2026-01-05T12:00:00Z");
     let other = run_number(1);

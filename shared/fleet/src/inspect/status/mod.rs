@@ -1,6 +1,7 @@
 //! The fleet at one glance: what goes on, what waits and why, what failed and what to do, and when it will
 //! be over.
 
+mod earlier;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -15,9 +16,10 @@ use crate::estimate::{self, Estimate, PastError};
 use crate::message::{RunKind, RunOutcome, Task};
 use crate::name::{BuilderName, GuestName, RunId, WorkerId};
 use crate::order::Expectations;
-use crate::report::{FailureReport, GuestOutcome, Report};
+use crate::report::{FailureReport, GuestOutcome, Report, machine_failures};
 use crate::state::{Fleet, Run};
 
+pub use earlier::EarlierStatus;
 pub use waiting::{BusStatus, WaitingView};
 
 /// The fleet at one glance.
@@ -29,11 +31,14 @@ pub struct StatusView {
     pub going_on: Vec<RunStatus>,
     /// The newest run that is over.
     pub last: Option<RunStatus>,
+    /// Guests that did not end well in runs before those, and that no newer run was about. The newest first.
+    pub earlier: Vec<EarlierStatus>,
     /// What is worked on in the runs that go on, builds first, what began first before others.
     pub at_work: Vec<WorkStatus>,
     /// What waits in them, and why.
     pub waiting: Vec<WaitingView>,
-    /// What failed in them; where none goes on, in the last one.
+    /// What failed in them, or where none goes on in the last one; why guests of earlier runs did not end
+    /// well; and why builders get no work.
     pub failures: Vec<FailureReport>,
     /// How far the estimates of builds were off.
     pub builds_were_off: Option<PastError>,
@@ -57,7 +62,7 @@ pub struct RunStatus {
     pub finished_at: Option<Timestamp>,
     /// How it ended.
     pub outcome: Option<RunOutcome>,
-    /// When it is expected to end; absent until it is known what is to be built.
+    /// When it is expected to end; absent until it is known what is to be built, and while nobody works.
     pub estimate: Option<Estimate>,
     /// Its guests, by how they stand.
     pub guests: Vec<GuestsStatus>,
@@ -90,37 +95,61 @@ pub struct WorkStatus {
 }
 
 impl StatusView {
-    /// What the state tells at this time, with what the bus says beside it.
-    pub fn of(fleet: &Fleet, bus: &BusStatus, now: Timestamp) -> Self {
+    /// What the state tells at this time, with what the bus says beside it. Of runs that are long over only
+    /// those guests are told that are still guests.
+    pub fn of(
+        fleet: &Fleet,
+        bus: &BusStatus,
+        now: Timestamp,
+        is_guest: impl Fn(&GuestName) -> bool,
+    ) -> Self {
         let going_on: Vec<(&Run, Report)> = fleet
             .unfinished()
             .map(|run| (run, alone(fleet, run, now)))
             .collect();
         let newest = fleet.over.iter().rev().find_map(|run| fleet.runs.get(run));
         let last = newest.map(|run| (run.as_ref(), alone(fleet, run, now)));
-        let shown: Vec<&Report> = match going_on.is_empty() {
-            true => last.iter().map(|(_, report)| report).collect(),
-            false => going_on.iter().map(|(_, report)| report).collect(),
+        let shown: Vec<(&Run, &Report)> = match going_on.is_empty() {
+            true => last.iter().map(|(run, report)| (*run, report)).collect(),
+            false => going_on
+                .iter()
+                .map(|(run, report)| (*run, report))
+                .collect(),
         };
+        let runs: Vec<&Run> = shown.iter().map(|(run, _)| *run).collect();
+        let (earlier, of_earlier) = earlier::earlier(fleet, &runs, is_guest);
+        let of_shown = shown.into_iter().flat_map(|(_, report)| &report.failures);
         let mut failures: Vec<FailureReport> = Vec::new();
-        for failure in shown.iter().flat_map(|report| &report.failures) {
+        for failure in of_shown
+            .cloned()
+            .chain(of_earlier)
+            .chain(machine_failures(fleet))
+        {
             // That a builder gets no work is told in the report of each run.
-            if !failures.contains(failure) {
-                failures.push(failure.clone());
+            if !failures.contains(&failure) {
+                failures.push(failure);
             }
         }
         let reports = going_on.iter().map(|(_, report)| report);
         let waiting = waiting::all(fleet, reports, bus);
         let status = |(run, report): &(&Run, Report)| RunStatus::of(fleet, run, report, now);
+        let mut open: Vec<RunStatus> = going_on.iter().map(status).collect();
+        let mut at_work = at_work(fleet, now);
+        // Where nobody works nothing comes nearer to its end.
+        if *bus == (BusStatus::Process { lives: false }) {
+            open.iter_mut().for_each(|run| run.estimate = None);
+            at_work.iter_mut().for_each(|work| work.estimate = None);
+        }
         Self {
             at: now,
-            at_work: at_work(fleet, now),
+            at_work,
+            earlier,
             waiting,
             failures,
             builds_were_off: PastError::of(&fleet.estimates.builds),
             runs_were_off: PastError::of(&fleet.estimates.runs),
             last: last.as_ref().map(status),
-            going_on: going_on.iter().map(status).collect(),
+            going_on: open,
         }
     }
 }
@@ -134,18 +163,10 @@ fn alone(fleet: &Fleet, run: &Run, now: Timestamp) -> Report {
 
 impl RunStatus {
     fn of(fleet: &Fleet, run: &Run, report: &Report, now: Timestamp) -> Self {
-        let mut guests: Vec<GuestsStatus> = Vec::new();
-        for (name, guest) in &report.guests {
-            match guests.iter_mut().find(|it| it.outcome == guest.outcome) {
-                Some(alike) => alike.guests.push(name.clone()),
-                None => guests.push(GuestsStatus {
-                    outcome: guest.outcome,
-                    guests: vec![name.clone()],
-                }),
-            }
-        }
-        // What needs a look comes first, and what is done last.
-        guests.sort_by_key(|alike| rank(alike.outcome));
+        let guests = report
+            .guests
+            .iter()
+            .map(|(name, guest)| (name, guest.outcome));
         let mut jobs = BTreeMap::new();
         for job in &report.jobs {
             *jobs.entry(job.state).or_default() += 1;
@@ -158,10 +179,26 @@ impl RunStatus {
             finished_at: report.finished_at,
             outcome: report.outcome,
             estimate: estimate::of_run(fleet, run, now),
-            guests,
+            guests: by_outcome(guests),
             jobs,
         }
     }
+}
+
+/// Those who stand alike together: who needs a look comes first, and who is done last.
+fn by_outcome<'a>(all: impl Iterator<Item = (&'a GuestName, GuestOutcome)>) -> Vec<GuestsStatus> {
+    let mut guests: Vec<GuestsStatus> = Vec::new();
+    for (name, outcome) in all {
+        match guests.iter_mut().find(|it| it.outcome == outcome) {
+            Some(alike) => alike.guests.push(name.clone()),
+            None => guests.push(GuestsStatus {
+                outcome,
+                guests: vec![name.clone()],
+            }),
+        }
+    }
+    guests.sort_by_key(|alike| rank(alike.outcome));
+    guests
 }
 
 fn rank(outcome: GuestOutcome) -> u8 {

@@ -83,7 +83,7 @@ pub(super) fn all<'a>(
             Some(format!("`gentoo-updater resume {who}` ends that")),
         ));
     }
-    all.extend(without_builder(fleet));
+    all.extend(without_builder(fleet, bus));
     if let BusStatus::Broker(queues) = bus {
         all.extend(without_worker(queues));
     }
@@ -93,7 +93,13 @@ pub(super) fn all<'a>(
 }
 
 /// The platforms of which something is to be built and for which no builder has ever come up.
-fn without_builder(fleet: &Fleet) -> Vec<WaitingView> {
+fn without_builder(fleet: &Fleet, bus: &BusStatus) -> Vec<WaitingView> {
+    let next_step = match bus {
+        BusStatus::Broker(_) => "start gentoo-updater-builder for one of that platform",
+        BusStatus::Process { lives: true } => "`gentoo-updater doctor` looks at the builders",
+        // Builders come up with the process.
+        BusStatus::Process { lives: false } => return Vec::new(),
+    };
     let mut open: BTreeMap<&PlatformName, usize> = BTreeMap::new();
     for run in fleet.unfinished() {
         let progress = run.progress();
@@ -117,7 +123,7 @@ fn without_builder(fleet: &Fleet) -> Vec<WaitingView> {
                 "{} of {platform}: no builder has come up",
                 counted(number, "build")
             ),
-            Some("start gentoo-updater-builder for one of that platform".to_owned()),
+            Some(next_step.to_owned()),
         )
     };
     alone.map(view).collect()

@@ -199,7 +199,7 @@ impl Looked<'_> {
                 held(format!("`gentoo-updater approve {target}` ends that"))
             }
             HoldReason::RolledBack(guest) => held(format!(
-                "find what is to blame (`gentoo-updater bisect {guest}`), or `gentoo-updater approve guest \
+                "find what is to blame (`gentoo-updater bisect {guest} --check CHECK`), or `gentoo-updater approve guest \
                  {guest}` lets it come again"
             )),
             HoldReason::Irreversible(cpv) => held(format!(

@@ -2,7 +2,7 @@
 
 use gentoo_updater_portage::atom::Atom;
 use gentoo_updater_portage::cpv::Cpv;
-use gentoo_updater_portage::name::CategoryPackage;
+use gentoo_updater_portage::name::{CategoryPackage, PackageName};
 
 use crate::inspect::near::nearest;
 
@@ -66,6 +66,11 @@ pub fn package_asked<'a>(
             cause: cause.to_string(),
         });
     }
+    text.parse::<PackageName>()
+        .map_err(|cause| UnknownPackage::Malformed {
+            text: text.to_owned(),
+            cause: cause.to_string(),
+        })?;
     let alike: Vec<&CategoryPackage> = known
         .clone()
         .filter(|name| name.package.as_str() == text)
