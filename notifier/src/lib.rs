@@ -20,6 +20,6 @@ mod webhook;
 
 pub use arguments::Arguments;
 pub use deliver::{Answer, Failed, deliver};
-pub use kept::{Undelivered, undelivered};
+pub use kept::{AllUndelivered, Undelivered, Unreadable, undelivered};
 pub use render::{Document, Message, Rendering, RunSummary, TemplateError};
 pub use serve::{Telling, serve};

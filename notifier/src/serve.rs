@@ -2,14 +2,14 @@
 
 use std::future::pending;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Doing, Speaker};
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::WorkerId;
 use gentoo_updater_runtime::monitor::describe;
 use gentoo_updater_runtime::{Context, Presence, worker_id};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -55,18 +55,25 @@ async fn follow(context: &Context, instance: &str) -> anyhow::Result<()> {
     };
     let over = CancellationToken::new();
     tokio::select! {
-        ended = tell(context, instance, &over) => ended,
+        ended = tell(context, instance, &over, || {}) => ended,
         ended = presence => ended,
     }
 }
 
-/// Tells what is to be told, all at once and each in its order, until `over`; and then what is left.
-async fn tell(context: &Context, instance: &str, over: &CancellationToken) -> anyhow::Result<()> {
+/// Tells what is to be told, all at once and each in its order, until `over`; and then what is left. It is `ready`
+/// when it is noted from when on each is told.
+async fn tell(
+    context: &Context,
+    instance: &str,
+    over: &CancellationToken,
+    ready: impl FnOnce(),
+) -> anyhow::Result<()> {
     let kept = Kept::of(context, &notifier(instance)?);
     let _lock = kept.lock()?;
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
     let (number, _) = watch::channel(letters::count(&*context.bus).await?);
     let recipients = Recipient::all(context, &view, &kept, &number.subscribe())?;
+    ready();
     let last = CancellationToken::new();
     let telling = recipients.into_iter().map(|it| it.tell(last.clone()));
     let ending = async {
@@ -77,19 +84,11 @@ async fn tell(context: &Context, instance: &str, over: &CancellationToken) -> an
     };
     tokio::select! {
         ended = ending => ended,
-        told = try_join_all(telling) => told.map(|_| ()),
+        // The others are told all the same.
+        told = join_all(telling) => told.into_iter().collect(),
         counted = letters::watch(&*context.bus, &number) => counted,
         error = view.ended() => Err(error.into()),
     }
-}
-
-/// Notes from when on each is told.
-async fn prepare(context: &Context, instance: &str) -> anyhow::Result<()> {
-    let kept = Kept::of(context, &notifier(instance)?);
-    let _lock = kept.lock()?;
-    let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
-    let (_, number) = watch::channel(letters::count(&*context.bus).await?);
-    Recipient::all(context, &view, &kept, &number).map(|_| ())
 }
 
 fn notifier(instance: &str) -> anyhow::Result<WorkerId> {
@@ -112,17 +111,25 @@ impl Telling {
         if context.settings.notifications.is_empty() {
             return Ok(None);
         }
-        prepare(context, instance).await?;
         let (context, over) = (context.clone(), CancellationToken::new());
         let until = over.clone();
+        let (ready, is_ready) = oneshot::channel();
         let task = tokio::spawn(async move {
+            let ready = || {
+                // Who began it may be gone.
+                let _ = ready.send(());
+            };
             tokio::select! {
                 biased;
                 () = context.stop.cancelled() => Ok(()),
-                told = tell(&context, instance, &until) => told,
+                told = tell(&context, instance, &until, ready) => told,
             }
         });
-        Ok(Some(Self { over, task }))
+        match is_ready.await {
+            Ok(()) => Ok(Some(Self { over, task })),
+            // It has ended before.
+            Err(_) => task.await?.map(|()| None),
+        }
     }
 
     /// Tells what is left, and ends.

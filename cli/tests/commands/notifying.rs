@@ -47,6 +47,20 @@ fn a_run_tells_how_it_ended_and_what_could_not_be_told_is_listed() {
     let (code, out, _) = run(&fleet, &["notify", "list"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("/no/such cannot be started"), "{out}");
+    // One that nobody can read takes nothing from the others.
+    let workers = std::fs::read_dir(fleet.path().join("state/workers")).unwrap();
+    let mut folders = workers.map(|it| it.unwrap().path().join("undelivered"));
+    let folder = folders.find(|it| it.is_dir()).unwrap();
+    std::fs::write(folder.join("0000.json"), "").unwrap();
+    let (code, out, err) = run(&fleet, &["notify", "list", "--json"]);
+    assert_eq!(code, Some(1), "{err}");
+    let list: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(list["undelivered"].as_array().unwrap().len(), 2, "{out}");
+    assert_eq!(list["unreadable"].as_array().unwrap().len(), 1, "{out}");
+    let (code, out, err) = run(&fleet, &["notify", "list"]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("/no/such cannot be started"), "{out}");
+    assert!(err.contains("0000.json cannot be read: EOF"), "{err}");
 }
 
 #[test]

@@ -110,7 +110,7 @@ async fn what_cannot_be_delivered_is_kept_and_holds_up_nothing() {
     fleet.run().await;
     pass(&fleet).await;
     assert_eq!(hook.ids().len(), 2);
-    let kept = undelivered(&fleet.settings).unwrap();
+    let kept = undelivered(&fleet.settings).unwrap().notices;
     let [kept] = &kept[..] else {
         panic!("{kept:?}")
     };
@@ -121,6 +121,58 @@ async fn what_cannot_be_delivered_is_kept_and_holds_up_nothing() {
     assert!(kept.cause.contains("404 Not Found"), "{}", kept.cause);
     let written = serde_json::to_string(&kept).unwrap();
     assert!(!written.contains("hunter"), "{written}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read_silences_nobody() {
+    let (folder, refuses, hook) = (TempDir::new().unwrap(), Hook::default(), Hook::default());
+    let ways = [("a", refuses.serve().await), ("ops", hook.serve().await)];
+    let text = ways.map(|(name, address)| webhook(name, address)).concat();
+    let fleet = Fleet::new(settings(folder.path(), &text)).await;
+    pass(&fleet).await;
+    let own = folder.path().join("state/workers/notifier@test");
+    let damaged = own.join("undelivered/0000.json");
+    std::fs::create_dir_all(own.join("undelivered")).unwrap();
+    std::fs::write(&damaged, "").unwrap();
+    refuses.answers(Answer::Status(StatusCode::NOT_FOUND));
+    fleet.run().await;
+    pass(&fleet).await;
+    pass(&fleet).await;
+    assert_eq!((refuses.ids().len(), hook.ids().len()), (1, 1));
+    let all = undelivered(&fleet.settings).unwrap();
+    assert_eq!(all.notices.len(), 1);
+    assert_eq!(all.unreadable.len(), 1);
+    assert_eq!(all.unreadable[0].path, damaged);
+
+    // Nobody can say what this one was told.
+    std::fs::write(own.join("a.json"), "").unwrap();
+    fleet.run().await;
+    pass(&fleet).await;
+    assert_eq!((refuses.ids().len(), hook.ids().len()), (1, 2));
+    std::fs::write(own.join("ops.json"), "").unwrap();
+    let telling = Telling::begin(&fleet.context(), "test").await;
+    let error = format!("{:#}", telling.err().unwrap());
+    assert!(
+        error.contains("ops.json cannot be read; remove it"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_kept_does_not_hold_up_what_comes_after_it() {
+    let (folder, hook) = (TempDir::new().unwrap(), Hook::default());
+    let address = hook.serve().await;
+    let fleet = Fleet::new(settings(folder.path(), &webhook("ops", address))).await;
+    pass(&fleet).await;
+    // A file where the folder should be.
+    let own = folder.path().join("state/workers/notifier@test");
+    std::fs::write(own.join("undelivered"), "").unwrap();
+    hook.answers(Answer::Status(StatusCode::NOT_FOUND));
+    fleet.run().await;
+    fleet.run().await;
+    pass(&fleet).await;
+    pass(&fleet).await;
+    assert_eq!(hook.ids().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
