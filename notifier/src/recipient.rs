@@ -28,6 +28,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// After so long it goes on when this machine could not keep what was told.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// How telling comes to its end.
+#[derive(Clone, Default)]
+pub(crate) struct Ending {
+    /// Nothing more comes that is to be told.
+    pub(crate) over: CancellationToken,
+    /// What is not told by now is left.
+    pub(crate) late: CancellationToken,
+}
+
 /// One who is told.
 pub(crate) struct Recipient<'a> {
     context: &'a Context,
@@ -80,16 +89,26 @@ impl<'a> Recipient<'a> {
         }
     }
 
-    /// Tells what is to be told, until all is over; and then what is left.
+    /// Tells what is to be told, until all is over; and then what is left, until it is too late. Gives how much is
+    /// left then: it is noted as told of none of it, so the next process tells it.
     ///
     /// # Errors
     /// When the bus cannot go on, or in the end what was told cannot be noted.
-    pub(crate) async fn tell(mut self, over: CancellationToken) -> anyhow::Result<()> {
+    pub(crate) async fn tell(mut self, ending: Ending) -> anyhow::Result<usize> {
+        tokio::select! {
+            biased;
+            told = self.tell_all(&ending) => told.map(|()| 0),
+            () = ending.late.cancelled() => Ok(self.left()),
+        }
+    }
+
+    async fn tell_all(&mut self, ending: &Ending) -> anyhow::Result<()> {
+        let over = &ending.over;
         loop {
             let is_last = over.is_cancelled();
             let changed = self.view.changed();
             self.dead_letters.mark_unchanged();
-            let passed = self.pass().await;
+            let passed = self.pass(over).await;
             if is_last {
                 return passed.with_context(|| format!("notifications.{}", self.name));
             }
@@ -117,7 +136,7 @@ impl<'a> Recipient<'a> {
     }
 
     /// Tells all that is to be told, one after the other.
-    async fn pass(&mut self) -> anyhow::Result<()> {
+    async fn pass(&mut self, over: &CancellationToken) -> anyhow::Result<()> {
         let number = *self.dead_letters.borrow();
         self.told.lower(number);
         self.view.read(|fleet| self.told.forget(fleet));
@@ -125,23 +144,27 @@ impl<'a> Recipient<'a> {
             self.note()?;
         }
         for run in self.view.read(|fleet| self.told.forgotten(fleet)) {
-            self.tell_of_forgotten(run).await?;
+            self.tell_of_forgotten(run, over).await?;
         }
         for notice in self.view.read(|fleet| self.told.due(fleet, number)) {
             let report = match notice.subject {
                 Subject::Run(run) => self.view.read(|fleet| report(fleet, run)),
                 _ => None,
             };
-            self.tell_one(&notice, report).await?;
+            self.tell_one(&notice, report, over).await?;
         }
         Ok(())
     }
 
     /// Of a run that ended so long ago that the state does not have it, while nobody was there to tell it.
-    async fn tell_of_forgotten(&mut self, run: RunId) -> anyhow::Result<()> {
+    async fn tell_of_forgotten(
+        &mut self,
+        run: RunId,
+        over: &CancellationToken,
+    ) -> anyhow::Result<()> {
         let fleet = self.view.one_run(run).await?;
         match of_run(&fleet, run) {
-            Some(notice) => self.tell_one(&notice, report(&fleet, run)).await,
+            Some(notice) => self.tell_one(&notice, report(&fleet, run), over).await,
             None => {
                 // A further round, a scan, or one that the history does not have any more.
                 self.told.pass_over(run);
@@ -150,19 +173,34 @@ impl<'a> Recipient<'a> {
         }
     }
 
-    async fn tell_one(&mut self, notice: &Notice, report: Option<Report>) -> anyhow::Result<()> {
+    async fn tell_one(
+        &mut self,
+        notice: &Notice,
+        report: Option<Report>,
+        over: &CancellationToken,
+    ) -> anyhow::Result<()> {
         if notice.is_wanted(&self.notification.on) {
             let found = self.told.find(notice, self.context.clock.now());
             // Before the first try, so that it has its id in every one.
             self.note()?;
             let document = Document::of(notice, self.name, found, report.as_ref())?;
             match self.rendering.render(document.clone()) {
-                Ok(message) => self.try_to_tell(&message).await,
+                Ok(message) => self.try_to_tell(&message, over).await,
                 Err(error) => self.give_up(&document, 0, &error.to_string()),
             }
         }
         self.told.tell(notice);
         self.note()
+    }
+
+    /// How much is not told.
+    fn left(&self) -> usize {
+        let number = *self.dead_letters.borrow();
+        self.view.read(|fleet| {
+            let due = self.told.due(fleet, number).into_iter();
+            let wanted = due.filter(|notice| notice.is_wanted(&self.notification.on));
+            wanted.count() + self.told.forgotten(fleet).len()
+        })
     }
 
     fn note(&mut self) -> anyhow::Result<()> {
@@ -172,7 +210,7 @@ impl<'a> Recipient<'a> {
     }
 
     /// Tries until it is told or cannot be.
-    async fn try_to_tell(&self, message: &Message) {
+    async fn try_to_tell(&self, message: &Message, over: &CancellationToken) {
         let (mut tries, mut pause, way) = (0, PAUSE, self.way());
         let (notification, id) = (self.name, message.document.id);
         loop {
@@ -191,8 +229,11 @@ impl<'a> Recipient<'a> {
             }
             let next = pause.as_secs();
             tracing::warn!(%notification, %id, tries, "not told: {failed}; tried again in {next} s");
-            sleep(pause).await;
-            pause = (pause * 4).min(LONGEST_PAUSE);
+            tokio::select! {
+                () = sleep(pause) => pause = (pause * 4).min(LONGEST_PAUSE),
+                // There is not much time from now on.
+                () = over.cancelled(), if !over.is_cancelled() => pause = PAUSE,
+            }
         }
     }
 
