@@ -40,7 +40,7 @@ impl Arguments {
             self.worker.common.config.display()
         );
         for (name, notification) in &settings.notifications {
-            Rendering::check(name, notification)?;
+            Rendering::check(settings, name, notification)?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::render::Document;
+use crate::document::Document;
 
 /// How many that could not be delivered one notifier keeps: the newest.
 const MOST: usize = 200;

@@ -8,6 +8,7 @@
 mod arguments;
 mod command;
 mod deliver;
+mod document;
 mod kept;
 mod letters;
 mod mail;
@@ -20,6 +21,7 @@ mod webhook;
 
 pub use arguments::Arguments;
 pub use deliver::{Answer, Failed, deliver};
+pub use document::{Document, RunSummary};
 pub use kept::{AllUndelivered, Undelivered, Unreadable, undelivered};
-pub use render::{Document, Message, Rendering, RunSummary, TemplateError};
+pub use render::{Message, Rendering, TemplateError};
 pub use serve::{Telling, serve};

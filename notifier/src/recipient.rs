@@ -15,9 +15,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::deliver;
+use crate::document::Document;
 use crate::kept::Kept;
 use crate::meters;
-use crate::render::{Document, Message, Rendering};
+use crate::render::{Message, Rendering, TemplateError};
 
 /// Events come in bunches: after the first of one it is waited for so long.
 const BUNCH: Duration = Duration::from_secs(1);
@@ -72,7 +73,7 @@ impl<'a> Recipient<'a> {
                     kept,
                     name,
                     notification,
-                    rendering: Rendering::new(name, notification)?,
+                    rendering: Rendering::new(name, notification),
                     noted: told.clone(),
                     told,
                     dead_letters: dead_letters.clone(),
@@ -184,7 +185,7 @@ impl<'a> Recipient<'a> {
             // Before the first try, so that it has its id in every one.
             self.note()?;
             let document = Document::of(notice, self.name, found, report.as_ref())?;
-            match self.rendering.render(document.clone()) {
+            match self.message(&document) {
                 Ok(message) => self.try_to_tell(&message, over).await,
                 Err(error) => self.give_up(&document, 0, &error.to_string()),
             }
@@ -207,6 +208,14 @@ impl<'a> Recipient<'a> {
         self.kept.note(self.name, &self.told)?;
         self.noted = self.told.clone();
         Ok(())
+    }
+
+    /// What is said of it: in the words that are built in, where a template fails at last.
+    fn message(&self, document: &Document) -> Result<Message, TemplateError> {
+        self.rendering.render(document.clone()).or_else(|error| {
+            tracing::error!(notification = %self.name, "told in the words that are built in: {error}");
+            self.rendering.render_built_in(document.clone(), &error)
+        })
     }
 
     /// Tries until it is told or cannot be.

@@ -19,7 +19,8 @@ use crate::output;
 /// Says what a configuration, which was found to be right, means.
 pub(crate) fn check(settings: &Settings, path: &Path) -> anyhow::Result<u8> {
     for (name, notification) in &settings.notifications {
-        Rendering::check(name, notification).map_err(|error| WrongUsage(error.to_string()))?;
+        Rendering::check(settings, name, notification)
+            .map_err(|error| WrongUsage(error.to_string()))?;
     }
     let text = text(settings, path);
     output::print(|output| output.write_all(text.as_bytes()))?;

@@ -37,7 +37,7 @@ impl Notifier {
 }
 
 /// What is told by a process that ends.
-async fn pass(fleet: &Fleet) {
+pub(crate) async fn pass(fleet: &Fleet) {
     let telling = Telling::begin(&fleet.context(), "test").await.unwrap();
     let left = telling.unwrap().end(Duration::from_secs(60)).await.unwrap();
     assert_eq!(left, 0);

@@ -17,7 +17,7 @@ fn templates_that_cannot_be_used_are_found_before_anything_is_told() {
         );
         let settings = settings(folder.path(), &text);
         let (name, notification) = settings.notifications.iter().next().unwrap();
-        Rendering::check(name, notification).map_err(|error| error.to_string())
+        Rendering::check(&settings, name, notification).map_err(|error| error.to_string())
     };
     check("{{ headline }} {% if run %}{{ run.short }}{% endif %}").unwrap();
     for source in ["{{ headline", "{{ headlin }}", "{% if run %}"] {
@@ -25,6 +25,49 @@ fn templates_that_cannot_be_used_are_found_before_anything_is_told() {
         let words = ["notifications.ops", "template of the text", "line 1"];
         let has_all = words.iter().all(|words| error.contains(words));
         assert!(has_all, "{source}: {error}");
+    }
+}
+
+/// What `check` says of a subject that is told at these occasions.
+fn check_subject(on: &str, subject: &str) -> Result<(), String> {
+    let folder = TempDir::new().unwrap();
+    let text = format!(
+        "[notifications.ops]\ntype = \"command\"\ncommand = [\"/bin/true\"]\non = [{on}]\nsubject = {subject:?}\n"
+    );
+    let settings = settings(folder.path(), &text);
+    let (name, notification) = settings.notifications.iter().next().unwrap();
+    Rendering::check(&settings, name, notification).map_err(|error| error.to_string())
+}
+
+#[test]
+fn templates_are_tried_with_what_each_occasion_brings_and_with_nothing_else() {
+    for (on, subject) in [
+        (r#""finished", "failed""#, "run {{ run.short }} is over"),
+        (
+            r#""finished""#,
+            "{{ run.report.guests.g1.outcome }} {{ occasion }}",
+        ),
+        (r#""missed""#, "{{ missed.schedule }} {{ missed.count }}"),
+        (r#""needs_attention""#, "{{ attention.what }}"),
+    ] {
+        check_subject(on, subject).unwrap();
+    }
+    for (on, subject) in [
+        (r#""failed""#, "{% if run %}{{ run.shorty }}{% endif %}"),
+        (r#""finished""#, "{{ run.report.gests.g1 }}"),
+        // A run that is over has failed, too, where all of them are told.
+        (
+            r#""finished""#,
+            "{% if occasion == 'failed' %}{{ run.shorty }}{% endif %}",
+        ),
+        (
+            r#""missed""#,
+            "{% if missed %}{{ missed.scedule }}{% endif %}",
+        ),
+        (r#""needs_attention", "failed""#, "{{ run.short }}"),
+    ] {
+        let error = check_subject(on, subject).unwrap_err();
+        assert!(error.contains("undefined"), "{subject}: {error}");
     }
 }
 
@@ -38,7 +81,7 @@ fn addresses_that_are_none_are_found_before_anything_is_told() {
         );
         let settings = settings(folder.path(), &text);
         let (name, notification) = settings.notifications.iter().next().unwrap();
-        let error = Rendering::check(name, notification)
+        let error = Rendering::check(&settings, name, notification)
             .unwrap_err()
             .to_string();
         assert!(error.contains("is no address of mail"), "{error}");
