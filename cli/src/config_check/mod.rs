@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gentoo_updater_fleet::config::{
-    BuildLimits, Builder, CleanRoom, Packages, Platform, Settings, StoreAccess,
+    BuildLimits, Builder, CleanRoom, Packages, Platform, Settings, StoreAccess, without_passwords,
 };
 use gentoo_updater_fleet::schedule::Schedule;
 use gentoo_updater_fleet::words::counted;
@@ -31,7 +31,7 @@ fn text(settings: &Settings, path: &Path) -> String {
     let mut lines = vec![format!("{}: ok", path.display())];
     lines.push(match &settings.broker {
         None => "  bus: embedded, all roles in one process".to_owned(),
-        Some(broker) => format!("  bus: RabbitMQ at {}", without_password(&broker.url)),
+        Some(broker) => format!("  bus: RabbitMQ at {}", without_passwords(&broker.url)),
     });
     lines.push(format!("  state: {}", settings.state_directory.display()));
     for (name, platform) in &settings.platforms {
@@ -160,32 +160,4 @@ fn of_packages(packages: &Packages) -> String {
         .chain(irreversible)
         .collect();
     words.join("; ")
-}
-
-/// The URL without what must not be shown.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}")
-        }
-        None => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_not_shown() {
-        assert_eq!(
-            without_password("amqp://u:se@cret@h:1/v"),
-            "amqp://u:***@h:1/v"
-        );
-        assert_eq!(without_password("amqp://h/v"), "amqp://h/v");
-    }
 }

@@ -10,6 +10,7 @@ mod notifying;
 mod parse;
 mod program;
 mod scheduling;
+mod secrecy;
 mod serving;
 mod trust;
 mod with_broker;
