@@ -6,6 +6,7 @@
 //! **Invariant:** a secret is read when it is used, and is in no error, log or document.
 
 mod arguments;
+mod check;
 mod command;
 mod deliver;
 mod document;
@@ -20,6 +21,7 @@ mod serve;
 mod webhook;
 
 pub use arguments::Arguments;
+pub use check::{check, check_files};
 pub use deliver::{Answer, Failed, deliver};
 pub use document::{Document, RunSummary};
 pub use kept::{AllUndelivered, Undelivered, Unreadable, undelivered};

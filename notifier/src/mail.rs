@@ -1,11 +1,12 @@
 //! Telling by mail.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use gentoo_updater_fleet::config::{Encryption, Mail};
+use gentoo_updater_fleet::config::{Encryption, Mail, Secret};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
@@ -70,10 +71,8 @@ fn transport(
         .timeout(Some(limit));
     if mail.encryption != Encryption::None {
         let mut parameters = TlsParameters::builder(mail.server.clone());
-        if let Some(ca) = &mail.ca {
-            let text = std::fs::read(ca);
-            let text = text.with_context(|| format!("ca {} cannot be read", ca.display()))?;
-            parameters = parameters.add_root_certificate(Certificate::from_pem(&text)?);
+        if let Some(authority) = authority(mail)? {
+            parameters = parameters.add_root_certificate(authority);
         }
         let parameters = parameters.build_rustls()?;
         builder = builder.tls(match mail.encryption {
@@ -89,6 +88,40 @@ fn transport(
         builder = builder.credentials(Credentials::new(user.clone(), password));
     }
     Ok(builder.build())
+}
+
+/// The authority that is trusted for it beside those of the system.
+fn authority(mail: &Mail) -> anyhow::Result<Option<Certificate>> {
+    let read = |ca: &PathBuf| {
+        let certificate = std::fs::read(ca)
+            .map_err(anyhow::Error::from)
+            .and_then(|text| Ok(Certificate::from_pem(&text)?));
+        certificate.with_context(|| format!("ca {} cannot be read", ca.display()))
+    };
+    mail.ca.as_ref().map(read).transpose()
+}
+
+/// Whether those who write and are written to have addresses.
+///
+/// # Errors
+/// With the one that has none.
+pub(crate) fn check(mail: &Mail) -> anyhow::Result<()> {
+    for address in std::iter::once(&mail.from).chain(&mail.to) {
+        let parsed = address.parse::<Mailbox>();
+        parsed.map_err(|error| anyhow!("{address:?} is no address of mail: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Whether the files can be used that it works with.
+///
+/// # Errors
+/// With the file, and nothing of what is in it.
+pub(crate) fn check_files(mail: &Mail) -> anyhow::Result<()> {
+    if let Some((_, password @ Secret::File(_))) = &mail.login {
+        secret::read(password, &mut Secrets::default())?;
+    }
+    authority(mail).map(|_| ())
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{bail, ensure};
-use gentoo_updater_fleet::config::{Notification, Settings, Way};
+use anyhow::ensure;
+use gentoo_updater_fleet::config::{Notification, Settings};
 use gentoo_updater_fleet::name::NotificationName;
 use gentoo_updater_fleet::notice::Occasion;
-use lettre::message::Mailbox;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior};
 
@@ -70,25 +69,6 @@ impl Rendering {
             notification: name.clone(),
             templates: own(name, notification),
         }
-    }
-
-    /// Tries the templates of a notification with all that it can be told, and looks at its addresses.
-    ///
-    /// # Errors
-    /// [`TemplateError`], with the file or the line.
-    pub fn check(
-        settings: &Settings,
-        name: &NotificationName,
-        notification: &Notification,
-    ) -> anyhow::Result<()> {
-        if let Way::Mail(mail) = &notification.way {
-            let all = std::iter::once(&mail.from).chain(&mail.to);
-            let wrong = all.filter_map(|it| Some((it, it.parse::<Mailbox>().err()?)));
-            if let Some((address, error)) = wrong.into_iter().next() {
-                bail!("notifications.{name}: {address:?} is no address of mail: {error}");
-            }
-        }
-        Self::trial(settings, name, notification).map(|_| ())
     }
 
     /// A trial: of all that it can be told one message, which is about what waits where it is told of that.

@@ -1,16 +1,18 @@
 //! `config check`: what the configuration means.
 
+mod doubts;
 mod rollout;
 
 use std::path::Path;
 use std::time::Duration;
 
+use gentoo_updater_bus::amqp::check_url;
 use gentoo_updater_fleet::config::{
     BuildLimits, Builder, CleanRoom, Packages, Platform, Settings, StoreAccess, without_passwords,
 };
 use gentoo_updater_fleet::schedule::Schedule;
 use gentoo_updater_fleet::words::counted;
-use gentoo_updater_notifier::Rendering;
+use jiff::Timestamp;
 
 use crate::WrongUsage;
 use crate::notify::{occasions, of_notification};
@@ -18,16 +20,19 @@ use crate::output;
 
 /// Says what a configuration, which was found to be right, means.
 pub(crate) fn check(settings: &Settings, path: &Path) -> anyhow::Result<u8> {
-    for (name, notification) in &settings.notifications {
-        Rendering::check(settings, name, notification)
-            .map_err(|error| WrongUsage(error.to_string()))?;
+    let wrong = |error: anyhow::Error| WrongUsage(format!("{}: {error:#}", path.display()));
+    if let Some(broker) = &settings.broker {
+        check_url(&broker.url).map_err(|error| wrong(error.into()))?;
     }
-    let text = text(settings, path);
+    for (name, notification) in &settings.notifications {
+        gentoo_updater_notifier::check(settings, name, notification).map_err(wrong)?;
+    }
+    let text = text(settings, path, Timestamp::now());
     output::print(|output| output.write_all(text.as_bytes()))?;
     Ok(crate::EXIT_DONE)
 }
 
-fn text(settings: &Settings, path: &Path) -> String {
+fn text(settings: &Settings, path: &Path, now: Timestamp) -> String {
     let mut lines = vec![format!("{}: ok", path.display())];
     lines.push(match &settings.broker {
         None => "  bus: embedded, all roles in one process".to_owned(),
@@ -74,6 +79,7 @@ fn text(settings: &Settings, path: &Path) -> String {
             of_packages(packages)
         ));
     }
+    lines.extend(doubts::lines(settings, now));
     output::harmless(&(lines.join("\n") + "\n"))
 }
 

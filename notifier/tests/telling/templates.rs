@@ -1,6 +1,6 @@
 //! Templates of the operator's own.
 
-use gentoo_updater_notifier::Rendering;
+use gentoo_updater_notifier::check;
 use tempfile::TempDir;
 
 use crate::scene::settings;
@@ -9,7 +9,7 @@ use crate::scene::settings;
 fn templates_that_cannot_be_used_are_found_before_anything_is_told() {
     let folder = TempDir::new().unwrap();
     let template = folder.path().join("text.jinja");
-    let check = |source: &str| {
+    let checked = |source: &str| {
         std::fs::write(&template, source).unwrap();
         let text = format!(
             "[notifications.ops]\ntype = \"command\"\ncommand = [\"/bin/true\"]\ntext_template = \
@@ -17,11 +17,11 @@ fn templates_that_cannot_be_used_are_found_before_anything_is_told() {
         );
         let settings = settings(folder.path(), &text);
         let (name, notification) = settings.notifications.iter().next().unwrap();
-        Rendering::check(&settings, name, notification).map_err(|error| error.to_string())
+        check(&settings, name, notification).map_err(|error| error.to_string())
     };
-    check("{{ headline }} {% if run %}{{ run.short }}{% endif %}").unwrap();
+    checked("{{ headline }} {% if run %}{{ run.short }}{% endif %}").unwrap();
     for source in ["{{ headline", "{{ headlin }}", "{% if run %}"] {
-        let error = check(source).unwrap_err();
+        let error = checked(source).unwrap_err();
         let words = ["notifications.ops", "template of the text", "line 1"];
         let has_all = words.iter().all(|words| error.contains(words));
         assert!(has_all, "{source}: {error}");
@@ -36,7 +36,7 @@ fn check_subject(on: &str, subject: &str) -> Result<(), String> {
     );
     let settings = settings(folder.path(), &text);
     let (name, notification) = settings.notifications.iter().next().unwrap();
-    Rendering::check(&settings, name, notification).map_err(|error| error.to_string())
+    check(&settings, name, notification).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn addresses_that_are_none_are_found_before_anything_is_told() {
         );
         let settings = settings(folder.path(), &text);
         let (name, notification) = settings.notifications.iter().next().unwrap();
-        let error = Rendering::check(&settings, name, notification)
+        let error = check(&settings, name, notification)
             .unwrap_err()
             .to_string();
         assert!(error.contains("is no address of mail"), "{error}");
