@@ -6,6 +6,7 @@
 //! **Invariant:** a secret is read when it is used, and is in no error, log or document.
 
 mod arguments;
+mod causes;
 mod check;
 mod command;
 mod deliver;

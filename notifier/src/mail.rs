@@ -12,6 +12,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor};
 
+use crate::causes;
 use crate::deliver::{Answer, Failed};
 use crate::render::Message;
 use crate::secret::{self, Secrets};
@@ -26,8 +27,10 @@ pub(crate) async fn send(
     let letter = letter(mail, message).map_err(Failed::for_good)?;
     let transport = transport(mail, limit, secrets);
     let transport = transport.map_err(|error| Failed::passing(format!("{error:#}")))?;
+    let place = place(mail);
     let answer = transport.send(letter).await.map_err(|error| {
-        let cause = format!("{}: {}", mail.server, causes(&error));
+        let (words, remedy) = (causes::words(&error), causes::remedy(&error));
+        let cause = format!("{place}: {words}{remedy}");
         match error.is_permanent() {
             true => Failed::for_good(cause),
             false => Failed::passing(cause),
@@ -35,11 +38,12 @@ pub(crate) async fn send(
     })?;
     let code = answer.code();
     let words: Vec<&str> = answer.message().collect();
-    Ok(Answer(format!(
-        "{}: {code} {}",
-        mail.server,
-        words.join(" ")
-    )))
+    Ok(Answer(format!("{place}: {code} {}", words.join(" "))))
+}
+
+/// Where it goes.
+pub(crate) fn place(mail: &Mail) -> String {
+    format!("{}:{}", mail.server, mail.port)
 }
 
 fn letter(mail: &Mail, message: &Message) -> anyhow::Result<Letter> {
@@ -122,11 +126,4 @@ pub(crate) fn check_files(mail: &Mail) -> anyhow::Result<()> {
         secret::read(password, &mut Secrets::default())?;
     }
     authority(mail).map(|_| ())
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    let mut all: Vec<String> = all.map(ToString::to_string).collect();
-    all.dedup();
-    all.join(": ")
 }

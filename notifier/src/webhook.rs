@@ -23,6 +23,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use sha2::Sha256;
 
+use crate::causes;
 use crate::deliver::{Answer, Failed};
 use crate::render::Message;
 use crate::secret::{self, Secrets};
@@ -41,11 +42,11 @@ pub(crate) async fn post(
     let prepared = prepare(webhook, message, secrets);
     let (request, place) = prepared.map_err(|error| Failed::passing(format!("{error:#}")))?;
     let client = client(webhook).map_err(|error| Failed::passing(format!("{error:#}")))?;
-    let answer = client
-        .request(request)
-        .await
-        // Only the innermost cause: the others may name the whole address, which may hold a token.
-        .map_err(|error| Failed::passing(format!("{place}: {}", innermost(&error))))?;
+    let answer = client.request(request).await.map_err(|error| {
+        // The others may name the whole address, which may hold a token.
+        let (cause, remedy) = (causes::innermost(&error), causes::remedy(&error));
+        Failed::passing(format!("{place}: {cause}{remedy}"))
+    })?;
     let status = answer.status();
     let body = Limited::new(answer.into_body(), MOST).collect().await;
     let body = body.map(|body| body.to_bytes()).unwrap_or_default();
@@ -108,8 +109,21 @@ fn address(url: &str) -> anyhow::Result<(Uri, String)> {
         !authority.contains('@'),
         "its address names a user; put what it needs into its path or its query"
     );
-    let place = format!("{}://{host}", uri.scheme_str().unwrap_or("https"));
+    let scheme = uri.scheme_str().unwrap_or("https");
+    let standard = if scheme == "http" { 80 } else { 443 };
+    let port = uri.port_u16().unwrap_or(standard);
+    let place = format!("{scheme}://{host}:{port}");
     Ok((uri, place))
+}
+
+/// What may be shown of where it goes.
+pub(crate) fn place(webhook: &Webhook) -> String {
+    match &webhook.url {
+        WebhookUrl::Given(url) => {
+            address(url).map_or_else(|_| "its address".to_owned(), |(_, place)| place)
+        }
+        WebhookUrl::File(path) => format!("the address in {}", path.display()),
+    }
 }
 
 /// Whether requests can go where the configuration says.
@@ -203,11 +217,6 @@ fn client(webhook: &Webhook) -> anyhow::Result<HttpClient> {
         .enable_http1()
         .build();
     Ok(Client::builder(TokioExecutor::new()).build(connector))
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    all.last().map(ToString::to_string).unwrap_or_default()
 }
 
 #[cfg(test)]

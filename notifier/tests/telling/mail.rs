@@ -131,6 +131,25 @@ async fn what_a_mail_server_answers_is_told_without_the_password() {
 }
 
 #[tokio::test]
+async fn a_mail_server_that_is_away_is_told_with_its_port_and_once() {
+    let folder = TempDir::new().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let text = format!(
+        "[notifications.ops]\ntype = \"mail\"\nserver = \"127.0.0.1\"\nport = {}\nfrom = \
+         \"fleet@example.net\"\nto = [\"ops@example.net\"]\n{PLAIN}",
+        address.port()
+    );
+    let cause = trial(&settings(folder.path(), &text)).await.unwrap_err();
+    let expected = format!(
+        "{address}: Connection error: Connection refused (os error 111); is it up, and are host and port \
+         right?"
+    );
+    assert_eq!(cause, expected);
+}
+
+#[tokio::test]
 async fn a_login_goes_over_starttls_and_to_a_server_alone_whose_authority_is_trusted() {
     let folder = TempDir::new().unwrap();
     let (ca, server) = certificates(folder.path(), "own");
@@ -145,6 +164,7 @@ async fn a_login_goes_over_starttls_and_to_a_server_alone_whose_authority_is_tru
     let cause = tried(&folder, &server, "fleet", TO, &with(&other)).await;
     let cause = cause.unwrap_err();
     assert!(cause.to_lowercase().contains("certificate"), "{cause}");
+    assert!(cause.contains("; `ca` names the authority"), "{cause}");
 
     // One without STARTTLS gets neither password nor mail.
     let plain = MailServer::start(&folder.path().join("."), &[]);
