@@ -1,7 +1,9 @@
 //! Whether somebody can be told by a notification, as far as that is seen without telling anybody.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, ensure};
-use gentoo_updater_fleet::config::{Notification, Settings, Way};
+use gentoo_updater_fleet::config::{Notification, Secret, Settings, Way, WebhookUrl};
 use gentoo_updater_fleet::name::NotificationName;
 use rustix::fs::{Access, access};
 
@@ -45,4 +47,33 @@ pub fn check_files(notification: &Notification) -> anyhow::Result<()> {
             access(program, Access::EXEC_OK).with_context(|| format!("{program} cannot be started"))
         }
     }
+}
+
+/// The files that a notification reads: templates, secrets and authorities.
+pub fn files(notification: &Notification) -> Vec<&Path> {
+    let templates = &notification.templates;
+    let (secret, ca) = match &notification.way {
+        Way::Mail(mail) => (mail.login.as_ref().map(|(_, secret)| secret), &mail.ca),
+        Way::Webhook(webhook) => (webhook.secret.as_ref(), &webhook.ca),
+        Way::Command(_) => (None, &None),
+    };
+    let secret = secret.and_then(|secret| match secret {
+        Secret::File(path) => Some(path),
+        Secret::Variable(_) => None,
+    });
+    let url = match &notification.way {
+        Way::Webhook(webhook) => match &webhook.url {
+            WebhookUrl::File(path) => Some(path),
+            WebhookUrl::Given(_) => None,
+        },
+        Way::Mail(_) | Way::Command(_) => None,
+    };
+    let all = [
+        secret,
+        url,
+        ca.as_ref(),
+        templates.text.as_ref(),
+        templates.html.as_ref(),
+    ];
+    all.into_iter().flatten().map(PathBuf::as_path).collect()
 }

@@ -22,7 +22,7 @@ mod serve;
 mod webhook;
 
 pub use arguments::Arguments;
-pub use check::{check, check_files};
+pub use check::{check, check_files, files};
 pub use deliver::{Answer, Failed, deliver};
 pub use document::{Document, RunSummary};
 pub use kept::{AllUndelivered, Undelivered, Unreadable, undelivered};

@@ -6,6 +6,7 @@ use gentoo_updater_fleet::name::NotificationName;
 use gentoo_updater_notifier::{Rendering, deliver};
 use serde::Serialize;
 
+use super::service::warnings;
 use crate::WrongUsage;
 use crate::output;
 
@@ -39,6 +40,11 @@ pub(super) async fn test(
         .collect();
     if chosen.is_empty() {
         return Err(unknown(settings, name).into());
+    }
+    for (name, notification) in &chosen {
+        for warning in warnings(settings, name, notification) {
+            eprintln!("{}", output::harmless(&warning));
+        }
     }
     let tried = join_all(
         chosen
