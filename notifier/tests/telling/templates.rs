@@ -1,6 +1,8 @@
 //! Templates of the operator's own.
 
-use gentoo_updater_notifier::check;
+use std::path::Path;
+
+use gentoo_updater_notifier::{check, files};
 use tempfile::TempDir;
 
 use crate::scene::settings;
@@ -85,5 +87,27 @@ fn addresses_that_are_none_are_found_before_anything_is_told() {
             .unwrap_err()
             .to_string();
         assert!(error.contains("is no address of mail"), "{error}");
+    }
+}
+
+#[test]
+fn whoever_tells_has_to_read_secrets_authorities_and_templates() {
+    let folder = TempDir::new().unwrap();
+    let keys = "ca = \"/ca\"\ntext_template = \"/text\"\nhtml_template = \"/html\"\n";
+    for (own, expected) in [
+        (
+            "type = \"webhook\"\nurl_file = \"/url\"\nsecret_file = \"/secret\"\n",
+            &["/secret", "/url", "/ca", "/text", "/html"][..],
+        ),
+        (
+            "type = \"mail\"\nserver = \"mx.example.net\"\nuser = \"fleet\"\npassword_file = \
+             \"/password\"\nfrom = \"a@example.net\"\nto = [\"b@example.net\"]\n",
+            &["/password", "/ca", "/text", "/html"],
+        ),
+    ] {
+        let settings = settings(folder.path(), &format!("[notifications.ops]\n{own}{keys}"));
+        let notification = settings.notifications.values().next().unwrap();
+        let expected: Vec<&Path> = expected.iter().map(Path::new).collect();
+        assert_eq!(files(notification), expected);
     }
 }
