@@ -7,7 +7,7 @@ use std::time::Duration;
 use gentoo_updater_bus::embedded::{Embedded, EmbeddedReader, OpenError};
 use gentoo_updater_bus::follow::{FleetView, one_run};
 use gentoo_updater_bus::{Bus, Inspect, Speaker, SystemClock};
-use gentoo_updater_fleet::config::Settings;
+use gentoo_updater_fleet::config::{Settings, without_passwords};
 use gentoo_updater_fleet::inspect::RunName;
 use gentoo_updater_fleet::message::{Envelope, Event};
 use gentoo_updater_fleet::state::Fleet;
@@ -94,7 +94,9 @@ fn opened<T: Bus + Inspect + 'static>(bus: T) -> Opened {
 }
 
 async fn broker(settings: &Settings) -> anyhow::Result<Opened> {
-    Ok(opened(within_limit(connect(settings, NAME)).await?))
+    Ok(opened(
+        within_limit(settings, connect(settings, NAME)).await?,
+    ))
 }
 
 /// The history, to be read only; none where there was no run yet.
@@ -124,19 +126,32 @@ pub(crate) async fn with_broker(
     settings: Arc<Settings>,
     stop: CancellationToken,
 ) -> anyhow::Result<Context> {
-    within_limit(Context::with_broker(settings, NAME, stop)).await
+    within_limit(
+        &settings.clone(),
+        Context::with_broker(settings, NAME, stop),
+    )
+    .await
 }
 
 /// An operator does not want to wait for a broker without end.
-async fn within_limit<T>(opening: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+async fn within_limit<T>(
+    settings: &Settings,
+    opening: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     tokio::time::timeout(BROKER_LIMIT, opening)
         .await
         .map_err(|_| {
-            anyhow::anyhow!(
-                "the broker did not answer within {} s; is it up, and is broker.url right?",
-                BROKER_LIMIT.as_secs()
-            )
+            let url = settings.broker.as_ref().map_or("", |it| it.url.as_str());
+            anyhow::Error::msg(no_answer(url))
         })?
+}
+
+fn no_answer(url: &str) -> String {
+    format!(
+        "the broker at {} did not answer within {} s; is it up, and is broker.url right?",
+        without_passwords(url),
+        BROKER_LIMIT.as_secs()
+    )
 }
 
 /// The journal of another process.
@@ -187,5 +202,19 @@ pub(crate) async fn say(
                 health_words(&health).trim_end_matches('.')
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_does_not_answer_is_named_without_its_password() {
+        let words = no_answer("amqps://user:hunter2@mq.example.net:5671/fleet");
+        assert!(
+            words.contains("amqps://user:***@mq.example.net:5671/fleet"),
+            "{words}"
+        );
     }
 }

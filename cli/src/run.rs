@@ -10,24 +10,30 @@ use gentoo_updater_bus::{Bus, Speaker};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::message::{Event, RunKind};
 use gentoo_updater_fleet::name::RunId;
-use gentoo_updater_fleet::report::Report;
 use gentoo_updater_fleet::request::Request;
 use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_fleet::words::counted;
 use gentoo_updater_notifier::Telling;
 use gentoo_updater_runtime::monitor::{Vitals, monitor};
 use gentoo_updater_runtime::{Context, host_name, stop_on_signals, worker_id};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::WrongUsage;
 use crate::arguments::RunOptions;
 use crate::follow::{self, End};
 use crate::open;
+use crate::output;
 use crate::planner::PlannerWatch;
 use crate::roles::{INSTANCE, Roles};
 use crate::schedule::is_served;
 
 /// How often a process that waits for the journal looks whether it is free.
 const LOCK_POLL: Duration = Duration::from_secs(1);
+/// How long a process whose run is over goes on to tell of it.
+const LAST_WORDS: Duration = Duration::from_secs(60);
+/// After so long it says what it is about.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// `run`.
 pub(crate) async fn run(settings: Arc<Settings>, options: RunOptions) -> anyhow::Result<u8> {
@@ -43,7 +49,7 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
     let request = Request::of(&settings, kind, &options.wishes());
     let asked = Asked {
         request: request.map_err(|error| WrongUsage(error.to_string()))?,
-        show: !options.json,
+        json: options.json,
     };
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
@@ -61,7 +67,7 @@ async fn start(settings: Arc<Settings>, options: RunOptions, kind: RunKind) -> a
             Err(error) => return Err(error.into()),
         }
     };
-    Ok(conclude(end, options.json))
+    Ok(conclude(&end))
 }
 
 /// Follows a run that was asked for to its end, and prints its report. Without a broker all roles
@@ -73,7 +79,7 @@ pub(crate) async fn follow_one(
 ) -> anyhow::Result<u8> {
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone());
-    let goal = Goal::Known { run, show: !json };
+    let goal = Goal::Known { run, json };
     let vitals = Vitals::default();
     let end = if settings.broker.is_some() {
         with_broker(settings, goal, stop, vitals).await?
@@ -81,7 +87,7 @@ pub(crate) async fn follow_one(
         let bus = Embedded::open_and_keep(open::journal(&settings), settings.history).await?;
         embedded(settings, bus, goal, stop, vitals).await?
     };
-    Ok(conclude(end, json))
+    Ok(conclude(&end))
 }
 
 /// What is followed to its end.
@@ -92,8 +98,8 @@ enum Goal<'a> {
     /// A run that was asked for.
     Known {
         run: RunId,
-        /// Whether progress is shown.
-        show: bool,
+        /// Whether its report is printed as JSON, and no progress.
+        json: bool,
     },
 }
 
@@ -101,12 +107,20 @@ impl Goal<'_> {
     fn is_scan(&self) -> bool {
         matches!(self, Self::New(asked) if asked.request.kind == RunKind::ScanOnly)
     }
+
+    fn json(&self) -> bool {
+        match self {
+            Self::New(asked) => asked.json,
+            Self::Known { json, .. } => *json,
+        }
+    }
 }
 
 /// What the operator asks for.
 struct Asked {
     request: Request,
-    show: bool,
+    /// Whether the report is printed as JSON, and no progress.
+    json: bool,
 }
 
 /// All roles in this process.
@@ -147,18 +161,44 @@ async fn embedded(
              the next start."
         );
     }
+    // Before anybody else is told, which may take long.
+    let printed = end.as_ref().map(|end| print_report(end, goal.json()));
     if let Some(telling) = telling {
-        // The run is over all the same.
-        if let Err(error) = telling.end().await {
-            tracing::error!("nobody is told of it: {error:#}");
-        }
+        end_telling(telling).await;
     }
     context.stop.cancel();
     let joined = roles.join().await;
     bus.close().await;
+    if let Ok(printed) = printed {
+        printed?;
+    }
     let end = end?;
     joined?;
     Ok(end)
+}
+
+/// Tells what is left. The run is over, whether somebody hears of it or not.
+async fn end_telling(telling: Telling) {
+    let end = telling.end(LAST_WORDS);
+    tokio::pin!(end);
+    let ended = match timeout(SILENCE, &mut end).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            eprintln!(
+                "Telling those of [notifications], for {} s at most.",
+                LAST_WORDS.as_secs()
+            );
+            end.await
+        }
+    };
+    match ended {
+        Ok(0) => {}
+        Ok(left) => tracing::warn!(
+            "{} could not be delivered yet: the next `gentoo-updater run` or `schedule serve` tries again",
+            counted(left, "notice")
+        ),
+        Err(error) => tracing::error!("not everybody is told of it: {error:#}"),
+    }
 }
 
 /// All roles of this process work on every run that is not over. A scan, which changes nothing,
@@ -195,7 +235,9 @@ async fn with_broker(
         Err(error) => Err(error.into()),
     };
     context.bus.close().await;
-    end
+    let end = end?;
+    print_report(&end, goal.json())?;
+    Ok(end)
 }
 
 /// Another process holds the journal. Its run is followed where it does what is asked for; one that
@@ -224,7 +266,11 @@ async fn beside_another(
         }
     };
     let freed = tokio::select! {
-        end = follow => return end,
+        end = follow => {
+            let end = end?;
+            print_report(&end, asked.json)?;
+            return Ok(end);
+        }
         bus = journal_when_free(&settings) => bus?,
         () = stop.cancelled() => return Ok(End::Interrupted),
     };
@@ -249,7 +295,7 @@ async fn follow_covering(
     match view.read(covering) {
         Some(run) => {
             let mut planners = PlannerWatch::unneeded();
-            follow::to_the_end(view, run, stop, asked.show, &mut planners).await
+            follow::to_the_end(view, run, stop, !asked.json, &mut planners).await
         }
         // It ended in this moment; whoever takes the journal over asks for another.
         None => std::future::pending().await,
@@ -278,8 +324,8 @@ async fn drive(
 ) -> anyhow::Result<End> {
     let asked = match goal {
         Goal::New(asked) => asked,
-        Goal::Known { run, show } => {
-            return follow::to_the_end(view, run, &context.stop, show, &mut planners).await;
+        Goal::Known { run, json } => {
+            return follow::to_the_end(view, run, &context.stop, !json, &mut planners).await;
         }
     };
     loop {
@@ -294,7 +340,7 @@ async fn drive(
             break;
         };
         eprintln!("Run {run} of {at:.0} is not over; it goes on.");
-        let end = follow::to_the_end(view, run, &context.stop, asked.show, &mut planners).await?;
+        let end = follow::to_the_end(view, run, &context.stop, !asked.json, &mut planners).await?;
         if covers || matches!(end, End::Interrupted) {
             return Ok(end);
         }
@@ -308,29 +354,29 @@ async fn drive(
         () = context.stop.cancelled() => return Ok(End::Interrupted),
     }
     view.wait_for_event(envelope.id).await?;
-    follow::to_the_end(view, run, &context.stop, asked.show, &mut planners).await
+    follow::to_the_end(view, run, &context.stop, !asked.json, &mut planners).await
 }
 
-/// Prints the report and says how it went.
-fn conclude(end: End, json: bool) -> u8 {
+/// Says how it went.
+fn conclude(end: &End) -> u8 {
     let End::Finished(report) = end else {
         eprintln!("Interrupted. The run is kept; `gentoo-updater run` goes on with it.");
         return gentoo_updater_runtime::EXIT_COULD_NOT_RUN;
     };
-    print_report(&report, json);
     match report.is_complete() {
         true => crate::EXIT_ALL_UPDATED,
         false => crate::EXIT_WITH_FAILURES,
     }
 }
 
-fn print_report(report: &Report, json: bool) {
-    if json {
-        match serde_json::to_string_pretty(report) {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("the report cannot be written as JSON: {error}"),
+/// Prints the report of a run that is over.
+fn print_report(end: &End, json: bool) -> anyhow::Result<()> {
+    match end {
+        End::Interrupted => Ok(()),
+        End::Finished(report) if json => output::print_json(report),
+        End::Finished(report) => {
+            let text = report.to_text();
+            output::print(|output| output.write_all(text.as_bytes()))
         }
-    } else {
-        print!("{}", report.to_text());
     }
 }

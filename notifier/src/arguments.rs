@@ -5,7 +5,7 @@ use clap::Parser;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::{WorkerArguments, host_name, worker_help, worker_id};
 
-use crate::render::Rendering;
+use crate::check::check;
 
 /// Tells operators what [notifications.NAME] of the configuration says, by mail, webhook or a program
 #[derive(Debug, Parser)]
@@ -30,7 +30,7 @@ impl Arguments {
     /// Whether there is something to do, and whether the templates can be used.
     ///
     /// # Errors
-    /// When the configuration has no notification, a template cannot be used, or the instance cannot be part of
+    /// When the configuration has no notification, nobody can be told by one, or the instance cannot be part of
     /// a name.
     pub fn check(&self, settings: &Settings) -> anyhow::Result<()> {
         worker_id("notifier", &self.instance)?;
@@ -40,7 +40,7 @@ impl Arguments {
             self.worker.common.config.display()
         );
         for (name, notification) in &settings.notifications {
-            Rendering::check(name, notification)?;
+            check(settings, name, notification)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use gentoo_updater_fleet::config::{Notification, Way};
 use tokio::time::timeout;
 
+use crate::causes::REACH;
 use crate::render::Message;
 use crate::secret::Secrets;
 use crate::{command, mail, webhook};
@@ -82,8 +83,21 @@ pub async fn deliver(notification: &Notification, message: &Message) -> Result<A
         }
     };
     let told = timeout(limit, told).await.unwrap_or_else(|_| {
-        let words = format!("no answer within {} s", limit.as_secs());
-        Err(Failed::passing(words))
+        let (place, remedy) = match &notification.way {
+            Way::Mail(mail) => (mail::place(mail), REACH),
+            Way::Webhook(webhook) => (webhook::place(webhook), REACH),
+            Way::Command(command) => {
+                let program = command.first().cloned().unwrap_or_default();
+                (
+                    program,
+                    "it was ended; where it needs longer, raise timeout_seconds",
+                )
+            }
+        };
+        let seconds = limit.as_secs();
+        Err(Failed::passing(format!(
+            "{place}: no answer within {seconds} s; {remedy}"
+        )))
     });
     // Before anything is cut off, which could leave a part of one.
     let clean = |text: &str| line(&secrets.hide(text));

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::render::Document;
+use crate::document::Document;
 
 /// How many that could not be delivered one notifier keeps: the newest.
 const MOST: usize = 200;
@@ -25,6 +25,24 @@ const UNDELIVERED: &str = "undelivered";
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     folder: PathBuf,
+}
+
+/// What the notifiers of one machine could not deliver.
+#[derive(Debug, Default)]
+pub struct AllUndelivered {
+    /// The oldest first.
+    pub notices: Vec<Undelivered>,
+    /// The files that cannot be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A file of which nobody can say what it holds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unreadable {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why it cannot be read.
+    pub cause: String,
 }
 
 /// What could not be delivered.
@@ -106,7 +124,7 @@ impl Kept {
         write(&self.path_of(name), &serde_json::to_vec(told)?)
     }
 
-    /// Keeps what could not be delivered.
+    /// Keeps what could not be delivered, and removes the oldest beyond [`MOST`].
     ///
     /// # Errors
     /// When it cannot be written.
@@ -126,12 +144,17 @@ impl Kept {
             cause: cause.to_owned(),
             document: serde_json::to_value(document)?,
         };
-        let path = self
-            .undelivered_folder()
-            .join(format!("{}.json", document.id));
+        let folder = self.undelivered_folder();
+        let path = folder.join(format!("{}.json", document.id));
         write(&path, &serde_json::to_vec_pretty(&undelivered)?)?;
-        let all = read_all(&self.undelivered_folder())?;
-        for (old, _) in all.iter().take(all.len().saturating_sub(MOST)) {
+        // By their times alone: what is in the others, and whether it can be read, matters to nobody here.
+        let mut all = Vec::new();
+        for path in notices(&folder)? {
+            let written = fs::metadata(&path).and_then(|it| it.modified());
+            all.push((written.ok(), path));
+        }
+        all.sort();
+        for (_, old) in all.iter().take(all.len().saturating_sub(MOST)) {
             fs::remove_file(old).with_context(|| format!("{} cannot be removed", old.display()))?;
         }
         Ok(path)
@@ -146,36 +169,39 @@ impl Kept {
     }
 }
 
-/// What the notifiers of this machine could not deliver, the oldest first.
+/// What the notifiers of this machine could not deliver.
 ///
 /// # Errors
 /// When a folder cannot be read.
-pub fn undelivered(settings: &Settings) -> anyhow::Result<Vec<Undelivered>> {
+pub fn undelivered(settings: &Settings) -> anyhow::Result<AllUndelivered> {
     let prefix = format!("{}@", Role::Notifier);
-    let mut all = Vec::new();
+    let mut all = AllUndelivered::default();
     for folder in entries(&settings.state_directory.join("workers"))? {
         let name = folder.file_name().and_then(|name| name.to_str());
-        if name.is_some_and(|name| name.starts_with(&prefix)) {
-            all.extend(read_all(&folder.join(UNDELIVERED))?);
+        if !name.is_some_and(|name| name.starts_with(&prefix)) {
+            continue;
+        }
+        for path in notices(&folder.join(UNDELIVERED))? {
+            let text = fs::read(&path).map_err(anyhow::Error::from);
+            match text.and_then(|text| Ok(serde_json::from_slice(&text)?)) {
+                Ok(notice) => all.notices.push(notice),
+                Err(error) => {
+                    let cause = format!("{error:#}");
+                    all.unreadable.push(Unreadable { path, cause });
+                }
+            }
         }
     }
-    let mut all: Vec<Undelivered> = all.into_iter().map(|(_, one)| one).collect();
-    all.sort_by_key(|one| one.at);
+    all.notices.sort_by_key(|one| one.at);
+    all.unreadable
+        .sort_by(|one, other| one.path.cmp(&other.path));
     Ok(all)
 }
 
-/// With their files, the oldest first.
-fn read_all(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Undelivered)>> {
-    let mut all = Vec::new();
-    for path in entries(folder)? {
-        if path.extension().is_some_and(|end| end == "json") {
-            let one = fs::read(&path).map_err(anyhow::Error::from);
-            let one = one.and_then(|text| Ok(serde_json::from_slice::<Undelivered>(&text)?));
-            let one = one.with_context(|| format!("{} cannot be read", path.display()))?;
-            all.push((path, one));
-        }
-    }
-    all.sort_by_key(|(_, one)| one.at);
+/// The files of what could not be delivered.
+fn notices(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut all = entries(folder)?;
+    all.retain(|path| path.extension().is_some_and(|end| end == "json"));
     Ok(all)
 }
 

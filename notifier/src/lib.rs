@@ -6,8 +6,11 @@
 //! **Invariant:** a secret is read when it is used, and is in no error, log or document.
 
 mod arguments;
+mod causes;
+mod check;
 mod command;
 mod deliver;
+mod document;
 mod kept;
 mod letters;
 mod mail;
@@ -19,7 +22,9 @@ mod serve;
 mod webhook;
 
 pub use arguments::Arguments;
+pub use check::{check, check_files, files};
 pub use deliver::{Answer, Failed, deliver};
-pub use kept::{Undelivered, undelivered};
-pub use render::{Document, Message, Rendering, RunSummary, TemplateError};
+pub use document::{Document, RunSummary};
+pub use kept::{AllUndelivered, Undelivered, Unreadable, undelivered};
+pub use render::{Message, Rendering, TemplateError};
 pub use serve::{Telling, serve};

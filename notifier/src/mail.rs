@@ -1,16 +1,18 @@
 //! Telling by mail.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use gentoo_updater_fleet::config::{Encryption, Mail};
+use gentoo_updater_fleet::config::{Encryption, Mail, Secret};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor};
 
+use crate::causes;
 use crate::deliver::{Answer, Failed};
 use crate::render::Message;
 use crate::secret::{self, Secrets};
@@ -25,8 +27,10 @@ pub(crate) async fn send(
     let letter = letter(mail, message).map_err(Failed::for_good)?;
     let transport = transport(mail, limit, secrets);
     let transport = transport.map_err(|error| Failed::passing(format!("{error:#}")))?;
+    let place = place(mail);
     let answer = transport.send(letter).await.map_err(|error| {
-        let cause = format!("{}: {}", mail.server, causes(&error));
+        let (words, remedy) = (causes::words(&error), causes::remedy(&error));
+        let cause = format!("{place}: {words}{remedy}");
         match error.is_permanent() {
             true => Failed::for_good(cause),
             false => Failed::passing(cause),
@@ -34,11 +38,12 @@ pub(crate) async fn send(
     })?;
     let code = answer.code();
     let words: Vec<&str> = answer.message().collect();
-    Ok(Answer(format!(
-        "{}: {code} {}",
-        mail.server,
-        words.join(" ")
-    )))
+    Ok(Answer(format!("{place}: {code} {}", words.join(" "))))
+}
+
+/// Where it goes.
+pub(crate) fn place(mail: &Mail) -> String {
+    format!("{}:{}", mail.server, mail.port)
 }
 
 fn letter(mail: &Mail, message: &Message) -> anyhow::Result<Letter> {
@@ -70,10 +75,8 @@ fn transport(
         .timeout(Some(limit));
     if mail.encryption != Encryption::None {
         let mut parameters = TlsParameters::builder(mail.server.clone());
-        if let Some(ca) = &mail.ca {
-            let text = std::fs::read(ca);
-            let text = text.with_context(|| format!("ca {} cannot be read", ca.display()))?;
-            parameters = parameters.add_root_certificate(Certificate::from_pem(&text)?);
+        if let Some(authority) = authority(mail)? {
+            parameters = parameters.add_root_certificate(authority);
         }
         let parameters = parameters.build_rustls()?;
         builder = builder.tls(match mail.encryption {
@@ -91,9 +94,36 @@ fn transport(
     Ok(builder.build())
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    let mut all: Vec<String> = all.map(ToString::to_string).collect();
-    all.dedup();
-    all.join(": ")
+/// The authority that is trusted for it beside those of the system.
+fn authority(mail: &Mail) -> anyhow::Result<Option<Certificate>> {
+    let read = |ca: &PathBuf| {
+        let certificate = std::fs::read(ca)
+            .map_err(anyhow::Error::from)
+            .and_then(|text| Ok(Certificate::from_pem(&text)?));
+        certificate.with_context(|| format!("ca {} cannot be read", ca.display()))
+    };
+    mail.ca.as_ref().map(read).transpose()
+}
+
+/// Whether those who write and are written to have addresses.
+///
+/// # Errors
+/// With the one that has none.
+pub(crate) fn check(mail: &Mail) -> anyhow::Result<()> {
+    for address in std::iter::once(&mail.from).chain(&mail.to) {
+        let parsed = address.parse::<Mailbox>();
+        parsed.map_err(|error| anyhow!("{address:?} is no address of mail: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Whether the files can be used that it works with.
+///
+/// # Errors
+/// With the file, and nothing of what is in it.
+pub(crate) fn check_files(mail: &Mail) -> anyhow::Result<()> {
+    if let Some((_, password @ Secret::File(_))) = &mail.login {
+        secret::read(password, &mut Secrets::default())?;
+    }
+    authority(mail).map(|_| ())
 }

@@ -1,58 +1,23 @@
-//! What is said: the document for programs, and subject, text and HTML for people.
+//! What is said to people: subject, text and HTML.
 
 use std::path::Path;
 
-use gentoo_updater_fleet::config::{Notification, Way};
-use gentoo_updater_fleet::message::OccurrencesMissed;
-use gentoo_updater_fleet::name::{NotificationName, RunId};
-use gentoo_updater_fleet::notice::{Attention, Notice, Occasion, Subject};
-use gentoo_updater_fleet::report::Report;
-use jiff::Timestamp;
-use lettre::message::Mailbox;
+use anyhow::ensure;
+use gentoo_updater_fleet::config::{Notification, Settings};
+use gentoo_updater_fleet::name::NotificationName;
+use gentoo_updater_fleet::notice::Occasion;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
-use serde::Serialize;
-use uuid::Uuid;
+use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior};
+
+use crate::document::Document;
 
 const SUBJECT: &str = "[gentoo-updater] {{ headline }}";
 const TEXT: &str = include_str!("templates/text.jinja");
 const HTML: &str = include_str!("templates/html.jinja");
-
-/// What programs get, and templates are given.
-#[derive(Debug, Clone, Serialize)]
-pub struct Document {
-    /// The version of this form.
-    pub version: u32,
-    /// The same in every try.
-    pub id: Uuid,
-    /// When it is told.
-    pub occasion: Occasion,
-    /// It in one line.
-    pub headline: String,
-    /// When it was found.
-    pub at: Timestamp,
-    /// Whether it is a trial (`gentoo-updater notify test`).
-    pub test: bool,
-    /// The run that is over.
-    pub run: Option<RunSummary>,
-    /// What waits for an operator.
-    pub attention: Option<Attention>,
-    /// What a schedule has missed.
-    pub missed: Option<OccurrencesMissed>,
-}
-
-/// A run that is over.
-#[derive(Debug, Clone, Serialize)]
-pub struct RunSummary {
-    /// Its id.
-    pub id: RunId,
-    /// The end of that, as it is shown on screens.
-    pub short: String,
-    /// The report, as `report` prints it.
-    pub text: String,
-    /// The report, as `report --json` has it.
-    pub report: serde_json::Value,
-}
+/// What stands behind all that is said in that.
+const HTML_END: &str = "</body>";
+/// What is worded.
+const KINDS: [&str; 3] = ["subject", "text", "html"];
 
 /// What is said.
 #[derive(Debug, Clone)]
@@ -68,7 +33,7 @@ pub struct Message {
 }
 
 /// A template that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TemplateError {
     /// Its file cannot be read.
     #[error("notifications.{notification}: the template {path} cannot be read: {cause}")]
@@ -78,7 +43,7 @@ pub enum TemplateError {
         /// The file.
         path: String,
         /// Why.
-        cause: std::io::Error,
+        cause: String,
     },
     /// It is none, or names what there is not.
     #[error("notifications.{notification}: {cause}")]
@@ -90,152 +55,137 @@ pub enum TemplateError {
     },
 }
 
-/// The templates of one notification.
+/// How one notification is worded.
 pub struct Rendering {
-    templates: Environment<'static>,
     notification: NotificationName,
-}
-
-impl Document {
-    /// Of a notice that was found at this time, for one recipient. `report` is that of its run, where it is
-    /// about one.
-    ///
-    /// # Errors
-    /// When the report cannot be written as JSON.
-    pub fn of(
-        notice: &Notice,
-        recipient: &NotificationName,
-        found: Timestamp,
-        report: Option<&Report>,
-    ) -> serde_json::Result<Self> {
-        Ok(Self {
-            version: 1,
-            id: notice.id(recipient.as_str(), found),
-            occasion: notice.occasion,
-            headline: notice.headline(),
-            at: found,
-            test: false,
-            run: report.map(RunSummary::of).transpose()?,
-            attention: notice.attention(),
-            missed: match &notice.subject {
-                Subject::Missed(missed) => Some(missed.clone()),
-                _ => None,
-            },
-        })
-    }
-
-    /// A trial.
-    pub fn sample(occasion: Occasion) -> Self {
-        let attention = Attention {
-            what: "nothing: this is a trial, asked for by `gentoo-updater notify test`".to_owned(),
-            remedy: "nothing".to_owned(),
-        };
-        Self {
-            version: 1,
-            id: Uuid::now_v7(),
-            occasion,
-            headline: "this is a trial".to_owned(),
-            at: Timestamp::now(),
-            test: true,
-            run: None,
-            attention: Some(attention),
-            missed: None,
-        }
-    }
-}
-
-impl RunSummary {
-    fn of(report: &Report) -> serde_json::Result<Self> {
-        Ok(Self {
-            id: report.run,
-            short: report.run.short(),
-            text: report.to_text(),
-            report: serde_json::to_value(report)?,
-        })
-    }
+    /// By its own templates, where they can be used.
+    templates: Result<Environment<'static>, TemplateError>,
 }
 
 impl Rendering {
     /// Reads the templates of a notification.
-    ///
-    /// # Errors
-    /// [`TemplateError`], with the file or the line.
-    pub fn new(
-        name: &NotificationName,
-        notification: &Notification,
-    ) -> Result<Self, TemplateError> {
-        let templates = &notification.templates;
-        let subject = templates.subject.clone();
-        let text = read(name, templates.text.as_deref())?;
-        let html = read(name, templates.html.as_deref())?;
-        let mut environment = Environment::new();
-        // What a template names and is not there is a mistake, and no empty text.
-        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        environment.set_auto_escape_callback(|name| match name {
-            "html" => AutoEscape::Html,
-            _ => AutoEscape::None,
-        });
-        for (kind, source) in [
-            ("subject", subject.unwrap_or_else(|| SUBJECT.to_owned())),
-            ("text", text.unwrap_or_else(|| TEXT.to_owned())),
-            ("html", html.unwrap_or_else(|| HTML.to_owned())),
-        ] {
-            environment
-                .add_template_owned(kind, source)
-                .map_err(|error| wrong(name, kind, &error))?;
-        }
-        Ok(Self {
-            templates: environment,
+    pub fn new(name: &NotificationName, notification: &Notification) -> Self {
+        Self {
             notification: name.clone(),
-        })
+            templates: own(name, notification),
+        }
     }
 
-    /// Tries the templates of a notification, and looks at its addresses.
+    /// A trial: of all that it can be told one message, which is about what waits where it is told of that.
     ///
     /// # Errors
-    /// As [`Rendering::new`].
-    pub fn check(
+    /// [`TemplateError`], also where the templates cannot be used for another one.
+    pub fn trial(
+        settings: &Settings,
         name: &NotificationName,
         notification: &Notification,
-    ) -> Result<(), TemplateError> {
-        if let Way::Mail(mail) = &notification.way {
-            let all = std::iter::once(&mail.from).chain(&mail.to);
-            let wrong = all.filter_map(|it| Some((it, it.parse::<Mailbox>().err()?)));
-            if let Some((address, error)) = wrong.into_iter().next() {
-                return Err(TemplateError::Wrong {
-                    notification: name.clone(),
-                    cause: format!("{address:?} is no address of mail: {error}"),
-                });
-            }
-        }
-        let rendering = Self::new(name, notification)?;
-        for occasion in Occasion::ALL {
-            rendering.render(Document::sample(occasion))?;
-        }
-        Ok(())
+    ) -> anyhow::Result<Message> {
+        let rendering = Self::new(name, notification);
+        let trials = Document::trials(settings, name, notification)?.into_iter();
+        let messages = trials.map(|document| rendering.render(document));
+        let mut messages = messages.collect::<Result<Vec<_>, _>>()?;
+        let attention = |message: &Message| message.document.occasion == Occasion::NeedsAttention;
+        let place = messages.iter().position(attention).unwrap_or(0);
+        ensure!(
+            place < messages.len(),
+            "notifications.{name}: it is told nothing"
+        );
+        Ok(messages.swap_remove(place))
     }
 
     /// What is said of a document.
     ///
     /// # Errors
-    /// When a template names what is not there.
+    /// When a template cannot be read, or names what is not there.
     pub fn render(&self, document: Document) -> Result<Message, TemplateError> {
-        let render = |kind: &str| {
-            let template = self.templates.get_template(kind);
-            let rendered = template.and_then(|template| template.render(Serde(&document)));
-            rendered.map_err(|error| wrong(&self.notification, kind, &error))
-        };
+        let templates = self.templates.as_ref().map_err(Clone::clone)?;
+        render(templates, &self.notification, document)
+    }
+
+    /// What is said of a document where its own templates cannot be used for it: in the words that are built in,
+    /// with the reason.
+    ///
+    /// # Errors
+    /// When these cannot be used either, which is a mistake of this program.
+    pub(crate) fn render_built_in(
+        &self,
+        document: Document,
+        reason: &TemplateError,
+    ) -> Result<Message, TemplateError> {
+        let name = &self.notification;
+        let templates = environment(name, [SUBJECT, TEXT, HTML].map(str::to_owned))?;
+        let message = render(&templates, name, document)?;
+        let reason = format!("This is not in the words of its templates: {reason}");
+        let paragraph = format!("<p>{}</p>\n{HTML_END}", HtmlEscape(&reason));
         Ok(Message {
-            // It becomes a header.
-            subject: render("subject")?
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" "),
-            text: render("text")?,
-            html: render("html")?,
-            document,
+            text: format!("{}\n\n{reason}\n", message.text.trim_end()),
+            html: message.html.replacen(HTML_END, &paragraph, 1),
+            ..message
         })
     }
+}
+
+/// The templates of a notification, and those that are built in for what it has none of.
+fn own(
+    name: &NotificationName,
+    notification: &Notification,
+) -> Result<Environment<'static>, TemplateError> {
+    let templates = &notification.templates;
+    let built_in = [SUBJECT, TEXT, HTML];
+    let own = [
+        templates.subject.clone(),
+        read(name, templates.text.as_deref())?,
+        read(name, templates.html.as_deref())?,
+    ];
+    let mut built_in = built_in.into_iter();
+    let sources = own.map(|own| {
+        let built_in = built_in.next().unwrap_or_default();
+        own.unwrap_or_else(|| built_in.to_owned())
+    });
+    environment(name, sources)
+}
+
+/// Of subject, text and HTML.
+fn environment(
+    name: &NotificationName,
+    sources: [String; 3],
+) -> Result<Environment<'static>, TemplateError> {
+    let mut environment = Environment::new();
+    // What a template names and is not there is a mistake, and no empty text.
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_auto_escape_callback(|name| match name {
+        "html" => AutoEscape::Html,
+        _ => AutoEscape::None,
+    });
+    for (kind, source) in KINDS.into_iter().zip(sources) {
+        environment
+            .add_template_owned(kind, source)
+            .map_err(|error| wrong(name, kind, &error))?;
+    }
+    Ok(environment)
+}
+
+fn render(
+    templates: &Environment<'_>,
+    name: &NotificationName,
+    document: Document,
+) -> Result<Message, TemplateError> {
+    let render = |kind: &str| {
+        let template = templates.get_template(kind);
+        let rendered = template.and_then(|template| template.render(Serde(&document)));
+        rendered.map_err(|error| wrong(name, kind, &error))
+    };
+    let [subject, text, html] = KINDS;
+    Ok(Message {
+        // It becomes a header.
+        subject: render(subject)?
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
+        text: render(text)?,
+        html: render(html)?,
+        document,
+    })
 }
 
 fn read(name: &NotificationName, path: Option<&Path>) -> Result<Option<String>, TemplateError> {
@@ -243,7 +193,7 @@ fn read(name: &NotificationName, path: Option<&Path>) -> Result<Option<String>, 
         std::fs::read_to_string(path).map_err(|cause| TemplateError::Unreadable {
             notification: name.clone(),
             path: path.display().to_string(),
-            cause,
+            cause: cause.to_string(),
         })
     });
     text.transpose()

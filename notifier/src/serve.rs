@@ -1,23 +1,23 @@
 //! The order of steps of one notifier.
 
 use std::future::pending;
+use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Doing, Speaker};
 use gentoo_updater_fleet::message::Role;
 use gentoo_updater_fleet::name::WorkerId;
 use gentoo_updater_runtime::monitor::describe;
 use gentoo_updater_runtime::{Context, Presence, worker_id};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::kept::Kept;
 use crate::letters;
 use crate::meters;
-use crate::recipient::Recipient;
+use crate::recipient::{Ending, Recipient};
 
 /// Tells what is to be told until the context is stopped.
 ///
@@ -53,43 +53,43 @@ async fn follow(context: &Context, instance: &str) -> anyhow::Result<()> {
             }
         }
     };
-    let over = CancellationToken::new();
     tokio::select! {
-        ended = tell(context, instance, &over) => ended,
+        ended = tell(context, instance, pending(), || {}) => ended.map(|_| ()),
         ended = presence => ended,
     }
 }
 
-/// Tells what is to be told, all at once and each in its order, until `over`; and then what is left.
-async fn tell(context: &Context, instance: &str, over: &CancellationToken) -> anyhow::Result<()> {
+/// Tells what is to be told, all at once and each in its order, until it is `over`; and then what is left, for as long
+/// as that says. Gives how much is left then. It is `ready` when it is noted from when on each is told.
+async fn tell(
+    context: &Context,
+    instance: &str,
+    over: impl Future<Output = Duration>,
+    ready: impl FnOnce(),
+) -> anyhow::Result<usize> {
     let kept = Kept::of(context, &notifier(instance)?);
     let _lock = kept.lock()?;
     let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
     let (number, _) = watch::channel(letters::count(&*context.bus).await?);
     let recipients = Recipient::all(context, &view, &kept, &number.subscribe())?;
-    let last = CancellationToken::new();
-    let telling = recipients.into_iter().map(|it| it.tell(last.clone()));
-    let ending = async {
-        over.cancelled().await;
+    ready();
+    let ending = Ending::default();
+    let telling = recipients.into_iter().map(|it| it.tell(ending.clone()));
+    let end = async {
+        let limit = over.await;
         number.send_replace(letters::count(&*context.bus).await?);
-        last.cancel();
-        pending::<anyhow::Result<()>>().await
+        ending.over.cancel();
+        sleep(limit).await;
+        ending.late.cancel();
+        pending::<anyhow::Result<usize>>().await
     };
     tokio::select! {
-        ended = ending => ended,
-        told = try_join_all(telling) => told.map(|_| ()),
-        counted = letters::watch(&*context.bus, &number) => counted,
+        ended = end => ended,
+        // The others are told all the same.
+        told = join_all(telling) => told.into_iter().sum(),
+        counted = letters::watch(&*context.bus, &number) => counted.map(|()| 0),
         error = view.ended() => Err(error.into()),
     }
-}
-
-/// Notes from when on each is told.
-async fn prepare(context: &Context, instance: &str) -> anyhow::Result<()> {
-    let kept = Kept::of(context, &notifier(instance)?);
-    let _lock = kept.lock()?;
-    let view = FleetView::follow(context.bus.clone(), context.stop.clone()).await?;
-    let (_, number) = watch::channel(letters::count(&*context.bus).await?);
-    Recipient::all(context, &view, &kept, &number).map(|_| ())
 }
 
 fn notifier(instance: &str) -> anyhow::Result<WorkerId> {
@@ -98,8 +98,8 @@ fn notifier(instance: &str) -> anyhow::Result<WorkerId> {
 
 /// Telling beside what a process does until it ends.
 pub struct Telling {
-    over: CancellationToken,
-    task: JoinHandle<anyhow::Result<()>>,
+    over: oneshot::Sender<Duration>,
+    task: JoinHandle<anyhow::Result<usize>>,
 }
 
 impl Telling {
@@ -112,25 +112,37 @@ impl Telling {
         if context.settings.notifications.is_empty() {
             return Ok(None);
         }
-        prepare(context, instance).await?;
-        let (context, over) = (context.clone(), CancellationToken::new());
-        let until = over.clone();
+        let (over, is_over) = oneshot::channel();
+        let (ready, is_ready) = oneshot::channel();
+        let context = context.clone();
         let task = tokio::spawn(async move {
+            // Whose process is gone gets no time.
+            let over = async { is_over.await.unwrap_or_default() };
+            let ready = || {
+                // Who began it may be gone.
+                let _ = ready.send(());
+            };
             tokio::select! {
                 biased;
-                () = context.stop.cancelled() => Ok(()),
-                told = tell(&context, instance, &until) => told,
+                () = context.stop.cancelled() => Ok(0),
+                told = tell(&context, instance, over, ready) => told,
             }
         });
-        Ok(Some(Self { over, task }))
+        match is_ready.await {
+            Ok(()) => Ok(Some(Self { over, task })),
+            // It has ended before.
+            Err(_) => task.await?.map(|_| None),
+        }
     }
 
-    /// Tells what is left, and ends.
+    /// Tells what is left, for so long at most, and ends. Gives how much could not be told in that time: the next
+    /// process that tells does it.
     ///
     /// # Errors
     /// When the bus could not go on, or the state directory could not be used.
-    pub async fn end(self) -> anyhow::Result<()> {
-        self.over.cancel();
+    pub async fn end(self, limit: Duration) -> anyhow::Result<usize> {
+        // Where it has ended, its task says why.
+        let _ = self.over.send(limit);
         self.task.await?
     }
 }

@@ -23,6 +23,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use sha2::Sha256;
 
+use crate::causes;
 use crate::deliver::{Answer, Failed};
 use crate::render::Message;
 use crate::secret::{self, Secrets};
@@ -41,11 +42,11 @@ pub(crate) async fn post(
     let prepared = prepare(webhook, message, secrets);
     let (request, place) = prepared.map_err(|error| Failed::passing(format!("{error:#}")))?;
     let client = client(webhook).map_err(|error| Failed::passing(format!("{error:#}")))?;
-    let answer = client
-        .request(request)
-        .await
-        // Only the innermost cause: the others may name the whole address, which may hold a token.
-        .map_err(|error| Failed::passing(format!("{place}: {}", innermost(&error))))?;
+    let answer = client.request(request).await.map_err(|error| {
+        // The others may name the whole address, which may hold a token.
+        let (cause, remedy) = (causes::innermost(&error), causes::remedy(&error));
+        Failed::passing(format!("{place}: {cause}{remedy}"))
+    })?;
     let status = answer.status();
     let body = Limited::new(answer.into_body(), MOST).collect().await;
     let body = body.map(|body| body.to_bytes()).unwrap_or_default();
@@ -73,21 +74,8 @@ fn prepare(
         WebhookUrl::Given(url) => url.clone(),
         WebhookUrl::File(path) => secret::read(&Secret::File(path.clone()), secrets)?,
     };
-    let uri: Uri = url
-        .parse()
-        .ok()
-        .context("the address of the webhook is none")?;
-    let host = uri
-        .host()
-        .context("the address of the webhook has no host")?;
-    // A user in it would be sent nowhere.
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    ensure!(
-        !authority.contains('@'),
-        "the address of the webhook names a user; put what it needs into its path or its query"
-    );
+    let (uri, place) = address(&url)?;
     hide(&uri, secrets);
-    let place = format!("{}://{host}", uri.scheme_str().unwrap_or("https"));
     let body = serde_json::to_vec(&message.document)?;
     let (id, at) = (
         message.document.id.to_string(),
@@ -98,10 +86,71 @@ fn prepare(
         .header("webhook-id", &id)
         .header("webhook-timestamp", at);
     if let Some(secret) = &webhook.secret {
-        let signature = signature(&secret::read(secret, secrets)?, &id, at, &body)?;
+        let key = key(&secret::read(secret, secrets)?)?;
+        let signature = signature(&key, &id, at, &body)?;
         request = request.header("webhook-signature", signature);
     }
     Ok((request.body(Full::new(body.into()))?, place))
+}
+
+/// An address, and what may be shown of it.
+///
+/// # Errors
+/// When no request can go there. The address is not shown: it may hold a token.
+fn address(url: &str) -> anyhow::Result<(Uri, String)> {
+    let uri: Uri = url.parse().ok().context(
+        "its address is no URI; what stands for itself there is letters, digits and -._~:/?#[]@!$&'()*+,;= and all \
+         else is written as %20 for a space",
+    )?;
+    let host = uri.host().context("its address has no host")?;
+    // A user in it would be sent nowhere.
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    ensure!(
+        !authority.contains('@'),
+        "its address names a user; put what it needs into its path or its query"
+    );
+    let scheme = uri.scheme_str().unwrap_or("https");
+    let standard = if scheme == "http" { 80 } else { 443 };
+    let port = uri.port_u16().unwrap_or(standard);
+    let place = format!("{scheme}://{host}:{port}");
+    Ok((uri, place))
+}
+
+/// What may be shown of where it goes.
+pub(crate) fn place(webhook: &Webhook) -> String {
+    match &webhook.url {
+        WebhookUrl::Given(url) => {
+            address(url).map_or_else(|_| "its address".to_owned(), |(_, place)| place)
+        }
+        WebhookUrl::File(path) => format!("the address in {}", path.display()),
+    }
+}
+
+/// Whether requests can go where the configuration says.
+///
+/// # Errors
+/// As [`address`].
+pub(crate) fn check(webhook: &Webhook) -> anyhow::Result<()> {
+    match &webhook.url {
+        WebhookUrl::Given(url) => address(url).map(|_| ()),
+        WebhookUrl::File(_) => Ok(()),
+    }
+}
+
+/// Whether the files can be used that it works with.
+///
+/// # Errors
+/// With the file, and nothing of what is in it.
+pub(crate) fn check_files(webhook: &Webhook) -> anyhow::Result<()> {
+    let mut secrets = Secrets::default();
+    if let WebhookUrl::File(path) = &webhook.url {
+        let url = secret::read(&Secret::File(path.clone()), &mut secrets)?;
+        address(&url).with_context(|| path.display().to_string())?;
+    }
+    if let Some(secret @ Secret::File(path)) = &webhook.secret {
+        key(&secret::read(secret, &mut secrets)?).with_context(|| path.display().to_string())?;
+    }
+    authorities(webhook).map(|_| ())
 }
 
 /// The parts of an address that may be tokens.
@@ -115,8 +164,8 @@ fn hide(uri: &Uri, secrets: &mut Secrets) {
     }
 }
 
-/// `v1,` and the HMAC-SHA256 of `ID.TIMESTAMP.BODY` in base64.
-fn signature(secret: &str, id: &str, at: i64, body: &[u8]) -> anyhow::Result<String> {
+/// What a secret stands for.
+fn key(secret: &str) -> anyhow::Result<Vec<u8>> {
     let key = match secret.strip_prefix(PREFIX) {
         // The error would show a part of it.
         Some(encoded) => BASE64.decode(encoded).ok().context(
@@ -128,7 +177,12 @@ fn signature(secret: &str, id: &str, at: i64, body: &[u8]) -> anyhow::Result<Str
         key.len() >= 16,
         "the secret of the webhook has less than 16 bytes"
     );
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key)?;
+    Ok(key)
+}
+
+/// `v1,` and the HMAC-SHA256 of `ID.TIMESTAMP.BODY` in base64.
+fn signature(key: &[u8], id: &str, at: i64, body: &[u8]) -> anyhow::Result<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key)?;
     mac.update(format!("{id}.{at}.").as_bytes());
     mac.update(body);
     Ok(format!("v1,{}", BASE64.encode(mac.finalize().into_bytes())))
@@ -136,14 +190,21 @@ fn signature(secret: &str, id: &str, at: i64, body: &[u8]) -> anyhow::Result<Str
 
 type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
+/// The authorities that are trusted for it beside those of the system.
+fn authorities(webhook: &Webhook) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let Some(ca) = &webhook.ca else {
+        return Ok(Vec::new());
+    };
+    let all = CertificateDer::pem_file_iter(ca).and_then(Iterator::collect);
+    all.with_context(|| format!("ca {} cannot be read", ca.display()))
+}
+
 fn client(webhook: &Webhook) -> anyhow::Result<HttpClient> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(system.certs);
-    if let Some(ca) = &webhook.ca {
-        for certificate in CertificateDer::pem_file_iter(ca)? {
-            roots.add(certificate?)?;
-        }
+    for certificate in authorities(webhook)? {
+        roots.add(certificate)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -158,11 +219,6 @@ fn client(webhook: &Webhook) -> anyhow::Result<HttpClient> {
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    all.last().map(ToString::to_string).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,14 +228,14 @@ mod tests {
         // The example of the specification's reference implementations.
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let (id, at) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330);
-        let signed = signature(secret, id, at, br#"{"test": 2432232314}"#).unwrap();
+        let signed = signature(&key(secret).unwrap(), id, at, br#"{"test": 2432232314}"#).unwrap();
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
     #[test]
     fn a_secret_that_cannot_be_used_is_not_shown() {
         for secret in ["whsec_hunter2!", "hunter2"] {
-            let error = signature(secret, "1", 0, b"").unwrap_err();
+            let error = key(secret).unwrap_err();
             assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
         }
     }

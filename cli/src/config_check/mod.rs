@@ -1,16 +1,18 @@
 //! `config check`: what the configuration means.
 
+mod doubts;
 mod rollout;
 
 use std::path::Path;
 use std::time::Duration;
 
+use gentoo_updater_bus::amqp::check_url;
 use gentoo_updater_fleet::config::{
-    BuildLimits, Builder, CleanRoom, Packages, Platform, Settings, StoreAccess,
+    BuildLimits, Builder, CleanRoom, Packages, Platform, Settings, StoreAccess, without_passwords,
 };
 use gentoo_updater_fleet::schedule::Schedule;
 use gentoo_updater_fleet::words::counted;
-use gentoo_updater_notifier::Rendering;
+use jiff::Timestamp;
 
 use crate::WrongUsage;
 use crate::notify::{occasions, of_notification};
@@ -18,19 +20,23 @@ use crate::output;
 
 /// Says what a configuration, which was found to be right, means.
 pub(crate) fn check(settings: &Settings, path: &Path) -> anyhow::Result<u8> {
-    for (name, notification) in &settings.notifications {
-        Rendering::check(name, notification).map_err(|error| WrongUsage(error.to_string()))?;
+    let wrong = |error: anyhow::Error| WrongUsage(format!("{}: {error:#}", path.display()));
+    if let Some(broker) = &settings.broker {
+        check_url(&broker.url).map_err(|error| wrong(error.into()))?;
     }
-    let text = text(settings, path);
+    for (name, notification) in &settings.notifications {
+        gentoo_updater_notifier::check(settings, name, notification).map_err(wrong)?;
+    }
+    let text = text(settings, path, Timestamp::now());
     output::print(|output| output.write_all(text.as_bytes()))?;
     Ok(crate::EXIT_DONE)
 }
 
-fn text(settings: &Settings, path: &Path) -> String {
+fn text(settings: &Settings, path: &Path, now: Timestamp) -> String {
     let mut lines = vec![format!("{}: ok", path.display())];
     lines.push(match &settings.broker {
         None => "  bus: embedded, all roles in one process".to_owned(),
-        Some(broker) => format!("  bus: RabbitMQ at {}", without_password(&broker.url)),
+        Some(broker) => format!("  bus: RabbitMQ at {}", without_passwords(&broker.url)),
     });
     lines.push(format!("  state: {}", settings.state_directory.display()));
     for (name, platform) in &settings.platforms {
@@ -73,6 +79,7 @@ fn text(settings: &Settings, path: &Path) -> String {
             of_packages(packages)
         ));
     }
+    lines.extend(doubts::lines(settings, now));
     output::harmless(&(lines.join("\n") + "\n"))
 }
 
@@ -159,32 +166,4 @@ fn of_packages(packages: &Packages) -> String {
         .chain(irreversible)
         .collect();
     words.join("; ")
-}
-
-/// The URL without what must not be shown.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}")
-        }
-        None => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_not_shown() {
-        assert_eq!(
-            without_password("amqp://u:se@cret@h:1/v"),
-            "amqp://u:***@h:1/v"
-        );
-        assert_eq!(without_password("amqp://h/v"), "amqp://h/v");
-    }
 }

@@ -7,7 +7,7 @@ use gentoo_updater_fleet::name::NotificationName;
 pub(crate) enum NotifyCommand {
     /// Show who is told what, and what could not be delivered from this machine
     #[command(
-        after_help = "Examples:\n  gentoo-updater notify list\n  gentoo-updater notify list --json | jq '.undelivered[].document'"
+        after_help = "Examples:\n  gentoo-updater notify list\n  gentoo-updater notify list --json | jq '.undelivered[].document'\n\nExit codes: 0 shown; 1 shown but for files that cannot be read, which are named"
     )]
     List(ListOptions),
 

@@ -6,7 +6,7 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::name::NotificationName;
 use gentoo_updater_fleet::notice::Occasion;
 use gentoo_updater_fleet::words::counted;
-use gentoo_updater_notifier::{Undelivered, undelivered};
+use gentoo_updater_notifier::{Undelivered, Unreadable, undelivered};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -21,6 +21,8 @@ struct NotifyDocument<'a> {
     notifications: Vec<NotificationView<'a>>,
     /// What the notifiers of this machine could not deliver, the oldest first.
     undelivered: &'a [Undelivered],
+    /// The files of such that cannot be read.
+    unreadable: &'a [Unreadable],
 }
 
 /// One way of the configuration.
@@ -36,7 +38,12 @@ struct NotificationView<'a> {
 
 /// Shows who is told what, and what could not be delivered.
 pub(super) fn list(settings: &Settings, json: bool) -> anyhow::Result<u8> {
-    let undelivered = undelivered(settings)?;
+    let all = undelivered(settings)?;
+    let undelivered = all.notices;
+    let code = match all.unreadable.is_empty() {
+        true => crate::EXIT_DONE,
+        false => crate::EXIT_WITH_FAILURES,
+    };
     if json {
         let notifications = settings.notifications.iter();
         let notifications = notifications.map(|(name, notification)| NotificationView {
@@ -47,8 +54,9 @@ pub(super) fn list(settings: &Settings, json: bool) -> anyhow::Result<u8> {
         output::print_json(&NotifyDocument {
             notifications: notifications.collect(),
             undelivered: &undelivered,
+            unreadable: &all.unreadable,
         })?;
-        return Ok(crate::EXIT_DONE);
+        return Ok(code);
     }
     let mut text = String::new();
     if !settings.notifications.is_empty() {
@@ -64,7 +72,11 @@ pub(super) fn list(settings: &Settings, json: bool) -> anyhow::Result<u8> {
     }
     let number = counted(undelivered.len(), "notification");
     eprintln!("{number} could not be delivered from this machine.");
-    Ok(crate::EXIT_DONE)
+    for Unreadable { path, cause } in &all.unreadable {
+        let line = format!("{} cannot be read: {cause}; remove it", path.display());
+        eprintln!("{}", output::harmless(&line));
+    }
+    Ok(code)
 }
 
 fn configured(settings: &Settings) -> Vec<[String; 3]> {

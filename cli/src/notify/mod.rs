@@ -2,6 +2,7 @@
 
 mod arguments;
 mod list;
+mod service;
 mod trial;
 mod words;
 

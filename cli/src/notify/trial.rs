@@ -3,10 +3,10 @@
 use futures_util::future::join_all;
 use gentoo_updater_fleet::config::{Notification, Settings};
 use gentoo_updater_fleet::name::NotificationName;
-use gentoo_updater_fleet::notice::Occasion;
-use gentoo_updater_notifier::{Document, Rendering, deliver};
+use gentoo_updater_notifier::{Rendering, deliver};
 use serde::Serialize;
 
+use super::service::warnings;
 use crate::WrongUsage;
 use crate::output;
 
@@ -41,7 +41,17 @@ pub(super) async fn test(
     if chosen.is_empty() {
         return Err(unknown(settings, name).into());
     }
-    let tried = join_all(chosen.into_iter().map(|(name, it)| try_one(name, it))).await;
+    for (name, notification) in &chosen {
+        for warning in warnings(settings, name, notification) {
+            eprintln!("{}", output::harmless(&warning));
+        }
+    }
+    let tried = join_all(
+        chosen
+            .into_iter()
+            .map(|(name, it)| try_one(settings, name, it)),
+    )
+    .await;
     let results = tried.into_iter().collect::<Result<Vec<_>, WrongUsage>>()?;
     let is_delivered = results.iter().all(|result| result.delivered);
     if json {
@@ -64,13 +74,13 @@ pub(super) async fn test(
 }
 
 async fn try_one(
+    settings: &Settings,
     name: &NotificationName,
     notification: &Notification,
 ) -> Result<TestResult, WrongUsage> {
-    let wrong = |error: gentoo_updater_notifier::TemplateError| WrongUsage(error.to_string());
-    let rendering = Rendering::new(name, notification).map_err(wrong)?;
-    let message = rendering.render(Document::sample(Occasion::NeedsAttention));
-    let told = deliver(notification, &message.map_err(wrong)?).await;
+    let message = Rendering::trial(settings, name, notification)
+        .map_err(|error| WrongUsage(error.to_string()))?;
+    let told = deliver(notification, &message).await;
     Ok(TestResult {
         notification: name.clone(),
         delivered: told.is_ok(),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod broker;
+mod checking;
 mod completions;
 mod looking;
 mod metrics;
@@ -10,6 +11,7 @@ mod notifying;
 mod parse;
 mod program;
 mod scheduling;
+mod secrecy;
 mod serving;
 mod trust;
 mod with_broker;

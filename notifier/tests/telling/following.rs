@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use gentoo_updater_bus::Inspect;
@@ -36,13 +37,21 @@ impl Notifier {
 }
 
 /// What is told by a process that ends.
-async fn pass(fleet: &Fleet) {
+pub(crate) async fn pass(fleet: &Fleet) {
     let telling = Telling::begin(&fleet.context(), "test").await.unwrap();
-    telling.unwrap().end().await.unwrap();
+    let left = telling.unwrap().end(Duration::from_secs(60)).await.unwrap();
+    assert_eq!(left, 0);
 }
 
 fn note(folder: &Path) -> std::path::PathBuf {
     folder.join("state/workers/notifier@test/ops.json")
+}
+
+/// Whether nothing is being told, and what was is noted.
+fn is_noted(folder: &Path) -> bool {
+    let told = std::fs::read(note(folder)).unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+    told["found"].as_object().unwrap().is_empty()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,6 +70,8 @@ async fn a_notifier_tells_what_comes_and_nothing_of_before_also_over_restarts() 
     let document = hook.taken()[1].document();
     assert_eq!(document["occasion"], "failed");
     assert!(document["run"]["report"]["guests"]["g1"].is_object());
+    // Who is killed between the two tells it again.
+    until("it is noted", || is_noted(folder.path())).await;
     notifier.stop().await;
 
     // What came while it was away is told when it is back, also what the state has forgotten by then.
@@ -76,6 +87,7 @@ async fn a_notifier_tells_what_comes_and_nothing_of_before_also_over_restarts() 
         document["run"]["id"].as_str().unwrap().to_owned()
     });
     assert_eq!(told.collect::<BTreeSet<_>>(), wanted);
+    until("the last is noted", || is_noted(folder.path())).await;
     notifier.stop().await;
     pass(&fleet).await;
     assert_eq!(hook.ids().len(), 9, "something is told twice");
@@ -110,7 +122,7 @@ async fn what_cannot_be_delivered_is_kept_and_holds_up_nothing() {
     fleet.run().await;
     pass(&fleet).await;
     assert_eq!(hook.ids().len(), 2);
-    let kept = undelivered(&fleet.settings).unwrap();
+    let kept = undelivered(&fleet.settings).unwrap().notices;
     let [kept] = &kept[..] else {
         panic!("{kept:?}")
     };
@@ -121,6 +133,99 @@ async fn what_cannot_be_delivered_is_kept_and_holds_up_nothing() {
     assert!(kept.cause.contains("404 Not Found"), "{}", kept.cause);
     let written = serde_json::to_string(&kept).unwrap();
     assert!(!written.contains("hunter"), "{written}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_told_in_time_is_left_to_the_next_process() {
+    let (folder, hangs, hook) = (TempDir::new().unwrap(), Hook::default(), Hook::default());
+    let ways = [("a", hangs.serve().await), ("ops", hook.serve().await)];
+    let text = ways.map(|(name, address)| webhook(name, address)).concat();
+    let fleet = Fleet::new(settings(folder.path(), &text)).await;
+    pass(&fleet).await;
+    for _ in 0..2 {
+        hangs.answers(Answer::Never);
+        fleet.run().await;
+    }
+    let telling = Telling::begin(&fleet.context(), "test").await.unwrap();
+    until("the one hangs", || hangs.ids().len() == 1).await;
+    until("the other is told all", || hook.ids().len() == 2).await;
+    let left = telling.unwrap().end(Duration::from_millis(100)).await;
+    assert_eq!(left.unwrap(), 2);
+    assert!(undelivered(&fleet.settings).unwrap().notices.is_empty());
+    hangs.answer_from_now_on();
+    pass(&fleet).await;
+    let ids = hangs.ids();
+    assert_eq!((ids.len(), hook.ids().len()), (3, 2));
+    assert_eq!(ids[0], ids[1], "it has another id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_to_end_does_not_wait_for_a_long_pause_between_tries() {
+    let (folder, hook) = (TempDir::new().unwrap(), Hook::default());
+    let address = hook.serve().await;
+    let fleet = Fleet::new(settings(folder.path(), &webhook("ops", address))).await;
+    pass(&fleet).await;
+    for _ in 0..2 {
+        hook.answers(Answer::Status(StatusCode::SERVICE_UNAVAILABLE));
+    }
+    let telling = Telling::begin(&fleet.context(), "test").await.unwrap();
+    fleet.run().await;
+    // The pause after the second try is 8 s.
+    until("it was tried twice", || hook.ids().len() == 2).await;
+    let left = telling.unwrap().end(Duration::from_secs(5)).await.unwrap();
+    assert_eq!((left, hook.ids().len()), (0, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read_silences_nobody() {
+    let (folder, refuses, hook) = (TempDir::new().unwrap(), Hook::default(), Hook::default());
+    let ways = [("a", refuses.serve().await), ("ops", hook.serve().await)];
+    let text = ways.map(|(name, address)| webhook(name, address)).concat();
+    let fleet = Fleet::new(settings(folder.path(), &text)).await;
+    pass(&fleet).await;
+    let own = folder.path().join("state/workers/notifier@test");
+    let damaged = own.join("undelivered/0000.json");
+    std::fs::create_dir_all(own.join("undelivered")).unwrap();
+    std::fs::write(&damaged, "").unwrap();
+    refuses.answers(Answer::Status(StatusCode::NOT_FOUND));
+    fleet.run().await;
+    pass(&fleet).await;
+    pass(&fleet).await;
+    assert_eq!((refuses.ids().len(), hook.ids().len()), (1, 1));
+    let all = undelivered(&fleet.settings).unwrap();
+    assert_eq!(all.notices.len(), 1);
+    assert_eq!(all.unreadable.len(), 1);
+    assert_eq!(all.unreadable[0].path, damaged);
+
+    // Nobody can say what this one was told.
+    std::fs::write(own.join("a.json"), "").unwrap();
+    fleet.run().await;
+    pass(&fleet).await;
+    assert_eq!((refuses.ids().len(), hook.ids().len()), (1, 2));
+    std::fs::write(own.join("ops.json"), "").unwrap();
+    let telling = Telling::begin(&fleet.context(), "test").await;
+    let error = format!("{:#}", telling.err().unwrap());
+    assert!(
+        error.contains("ops.json cannot be read; remove it"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_kept_does_not_hold_up_what_comes_after_it() {
+    let (folder, hook) = (TempDir::new().unwrap(), Hook::default());
+    let address = hook.serve().await;
+    let fleet = Fleet::new(settings(folder.path(), &webhook("ops", address))).await;
+    pass(&fleet).await;
+    // A file where the folder should be.
+    let own = folder.path().join("state/workers/notifier@test");
+    std::fs::write(own.join("undelivered"), "").unwrap();
+    hook.answers(Answer::Status(StatusCode::NOT_FOUND));
+    fleet.run().await;
+    fleet.run().await;
+    pass(&fleet).await;
+    pass(&fleet).await;
+    assert_eq!(hook.ids().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

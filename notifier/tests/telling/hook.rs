@@ -70,6 +70,11 @@ impl Hook {
         self.answers.lock().unwrap().push(answer);
     }
 
+    /// Forgets the answers that were not given yet.
+    pub(crate) fn answer_from_now_on(&self) {
+        self.answers.lock().unwrap().clear();
+    }
+
     fn take(&self, headers: &HeaderMap, body: Bytes) -> Answer {
         let header = |name: &str| headers[name].to_str().unwrap().to_owned();
         let (id, at) = (header("webhook-id"), header("webhook-timestamp"));

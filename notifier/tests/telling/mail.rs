@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::authority::certificates;
-use crate::scene::{SECRET, settings, trial};
+use crate::following::pass;
+use crate::scene::{Fleet, SECRET, settings, trial};
 
 /// A server that takes mail of `fleet` with the password alone, and answers with it to who writes to `echo`.
 struct MailServer {
@@ -130,6 +131,25 @@ async fn what_a_mail_server_answers_is_told_without_the_password() {
 }
 
 #[tokio::test]
+async fn a_mail_server_that_is_away_is_told_with_its_port_and_once() {
+    let folder = TempDir::new().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let text = format!(
+        "[notifications.ops]\ntype = \"mail\"\nserver = \"127.0.0.1\"\nport = {}\nfrom = \
+         \"fleet@example.net\"\nto = [\"ops@example.net\"]\n{PLAIN}",
+        address.port()
+    );
+    let cause = trial(&settings(folder.path(), &text)).await.unwrap_err();
+    let expected = format!(
+        "{address}: Connection error: Connection refused (os error 111); is it up, and are host and port \
+         right?"
+    );
+    assert_eq!(cause, expected);
+}
+
+#[tokio::test]
 async fn a_login_goes_over_starttls_and_to_a_server_alone_whose_authority_is_trusted() {
     let folder = TempDir::new().unwrap();
     let (ca, server) = certificates(folder.path(), "own");
@@ -144,6 +164,7 @@ async fn a_login_goes_over_starttls_and_to_a_server_alone_whose_authority_is_tru
     let cause = tried(&folder, &server, "fleet", TO, &with(&other)).await;
     let cause = cause.unwrap_err();
     assert!(cause.to_lowercase().contains("certificate"), "{cause}");
+    assert!(cause.contains("; `ca` names the authority"), "{cause}");
 
     // One without STARTTLS gets neither password nor mail.
     let plain = MailServer::start(&folder.path().join("."), &[]);
@@ -152,4 +173,32 @@ async fn a_login_goes_over_starttls_and_to_a_server_alone_whose_authority_is_tru
     let cause = cause.unwrap_err();
     assert!(cause.to_lowercase().contains("starttls"), "{cause}");
     assert_eq!(server.delivered(), delivered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_template_fails_at_is_told_in_the_words_that_are_built_in_with_the_reason() {
+    let folder = TempDir::new().unwrap();
+    let (server, template) = (
+        MailServer::start(folder.path(), &[]),
+        folder.path().join("text"),
+    );
+    // No trial shows this.
+    std::fs::write(&template, "{% if not test %}{{ headlin }}{% endif %}").unwrap();
+    let text = format!(
+        "[notifications.ops]\ntype = \"mail\"\nserver = \"127.0.0.1\"\nport = {}\nencryption = \
+         \"none\"\nuser = \"fleet\"\npassword_file = \"SECRET_FILE\"\nfrom = \"fleet@example.net\"\nto = \
+         [\"ops@example.net\"]\ntext_template = {template:?}\n",
+        server.port
+    );
+    let fleet = Fleet::new(settings(folder.path(), &text)).await;
+    pass(&fleet).await;
+    let run = fleet.run().await;
+    pass(&fleet).await;
+    // It is quoted-printable.
+    let mail = server.delivered().replace("=\r\n", "");
+    let headline = format!("run {} ended with failures", run.short());
+    assert!(mail.contains(&headline), "{mail}");
+    let reason =
+        "This is not in the words of its templates: notifications.ops: its template of the text";
+    assert_eq!(mail.matches(reason).count(), 2, "{mail}");
 }

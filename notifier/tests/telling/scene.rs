@@ -11,9 +11,8 @@ use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::config::{self, Settings};
 use gentoo_updater_fleet::message::{Envelope, Event, RunFinished, RunKind, RunOutcome};
 use gentoo_updater_fleet::name::RunId;
-use gentoo_updater_fleet::notice::Occasion;
 use gentoo_updater_fleet::request::{Request, Wishes};
-use gentoo_updater_notifier::{Document, Rendering, deliver};
+use gentoo_updater_notifier::{Rendering, deliver};
 use gentoo_updater_runtime::Context;
 use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber as _;
@@ -41,10 +40,7 @@ pub(crate) fn settings(folder: &Path, notifications: &str) -> Arc<Settings> {
 /// Sends a trial, and gives what came of it in words. No secret is in it, nor in any log.
 pub(crate) async fn trial(settings: &Settings) -> Result<String, String> {
     let (name, notification) = settings.notifications.iter().next().unwrap();
-    let rendering = Rendering::new(name, notification).unwrap();
-    let message = rendering
-        .render(Document::sample(Occasion::NeedsAttention))
-        .unwrap();
+    let message = Rendering::trial(settings, name, notification).unwrap();
     let log = Log::default();
     let own = log.clone();
     let subscriber = tracing_subscriber::fmt()

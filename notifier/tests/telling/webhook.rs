@@ -27,7 +27,7 @@ async fn a_webhook_gets_what_is_signed_as_others_compute_it() {
     let address = hook.serve().await;
     let settings = settings(folder.path(), &webhook("ops", address));
     let answer = trial(&settings).await;
-    assert_eq!(answer, Ok("http://127.0.0.1: 204 No Content".to_owned()));
+    assert_eq!(answer, Ok(format!("http://{address}: 204 No Content")));
     let [taken] = &hook.taken()[..] else {
         panic!("{:?}", hook.taken())
     };
@@ -84,7 +84,9 @@ async fn a_server_that_does_not_answer_is_given_up_after_its_time() {
     let settings = settings(folder.path(), &text);
     hook.answers(Answer::Never);
     let cause = trial(&settings).await.unwrap_err();
-    assert_eq!(cause, "no answer within 1 s");
+    let expected =
+        format!("http://{address}: no answer within 1 s; is it up, and are host and port right?");
+    assert_eq!(cause, expected);
 }
 
 #[tokio::test]
@@ -95,7 +97,10 @@ async fn a_webhook_that_is_away_is_told_of_without_its_address() {
     drop(listener);
     let settings = settings(folder.path(), &webhook("ops", address));
     let cause = trial(&settings).await.unwrap_err();
-    assert!(cause.contains("refused"), "{cause}");
+    let expected = format!(
+        "http://{address}: Connection refused (os error 111); is it up, and are host and port right?"
+    );
+    assert_eq!(cause, expected);
 }
 
 /// One answer over TLS. Its arguments: a certificate and its key.
@@ -103,7 +108,10 @@ const ENCRYPTED: &str = r#"
 import http.server, ssl, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
+        # A connection that is closed with something unread in it takes the answer along.
+        self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200)
+        self.send_header("content-length", "5")
         self.end_headers()
         self.wfile.write(b"noted")
     def log_message(self, *words):
@@ -163,10 +171,12 @@ async fn a_webhook_over_tls_is_posted_to_where_its_authority_is_trusted_alone() 
         )
     };
     let answer = trial(&settings(folder.path(), &with(Some(&ca)))).await;
-    assert_eq!(answer, Ok("https://127.0.0.1: 200 OK noted".to_owned()));
+    let place = format!("https://127.0.0.1:{}", server.port);
+    assert_eq!(answer, Ok(format!("{place}: 200 OK noted")));
     for stranger in [Some(&*other), None] {
         let cause = trial(&settings(folder.path(), &with(stranger))).await;
         let cause = cause.unwrap_err();
         assert!(cause.to_lowercase().contains("certificate"), "{cause}");
+        assert!(cause.contains("; `ca` names the authority"), "{cause}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gentoo_updater_fleet::config::{Settings, SshConfig};
+use gentoo_updater_fleet::config::{Settings, SshConfig, without_passwords};
 use gentoo_updater_fleet::message::{Failure, FailureClass};
 use gentoo_updater_fleet::name::{BuilderName, GuestName};
 use gentoo_updater_hosts::markers::run_between_markers;
@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 /// An address in the configuration is none.
 #[derive(Debug, thiserror::Error)]
-#[error("{table}.address: {cause}")]
+#[error("{table}.address: {}", without_passwords(&cause.to_string()))]
 pub struct AddressProblem {
     table: String,
     cause: AddressError,
@@ -67,7 +67,8 @@ impl Machines {
 
     async fn open(&self, address: &str) -> Result<Arc<dyn Host>, Failure> {
         let address: HostAddress = address.parse().map_err(|error: AddressError| {
-            Failure::new(FailureClass::Permanent, "AddressInvalid", error.to_string())
+            let message = without_passwords(&error.to_string());
+            Failure::new(FailureClass::Permanent, "AddressInvalid", message)
         })?;
         if let Some(host) = self.open.lock().await.get(&address) {
             return Ok(host.clone());

@@ -34,7 +34,7 @@ mod url;
 mod way_back;
 
 pub use examine::{Examination, Examined, TopologyFound, Unreached, examine};
-pub use url::{password_of, url_for, vhost_of};
+pub use url::{check_url, password_of, url_for, vhost_of};
 
 use std::fmt;
 use std::path::PathBuf;

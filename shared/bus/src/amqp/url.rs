@@ -3,6 +3,14 @@
 use super::parse;
 use crate::seam::BusError;
 
+/// Whether a URL can be one of a broker. Nothing is connected to.
+///
+/// # Errors
+/// [`BusError::Url`], which shows nothing of it.
+pub fn check_url(url: &str) -> Result<(), BusError> {
+    parse(url).map(|_| ())
+}
+
 /// The vhost that a URL names.
 ///
 /// # Errors
@@ -57,6 +65,8 @@ mod tests {
             assert_eq!(password_of(&url).unwrap(), "p");
         }
         url_for("http://h", "u", "p").unwrap_err();
+        let error = check_url("amqp://user:hunter2@mq:5672x/fleet").unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod notifications;
 mod packages;
 mod rollout;
 mod schedules;
+mod secrecy;
 mod settings;
 mod url;
 
@@ -34,6 +35,7 @@ pub use notifications::{
     Encryption, Mail, Notification, Secret, Templates, Way, Webhook, WebhookUrl,
 };
 pub use packages::{BuildLimits, Packages};
+pub use secrecy::without_passwords;
 pub use settings::{
     Access, Broker, Builder, CleanRoom, Depclean, Guest, History, Platform, Policy,
     RestartServices, Settings, Ssh, SshConfig, StoreAccess,
@@ -62,7 +64,7 @@ pub enum ConfigError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Line, column and cause.
+        /// Line, column, key and cause, without any text of the file: there may be passwords in it.
         detail: String,
     },
     /// A variable of the environment has an unknown name or a wrong value.
@@ -72,7 +74,7 @@ pub enum ConfigError {
         detail: String,
     },
     /// Each value is well-formed, and they do not fit together.
-    #[error("{}: {invalid}", path.display())]
+    #[error("{}: {}", path.display(), without_passwords(&invalid.to_string()))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -108,7 +110,7 @@ fn parse(
     // The file alone first: its own parser knows the line of a wrong key, the merged tree does not.
     toml::from_str::<Fragment>(text).map_err(|error| ConfigError::Malformed {
         path: path.to_owned(),
-        detail: error.to_string().trim_end().to_owned(),
+        detail: secrecy::of_toml(text, error),
     })?;
     let merged: Fragment = config::Config::builder()
         .add_source(config::File::from_str(text, config::FileFormat::Toml))
@@ -116,7 +118,7 @@ fn parse(
         .build()
         .and_then(config::Config::try_deserialize)
         .map_err(|error| ConfigError::Environment {
-            detail: error.to_string(),
+            detail: secrecy::without_values(&error.to_string()),
         })?;
     Settings::check(merged).map_err(|invalid| ConfigError::Invalid {
         path: path.to_owned(),

@@ -4,6 +4,7 @@
 //! was told already. Whoever tells keeps the keys ([`Told`]).
 
 mod attention;
+mod sample;
 mod told;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use crate::schedule::missed_words;
 use crate::state::{Fleet, Run};
 
 pub use attention::Attention;
+pub use sample::{Sample, samples};
 pub use told::Told;
 
 /// When an operator is told something.

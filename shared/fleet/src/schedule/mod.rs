@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::name::ScheduleName;
 use crate::request::Request;
-use crate::rollout::Window;
+use crate::rollout::{Turn, Window, turn};
 
 pub use calendar::{Calendar, InvalidCalendar, MOST_COUNTED};
 pub use decide::{Blocker, Decision, Order, Waiting, decide};
@@ -24,6 +24,10 @@ pub use view::{
     LastRun, NextOccurrence, ScheduleView, SchedulesView, WaitingView, missed_words,
     occurrence_words,
 };
+
+/// So many occurrences are compared with windows: of a daily one all of a year, as clocks are set twice in one.
+const LOOKED_AT: usize = 366;
+const MORE_THAN_A_WEEK: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// One time of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +66,22 @@ impl Schedule {
         let late = SignedDuration::try_from(self.late).unwrap_or(SignedDuration::MAX);
         let start = self.start(name, at);
         start.checked_add(late).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether a window is open for one of the occurrences to come: all of those of more than a week, after which
+    /// windows come again, and [`LOOKED_AT`] at the least.
+    pub fn meets_windows(&self, name: &ScheduleName, now: Timestamp) -> bool {
+        let week = now.checked_add(MORE_THAN_A_WEEK).unwrap_or(Timestamp::MAX);
+        let first = self.calendar.next_after(now);
+        let occurrences = std::iter::successors(first, |at| self.calendar.next_after(*at));
+        let mut looked_at = occurrences
+            .enumerate()
+            .take_while(|(place, at)| *place < LOOKED_AT || *at < week);
+        looked_at.any(|(_, at)| match turn(&self.windows, self.start(name, at)) {
+            Turn::Any | Turn::Before(_) => true,
+            Turn::From(opens) => opens <= self.deadline(name, at),
+            Turn::Never => false,
+        })
     }
 }
 
