@@ -5,4 +5,5 @@
 mod access;
 mod events;
 mod pages;
+mod scripts;
 mod support;
