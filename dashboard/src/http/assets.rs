@@ -82,6 +82,9 @@ pub(super) async fn answer(request: Request) -> Response {
                 .split('/')
                 .next()
                 .unwrap_or_default();
+            if first == "api" {
+                return refusal(StatusCode::NOT_FOUND, "there is no such document");
+            }
             if !PAGES.contains(&first) {
                 return refusal(StatusCode::NOT_FOUND, "there is no such page");
             }

@@ -8,6 +8,7 @@ mod documents;
 mod events;
 mod guard;
 mod host;
+mod refused;
 mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Bus, Health};
@@ -112,6 +113,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     api::routes()
         .merge(change::routes())
         .fallback(assets::answer)
+        .layer(from_fn(refused::in_json))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(shared.clone(), guard::guard))
         .with_state(shared)
