@@ -40,10 +40,11 @@ export function terminal() {
       if (over > 0) {
         line = line.slice(over);
       } else {
-        said += last;
-        last = "";
         // A sequence as long as that is none.
-        line = line.length - begun < LONGEST ? line.slice(begun) : "";
+        const cut = line.length - begun < LONGEST ? begun : line.length;
+        said += seen(line.slice(0, cut));
+        last = "";
+        line = line.slice(cut);
       }
     }
     return [said, last];

@@ -101,6 +101,7 @@ async fn a_line_that_does_not_end_is_read_on() {
             format!("{long}\u{1b}[3"),
             "2mend".to_owned(),
         ],
+        vec![format!("\u{1b}]{long}"), "end".to_owned()],
         vec!["1%".to_owned(), "\r2%".repeat(40_000), "\r3%".to_owned()],
         // Of these the time would grow with their square, for who looked at each place anew.
         vec!["\r".repeat(65536), format!("{}x", "\r".repeat(65536))],
@@ -108,8 +109,9 @@ async fn a_line_that_does_not_end_is_read_on() {
     ];
     let read = read(&served, logs).await;
     assert_eq!(read[0], format!("{long}{long}{long}end"));
-    assert_eq!(read[1], "3%");
-    assert_eq!(read[2], "x");
+    assert_eq!(read[1], format!("{long}end"));
+    assert_eq!(read[2], "3%");
+    assert_eq!(read[3], "x");
     served.end().await;
 }
 
