@@ -169,19 +169,19 @@ guests = json.load(sys.stdin)["guests"]
 print("the dashboard shows", *guests)
 sys.exit(set(guests) != {"g1"})' || die 'the dashboard does not show the fleet'
 
-say 'A broker that goes away shows in the health of the workers, and all of it ends well'
+say 'A broker that goes away shows in the health of workers and dashboard, and all of it ends well'
+become() {
+  local service=$1 health=$2 i
+  for ((i = 0; i < HEALTHY_SECONDS; i++)); do
+    [[ $(health_of "$service") != "$health" ]] || return 0
+    sleep 1
+  done
+  die "$service is $(health_of "$service"), not $health"
+}
 compose stop rabbitmq >/dev/null 2>&1
-for ((i = 0; i < HEALTHY_SECONDS; i++)); do
-  [[ $(health_of planner) != unhealthy ]] || break
-  sleep 1
-done
-[[ $(health_of planner) == unhealthy ]] || die 'the planner calls itself healthy without a broker'
+for service in planner dashboard; do become "$service" unhealthy; done
 compose start rabbitmq >/dev/null 2>&1
-for ((i = 0; i < HEALTHY_SECONDS; i++)); do
-  [[ $(health_of planner) != healthy ]] || break
-  sleep 1
-done
-[[ $(health_of planner) == healthy ]] || die 'the planner is not healthy again'
+for service in planner dashboard; do become "$service" healthy; done
 compose stop --timeout 60 "${WORKERS[@]}" >/dev/null 2>&1
 for service in "${WORKERS[@]}"; do
   code=$(docker inspect --format '{{.State.ExitCode}}' "$(compose ps -aq "$service")")

@@ -2,6 +2,7 @@
 
 import { h, path } from "./dom.js";
 import { get } from "./store.js";
+import { terminal } from "./terminal.js";
 import { size } from "./words.js";
 
 /** How often more is asked for, in milliseconds. */
@@ -9,26 +10,21 @@ const PACE = 1000;
 /** How much of the end is kept, in characters. */
 const KEPT = 400000;
 
-/** What terminals would obey: colours, and lines that are written over. */
-const plain = (text) =>
-  text
-    .replace(/\x1b\[[0-?]*[ -/]*[@-~]/g, "")
-    .replace(/[^\n]*\r(?!\n)/g, "")
-    .replace(/[\x00-\x08\x0b-\x1f\x7f]/g, "");
-
 /** Shows the log of an attempt at a job; of the last one unless told. It ends with `signal`. */
 export function log(run, job, attempt, signal) {
   const place = h("p", { class: "quiet" }, "Reading …");
-  const text = h("pre", {
-    class: "log",
-    tabindex: "0",
-    role: "log",
-    "aria-live": "off",
-    "aria-label": "Log of the build",
-  });
+  const said = document.createTextNode("");
+  const last = document.createTextNode("");
+  const text = h(
+    "pre",
+    { class: "log", tabindex: "0", role: "log", "aria-live": "off", "aria-label": "Log of the build" },
+    said,
+    last,
+  );
   const node = h("div", { class: "log-of" }, place, text);
   const own = path("api/runs", run, "jobs", job, "log");
   const asked = attempt ? `&attempt=${attempt}` : "";
+  const take = terminal();
   let next = null;
   const read = async () => {
     const from = next === null ? "" : `&from=${next}`;
@@ -39,8 +35,10 @@ export function log(run, job, attempt, signal) {
     } else {
       place.textContent = `${piece.place} · ${size(piece.size)}${piece.running ? " · still written" : ""}${piece.from > 0 && next === null ? " · the end of it" : ""}`;
       if (piece.text !== "") {
-        text.append(plain(piece.text));
-        if (text.textContent.length > KEPT) text.textContent = text.textContent.slice(-KEPT / 2);
+        const [more, unfinished] = take(piece.text);
+        said.appendData(more);
+        if (said.length > KEPT) said.deleteData(0, said.length - KEPT / 2);
+        last.data = unfinished;
       }
       next = piece.next;
       if (atEnd) text.scrollTop = text.scrollHeight;

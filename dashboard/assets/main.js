@@ -1,6 +1,6 @@
 // From an address to its page.
 
-import { h } from "./dom.js";
+import { h, prose } from "./dom.js";
 import { refused } from "./failure.js";
 import * as keys from "./keys.js";
 import * as session from "./session.js";
@@ -79,6 +79,14 @@ const connection = document.getElementById("connection");
 store.addEventListener("connection", ({ detail }) => {
   connection.dataset.state = detail;
   connection.textContent = CONNECTION[detail];
+});
+// What comes from a bus that is away comes no more, so each page is what it was.
+const bus = document.getElementById("bus");
+store.addEventListener("bus", ({ detail: { status, detail, remedy } }) => {
+  bus.hidden = status === "pass";
+  bus.replaceChildren(
+    ...(bus.hidden ? [] : ["What is shown may be old: ", ...prose(`${detail}. ${remedy}.`)]),
+  );
 });
 store.addEventListener("say", ({ detail }) => {
   document.getElementById("announcer").textContent = detail;

@@ -87,6 +87,9 @@ class Store extends EventTarget {
       }
     };
     source.addEventListener("change", (event) => this.#change(JSON.parse(event.data)));
+    source.addEventListener("bus", (event) =>
+      this.dispatchEvent(new CustomEvent("bus", { detail: JSON.parse(event.data) })),
+    );
     source.addEventListener("reload", () => this.#load().catch(() => this.#state("broken")));
   }
 

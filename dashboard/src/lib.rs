@@ -115,14 +115,12 @@ impl Dashboard {
         stop: CancellationToken,
     ) -> Result<Self, DashboardError> {
         let view = FleetView::follow(bus.clone(), stop.clone()).await?;
-        let is_encrypted = options.certificate.is_some();
         let shared = Shared::new(
             settings,
+            &bus,
             view.clone(),
             operations,
-            options.names,
-            options.token,
-            is_encrypted,
+            &options,
             stop.clone(),
         )?;
         let shared = Arc::new(shared);

@@ -81,7 +81,7 @@ impl Hub {
         if change.is_empty() && change.offset == state.overview.offset {
             return;
         }
-        let message = message("change", change.offset, &change);
+        let message = message("change", Some(change.offset), &change);
         state.revision += 1;
         state.bytes += message.len();
         state.recent.push_back((change.offset, message.clone()));
@@ -109,7 +109,7 @@ impl Hub {
                 later.map(|(_, message)| message.clone()).collect()
             }
             // Too long ago, or of another history: all documents are to be asked for anew.
-            Some(_) => vec![message("reload", now, &Change::default())],
+            Some(_) => vec![message("reload", Some(now), &Change::default())],
         };
         Watching {
             missed,
@@ -119,15 +119,19 @@ impl Hub {
 }
 
 /// A message as server-sent events have it
-/// (<https://html.spec.whatwg.org/multipage/server-sent-events.html>): JSON has no line breaks.
-fn message(event: &str, id: u64, data: &impl Serialize) -> Bytes {
+/// (<https://html.spec.whatwg.org/multipage/server-sent-events.html>): JSON has no line breaks. Who comes again
+/// names the last id; a message without one leaves it as it is.
+pub(crate) fn message(event: &str, id: Option<u64>, data: &impl Serialize) -> Bytes {
     let data = serde_json::to_string(data).unwrap_or_else(|error| {
         tracing::error!(%error, "a change cannot be written");
         String::from("{}")
     });
     let mut text = String::with_capacity(data.len() + 48);
     // Writing to a String cannot fail.
-    let _ = write!(text, "id: {id}\nevent: {event}\ndata: {data}\n\n");
+    if let Some(id) = id {
+        let _ = writeln!(text, "id: {id}");
+    }
+    let _ = write!(text, "event: {event}\ndata: {data}\n\n");
     text.into()
 }
 

@@ -13,7 +13,7 @@ use gentoo_updater_hosts::{Command, ExitStatus};
 use gentoo_updater_runtime::jobs::{Description, LOGS, STORED_LOGS};
 use gentoo_updater_runtime::{Machines, ask};
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::view;
 
@@ -28,6 +28,9 @@ const FRESH: Duration = Duration::from_secs(1);
 const KEPT: usize = 64;
 /// How many are read at once.
 const AT_ONCE: usize = 8;
+/// How many of them of one builder: one that hangs is not to keep all others waiting, and one that builds has
+/// other things to do.
+const AT_ONCE_OF_ONE: usize = 2;
 /// The exit code of the program where there is no such file.
 const NO_FILE: i32 = 3;
 
@@ -67,7 +70,7 @@ type Fresh = HashMap<(String, Option<u64>), (Instant, Arc<Piece>)>;
 /// Reads logs. Who asks for the same part gets what was read for another one.
 pub(crate) struct Logs {
     machines: Machines,
-    at_once: Semaphore,
+    turns: Turns,
     fresh: Mutex<Fresh>,
 }
 
@@ -75,7 +78,7 @@ impl Logs {
     pub(crate) fn new(machines: Machines) -> Self {
         Self {
             machines,
-            at_once: Semaphore::new(AT_ONCE),
+            turns: Turns::default(),
             fresh: Mutex::default(),
         }
     }
@@ -83,8 +86,7 @@ impl Logs {
     /// A part of a log, from a byte on; its end without one.
     pub(crate) async fn read(&self, wanted: Wanted, from: Option<u64>) -> Arc<Piece> {
         let key = (wanted.place(), from);
-        // Never closed.
-        let _turn = self.at_once.acquire().await;
+        let _turn = self.turns.take(&wanted.builder).await;
         if let Some(piece) = self.find(&key) {
             return piece;
         }
@@ -133,6 +135,43 @@ impl Logs {
         wanted
             .piece(&output.stdout)
             .ok_or_else(|| "the builder's answer cannot be understood".to_owned())
+    }
+}
+
+/// Whose turn it is to read.
+struct Turns {
+    all: Semaphore,
+    each: Mutex<HashMap<BuilderName, Arc<Semaphore>>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            all: Semaphore::new(AT_ONCE),
+            each: Mutex::default(),
+        }
+    }
+}
+
+/// A turn, until it is dropped.
+struct Turn<'a> {
+    _own: Option<OwnedSemaphorePermit>,
+    _all: Option<SemaphorePermit<'a>>,
+}
+
+impl Turns {
+    /// Waits for the turn to read on this builder. Who waits for a builder takes nobody else's turn.
+    async fn take(&self, builder: &BuilderName) -> Turn<'_> {
+        let own = {
+            let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = || Arc::new(Semaphore::new(AT_ONCE_OF_ONE));
+            each.entry(builder.clone()).or_insert_with(new).clone()
+        };
+        // Neither is ever closed.
+        Turn {
+            _own: own.acquire_owned().await.ok(),
+            _all: self.all.acquire().await.ok(),
+        }
     }
 }
 
@@ -279,8 +318,10 @@ fn cut(text: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::process::Command as Process;
 
+    use futures_util::FutureExt as _;
     use tempfile::TempDir;
 
     use super::*;
@@ -335,9 +376,29 @@ mod tests {
         assert_eq!(wanted().piece(b"no head"), None);
     }
 
+    #[test]
+    fn a_builder_that_hangs_keeps_nobody_from_the_logs_of_others() {
+        let turns = Turns::default();
+        let take = |name: &str| turns.take(&name.parse().unwrap()).now_or_never();
+        let hung = [take("b1"), take("b1")];
+        assert!(hung.iter().all(Option::is_some));
+        assert!(take("b1").is_none(), "no third one of the same builder");
+        let others = ["b2", "b3", "b4"].map(|name| [take(name), take(name)]);
+        assert!(others.iter().flatten().all(Option::is_some));
+        assert!(take("b5").is_none(), "no more than {AT_ONCE} at all");
+        drop(others);
+        assert!(take("b5").is_some() && take("b1").is_none());
+        drop(hung);
+        assert!(take("b1").is_some());
+    }
+
     fn program(arguments: &[&str]) -> (Option<i32>, String) {
+        run(READ, arguments)
+    }
+
+    fn run(program: &str, arguments: &[&str]) -> (Option<i32>, String) {
         let output = Process::new("sh")
-            .args(["-c", READ, "sh"])
+            .args(["-c", program, "sh"])
             .args(arguments)
             .output()
             .unwrap();
@@ -367,6 +428,15 @@ mod tests {
             assert_eq!(said("10", "2"), "10 10\n");
             assert_eq!(said("99", "2"), "10 10\n");
         }
+        // What is before the part is not read: all of this would take minutes, and there are seconds.
+        let long = folder.path().join("long.log");
+        let size = 1_u64 << 40;
+        File::create(&long).unwrap().set_len(size).unwrap();
+        let (long, few) = (long.display().to_string(), format!("ulimit -t 10\n{READ}"));
+        let said = run(&few, &[&long, "", "4"]);
+        assert_eq!(said, (Some(0), format!("{size} {}\n\0\0\0\0", size - 4)));
+        let said = run(&few, &[&long, &(size - 1).to_string(), "4"]);
+        assert_eq!(said, (Some(0), format!("{size} {}\n\0", size - 1)));
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&log, &link).unwrap();
         assert_eq!(

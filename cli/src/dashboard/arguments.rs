@@ -14,7 +14,7 @@ pub(crate) struct DashboardOptions {
     pub(crate) listen: SocketAddr,
 
     /// Let who shows the text of this file put dead letters back. Without it the dashboard only shows.
-    /// `openssl rand -hex 32` makes one; only its owner may read the file
+    /// `openssl rand -hex 32` makes one; only its owner may read the file and, where that is root, its group
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 

@@ -22,15 +22,21 @@ const SHORTEST: usize = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// Its file cannot be read.
-    #[error("the token {path} cannot be read: {source}")]
+    #[error(
+        "the token {path} cannot be read: {source}; of a service, `chown root:gentoo-updater {path}` and \
+         `chmod 640 {path}` let its group read it"
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// Others may read it.
-    #[error("the token {path} can be read by others; `chmod 600 {path}` keeps it to its owner")]
+    /// Others may read or change it.
+    #[error(
+        "the token {path} can be read or changed by others; `chmod 600 {path}` keeps it to its owner, and where \
+         it is root's `chmod 640 {path}` to its owner and the group of a service"
+    )]
     Open {
         /// The file.
         path: PathBuf,
@@ -51,8 +57,8 @@ pub enum TokenError {
 pub struct Token(String);
 
 impl Token {
-    /// Reads a token: the whole text of a file that only its owner may read, without the white space around
-    /// it.
+    /// Reads a token: the whole text of a file, without the white space around it. Only its owner may read it,
+    /// and where that is root, the group that root has given it to.
     ///
     /// # Errors
     /// [`TokenError`].
@@ -62,8 +68,8 @@ impl Token {
             source,
         };
         let path_of = || path.to_owned();
-        let mode = std::fs::metadata(path).map_err(unreadable)?.mode();
-        if mode & 0o077 != 0 {
+        let file = std::fs::metadata(path).map_err(unreadable)?;
+        if is_open(file.mode(), file.uid()) {
             return Err(TokenError::Open { path: path_of() });
         }
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
@@ -73,6 +79,13 @@ impl Token {
         }
         Ok(Self(token.to_owned()))
     }
+}
+
+/// Whether others may read or change a file than its owner means. Of root's it is the group of a service; the
+/// group that a user's file has by itself may be that of all users.
+fn is_open(mode: u32, owner: u32) -> bool {
+    let allowed = if owner == 0 { 0o740 } else { 0o700 };
+    mode & 0o777 & !allowed != 0
 }
 
 impl fmt::Debug for Token {
@@ -96,7 +109,7 @@ pub(super) enum Login {
     /// The name of the session.
     In(String),
     Wrong,
-    /// Too many have failed.
+    /// It is wrong, and too many were.
     Wait(Duration),
 }
 
@@ -117,24 +130,28 @@ impl Access {
     }
 
     /// Compares a token with the right one, in a time that says nothing of how much of it is right.
+    ///
+    /// The right one is let in whoever has failed before: behind a proxy all have one address, and nobody is
+    /// to lock the others out. Guesses gain nothing by that, there are too many tokens of [`SHORTEST`]
+    /// characters; what is slowed down are the answers to them.
     pub(super) fn log_in(
         &self,
         token: &str,
         address: IpAddr,
         now: Instant,
     ) -> Result<Login, DashboardError> {
+        let own = self.token.as_ref().map(|own| self.seal("token", &own.0));
+        if own.is_some_and(|own| self.is_sealed("token", token, &own)) {
+            let name = hexadecimal(&random::<32>()?);
+            self.sessions().begin(name.clone(), now);
+            return Ok(Login::In(name));
+        }
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(wait) = failures.wait(address, now) {
             return Ok(Login::Wait(wait));
         }
-        let own = self.token.as_ref().map(|own| self.seal("token", &own.0));
-        if own.is_none_or(|own| !self.is_sealed("token", token, &own)) {
-            failures.note(address, now);
-            return Ok(Login::Wrong);
-        }
-        let name = hexadecimal(&random::<32>()?);
-        self.sessions().begin(name.clone(), now);
-        Ok(Login::In(name))
+        failures.note(address, now);
+        Ok(Login::Wrong)
     }
 
     pub(super) fn is_in(&self, session: &str, now: Instant) -> bool {
@@ -289,6 +306,24 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_root_may_be_read_by_the_group_of_a_service_and_changed_by_nobody_else() {
+        let (root, user) = (0, 1000);
+        for (mode, owner) in [(0o600, root), (0o640, root), (0o440, root), (0o600, user)] {
+            assert!(!is_open(0o100_000 | mode, owner), "{mode:o} of {owner}");
+        }
+        for (mode, owner) in [
+            (0o660, root),
+            (0o644, root),
+            (0o641, root),
+            (0o602, root),
+            (0o640, user),
+            (0o604, user),
+        ] {
+            assert!(is_open(0o100_000 | mode, owner), "{mode:o} of {owner}");
+        }
+    }
+
+    #[test]
     fn a_token_that_others_may_read_or_that_is_short_is_refused_with_the_remedy() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("token");
@@ -298,7 +333,7 @@ mod tests {
             Token::read(&path).err().map(|error| error.to_string())
         };
         assert!(said("x", 0o600).unwrap().contains("openssl rand"));
-        assert!(said(&"x".repeat(32), 0o640).unwrap().contains("chmod 600"));
+        assert!(said(&"x".repeat(32), 0o644).unwrap().contains("chmod 600"));
         assert_eq!(said(&format!("{}\n", "x".repeat(32)), 0o600), None);
         std::fs::remove_file(&path).unwrap();
         assert!(

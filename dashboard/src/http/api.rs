@@ -24,7 +24,7 @@ type Here = State<Arc<Shared>>;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/health", get(async || "good\n"))
+        .route("/health", get(health))
         .route("/events", get(events::events))
         .route("/api/fleet", get(fleet))
         .route("/api/runs/{run}", get(run))
@@ -35,6 +35,11 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/api/packages/{category}/{package}", get(package))
         .route("/api/builds", get(builds))
         .route("/api/history", get(history))
+}
+
+/// How this process is, as workers say it of themselves.
+async fn health(State(shared): Here) -> Response {
+    shared.vitals.health().await
 }
 
 /// The fleet in a line for each guest and run.

@@ -30,7 +30,7 @@ const PAGE: &str = "text/html; charset=utf-8";
 /// What stands for every page: its script makes the page of its address.
 const INDEX: &[u8] = include_bytes!("../../assets/index.html");
 
-const ASSETS: [Asset; 26] = assets! {
+const ASSETS: [Asset; 27] = assets! {
     "theme.css" "text/css; charset=utf-8",
     "parts.css" "text/css; charset=utf-8",
     "drawings.css" "text/css; charset=utf-8",
@@ -47,6 +47,7 @@ const ASSETS: [Asset; 26] = assets! {
     "graph.js" "text/javascript; charset=utf-8",
     "plot.js" "text/javascript; charset=utf-8",
     "log.js" "text/javascript; charset=utf-8",
+    "terminal.js" "text/javascript; charset=utf-8",
     "page-fleet.js" "text/javascript; charset=utf-8",
     "page-runs.js" "text/javascript; charset=utf-8",
     "page-run.js" "text/javascript; charset=utf-8",
@@ -81,6 +82,9 @@ pub(super) async fn answer(request: Request) -> Response {
                 .split('/')
                 .next()
                 .unwrap_or_default();
+            if first == "api" {
+                return refusal(StatusCode::NOT_FOUND, "there is no such document");
+            }
             if !PAGES.contains(&first) {
                 return refusal(StatusCode::NOT_FOUND, "there is no such page");
             }

@@ -84,7 +84,8 @@ async fn log_in(
         }
         Ok(Login::Wait(wait)) => {
             let seconds = wait.as_secs().max(1);
-            let words = format!("too many have shown a wrong token; try again in {seconds} s");
+            let words =
+                format!("this is not the token, and too many were wrong; try again in {seconds} s");
             let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, &words);
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
             response

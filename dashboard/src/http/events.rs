@@ -1,6 +1,7 @@
 //! What happens, as server-sent events.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +11,16 @@ use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt as _, stream};
+use gentoo_updater_bus::Health;
+use gentoo_updater_runtime::monitor::Check;
 use serde::Deserialize;
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::timeout;
+use tokio::sync::{broadcast, watch};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use crate::live;
 
 /// How often something is sent where nothing happens: whoever is gone is noticed by it, and a connection on
 /// which nothing moves is closed by those in between.
@@ -32,8 +36,8 @@ pub(super) struct Since {
     after: Option<u64>,
 }
 
-/// Tells what happens from now on, and before it what has happened since the offset that the browser has got
-/// (`Last-Event-ID`, or `after` the first time).
+/// Tells how the bus is and what happens from now on, and before it what has happened since the offset that the
+/// browser has got (`Last-Event-ID`, or `after` the first time).
 pub(super) async fn events(
     State(shared): State<Arc<Shared>>,
     Query(since): Query<Since>,
@@ -42,10 +46,19 @@ pub(super) async fn events(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let last = last.and_then(|id| id.parse().ok()).or(since.after);
     let watching = shared.hub.watch(last);
+    let mut watcher = Watcher {
+        changes: watching.changes,
+        health: Some(shared.health.clone()),
+        stop: shared.stop.clone(),
+    };
     let first = [Bytes::from_static(BEGIN)]
         .into_iter()
+        .chain(watcher.bus())
         .chain(watching.missed);
-    let coming = stream::unfold((watching.changes, shared.stop.clone()), next);
+    let coming = stream::unfold(watcher, |mut watcher| async move {
+        let message = watcher.next().await?;
+        Some((message, watcher))
+    });
     let body = stream::iter(first).chain(coming).map(Ok::<_, Infallible>);
     let headers = [
         (CONTENT_TYPE, "text/event-stream"),
@@ -54,23 +67,53 @@ pub(super) async fn events(
     (headers, Body::from_stream(body)).into_response()
 }
 
-type Watcher = (broadcast::Receiver<Bytes>, CancellationToken);
+/// What a browser is told of.
+struct Watcher {
+    changes: broadcast::Receiver<Bytes>,
+    /// None of a bus that is always the same.
+    health: Option<watch::Receiver<Health>>,
+    stop: CancellationToken,
+}
 
-/// The next message. Nothing more for who is too far behind: a browser comes again, and then asks for what it
-/// has missed, or for all documents.
-async fn next((mut changes, stop): Watcher) -> Option<(Bytes, Watcher)> {
-    let message = tokio::select! {
-        message = timeout(KEPT_UP, changes.recv()) => message,
-        () = stop.cancelled() => return None,
-    };
-    let message = match message {
-        Ok(Ok(message)) => message,
-        Ok(Err(RecvError::Lagged(behind))) => {
-            tracing::debug!(behind, "a browser is too slow, and comes again");
-            return None;
+impl Watcher {
+    /// The next message. Nothing more for who is too far behind: a browser comes again, and then asks for what
+    /// it has missed, or for all documents.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            tokio::select! {
+                message = self.changes.recv() => return match message {
+                    Ok(message) => Some(message),
+                    Err(RecvError::Lagged(behind)) => {
+                        tracing::debug!(behind, "a browser is too slow, and comes again");
+                        None
+                    }
+                    Err(RecvError::Closed) => None,
+                },
+                () = changed(&mut self.health) => {
+                    if let Some(message) = self.bus() {
+                        return Some(message);
+                    }
+                }
+                () = sleep(KEPT_UP) => return Some(Bytes::from_static(NOTHING)),
+                () = self.stop.cancelled() => return None,
+            }
         }
-        Ok(Err(RecvError::Closed)) => return None,
-        Err(_) => Bytes::from_static(NOTHING),
-    };
-    Some((message, (changes, stop)))
+    }
+
+    /// How the bus is now, in the words of `/health`.
+    fn bus(&mut self) -> Option<Bytes> {
+        let health = self.health.as_mut()?.borrow_and_update();
+        Some(live::message("bus", None, &Check::of_bus(&health)))
+    }
+}
+
+/// Waits until the bus is another one than it was; without end where it cannot become one.
+async fn changed(health: &mut Option<watch::Receiver<Health>>) {
+    if let Some(watched) = health
+        && watched.changed().await.is_ok()
+    {
+        return;
+    }
+    *health = None;
+    pending().await
 }

@@ -8,6 +8,7 @@ mod documents;
 mod events;
 mod guard;
 mod host;
+mod refused;
 mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,15 +18,18 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use gentoo_updater_bus::follow::FleetView;
+use gentoo_updater_bus::{Bus, Health};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::inspect::Signs;
 use gentoo_updater_fleet::name::{GuestName, PlatformName};
+use gentoo_updater_runtime::monitor::Vitals;
 use gentoo_updater_runtime::{Machines, host_name};
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::access::Access;
@@ -33,7 +37,7 @@ use self::documents::Documents;
 use crate::live::Hub;
 use crate::logs::Logs;
 use crate::view::{Overview, Past};
-use crate::{DashboardError, Operations};
+use crate::{DashboardError, Operations, Options};
 
 pub use self::access::{Token, TokenError};
 
@@ -49,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) past: RwLock<Past>,
     pub(crate) signs: RwLock<Signs>,
     pub(crate) stop: CancellationToken,
+    health: watch::Receiver<Health>,
+    vitals: Vitals,
     configured: BTreeMap<GuestName, PlatformName>,
     documents: Documents,
     logs: Logs,
@@ -59,17 +65,19 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         settings: Arc<Settings>,
+        bus: &Arc<dyn Bus>,
         view: FleetView,
         operations: Arc<dyn Operations>,
-        mut names: BTreeSet<String>,
-        token: Option<Token>,
-        is_encrypted: bool,
+        options: &Options,
         stop: CancellationToken,
     ) -> Result<Self, DashboardError> {
         let guests = settings.guests.iter();
         let configured = guests.map(|(name, guest)| (name.clone(), guest.platform.clone()));
         let configured: BTreeMap<GuestName, PlatformName> = configured.collect();
-        names.insert(host_name());
+        let own = [host_name()];
+        let names = options.names.iter().chain(&own);
+        let vitals = Vitals::default();
+        vitals.bus(bus);
         let overview = view.read(|fleet| Overview::of(fleet, &configured, Timestamp::now()));
         let signs = match settings.broker {
             Some(_) => Signs::nobody_heard(),
@@ -78,7 +86,7 @@ impl Shared {
         Ok(Self {
             logs: Logs::new(Machines::new(settings.clone())),
             documents: Documents::new()?,
-            access: Access::new(token, is_encrypted)?,
+            access: Access::new(options.token.clone(), options.certificate.is_some())?,
             hub: Hub::new(overview),
             past: RwLock::default(),
             signs: RwLock::new(signs),
@@ -86,8 +94,10 @@ impl Shared {
             view,
             operations,
             stop,
+            health: bus.health(),
+            vitals,
             configured,
-            names: names.into_iter().map(|name| name.to_lowercase()).collect(),
+            names: names.map(|name| name.to_lowercase()).collect(),
         })
     }
 
@@ -103,6 +113,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     api::routes()
         .merge(change::routes())
         .fallback(assets::answer)
+        .layer(from_fn(refused::in_json))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(shared.clone(), guard::guard))
         .with_state(shared)

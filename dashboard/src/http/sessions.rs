@@ -47,7 +47,7 @@ impl Sessions {
 pub(super) struct Failures(VecDeque<(IpAddr, Instant)>);
 
 impl Failures {
-    /// For how long nobody at this address may try again; nothing where it may.
+    /// For how long a wrong token from this address gets no answer but this time; nothing where it gets one.
     pub(super) fn wait(&mut self, address: IpAddr, now: Instant) -> Option<Duration> {
         while self
             .0

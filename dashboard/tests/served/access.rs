@@ -155,7 +155,7 @@ async fn what_a_page_of_somebody_else_makes_a_browser_send_changes_nothing() {
 }
 
 #[tokio::test]
-async fn who_tries_tokens_has_to_wait() {
+async fn who_tries_tokens_has_to_wait_and_who_has_the_right_one_has_not() {
     let served = Served::with(true).await;
     let page = served.get("/api/session").await.page(served.address);
     let mut statuses = Vec::new();
@@ -166,9 +166,17 @@ async fn who_tries_tokens_has_to_wait() {
         statuses.push(answer.status());
     }
     assert_eq!(statuses, [403, 403, 403, 403, 403, 429]);
-    // The right one has to wait as well: its own answer would tell that it is right.
+    let wrong = served
+        .ask("POST", "/api/login", &page, &login("wrong"))
+        .await;
+    assert!(wrong.header("retry-after").is_some());
+    // From the same address, as of a proxy before all browsers.
     let right = served.ask("POST", "/api/login", &page, &login(TOKEN)).await;
-    assert_eq!(right.status(), 429);
-    assert!(right.header("retry-after").is_some());
+    assert_eq!(right.status(), 200, "{}", right.0);
+    // That does not begin anew for the others.
+    let wrong = served
+        .ask("POST", "/api/login", &page, &login("wrong"))
+        .await;
+    assert_eq!(wrong.status(), 429);
     served.end().await;
 }

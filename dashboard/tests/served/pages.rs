@@ -139,6 +139,49 @@ async fn what_is_not_known_is_not_there_and_what_cannot_be_asked_says_why() {
     served.end().await;
 }
 
+#[tokio::test]
+async fn whatever_is_refused_is_refused_in_json() {
+    let served = Served::with(true).await;
+    let page = served.get("/api/session").await.page(served.address);
+    let form = page.replace("application/json", "text/plain");
+    let large = "x".repeat(64 * 1024 + 1);
+    let long = format!("{{\"token\":\"{large}\"}}");
+    for (method, path, headers, body, status) in [
+        ("GET", "/api/nothing", "", "", 404),
+        ("GET", "/api/fleet/more", "", "", 404),
+        ("GET", "/api/runs/%ff", "", "", 400),
+        ("GET", "/api/runs/x/jobs/y/log?from=-1", "", "", 400),
+        ("GET", "/events?after=abc", "", "", 400),
+        ("POST", "/api/fleet", page.as_str(), "", 405),
+        ("GET", "/api/login", "", "", 405),
+        ("POST", "/api/login", page.as_str(), "no JSON", 400),
+        ("POST", "/api/login", page.as_str(), "{}", 422),
+        ("POST", "/api/login", page.as_str(), long.as_str(), 413),
+        ("POST", "/api/login", form.as_str(), "{}", 415),
+    ] {
+        let answer = served.ask(method, path, headers, body).await;
+        assert_eq!(answer.status(), status, "{method} {path}: {}", answer.0);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let words = answer.json()["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(!words.is_empty(), "{method} {path}: {}", answer.0);
+        assert!(
+            !words.contains("page") && !words.contains("buffer"),
+            "{words}"
+        );
+        assert!(answer.header("content-security-policy").is_some());
+        assert_eq!(
+            answer.header("allow").is_some(),
+            status == 405,
+            "{}",
+            answer.0
+        );
+    }
+    served.end().await;
+}
+
 /// Asks until the answer is as wanted.
 pub(crate) async fn until(served: &Served, path: &str, is: impl Fn(&Answer) -> bool) -> Answer {
     let asking = async {

@@ -67,6 +67,10 @@ impl Served {
     }
 
     pub(crate) async fn with(token: bool) -> Self {
+        Self::on(Arc::new(Embedded::in_memory()), token).await
+    }
+
+    pub(crate) async fn on(bus: Arc<dyn Bus>, token: bool) -> Self {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("fleet.toml");
         let text = "[builders.b1]\naddress = \"local\"\n[guests.g1]\naddress = \"ssh://g1\"\n";
@@ -77,7 +81,6 @@ impl Served {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
             Token::read(&path).unwrap()
         });
-        let bus: Arc<dyn Bus> = Arc::new(Embedded::in_memory());
         let (operations, stop) = (Arc::new(Noted::default()), CancellationToken::new());
         let options = Options {
             listen: ([127, 0, 0, 1], 0).into(),

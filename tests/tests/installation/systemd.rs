@@ -85,6 +85,7 @@ fn units_start_when_they_serve_keep_a_build_over_a_restart_and_start_a_hung_work
         systemd.property("builder", "StatusText") == "waits for work"
     });
 
+    the_dashboard_reads_a_token_of_its_group(&controller, &systemd);
     controller.run_through(&systemd, || {
         a_hung_worker_is_started_again(&systemd);
         a_worker_without_a_broker_is_left_alone(&controller, &systemd);
@@ -98,6 +99,37 @@ fn units_start_when_they_serve_keep_a_build_over_a_restart_and_start_a_hung_work
         let after = systemd.property(role, "After");
         assert!(after.contains("rabbitmq-server.service"), "{role}: {after}");
     }
+}
+
+/// As `docs/how-to/dashboard.md` has it.
+fn the_dashboard_reads_a_token_of_its_group(controller: &Controller, systemd: &Systemd) {
+    let lab = systemd.0;
+    let token = "/etc/gentoo-updater/token";
+    controller.write(token, &"a token of this test".repeat(2));
+    let [readable] = &typed("docs/how-to/dashboard.md", file!())[..] else {
+        panic!("one block says who reads the token");
+    };
+    lab.sh(CONTROLLER, readable);
+    let unit = systemd.name("dashboard");
+    let with_token = format!(
+        "[Service]\nExecStart=\nExecStart=/usr/bin/gentoo-updater dashboard --token-file {token}\n"
+    );
+    controller.write(
+        &format!("/etc/systemd/system/{unit}.d/token.conf"),
+        &with_token,
+    );
+    // It returns when the dashboard has said that it serves.
+    let start = format!("systemctl daemon-reload && systemctl start {unit}");
+    lab.sh(CONTROLLER, &start);
+    let said = lab.sh(
+        CONTROLLER,
+        &format!("journalctl --quiet --no-pager -u {unit}"),
+    );
+    assert!(
+        said.contains("who shows the token may put dead letters back"),
+        "{said}"
+    );
+    lab.sh(CONTROLLER, &format!("systemctl stop {unit}"));
 }
 
 fn a_hung_worker_is_started_again(systemd: &Systemd) {

@@ -49,6 +49,7 @@ use lapin::BasicProperties;
 use lapin::uri::AMQPUri;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use self::commands::AmqpCommands;
 use self::dead::Letter;
@@ -106,6 +107,7 @@ pub struct Amqp {
     publisher: Arc<Publisher>,
     authority: Arc<Authority>,
     health: Arc<HealthBoard>,
+    _keeping: AbortOnDropHandle<()>,
 }
 
 impl Amqp {
@@ -132,7 +134,9 @@ impl Amqp {
         let (publishing, consuming) = (link(Purpose::Publishing), link(Purpose::Consuming));
         publishing.channel().await?;
         let publisher = Arc::new(Publisher::new(publishing.clone(), authority.clone()));
+        let keeping = tokio::spawn(publishing.clone().keep());
         Ok(Self {
+            _keeping: AbortOnDropHandle::new(keeping),
             publishing,
             consuming,
             publisher,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Event};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -55,6 +55,8 @@ pub(super) struct Link {
     /// divided, and a broker passes it on as large as it was.
     needs_large_frames: Arc<AtomicBool>,
     session: Mutex<Session>,
+    /// Told when the connection is lost.
+    lost: Arc<Notify>,
     closed: CancellationToken,
     quiet: Duration,
 }
@@ -97,6 +99,7 @@ impl Link {
             declarations,
             needs_large_frames: Arc::default(),
             session: Mutex::default(),
+            lost: Arc::default(),
             closed,
             quiet,
         })
@@ -119,6 +122,23 @@ impl Link {
             biased;
             () = self.closed.cancelled() => Err(BusError::Closed),
             lease = self.open_channel() => lease,
+        }
+    }
+
+    /// Opens the connection again whenever it is lost, also while nobody needs it. Who only listens would
+    /// otherwise take the broker for lost for ever: what is lost is known at once, and what is back only by
+    /// trying.
+    pub(super) async fn keep(self: Arc<Self>) {
+        loop {
+            self.lost.notified().await;
+            match self.channel().await {
+                Ok(_) => {}
+                Err(BusError::Closed) => return,
+                // Whoever needs it is told, too, and decides.
+                Err(error) => {
+                    tracing::warn!(connection = self.name, %error, "not connected to the broker again");
+                }
+            }
         }
     }
 
@@ -190,6 +210,7 @@ impl Link {
             name: self.name.clone(),
             purpose: self.purpose,
             health: self.health.clone(),
+            lost: self.lost.clone(),
             needs_large_frames: self.needs_large_frames.clone(),
             status: connection.status().clone(),
             blocking,
@@ -272,6 +293,7 @@ struct Watcher {
     name: String,
     purpose: Purpose,
     health: Arc<HealthBoard>,
+    lost: Arc<Notify>,
     needs_large_frames: Arc<AtomicBool>,
     status: ConnectionStatus,
     blocking: watch::Sender<Option<String>>,
@@ -304,7 +326,7 @@ impl Watcher {
             match health {
                 Health::Blocked(cause) => drop(self.blocking.send_replace(Some(cause))),
                 Health::Good => drop(self.blocking.send_replace(None)),
-                Health::Disconnected(_) => {}
+                Health::Disconnected(_) => self.lost.notify_one(),
             }
         }
     }

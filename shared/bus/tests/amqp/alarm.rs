@@ -41,6 +41,29 @@ async fn a_broker_in_alarm_is_told_and_the_message_goes_out_when_it_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_learns_all_the_same_that_the_broker_is_back() {
+    let broker = Broker::start();
+    let vhost = broker.vhost();
+    let bus = open(&vhost).await;
+    let mut health = bus.health();
+    let stop_and_boot = |is_stop: bool| {
+        let broker = broker.clone();
+        tokio::task::spawn_blocking(move || match is_stop {
+            true => broker.stop(),
+            false => broker.boot(),
+        })
+    };
+    stop_and_boot(true).await.unwrap();
+    let lost = health.wait_for(|health| matches!(health, Health::Disconnected(_)));
+    within(lost).await.unwrap();
+    stop_and_boot(false).await.unwrap();
+    within(health.wait_for(|health| *health == Health::Good))
+        .await
+        .unwrap();
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_probe_finds_an_alarm_without_leaving_a_message_and_needs_no_permission() {
     let broker = Broker::start();
     let vhost = broker.vhost();

@@ -62,6 +62,25 @@ impl Check {
             ..self
         }
     }
+
+    /// How the bus is.
+    pub fn of_bus(health: &Health) -> Self {
+        let check = Self::pass("bus", None);
+        match health {
+            Health::Good => check,
+            Health::Blocked(why) => check.but(
+                Status::Fail,
+                format!("the broker takes no messages: {why}"),
+                "Give the broker more memory or disk; `rabbitmq-diagnostics alarms` on its machine says \
+                 what is short. What is said meanwhile is kept and goes out then",
+            ),
+            Health::Disconnected(why) => check.but(
+                Status::Fail,
+                format!("there is no connection to the broker: {why}"),
+                "Start the broker, or put `broker.url` right; this process tries again by itself",
+            ),
+        }
+    }
 }
 
 /// The answer.
@@ -89,25 +108,6 @@ pub(super) fn answer(checks: &[Check]) -> Response {
     (code, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
 
-/// How the bus is.
-pub(super) fn bus(health: &Health) -> Check {
-    let check = Check::pass("bus", None);
-    match health {
-        Health::Good => check,
-        Health::Blocked(why) => check.but(
-            Status::Fail,
-            format!("the broker takes no messages: {why}"),
-            "Give the broker more memory or disk; `rabbitmq-diagnostics alarms` on its machine says \
-             what is short. What is said meanwhile is kept and goes out then",
-        ),
-        Health::Disconnected(why) => check.but(
-            Status::Fail,
-            format!("there is no connection to the broker: {why}"),
-            "Start the broker, or put `broker.url` right; this process tries again by itself",
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,8 +118,8 @@ mod tests {
         let paused = paused.but(Status::Warn, "new disks", "resume it");
         let code = |checks: &[Check]| answer(checks).status().as_u16();
         assert_eq!(code(&[]), 200);
-        assert_eq!(code(&[bus(&Health::Good), paused.clone()]), 200);
-        let gone = bus(&Health::Disconnected("refused".to_owned()));
+        assert_eq!(code(&[Check::of_bus(&Health::Good), paused.clone()]), 200);
+        let gone = Check::of_bus(&Health::Disconnected("refused".to_owned()));
         assert_eq!(code(&[gone, paused]), 503);
     }
 }

@@ -100,10 +100,7 @@ impl Monitor {
         let looked_at = self.vitals;
         let router = Router::new()
             .route("/metrics", get(async move || text_of(&metrics, &measured)))
-            .route(
-                "/health",
-                get(async move || health::answer(&looked_at.checks().await)),
-            );
+            .route("/health", get(async move || looked_at.health().await));
         let serving = axum::serve(self.listener, router)
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         let upkeep = async {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use axum::response::Response;
 use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_bus::{Bus, Health};
 use gentoo_updater_fleet::message::Role;
@@ -139,10 +140,15 @@ impl Vitals {
         }
     }
 
+    /// The answer to `/health`: JSON with how everything is, and 503 while this process cannot do its work.
+    pub async fn health(&self) -> Response {
+        health::answer(&self.checks().await)
+    }
+
     /// How everything is.
     pub(super) async fn checks(&self) -> Vec<Check> {
         let health = self.read(|known| known.bus.health());
-        let mut checks: Vec<Check> = health.as_ref().map(health::bus).into_iter().collect();
+        let mut checks: Vec<Check> = health.as_ref().map(Check::of_bus).into_iter().collect();
         checks.extend(self.of_workers());
         let (folders, looks) = self.read(|known| (known.folders.clone(), known.looks.clone()));
         let disks = spawn_blocking(move || {
