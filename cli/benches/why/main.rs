@@ -77,7 +77,7 @@ async fn run() -> Table {
     let oldest = events.oldest.unwrap().to_string();
     for (what, arguments) in [
         ("a package of the newest run", vec![newest.as_str()]),
-        ("the same of one guest", vec![&newest, "--guest", "guest1"]),
+        ("the same of one guest", vec![&newest, "--guest", "guest0"]),
         ("the same as JSON", vec![&newest, "--json"]),
         ("a package of the oldest runs", vec![&old, "--run", &oldest]),
     ] {
