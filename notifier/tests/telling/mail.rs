@@ -1,19 +1,18 @@
 //! Trials by mail, with Debian's aiosmtpd.
 
-use std::io::{BufRead, BufReader};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
 use crate::authority::certificates;
 use crate::following::pass;
+use crate::python::PythonServer;
 use crate::scene::{Fleet, SECRET, settings, trial};
 
 /// A server that takes mail of `fleet` with the password alone, and answers with it to who writes to `echo`.
 struct MailServer {
-    child: Child,
-    port: u16,
+    python: PythonServer,
     out: PathBuf,
 }
 
@@ -52,32 +51,15 @@ asyncio.run(main())
 impl MailServer {
     fn start(folder: &Path, tls: &[PathBuf]) -> Self {
         let out = folder.join("mail");
-        let mut child = Command::new("/usr/bin/python3")
-            .args(["-c", SERVER, SECRET])
-            .arg(&out)
-            .args(tls)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap();
-        Self { child, port, out }
+        let arguments = [OsStr::new(SECRET), out.as_os_str()].into_iter();
+        let arguments = arguments.chain(tls.iter().map(|path| path.as_os_str()));
+        let python = PythonServer::start(SERVER, arguments);
+        Self { python, out }
     }
 
     /// What was delivered.
     fn delivered(&self) -> String {
         std::fs::read_to_string(&self.out).unwrap_or_default()
-    }
-}
-
-impl Drop for MailServer {
-    fn drop(&mut self) {
-        // It serves until then.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -92,7 +74,7 @@ async fn tried(
     let text = format!(
         "[notifications.ops]\ntype = \"mail\"\nserver = \"127.0.0.1\"\nport = {}\nuser = {user:?}\n\
          password_file = \"SECRET_FILE\"\nfrom = \"Updates <fleet@example.net>\"\nto = [{to:?}]\n{more}",
-        server.port
+        server.python.port
     );
     trial(&settings(folder.path(), &text)).await
 }
@@ -188,7 +170,7 @@ async fn what_a_template_fails_at_is_told_in_the_words_that_are_built_in_with_th
         "[notifications.ops]\ntype = \"mail\"\nserver = \"127.0.0.1\"\nport = {}\nencryption = \
          \"none\"\nuser = \"fleet\"\npassword_file = \"SECRET_FILE\"\nfrom = \"fleet@example.net\"\nto = \
          [\"ops@example.net\"]\ntext_template = {template:?}\n",
-        server.port
+        server.python.port
     );
     let fleet = Fleet::new(settings(folder.path(), &text)).await;
     pass(&fleet).await;

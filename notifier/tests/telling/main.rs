@@ -7,6 +7,7 @@ mod command;
 mod following;
 mod hook;
 mod mail;
+mod python;
 mod scene;
 mod templates;
 mod webhook;

@@ -1,8 +1,8 @@
 //! Trials by webhook.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use axum::http::StatusCode;
 use tempfile::TempDir;
@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::authority::certificates;
 use crate::hook::{Answer, Hook, webhook};
+use crate::python::PythonServer;
 use crate::scene::{SECRET, settings, trial};
 
 /// What Python's own library makes of it, as the page on notifications shows it.
@@ -124,44 +125,12 @@ print(server.server_port, flush=True)
 server.serve_forever()
 "#;
 
-/// A server over TLS, until it is dropped.
-struct Encrypted {
-    child: Child,
-    port: u16,
-}
-
-impl Encrypted {
-    fn start(certificate: &Path, key: &Path) -> Self {
-        let mut child = Command::new("/usr/bin/python3")
-            .args(["-c", ENCRYPTED])
-            .args([certificate, key])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap();
-        Self { child, port }
-    }
-}
-
-impl Drop for Encrypted {
-    fn drop(&mut self) {
-        // It serves until then.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[tokio::test]
 async fn a_webhook_over_tls_is_posted_to_where_its_authority_is_trusted_alone() {
     let folder = TempDir::new().unwrap();
     let (ca, [certificate, key]) = certificates(folder.path(), "own");
     let (other, _) = certificates(folder.path(), "other");
-    let server = Encrypted::start(&certificate, &key);
+    let server = PythonServer::start(ENCRYPTED, [&certificate, &key]);
     let with = |ca: Option<&Path>| {
         let ca = ca.map_or(String::new(), |ca| format!("ca = {ca:?}\n"));
         let url = format!("https://127.0.0.1:{}/hook", server.port);

@@ -240,7 +240,7 @@ fn not_approved(target: &HoldTarget) -> Failure {
 
 fn window_never_came() -> Failure {
     let message = "no maintenance window opened for it within `rollout.longest_wait_hours`, or none for \
-                   long enough to begin in it; look at its windows with `gentoo-updater config show`, \
+                   long enough to begin in it; look at its windows with `gentoo-updater config check`, \
                    and run again";
     Failure::new(FailureClass::Permanent, WINDOW_NEVER_CAME, message)
 }

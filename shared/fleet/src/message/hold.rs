@@ -96,7 +96,7 @@ impl fmt::Display for HoldReason {
             Self::RolledBack(guest) => write!(
                 f,
                 "{guest} got it and had to be put back; `gentoo-updater approve guest {guest}` lets \
-                 all of that update come again, `gentoo-updater approve package` one of it"
+                 all of that update come again, `gentoo-updater approve package NAME` one of it"
             ),
             Self::Irreversible(cpv) => write!(
                 f,

@@ -15,6 +15,7 @@ mod graph;
 mod installing;
 mod learning;
 mod needs;
+mod orders;
 mod patience;
 mod planning;
 mod platforms;

@@ -1,31 +1,18 @@
 //! An operator's retry: fresh attempts at what failed for good, and what follows from them.
 
-use std::time::Duration;
-
 use crate::common::*;
-use gentoo_updater_fleet::decide::{Order, Patience, decide};
+use crate::orders::orders;
+use gentoo_updater_fleet::decide::Order;
 use gentoo_updater_fleet::inspect::{self, Nothing, Retry};
-use gentoo_updater_fleet::liveness::Liveness;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::CommandId;
 use gentoo_updater_fleet::report::{GuestOutcome, guest_outcome};
 use gentoo_updater_fleet::snapshot::Snapshot;
 use gentoo_updater_fleet::state::{Fleet, JobProgress};
 
-fn decisions(history: &History) -> Vec<Order> {
-    let second = Duration::from_secs(1);
-    let liveness = Liveness::new(30 * second, 60 * second, second);
-    decide(
-        &history.fleet,
-        &liveness,
-        &Patience::default(),
-        history.now(),
-    )
-}
-
 /// The builds that should be out: package and attempt.
 fn builds(history: &History) -> Vec<(String, u32)> {
-    let orders = decisions(history).into_iter();
+    let orders = orders(history).into_iter();
     let mut builds: Vec<(String, u32)> = orders
         .filter_map(|order| match order {
             Order::Issue(Command::BuildPackage(build)) => {
@@ -39,7 +26,7 @@ fn builds(history: &History) -> Vec<(String, u32)> {
 }
 
 fn published(history: &History) -> Vec<Event> {
-    let orders = decisions(history).into_iter();
+    let orders = orders(history).into_iter();
     let events = orders.filter_map(|order| match order {
         Order::Publish(event) => Some(event),
         _ => None,
@@ -262,7 +249,7 @@ fn a_guest_gets_no_further_round_where_the_retry_failed_as_well() {
 }
 
 fn clean(history: &mut History, attempt: u32) {
-    let orders = decisions(history);
+    let orders = orders(history);
     let ordered = orders.iter().any(|order| {
         matches!(order, Order::Issue(Command::CleanBuilder(clean)) if clean.attempt == attempt)
     });
@@ -355,7 +342,7 @@ fn an_installation_is_tried_again_unless_it_was_begun() {
             task: Task::Install(guest("g1")),
             attempt: 1,
         }));
-        let orders = decisions(&history);
+        let orders = orders(&history);
         let again = orders.iter().any(|order| {
             matches!(order, Order::Issue(Command::InstallPackages(set)) if set.attempt == 2)
         });

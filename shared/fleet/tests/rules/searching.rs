@@ -1,33 +1,12 @@
 //! What the stores hold is not built.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use crate::common::*;
-use gentoo_updater_fleet::decide::{Order, Patience, decide};
-use gentoo_updater_fleet::liveness::Liveness;
+use crate::orders::{commands, orders};
+use gentoo_updater_fleet::decide::Order;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::JobId;
 use gentoo_updater_fleet::report::Report;
-
-fn orders(history: &History) -> Vec<Order> {
-    let second = Duration::from_secs(1);
-    let liveness = Liveness::new(30 * second, 60 * second, second);
-    decide(
-        &history.fleet,
-        &liveness,
-        &Patience::default(),
-        history.now(),
-    )
-}
-
-fn commands(history: &History) -> Vec<Command> {
-    let command = |order| match order {
-        Order::Issue(command) => Some(command),
-        Order::Publish(_) | Order::Bury(..) => None,
-    };
-    orders(history).into_iter().filter_map(command).collect()
-}
+use std::collections::BTreeSet;
 
 fn to_build(history: &History) -> BTreeSet<String> {
     let name = |command| match command {

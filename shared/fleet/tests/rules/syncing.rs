@@ -1,40 +1,11 @@
 //! One state of the ebuild repositories for a run.
 
-use std::time::Duration;
-
 use crate::common::*;
-use gentoo_updater_fleet::decide::{Order, Patience, decide};
-use gentoo_updater_fleet::liveness::Liveness;
+use crate::orders::{commands, orders};
+use gentoo_updater_fleet::decide::Order;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::BuilderName;
 use gentoo_updater_fleet::report::Report;
-
-fn liveness() -> Liveness {
-    Liveness::new(
-        Duration::from_secs(30),
-        Duration::from_secs(60),
-        Duration::from_secs(1),
-    )
-}
-
-fn orders(history: &History) -> Vec<Order> {
-    decide(
-        &history.fleet,
-        &liveness(),
-        &Patience::default(),
-        history.now(),
-    )
-}
-
-fn commands(history: &History) -> Vec<Command> {
-    orders(history)
-        .into_iter()
-        .filter_map(|order| match order {
-            Order::Issue(command) => Some(command),
-            Order::Publish(_) | Order::Bury(..) => None,
-        })
-        .collect()
-}
 
 #[test]
 fn builders_are_synced_before_any_guest_is_asked_and_one_that_cannot_be_holds_nobody_up() {
