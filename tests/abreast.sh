@@ -4,8 +4,8 @@
 #
 #   tests/abreast.sh N CARGO-TEST-ARGUMENTS... [-- TEST-ARGUMENTS...]
 #
-# N programs run at a time, each in the folder of its package as under cargo. What one prints is
-# shown when it has ended, so that no two are mixed. All are run, whichever fails; then the exit
+# N programs run at a time, each in the folder of its package as under cargo; the largest begin, which
+# take longest most of the time. What one prints is shown when it has ended, so that no two are mixed. All are run, whichever fails; then the exit
 # code is 1. Documentation tests are not among them: cargo test --doc.
 set -euo pipefail
 ME=$(readlink -f "${BASH_SOURCE[0]}")
@@ -40,7 +40,10 @@ trap 'rm -f "$ABREAST_TURN"' EXIT
 programs=$(cargo test --locked --no-run --message-format=json-render-diagnostics "${selection[@]}" | jq -r '
   select(.reason == "compiler-artifact" and .executable != null and .profile.test)
   | (.manifest_path | rtrimstr("/Cargo.toml")) as $folder
-  | $folder, .executable, (.target.src_path | ltrimstr($folder + "/"))')
+  | [$folder, .executable, (.target.src_path | ltrimstr($folder + "/"))] | @tsv' |
+  while IFS=$'\t' read -r folder program name; do
+    printf '%s\t%s\t%s\t%s\n' "$(stat -c %s "$program")" "$folder" "$program" "$name"
+  done | sort -rn | cut -f 2-)
 [[ $programs ]] || { echo 'abreast.sh: no test was chosen' >&2; exit 1; }
-printf '%s\n' "$programs" | tr '\n' '\0' | xargs -0 -n 3 -P "$at_a_time" "$ME" one "$@" ||
+printf '%s\n' "$programs" | tr '\t\n' '\0\0' | xargs -0 -n 3 -P "$at_a_time" "$ME" one "$@" ||
   { echo 'error: a test program failed' >&2; exit 1; }
