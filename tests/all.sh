@@ -101,7 +101,7 @@ tests/examples.sh
 done_with 'examples in packaging'
 
 # Each has a lab of its own, and waits for processes half of its time.
-END_TO_END=(tests/abreast.sh 2 --workspace --test end_to_end --test documents --test installation --test monitoring --test portage_commands --test portage_versions)
+END_TO_END=("${CARGO_TEST[@]}" --test end_to_end --test documents --test installation --test monitoring --test portage_commands --test portage_versions)
 if [[ $long ]]; then
   counted 'end-to-end tests, long ones too' "${END_TO_END[@]}" -- --test-threads=3 --include-ignored
   step 'docker-compose.yml on a Docker Engine'
