@@ -2,57 +2,33 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Parser};
 
 use crate::arguments::Arguments;
 
-/// Of what is said to operators, and of what they read.
-const FOLDERS: [&str; 14] = [
-    "builder",
-    "cli",
-    "dashboard",
-    "docs",
-    "installer",
-    "janitor",
-    "notifier",
-    "packaging",
-    "planner",
-    "scanner",
-    "scheduler",
-    "server",
-    "shared",
-    ".",
-];
+/// What operators read, and what says something to them.
 const KINDS: [&str; 8] = ["rs", "jinja", "js", "html", "yml", "json", "md", "toml"];
 
-/// All files below a folder that are read, without tests, which also name what is refused.
-fn files(folder: &Path, is_deep: bool, found: &mut Vec<std::path::PathBuf>) {
+/// All files of the checkout that are read: not those of tests, which also name what is refused.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    const TESTS: [&str; 5] = ["tests", "benches", "named.rs", "tests.rs", "testing.rs"];
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let is_test = matches!(
-            name,
-            "tests"
-                | "benches"
-                | "named.rs"
-                | "tests.rs"
-                | "testing.rs"
-                | "target"
-                | "CHANGELOG.md"
-        );
-        if is_test || name.ends_with("_tests.rs") || name.starts_with('.') {
-        } else if path.is_dir() {
-            if is_deep {
-                files(&path, true, found);
-            }
-        } else if path
-            .extension()
-            .and_then(OsStr::to_str)
-            .is_some_and(|it| KINDS.contains(&it))
-        {
+        let is_left_out = TESTS.contains(&name)
+            || matches!(name, "target" | "CHANGELOG.md")
+            || name.ends_with("_tests.rs")
+            || name.starts_with('.');
+        if is_left_out {
+            continue;
+        }
+        let kind = path.extension().and_then(OsStr::to_str);
+        if path.is_dir() {
+            files(&path, found);
+        } else if kind.is_some_and(|kind| KINDS.contains(&kind)) {
             found.push(path);
         }
     }
@@ -135,9 +111,7 @@ fn trouble(command: &str) -> Option<String> {
 fn every_command_that_a_text_names_is_one() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut found = Vec::new();
-    for folder in FOLDERS {
-        files(&root.join(folder), folder != ".", &mut found);
-    }
+    files(&root, &mut found);
     let mut commands = BTreeSet::new();
     let mut wrong = Vec::new();
     for path in found {
