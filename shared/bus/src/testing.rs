@@ -1,6 +1,7 @@
 //! Messages for the tests of this crate.
 
 use std::future::Future;
+use std::panic::Location;
 use std::time::Duration;
 
 use gentoo_updater_fleet::message::{
@@ -9,11 +10,18 @@ use gentoo_updater_fleet::message::{
 use gentoo_updater_fleet::name::{GuestName, PlatformName, RunId};
 use jiff::Timestamp;
 
-/// Fails a test that would otherwise wait for ever.
-pub(crate) async fn within<F: Future>(what: F) -> F::Output {
-    match tokio::time::timeout(Duration::from_secs(60), what).await {
-        Ok(output) => output,
-        Err(_) => panic!("this did not happen within 60 s"),
+/// How long a test waits for what must happen: no limit to be met, but the end of a test that hangs.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Fails a test that would otherwise wait for ever, and names the line that waited.
+#[track_caller]
+pub(crate) fn within<F: Future>(what: F) -> impl Future<Output = F::Output> {
+    let place = Location::caller();
+    async move {
+        match tokio::time::timeout(PATIENCE, what).await {
+            Ok(output) => output,
+            Err(_) => panic!("what {place} waits for did not happen within {PATIENCE:?}"),
+        }
     }
 }
 

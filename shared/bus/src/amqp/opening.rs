@@ -2,44 +2,43 @@
 //!
 //! A wait may be cancelled at any time. Were the opening cancelled with it, the broker could have
 //! begun to deliver to a consumer of which nobody here knows, and the message would stay there.
+//! Were it only left where it stopped, it could hold the lock of its connection, and everybody who
+//! needs that one would wait until this wait goes on. So it goes on by itself.
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use std::panic::resume_unwind;
+
+use tokio::task::JoinHandle;
 
 use super::fault::Fault;
+use crate::seam::BusError;
 
-/// An opening that goes on where it stopped when its wait was cancelled.
-pub(super) struct Opening<T: Send + 'static> {
-    begun: Option<BoxFuture<'static, Result<T, Fault>>>,
+/// An opening that goes on when its wait is cancelled, and also when nobody waits any more: what it
+/// opened is then dropped, and thereby closed.
+pub(super) struct Opening<T> {
+    begun: Option<JoinHandle<Result<T, Fault>>>,
 }
 
-impl<T: Send + 'static> Default for Opening<T> {
+impl<T> Default for Opening<T> {
     fn default() -> Self {
         Self { begun: None }
     }
 }
 
 impl<T: Send + 'static> Opening<T> {
-    /// Goes on with what was begun, or begins anew, and ends with it. It may be cancelled and
-    /// called again.
+    /// Waits for what was begun, or begins anew, and ends with it. It may be cancelled and called
+    /// again.
     pub(super) async fn finish<F>(&mut self, begin: impl FnOnce() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
-        let opened = self.begun.get_or_insert_with(|| begin().boxed()).await;
+        let begun = self.begun.get_or_insert_with(|| tokio::spawn(begin()));
+        let opened = begun.await;
         self.begun = None;
-        opened
-    }
-}
-
-impl<T: Send + 'static> Drop for Opening<T> {
-    /// What was begun is finished before it is dropped, and thereby closed.
-    fn drop(&mut self) {
-        if let (Some(begun), Ok(runtime)) =
-            (self.begun.take(), tokio::runtime::Handle::try_current())
-        {
-            runtime.spawn(async move { drop(begun.await) });
-        }
+        opened.unwrap_or_else(|ended| match ended.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // The runtime ends, and all connections with it.
+            Err(_) => Err(Fault::Fatal(BusError::Closed)),
+        })
     }
 }
 
@@ -48,7 +47,9 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use tokio::sync::Notify;
+    use futures_util::FutureExt;
+    use tokio::sync::{Mutex, Notify};
+    use tokio::task::yield_now;
 
     use super::*;
 
@@ -65,6 +66,7 @@ mod tests {
             }
         };
         assert!(opening.finish(begin).now_or_never().is_none());
+        yield_now().await;
         assert!(opening.finish(begin).now_or_never().is_none());
         open.notify_one();
         assert_eq!(opening.finish(begin).await.ok(), Some(7));
@@ -85,5 +87,27 @@ mod tests {
         drop(opening);
         open.notify_one();
         finished.notified().await;
+    }
+
+    #[tokio::test]
+    async fn an_opening_whose_wait_is_cancelled_leaves_no_lock_to_those_who_wait_for_another() {
+        let (connection, open) = (Arc::new(Mutex::new(())), Arc::new(Notify::new()));
+        let mut opening = Opening::default();
+        let begin = || {
+            let (connection, open) = (connection.clone(), open.clone());
+            async move {
+                let _held = connection.lock().await;
+                open.notified().await;
+                Ok(7)
+            }
+        };
+        assert!(opening.finish(begin).now_or_never().is_none());
+        while connection.try_lock().is_ok() {
+            yield_now().await;
+        }
+        open.notify_one();
+        // Meanwhile nobody asks how the opening is.
+        drop(connection.lock().await);
+        assert_eq!(opening.finish(begin).await.ok(), Some(7));
     }
 }

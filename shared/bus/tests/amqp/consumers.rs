@@ -289,3 +289,18 @@ async fn consumer_tags(vhost: &Vhost, queue: &str) -> Vec<String> {
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_is_given_up_while_its_consumer_is_opened_holds_nobody_up() {
+    let vhost = Broker::shared().vhost();
+    let bus = open(&vhost).await;
+    for micros in (0..6_000).step_by(150) {
+        let mut alive = bus.alive().await.unwrap();
+        // Somewhere between the first word to the broker and its last.
+        let _ = tokio::time::timeout(Duration::from_micros(micros), alive.next()).await;
+        let asked = within(bus.queue(SCAN)).await.unwrap();
+        assert!(asked.is_some(), "after {micros} microseconds");
+        drop(alive);
+    }
+    bus.close().await;
+}

@@ -1,6 +1,7 @@
 //! What an operator sees of queues and dead letters, and does with them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use gentoo_updater_bus::amqp::Amqp;
 use gentoo_updater_bus::topology::{
@@ -255,7 +256,12 @@ async fn queues_are_looked_at_and_purged_and_no_connection_is_harmed() {
         let command = scan_command(RunId::generate(), 1);
         bus.issue(SCAN, &command).await.unwrap();
     }
-    within(async { while bus.queue(SCAN).await.unwrap().unwrap().ready < 3 {} }).await;
+    within(async {
+        while bus.queue(SCAN).await.unwrap().unwrap().ready < 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
     assert_eq!(within(bus.queue("build.nothing")).await.unwrap(), None);
     let history = within(bus.queue(HISTORY)).await.unwrap().unwrap();
     assert_eq!(history.consumers, Some(0));

@@ -8,6 +8,8 @@ use gentoo_updater_bus::amqp::{Amqp, BrokerSettings};
 use gentoo_updater_bus::topology::HISTORY;
 use gentoo_updater_bus::{Bus, BusError, History, Position};
 use gentoo_updater_fleet::name::{EventId, RunId};
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Confirmation};
 
 use crate::support::messages::{run_requested, within};
 use crate::support::*;
@@ -72,18 +74,39 @@ async fn a_reader_tells_a_new_history_from_the_one_that_it_has_read() {
     other.close().await;
 }
 
+/// More events than a reader remembers.
+const LONG: usize = 20_000;
+
+/// As many at once as there can be, which makes large chunks, into the history and into no queue of
+/// the planner, which would be slower by far.
+async fn written_at_once(vhost: &Vhost, count: usize) {
+    let (connection, channel) = raw(vhost).await;
+    let writing = (0..count).map(|_| {
+        let event = run_requested(RunId::generate());
+        let properties = BasicProperties::default().with_message_id(event.id.to_string().into());
+        let (channel, body) = (&channel, event.encode().unwrap());
+        async move {
+            let options = BasicPublishOptions::default();
+            let published =
+                channel.basic_publish("".into(), HISTORY.into(), options, &body, properties);
+            published.await.unwrap().await.unwrap()
+        }
+    });
+    let confirmed: Vec<_> = within(writing.collect::<FuturesUnordered<_>>().collect()).await;
+    assert!(
+        confirmed
+            .iter()
+            .all(|confirmed| *confirmed == Confirmation::Ack(None))
+    );
+    connection.close(200, "".into()).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_a_long_history_knows_it_again_after_every_cut() {
     let vhost = Broker::shared().vhost();
     let bus = open(&vhost).await;
-    // As many at once as there can be: they make large chunks.
-    let events: Vec<_> = (0..20_000)
-        .map(|_| run_requested(RunId::generate()))
-        .collect();
-    let publishing: FuturesUnordered<_> = events.iter().map(|event| bus.publish(event)).collect();
-    let confirmed: Vec<_> = within(publishing.collect()).await;
-    assert!(confirmed.iter().all(Result::is_ok));
-    let mut history = reader_of(&bus, events.len()).await;
+    written_at_once(&vhost, LONG).await;
+    let mut history = reader_of(&bus, LONG).await;
     for _ in 0..3 {
         vhost.cut_connections(2);
         let id = published(&bus, 1).await[0];
