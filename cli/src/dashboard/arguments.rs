@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use gentoo_updater_runtime::MonitorArguments;
 
 use crate::listen::Encryption;
 
@@ -34,4 +35,7 @@ pub(crate) struct DashboardOptions {
     /// for any number, where browsers come through a proxy or a router that gives them one address
     #[arg(long, value_name = "NUMBER", default_value_t = 32)]
     pub(crate) connections_per_address: u16,
+
+    #[command(flatten)]
+    pub(crate) monitor: MonitorArguments,
 }

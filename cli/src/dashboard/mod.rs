@@ -10,6 +10,7 @@ use gentoo_updater_bus::embedded::{Embedded, OpenError};
 use gentoo_updater_dashboard::{Dashboard, Options, Token};
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_runtime::ServiceManager;
+use gentoo_updater_runtime::monitor::{Vitals, monitor};
 use gentoo_updater_server::Limits;
 
 use self::operations::Here;
@@ -38,6 +39,11 @@ pub(crate) async fn dashboard(
         ..Limits::default()
     };
     let signals = Signals::catch()?;
+    let vitals = Vitals::default();
+    let name = "gentoo-updater dashboard";
+    let monitored = monitor(&options.monitor, name, &vitals, &signals.stop).await;
+    monitored.map_err(|error| WrongUsage(error.to_string()))?;
+    vitals.await_bus();
     let (manager, pulse) = (ServiceManager::of_environment(), Pulse::default());
     manager.say_status("waits for the bus");
     begin_history(&settings).await?;
@@ -45,6 +51,7 @@ pub(crate) async fn dashboard(
         return crate::nothing_kept(&settings, false);
     };
     let bus = opened.bus.clone();
+    vitals.bus(&bus);
     // A long history may be read for longer than a start may take otherwise.
     let _watching = manager.watch(pulse.clone(), bus.health(), signals.stop.clone());
     let operations = Arc::new(Here::new(settings.clone(), opened));

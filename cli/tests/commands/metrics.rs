@@ -26,9 +26,9 @@ const SECTIONS: [Section; 7] = [
     },
     Section {
         title: "Connection and history",
-        served_by: "Served by every worker and by `gentoo-updater run`, `scan` and `schedule serve`. Without a broker \
-                    the bus is in the process, and always connected. A guest's own agent does not read \
-                    the history.",
+        served_by: "Served by every worker and by `gentoo-updater run`, `scan`, `schedule serve` and `dashboard`. \
+                    Without a broker the bus is in the process, and always connected. A guest's own agent \
+                    does not read the history.",
         metrics: process::CONNECTED,
     },
     Section {
