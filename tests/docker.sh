@@ -19,7 +19,7 @@ BASE=$LAB_STATE/docker-base.tar
 # The Debian 12 that Dockerfile names, and the release with the RabbitMQ that docker-compose.yml names.
 SUITE=bookworm
 RABBITMQ_SUITE=trixie
-WORKERS=(planner scanner builder-fast builder-spare installer janitor dashboard)
+WORKERS=(planner scanner builder-fast builder-spare installer janitor dashboard scheduler notifier)
 # Debian's, whatever stands first in PATH.
 DOCKER=(/usr/bin/docker --host "unix://$WORK/docker.sock")
 HEALTHY_SECONDS=180
@@ -65,7 +65,7 @@ end_engine() {
 docker() { "${DOCKER[@]}" "$@" 7>&-; }
 
 compose() {
-  (cd "$WORK/checkout" && DOCKER_HOST="unix://$WORK/docker.sock" COMPOSE_PROJECT_NAME=gu \
+  (cd "$WORK/checkout" && DOCKER_HOST="unix://$WORK/docker.sock" COMPOSE_PROJECT_NAME=gu COMPOSE_PROFILES=schedule,notify \
     COMPOSE_DOCKER_CLI_BUILD=1 DOCKER_BUILDKIT=1 PATH=/usr/bin:/usr/sbin:/bin:/sbin \
     GENTOO_UPDATER_PROGRAMS=prebuilt RABBITMQ_PASSWORD=secret docker-compose --ansi never "$@" 7>&-)
 }
@@ -136,10 +136,13 @@ cp "${lab[LAB_KNOWN_HOSTS]}" "$WORK/checkout/fleet/ssh/known_hosts"
   printf '\n[builders.fast]\naddress = "ssh://root@%s"\n' "${lab[LAB_IP_b1]}"
   printf '\n[builders.spare]\naddress = "ssh://root@%s"\n' "${lab[LAB_IP_b2]}"
   printf '\n[guests.g1]\naddress = "ssh://root@%s"\n' "${lab[LAB_IP_g1]}"
+  printf '\n[schedules.yearly]\ncalendar = "@yearly"\n'
+  printf '\n[notifications.file]\ntype = "command"\non = ["finished"]\n'
+  printf 'command = ["/bin/sh", "-c", "cat > /var/lib/gentoo-updater/told"]\n'
 } > "$WORK/checkout/fleet/fleet.toml"
 chown -R 10001 "$WORK/checkout/fleet"
 
-say 'docker-compose up'
+say 'docker-compose up, with schedules and notifications'
 compose up --detach 2>&1 | tail -n 12
 health_of() { docker inspect --format '{{.State.Health.Status}}' "$(compose ps -q "$1")"; }
 for service in rabbitmq "${WORKERS[@]}"; do
@@ -159,6 +162,18 @@ compose run --rm operator run
 pending=$("$LAB" ssh g1 emerge --pretend --update --newuse --deep --verbose --oneshot --with-bdeps=n --color=n @world |
   grep '^Total:')
 [[ $pending == 'Total: 0 packages'* ]] || die "the run called itself complete, and g1 has: $pending"
+
+say 'Who is told of it'
+told=
+for ((i = 0; i < HEALTHY_SECONDS; i++)); do
+  told=$(docker exec "$(compose ps -q notifier)" cat /var/lib/gentoo-updater/told 2>/dev/null) && break
+  sleep 1
+done
+python3 -c '
+import json, sys
+told = json.loads(sys.argv[1])
+print("told:", told["headline"])
+sys.exit(told["occasion"] != "finished")' "$told" || die "nobody was told of the run: $told"
 
 say 'The dashboard'
 shown() { nsenter --net="/run/netns/${lab[LAB_CTL]}" curl --silent --fail "http://127.0.0.1:8090$1"; }
