@@ -181,7 +181,7 @@ pub(crate) enum Subcommand {
     /// that is over, a further run is started of those guests that did not get all they wanted;
     /// what is built already is found in the store.
     #[command(
-        after_help = "Examples:\n  gentoo-updater retry dev-libs/foo\n  gentoo-updater retry '=dev-libs/foo-1.2'\n  gentoo-updater retry 3f9ac0de12ab --wait\n  gentoo-updater retry 8aee16bc3b6f --json\n\nExit codes: 0 said, or there is nothing to retry; 1 there is no such job or run, or with --wait the run ended with failures; 2 could not be said, or the run is about to end; 64 the name is none, or may be several jobs"
+        after_help = "Examples:\n  gentoo-updater retry\n  gentoo-updater retry dev-libs/foo\n  gentoo-updater retry '=dev-libs/foo-1.2'\n  gentoo-updater retry 3f9ac0de12ab --wait\n  gentoo-updater retry 8aee16bc3b6f --json\n\nExit codes: 0 said, or there is nothing to retry; 1 there is no such job or run, or with --wait the run ended with failures; 2 could not be said, or the run is about to end; 64 the name is none, or may be several jobs"
     )]
     Retry(RetryOptions),
 

@@ -3,7 +3,7 @@
 import { h, link, path, show, throttled } from "./dom.js";
 import { get, store } from "./store.js";
 import { badge, facts, folded, section, table } from "./table.js";
-import { PROGRESS, counted, duration, short, size } from "./words.js";
+import { PROGRESS, counted, duration, moment, short, size } from "./words.js";
 
 export async function draw({ room, parts: [category, name], signal, title }) {
   title(`${category}/${name}`);
@@ -58,6 +58,22 @@ function content(it) {
             { quiet: true },
           ),
     ),
+    it.former.length > 0 &&
+      section(
+        "Builds of former runs",
+        table(
+          "What former runs built of it, the newest first",
+          ["Version", "Built", "Run", "Builder", { label: "Took", number: true }, { label: "Size", number: true }],
+          it.former.map((build) => [
+            link(path("runs", build.run, "jobs", build.job), build.cpv),
+            moment(build.at),
+            link(path("runs", build.run), short(build.run)),
+            build.builder,
+            duration(build.duration_ms),
+            size(build.size),
+          ]),
+        ),
+      ),
     it.installed.length > 0 &&
       section(
         "Installed when guests were asked last",

@@ -5,6 +5,7 @@
 //! | [`view`] | what is shown, as documents; pure |
 //! | `live` | the follower of the history, and what it tells to browsers that watch |
 //! | `past` | what came of runs that the state has forgotten |
+//! | `former` | one run that the state has forgotten, with its jobs |
 //! | `logs` | the logs of builds, read on their builders |
 //! | `http` | addresses, sessions, headers and the files that a browser gets |
 //!
@@ -12,6 +13,7 @@
 //! has shown the token.
 //! **Invariant:** a browser asks this server for everything and no other one for anything.
 
+mod former;
 mod http;
 mod live;
 mod logs;

@@ -5,9 +5,10 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(crate) struct RetryOptions {
     /// A run by its id or the last twelve characters of it, or a job of the newest run by the first
-    /// twelve digits of its id or by its package, such as dev-libs/foo
+    /// twelve digits of its id or by its package, such as dev-libs/foo. Without it, all that failed in
+    /// the newest update
     #[arg(value_name = "JOB|RUN")]
-    pub(crate) target: String,
+    pub(crate) target: Option<String>,
 
     /// Follow the run to its end, and print its report
     ///

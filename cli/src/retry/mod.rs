@@ -65,7 +65,7 @@ struct Said {
 /// Has tried again what an operator names.
 pub(crate) async fn retry(settings: Arc<Settings>, options: &RetryOptions) -> anyhow::Result<u8> {
     let opened = open::to_change(&settings).await?;
-    let said = say(&settings, &opened, &options.target).await;
+    let said = say(&settings, &opened, options.target.as_deref()).await;
     opened.bus.close().await;
     let Said { document, words } = said?;
     let run = document.run.filter(|_| options.wait);
@@ -86,8 +86,12 @@ pub(crate) async fn retry(settings: Arc<Settings>, options: &RetryOptions) -> an
     Ok(crate::EXIT_DONE)
 }
 
-async fn say(settings: &Settings, opened: &Opened, target: &str) -> anyhow::Result<Said> {
+async fn say(settings: &Settings, opened: &Opened, target: Option<&str>) -> anyhow::Result<Said> {
     let view = FleetView::follow(opened.bus.clone(), CancellationToken::new()).await?;
+    let newest = || view.read(|fleet| fleet.newest_update().map(|run| run.id.to_string()));
+    let target = target.map(str::to_owned).or_else(newest);
+    let target = target.ok_or_else(|| NotThere("there was no run yet".to_owned()))?;
+    let target = target.as_str();
     loop {
         let fleet = known(&view, opened, target).await?;
         match what_to_retry(&fleet, target).map_err(refused)? {

@@ -40,7 +40,7 @@ impl Desk {
     }
 
     async fn retry(&self, target: &str) -> anyhow::Result<Said> {
-        say(&self.settings, &self.opened, target).await
+        say(&self.settings, &self.opened, Some(target)).await
     }
 }
 
@@ -113,6 +113,19 @@ async fn what_is_tried_again_once_is_not_tried_again_twice() {
     assert!(said.words.contains("a/lib-2"), "{}", said.words);
     let said = desk.retry(&run_of_batch().to_string()).await.unwrap();
     assert_eq!(said.document.action, Action::Nothing);
+}
+
+#[tokio::test]
+async fn without_a_name_it_is_all_that_failed_in_the_newest_update() {
+    let desk = Desk::with(without_lib()).await;
+    let said = say(&desk.settings, &desk.opened, None).await.unwrap();
+    assert_eq!(said.document.action, Action::Attempts);
+    assert_eq!(said.document.run, Some(run_of_batch()));
+    assert!(said.words.contains("build of a/lib-2"), "{}", said.words);
+    let nothing = Desk::with(Vec::new()).await;
+    let refused = say(&nothing.settings, &nothing.opened, None).await;
+    let refused = refused.map(|said| said.words).unwrap_err();
+    assert!(refused.is::<NotThere>(), "{refused}");
 }
 
 #[tokio::test]

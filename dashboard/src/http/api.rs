@@ -14,7 +14,7 @@ use gentoo_updater_portage::name::CategoryPackage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, events, refusal};
+use super::{Shared, documents, events, refusal};
 use crate::logs::Wanted;
 use crate::view::{
     BuildsDocument, GraphDocument, GuestDocument, JobDocument, PackageDocument, RunDocument,
@@ -57,9 +57,8 @@ async fn run(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    shared.of_run(&headers, uri.path(), &name, |fleet, run| {
-        Some(RunDocument::of(fleet, run, Timestamp::now()))
-    })
+    let make = |fleet: &Fleet, run: &Run| Some(RunDocument::of(fleet, run, Timestamp::now()));
+    shared.of_run(&headers, uri.path(), &name, make).await
 }
 
 async fn graph(
@@ -68,9 +67,8 @@ async fn graph(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    shared.of_run(&headers, uri.path(), &name, |fleet, run| {
-        Some(GraphDocument::of(fleet, run))
-    })
+    let make = |fleet: &Fleet, run: &Run| Some(GraphDocument::of(fleet, run));
+    shared.of_run(&headers, uri.path(), &name, make).await
 }
 
 async fn job(
@@ -79,9 +77,8 @@ async fn job(
     Path((name, job)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    shared.of_run(&headers, uri.path(), &name, |_, run| {
-        JobDocument::of(run, &job)
-    })
+    let make = |_: &Fleet, run: &Run| JobDocument::of(run, &job);
+    shared.of_run(&headers, uri.path(), &name, make).await
 }
 
 async fn guest(
@@ -103,10 +100,16 @@ async fn package(
     Path((category, package)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    shared.of_fleet(&headers, uri.path(), |fleet| {
+    // Two followers of the history make it, so it is told what has changed by the document itself.
+    let document = shared.view.read(|fleet| {
         let package: CategoryPackage = format!("{category}/{package}").parse().ok()?;
-        PackageDocument::of(fleet, &package)
-    })
+        let past = shared.past.read().unwrap_or_else(PoisonError::into_inner);
+        PackageDocument::of(fleet, &past, &package)
+    });
+    match document {
+        Some(document) => shared.of_its_own(&headers, uri.path(), &document),
+        None => documents::unknown(),
+    }
 }
 
 /// Signs of life come without an offset, so it is told what has changed by the document itself.
@@ -144,10 +147,18 @@ async fn log(
     Query(part): Query<Part>,
     headers: HeaderMap,
 ) -> Response {
-    let wanted = shared.view.read(|fleet| {
+    let former = match shared.former(&name).await {
+        Ok(former) => former,
+        Err(refused) => return refused,
+    };
+    let look = |fleet: &Fleet| {
         let run = find(fleet, &name)?;
         Wanted::of(&shared.settings, run, &job, part.attempt)
-    });
+    };
+    let wanted = match former {
+        Some(former) => look(&former),
+        None => shared.view.read(look),
+    };
     let Some(wanted) = wanted else {
         let words = "nobody has begun this build in a run that is known, so there is no log";
         return refusal(StatusCode::NOT_FOUND, words);
@@ -179,14 +190,48 @@ impl Shared {
         })
     }
 
-    fn of_run<T: Serialize>(
+    async fn of_run<T: Serialize>(
         &self,
         headers: &HeaderMap,
         path: &str,
         name: &str,
         make: impl FnOnce(&Fleet, &Run) -> Option<T>,
     ) -> Response {
-        self.of_fleet(headers, path, |fleet| make(fleet, find(fleet, name)?))
+        match self.former(name).await {
+            Ok(None) => self.of_fleet(headers, path, |fleet| make(fleet, find(fleet, name)?)),
+            // Nothing happens to it any more.
+            Ok(Some(fleet)) => self.documents.answer(headers, path, "former", || {
+                make(&fleet, find(&fleet, name)?)
+            }),
+            Err(refused) => refused,
+        }
+    }
+
+    /// What the history says of a run that the state has forgotten; nothing of one that it knows, and of one
+    /// that nobody has ever asked for.
+    async fn former(&self, name: &str) -> Result<Option<Arc<Fleet>>, Response> {
+        let Ok(name) = name.parse::<RunName>() else {
+            return Ok(None);
+        };
+        let forgotten = self.view.read(|fleet| match name.find(fleet) {
+            Some(_) => None,
+            None => {
+                let past = self.past.read().unwrap_or_else(PoisonError::into_inner);
+                let known = fleet.over.iter().chain(past.runs.keys());
+                known.copied().find(|run| name.is(*run))
+            }
+        });
+        let Some(run) = forgotten else {
+            return Ok(None);
+        };
+        match self.former.fleet(&self.view, run).await {
+            Ok(fleet) => Ok(Some(fleet)),
+            Err(error) => {
+                tracing::warn!(%run, %error, "a former run cannot be read");
+                let words = "the history cannot be read; the log of the dashboard says why";
+                Err(refusal(StatusCode::SERVICE_UNAVAILABLE, words))
+            }
+        }
     }
 
     /// A document that has no offset: its tag is made of what it says.

@@ -59,8 +59,7 @@ impl Documents {
             Some(body) => body,
             None => {
                 let Some(document) = make() else {
-                    let words = "the history knows nothing of that, or not any more";
-                    return refusal(StatusCode::NOT_FOUND, words);
+                    return unknown();
                 };
                 match serde_json::to_vec(&document) {
                     Ok(body) => self.keep(path, &tag, body.into()),
@@ -104,6 +103,12 @@ impl Documents {
         }
         body
     }
+}
+
+/// That there is no such document.
+pub(super) fn unknown() -> Response {
+    let words = "the history knows nothing of that, or not any more";
+    refusal(StatusCode::NOT_FOUND, words)
 }
 
 /// Whether an `If-None-Match` names this tag.

@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::access::Access;
 use self::documents::Documents;
+use crate::former::Former;
 use crate::live::Hub;
 use crate::logs::Logs;
 use crate::view::{Overview, Past};
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) operations: Arc<dyn Operations>,
     pub(crate) hub: Hub,
     pub(crate) past: RwLock<Past>,
+    pub(crate) former: Former,
     pub(crate) signs: RwLock<Signs>,
     pub(crate) stop: CancellationToken,
     health: watch::Receiver<Health>,
@@ -89,6 +91,7 @@ impl Shared {
             access: Access::new(options.token.clone(), options.certificate.is_some())?,
             hub: Hub::new(overview),
             past: RwLock::default(),
+            former: Former::default(),
             signs: RwLock::new(signs),
             settings,
             view,

@@ -10,6 +10,8 @@ use gentoo_updater_fleet::state::Fleet;
 use gentoo_updater_portage::name::CategoryPackage;
 use serde::Serialize;
 
+use super::past::{Past, PastBuild};
+
 /// One package.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PackageDocument {
@@ -23,6 +25,8 @@ pub struct PackageDocument {
     pub needs: Needs,
     /// The jobs that build it, the newest run first.
     pub jobs: Vec<PackageJob>,
+    /// Its builds of former runs, the newest first.
+    pub former: Vec<PastBuild>,
     /// Who had which version when they were asked last.
     pub installed: Vec<InstalledOn>,
 }
@@ -59,7 +63,7 @@ pub struct InstalledOn {
 
 impl PackageDocument {
     /// This package; nothing where nothing is known of it.
-    pub fn of(fleet: &Fleet, package: &CategoryPackage) -> Option<Self> {
+    pub fn of(fleet: &Fleet, past: &Past, package: &CategoryPackage) -> Option<Self> {
         let mut jobs = Vec::new();
         for run in fleet.runs.values().rev() {
             let progress = run.progress();
@@ -79,9 +83,14 @@ impl PackageDocument {
                 }
             }));
         }
+        let builds = past.builds.iter().rev();
+        let former: Vec<PastBuild> = builds
+            .filter(|build| !fleet.runs.contains_key(&build.run) && build.is_of(package))
+            .cloned()
+            .collect();
         let installed = installed(fleet, package);
         let duration_ms = fleet.durations.get(package).copied();
-        if jobs.is_empty() && installed.is_empty() && duration_ms.is_none() {
+        if jobs.is_empty() && former.is_empty() && installed.is_empty() && duration_ms.is_none() {
             return None;
         }
         Some(Self {
@@ -90,6 +99,7 @@ impl PackageDocument {
             learnt_from: fleet.learnt_from.get(package).cloned(),
             needs: fleet.needs.get(package).copied().unwrap_or_default(),
             jobs,
+            former,
             installed,
         })
     }

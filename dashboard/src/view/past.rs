@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gentoo_updater_fleet::message::{Envelope, Event, RunKind, RunOutcome};
 use gentoo_updater_fleet::name::{BuilderName, GuestName, JobId, RunId};
+use gentoo_updater_portage::cpv::Cpv;
+use gentoo_updater_portage::name::CategoryPackage;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -170,6 +172,14 @@ impl Past {
         if let Some(run) = self.runs.get_mut(&run) {
             change(run);
         }
+    }
+}
+
+impl PastBuild {
+    /// Whether it built this package.
+    pub(super) fn is_of(&self, package: &CategoryPackage) -> bool {
+        let cpv = self.cpv.parse::<Cpv>();
+        cpv.is_ok_and(|cpv| cpv.category_package == *package)
     }
 }
 

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use gentoo_updater_fleet::message::{Event, RunFinished, RunOutcome};
+use gentoo_updater_fleet::name::RunId;
+use gentoo_updater_fleet::state::KEPT_RUNS;
+
 use super::support::{Answer, Served};
 
 #[tokio::test]
@@ -136,6 +140,43 @@ async fn what_is_not_known_is_not_there_and_what_cannot_be_asked_says_why() {
     let away = served.get("/api/dead").await;
     assert_eq!(away.status(), 503);
     assert_eq!(away.json()["error"], "the broker is away; start it");
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_run_that_the_state_has_forgotten_is_shown_as_the_history_tells_of_it() {
+    let served = Served::read_only().await;
+    let mut runs = Vec::new();
+    for _ in 0..KEPT_RUNS + 2 {
+        let run = served.request().await;
+        served
+            .say(Event::RunFinished(RunFinished {
+                run,
+                outcome: RunOutcome::Complete,
+                retries: 0,
+            }))
+            .await;
+        runs.push(run);
+    }
+    let (oldest, newest) = (runs[0], runs[KEPT_RUNS + 1].to_string());
+    let is_over = |answer: &Answer| answer.json()["runs"][newest.as_str()]["outcome"] == "Complete";
+    until(&served, "/api/history", is_over).await;
+    for name in [oldest.to_string(), oldest.short()] {
+        let path = format!("/api/runs/{name}");
+        let page = until(&served, &path, |answer| answer.status() == 200).await;
+        assert_eq!(page.json()["run"], oldest.to_string());
+        let graph = served.get(&format!("{path}/graph")).await;
+        assert_eq!(graph.status(), 200, "{}", graph.body());
+        let tag = page.header("etag").unwrap();
+        let known = format!("If-None-Match: {tag}\r\n");
+        assert_eq!(served.ask("GET", &path, &known, "").await.status(), 304);
+        let job = served.get(&format!("{path}/jobs/0123456789ab")).await;
+        assert_eq!(job.status(), 404);
+    }
+    let unknown = served
+        .get(&format!("/api/runs/{}", RunId::generate()))
+        .await;
+    assert_eq!(unknown.status(), 404);
     served.end().await;
 }
 

@@ -3,6 +3,7 @@ use gentoo_updater_dashboard::view::{
     PackageDocument, Past, RunDocument,
 };
 use gentoo_updater_fleet::inspect::{PlanProgress, Signs};
+use gentoo_updater_fleet::state::Fleet;
 
 use super::common::runs::{finished, requested, run_number};
 use super::*;
@@ -103,7 +104,8 @@ fn a_guest_and_a_package_lead_to_each_other() {
     assert_eq!(jobs, ["dev-libs/openssl-3.0", "net-misc/curl-8.0"]);
     assert!(document("g3", true).unwrap().report.is_none());
     assert!(document("g3", false).is_none());
-    let package = |name: &str| PackageDocument::of(&history.fleet, &name.parse().unwrap());
+    let past = Past::default();
+    let package = |name: &str| PackageDocument::of(&history.fleet, &past, &name.parse().unwrap());
     let curl = package("net-misc/curl").unwrap();
     assert_eq!(curl.jobs.len(), 1);
     assert!(matches!(curl.jobs[0].progress, PlanProgress::Waiting));
@@ -129,6 +131,14 @@ fn the_past_counts_what_a_run_built_and_forgets_the_oldest() {
     assert_eq!((run.build_ms, run.bytes), (1000, 1000));
     assert!(run.finished_at.is_some());
     assert_eq!(past.builds[0].cpv, "dev-libs/openssl-3.0");
+    // A state that has forgotten the run.
+    let former = |name: &str| PackageDocument::of(&Fleet::default(), &past, &name.parse().unwrap());
+    let openssl = former("dev-libs/openssl").unwrap();
+    assert_eq!(
+        (openssl.jobs.len(), &openssl.former[0]),
+        (0, &past.builds[0])
+    );
+    assert!(former("net-misc/curl").is_none(), "it was not built");
 
     let mut many = History::default();
     for number in 0..KEPT_PAST_RUNS as u128 + 5 {

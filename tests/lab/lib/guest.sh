@@ -245,7 +245,8 @@ exec_in_guest() {
   local pid name=$1
   shift
   pid=$(pid_of "$name") || die "guest $name is off"
-  exec nsenter -t "$pid" -m -u -i -n -p -- /usr/bin/env -i HOME=/root USER=root TERM="${TERM:-dumb}" \
+  # By its root as well: in a chroot the root of its mount namespace is still that of the machine.
+  exec nsenter -t "$pid" -m -u -i -n -p --root --wd -- /usr/bin/env -i HOME=/root USER=root TERM="${TERM:-dumb}" \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
