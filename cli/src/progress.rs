@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use gentoo_updater_fleet::name::{GuestName, RunId};
+use gentoo_updater_fleet::remedy::next_step;
 use gentoo_updater_fleet::report::{GuestOutcome, JobReport, Report};
 use gentoo_updater_fleet::words::counted;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -123,15 +124,18 @@ fn waits(report: &Report) -> Vec<String> {
     let paused = report.paused.iter().map(|pause| {
         let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
         format!(
-            "{} takes no new work: {} has paused it{}; `gentoo-updater resume` ends that",
+            "{} takes no new work: {} has paused it{}; {}",
             pause.target,
             pause.by,
-            reason.unwrap_or_default()
+            reason.unwrap_or_default(),
+            pause.next_step()
         )
     });
     let unusable = report.unusable.iter();
-    let unusable =
-        unusable.map(|(name, failure)| format!("builder {name} gets no work: {failure}"));
+    let unusable = unusable.map(|(name, failure)| {
+        let next_step = next_step(failure);
+        format!("builder {name} gets no work: {failure}; next step: {next_step}")
+    });
     let retried = report.guests.iter().filter_map(|(name, guest)| {
         let failure = guest.retried.as_ref()?;
         Some(format!(
@@ -231,7 +235,7 @@ mod tests {
             "{paused}"
         );
         assert!(
-            paused.ends_with("`gentoo-updater resume` ends that"),
+            paused.ends_with("`gentoo-updater resume builder` ends that"),
             "{paused}"
         );
         assert!(

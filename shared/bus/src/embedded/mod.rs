@@ -63,16 +63,24 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The folder or the lock file cannot be made.
-    #[error("{path} cannot be locked: {source}")]
+    #[error("{path} cannot be locked: {cause}{}", remedy(cause))]
     Lock {
         /// The lock file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] BusError),
+}
+
+fn remedy(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::PermissionDenied => "; do it as root, or as the user whose folder that is",
+        io::ErrorKind::ReadOnlyFilesystem => "; state_directory names another folder",
+        _ => "",
+    }
 }
 
 /// The bus of one process without a broker.
@@ -220,16 +228,16 @@ fn lock(journal: &Path) -> Result<File, OpenError> {
         None => Ok(()),
     }
     .and_then(|()| File::options().create(true).append(true).open(&path));
-    let file = opened.map_err(|source| OpenError::Lock {
+    let file = opened.map_err(|cause| OpenError::Lock {
         path: path.clone(),
-        source,
+        cause,
     })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
             path: journal.to_owned(),
         }),
-        Err(TryLockError::Error(source)) => Err(OpenError::Lock { path, source }),
+        Err(TryLockError::Error(cause)) => Err(OpenError::Lock { path, cause }),
     }
 }
 

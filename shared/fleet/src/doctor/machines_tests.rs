@@ -2,6 +2,7 @@ use super::super::testing::{
     builder, diagnosed, found, found_with, guest, machine, of, settings, settings_of, well,
 };
 use super::*;
+use crate::doctor::{Area, Diagnosis};
 use crate::message::FailureClass;
 
 #[test]
@@ -145,6 +146,37 @@ fn a_guest_that_cannot_be_reached_is_not_well_because_it_is_a_builder_too() {
             "guest b1: machine_unreachable"
         ]
     );
+}
+
+#[test]
+fn a_machine_is_not_well_as_a_guest_that_is_not_as_a_builder_and_no_store_is_that_a_machine_lacks()
+{
+    let mut findings = Findings::default();
+    let platform = Subject::Platform("default".parse().unwrap());
+    for subject in [builder("b1"), guest("b1"), guest("g1")] {
+        findings.looked_at(subject.area(), &subject);
+    }
+    findings.looked_at(Area::Stores, &platform);
+    let well = |findings: &Findings| {
+        let (found, checked) = (findings.findings.clone(), findings.checked.clone());
+        let diagnosis = Diagnosis::of(found, checked, &Area::ALL.into());
+        let good = |area| {
+            let good = diagnosis.good(area);
+            good.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        [Area::Guests, Area::Builders, Area::Stores]
+            .map(good)
+            .concat()
+    };
+    let all = ["guest b1", "guest g1", "builder b1", "platform default"];
+    assert_eq!(well(&findings), all);
+    findings.add(
+        Kind::StoreMissing,
+        &builder("b1"),
+        "none",
+        Remedy::new("mount it"),
+    );
+    assert_eq!(well(&findings), ["guest g1"]);
 }
 
 #[test]

@@ -234,16 +234,27 @@ impl Diagnosis {
         self
     }
 
-    /// What was looked at and found to be good: nothing but notes is said of it.
+    /// What was looked at and found to be good: nothing but notes is said of it. Of a platform that is its
+    /// machines as well, and of a machine what it is besides, a guest or a builder.
     pub fn good(&self, area: Area) -> impl Iterator<Item = &Subject> {
         let of_area = self.checked.iter().filter(move |it| it.area == area);
-        of_area.map(|it| &it.subject).filter(move |subject| {
-            !self.findings.iter().any(|finding| {
-                finding.area == area
-                    && finding.subject == **subject
-                    && finding.severity != Severity::Note
-            })
-        })
+        let good = of_area.map(|it| &it.subject);
+        good.filter(move |subject| !self.findings.iter().any(|it| it.denies(area, subject)))
+    }
+}
+
+impl Finding {
+    /// Whether this is not good, as far as this area goes, where there is such a finding.
+    fn denies(&self, area: Area, subject: &Subject) -> bool {
+        match self.severity {
+            Severity::Note => false,
+            Severity::Warning => self.area == area && self.subject == *subject,
+            Severity::Error => match subject {
+                Subject::Platform(_) => self.area == area,
+                Subject::Guest(_) | Subject::Builder(_) => self.subject.is_named_as(subject),
+                _ => self.area == area && self.subject == *subject,
+            },
+        }
     }
 }
 

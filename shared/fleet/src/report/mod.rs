@@ -206,6 +206,17 @@ pub struct PauseReport {
     pub reason: Option<String>,
 }
 
+impl PauseReport {
+    /// What ends it.
+    pub fn next_step(&self) -> String {
+        let who = match &self.target {
+            PauseTarget::Role(role) => role.to_string(),
+            PauseTarget::Worker(worker) => worker.to_string(),
+        };
+        format!("`gentoo-updater resume {who}` ends that")
+    }
+}
+
 /// What an operator holds, so that nothing of it is begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HoldReport {

@@ -236,6 +236,9 @@ fn what_waits_is_told_with_what_ends_it() {
     let expected = "pause: every builder: takes no new work, paused by test@1: new disks -> \
                     `gentoo-updater resume builder` ends that";
     assert_eq!(told, [expected]);
+    // Also while no run goes on: nothing would begin.
+    ended(&mut history, run_id(), RunOutcome::WithFailures);
+    assert_eq!(words(&history, &ALIVE), [expected]);
 }
 
 fn ended(history: &mut History, run: RunId, outcome: RunOutcome) {

@@ -341,3 +341,23 @@ async fn a_closed_bus_says_so_to_everybody_who_waits() {
     assert!(matches!(item, Err(BusError::Closed)));
     assert!(matches!(command, Err(BusError::Closed)));
 }
+
+#[test]
+fn who_may_not_hold_the_journal_is_told_who_may() {
+    let refused = OpenError::Lock {
+        path: "/var/lib/x".into(),
+        cause: std::io::ErrorKind::PermissionDenied.into(),
+    };
+    let words = with_causes(&refused);
+    assert!(words.contains("as root"), "{words}");
+    assert_eq!(words.matches("ermission denied").count(), 1, "{words}");
+}
+
+/// With all of its causes, as programs print it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

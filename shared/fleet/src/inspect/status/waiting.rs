@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::message::PauseTarget;
 use crate::name::PlatformName;
-use crate::report::Report;
+use crate::report::{PauseReport, Report, paused};
 use crate::state::Fleet;
 use crate::words::counted;
 
@@ -42,46 +41,38 @@ impl WaitingView {
             next_step,
         }
     }
+
+    fn of_pause(pause: &PauseReport) -> Self {
+        let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
+        let (target, by) = (&pause.target, &pause.by);
+        let reason = reason.unwrap_or_default();
+        Self::new(
+            "pause",
+            format!("{target}: takes no new work, paused by {by}{reason}"),
+            Some(pause.next_step()),
+        )
+    }
 }
 
-/// All that waits in the runs of these reports.
+/// All that waits in the runs of these reports, and who takes no work, whether a run goes on or not.
 pub(super) fn all<'a>(
     fleet: &Fleet,
     reports: impl Iterator<Item = &'a Report>,
     bus: &BusStatus,
 ) -> Vec<WaitingView> {
     let reports: Vec<&Report> = reports.collect();
-    let mut all = Vec::new();
+    let pauses = paused(fleet);
+    let mut all: Vec<WaitingView> = pauses.iter().map(WaitingView::of_pause).collect();
     if reports.is_empty() {
         return all;
     }
     if *bus == (BusStatus::Process { lives: false }) {
-        all.push(WaitingView::new(
+        let process = WaitingView::new(
             "process",
             "all of it: no process works on this fleet".to_owned(),
             Some("`gentoo-updater run` goes on with it".to_owned()),
-        ));
-    }
-    for pause in reports
-        .iter()
-        .flat_map(|report| &report.paused)
-        .take(fleet.pauses.len())
-    {
-        let who = match &pause.target {
-            PauseTarget::Role(role) => role.to_string(),
-            PauseTarget::Worker(worker) => worker.to_string(),
-        };
-        let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
-        all.push(WaitingView::new(
-            "pause",
-            format!(
-                "{}: takes no new work, paused by {}{}",
-                pause.target,
-                pause.by,
-                reason.unwrap_or_default()
-            ),
-            Some(format!("`gentoo-updater resume {who}` ends that")),
-        ));
+        );
+        all.insert(0, process);
     }
     all.extend(without_builder(fleet, bus));
     if let BusStatus::Broker(queues) = bus {
