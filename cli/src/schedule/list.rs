@@ -58,6 +58,18 @@ fn text(view: &SchedulesView) -> String {
     let rows = view.schedules.iter().map(|(name, view)| row(name, view));
     let rows: Vec<[String; 4]> = std::iter::once(head).chain(rows).collect();
     let mut text = output::table(&rows);
+    for pause in &view.paused {
+        let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "Nothing begins: {} has paused {}{}; {}",
+            pause.by,
+            pause.target,
+            reason.unwrap_or_default(),
+            pause.next_step()
+        );
+    }
     for (name, view) in &view.schedules {
         // Writing to a String cannot fail.
         let _ = notes(&mut text, name, view);
@@ -113,8 +125,9 @@ fn notes(out: &mut String, name: &ScheduleName, view: &ScheduleView) -> std::fmt
 
 #[cfg(test)]
 mod tests {
-    use gentoo_updater_fleet::message::{MissedCause, OccurrencesMissed};
+    use gentoo_updater_fleet::message::{MissedCause, OccurrencesMissed, PauseTarget, Role};
     use gentoo_updater_fleet::name::RunId;
+    use gentoo_updater_fleet::report::PauseReport;
     use gentoo_updater_fleet::schedule::{LastRun, NextOccurrence, WaitingView};
     use gentoo_updater_fleet::state::Missed;
     use uuid::Uuid;
@@ -161,6 +174,7 @@ mod tests {
         };
         SchedulesView {
             schedules: [(name, view)].into(),
+            paused: Vec::new(),
         }
     }
 
@@ -173,6 +187,28 @@ mod tests {
              03:30:00: goes on\n\
              nightly is due and waits, until 2026-01-06 03:30 UTC at most: run 000000000001 goes on\n\
              nightly missed 2 runs, the last one of 2026-01-04 02:30 UTC: no scheduler was there in time\n"
+        );
+    }
+
+    #[test]
+    fn a_pause_is_shown_with_what_ends_it() {
+        let pause = PauseReport {
+            target: PauseTarget::Role(Role::Scheduler),
+            by: "operator@desk".parse().unwrap(),
+            since: at("2026-01-05T08:00:00Z"),
+            reason: Some("holidays".to_owned()),
+        };
+        let view = SchedulesView {
+            paused: vec![pause],
+            ..view()
+        };
+        let text = text(&view);
+        assert!(
+            text.contains(
+                "\nNothing begins: operator@desk has paused every scheduler: holidays; \
+                 `gentoo-updater resume scheduler` ends that\n"
+            ),
+            "{text}"
         );
     }
 

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::decide::{Blocker, Decision, Waiting, decide};
 use super::{Occurrence, Schedule};
 use crate::config::Settings;
-use crate::message::OccurrencesMissed;
+use crate::message::{OccurrencesMissed, PauseTarget, Role};
 use crate::name::{RunId, ScheduleName};
+use crate::report::{self, PauseReport};
 use crate::state::{Fleet, Missed, Run, Scheduled};
 use crate::words::counted;
 
@@ -18,6 +19,8 @@ use crate::words::counted;
 pub struct SchedulesView {
     /// Those of the configuration, by their names.
     pub schedules: BTreeMap<ScheduleName, ScheduleView>,
+    /// That an operator has paused the schedulers, which then begin nothing.
+    pub paused: Vec<PauseReport>,
 }
 
 /// One schedule.
@@ -76,19 +79,23 @@ pub struct LastRun {
 impl SchedulesView {
     /// Of a configuration, at a time.
     pub fn of(settings: &Settings, fleet: &Fleet, now: Timestamp) -> Self {
-        let is_paused = fleet
-            .pauses
-            .contains_key(&crate::message::PauseTarget::Role(
-                crate::message::Role::Scheduler,
-            ));
+        let mut paused = report::paused(fleet);
+        paused.retain(|pause| pause.target == PauseTarget::Role(Role::Scheduler));
         let schedules = &settings.schedules;
-        let decision = decide(schedules, &Default::default(), fleet, now, is_paused);
+        let decision = decide(
+            schedules,
+            &Default::default(),
+            fleet,
+            now,
+            !paused.is_empty(),
+        );
         let views = schedules.iter().map(|(name, schedule)| {
             let view = ScheduleView::of(name, schedule, fleet, &decision, now);
             (name.clone(), view)
         });
         Self {
             schedules: views.collect(),
+            paused,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Guests that did not end well in a run and that no newer run was about.
+//! Guests that no newer run was about.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::name::{GuestName, RunId};
 use crate::report::{FailureReport, GuestOutcome, failures, guest_outcome};
 use crate::state::{Fleet, Run};
 
-/// A run that is over, with those of its guests.
+/// A run that is over, with those of its guests that no newer run was about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EarlierStatus {
     /// The run.
@@ -38,12 +38,12 @@ pub(super) fn earlier(
         let last_heard: Vec<&GuestName> =
             run.guests.keys().filter(|name| seen.insert(name)).collect();
         let stand = last_heard.into_iter().filter(|name| is_guest(name));
-        let stand = stand.map(|name| (name, guest_outcome(run, name)));
-        let unwell: Vec<(&GuestName, GuestOutcome)> =
-            stand.filter(|(_, it)| needs_a_look(*it)).collect();
-        if unwell.is_empty() {
+        let stand: Vec<(&GuestName, GuestOutcome)> =
+            stand.map(|name| (name, guest_outcome(run, name))).collect();
+        if stand.is_empty() {
             continue;
         }
+        let unwell: Vec<_> = stand.iter().filter(|(_, it)| needs_a_look(*it)).collect();
         let about = failures(fleet, run)
             .into_iter()
             .filter(|failure| match &failure.guest {
@@ -58,7 +58,7 @@ pub(super) fn earlier(
         all.push(EarlierStatus {
             run: run.id,
             finished_at: run.finished.as_ref().map(|finished| finished.at),
-            guests: by_outcome(unwell.into_iter()),
+            guests: by_outcome(stand.into_iter()),
         });
     }
     (all, failed)

@@ -31,7 +31,7 @@ pub struct StatusView {
     pub going_on: Vec<RunStatus>,
     /// The newest run that is over.
     pub last: Option<RunStatus>,
-    /// Guests that did not end well in runs before those, and that no newer run was about. The newest first.
+    /// Guests of runs before those that no newer run was about. The newest first.
     pub earlier: Vec<EarlierStatus>,
     /// What is worked on in the runs that go on, builds first, what began first before others.
     pub at_work: Vec<WorkStatus>,
