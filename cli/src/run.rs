@@ -253,7 +253,12 @@ async fn beside_another(
         eprintln!("`gentoo-updater schedule serve` works on this fleet, and is asked for the run.");
         Arc::new(EmbeddedReader::open_to_say(open::journal(&settings)).await?)
     } else {
-        eprintln!("Another gentoo-updater works on this fleet; its run is followed.");
+        match asked.request.kind {
+            RunKind::ScanOnly => eprintln!(
+                "Another gentoo-updater works on this fleet; this scan begins when that has ended."
+            ),
+            _ => eprintln!("Another gentoo-updater works on this fleet; its run is followed."),
+        }
         Arc::new(open::reader(&settings).await?)
     };
     vitals.bus(&reader);
@@ -275,7 +280,7 @@ async fn beside_another(
         () = stop.cancelled() => return Ok(End::Interrupted),
     };
     reader.close().await;
-    eprintln!("The other gentoo-updater is gone.");
+    eprintln!("The other gentoo-updater has ended, and this one goes on.");
     embedded(settings, freed, Goal::New(asked), stop, vitals).await
 }
 
@@ -334,12 +339,22 @@ async fn drive(
             let mut runs = fleet.unfinished();
             let kind = asked.request.kind;
             let run = runs.find(|run| kind == RunKind::Update || run.kind == kind);
-            run.map(|run| (run.id, run.requested_at, asked.request.is_covered_by(run)))
+            run.map(|run| {
+                let guests = counted(run.guests.len(), "guest");
+                let words = format!(
+                    "Run {} of {:.0}, of {guests}, is not over; it goes on.",
+                    run.id, run.requested_at
+                );
+                (run.id, words, asked.request.is_covered_by(run))
+            })
         });
-        let Some((run, at, covers)) = unfinished else {
+        let Some((run, words, covers)) = unfinished else {
             break;
         };
-        eprintln!("Run {run} of {at:.0} is not over; it goes on.");
+        eprintln!("{words}");
+        if !covers {
+            eprintln!("What is asked for now begins after it.");
+        }
         let end = follow::to_the_end(view, run, &context.stop, !asked.json, &mut planners).await?;
         if covers || matches!(end, End::Interrupted) {
             return Ok(end);
@@ -360,7 +375,9 @@ async fn drive(
 /// Says how it went.
 fn conclude(end: &End) -> u8 {
     let End::Finished(report) = end else {
-        eprintln!("Interrupted. The run is kept; `gentoo-updater run` goes on with it.");
+        eprintln!(
+            "Interrupted. A run that has begun is kept: `gentoo-updater run` goes on with it."
+        );
         return gentoo_updater_runtime::EXIT_COULD_NOT_RUN;
     };
     match report.is_complete() {

@@ -57,10 +57,12 @@ async fn trust_machine(
             println!("  {algorithm} {fingerprint} ({file}:{})", entry.line);
         }
     }
-    println!(
-        "Compare them with what this prints on the machine itself:\n  \
-         for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf \"$key\"; done"
-    );
+    if !options.yes {
+        println!(
+            "Compare them with what this prints on the machine itself:\n  \
+             for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf \"$key\"; done"
+        );
+    }
     if !former.is_empty() && options.yes && !options.replace {
         let message = "other keys are known; use --replace if the machine was set up anew";
         return Err(WrongUsage(message.to_owned()).into());
@@ -77,7 +79,10 @@ async fn trust_machine(
         return Ok(crate::EXIT_WITH_FAILURES);
     }
     let (written, removed) = trust::replace(file, &offered.names, &offered.keys)?;
-    println!("{} written to {}.", counted(written, "key"), file.display());
+    match written {
+        0 => println!("{} has them already.", file.display()),
+        _ => println!("{} written to {}.", counted(written, "key"), file.display()),
+    }
     if removed > 0 {
         println!("{} removed from it.", counted(removed, "former key"));
     }

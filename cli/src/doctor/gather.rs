@@ -108,7 +108,7 @@ pub(super) async fn gather(settings: &Arc<Settings>, path: &Path, scope: Scope) 
 fn how(is_answer: bool) -> &'static str {
     match is_answer {
         true => "has answered",
-        false => "gave no answer",
+        false => "could not be looked at",
     }
 }
 
