@@ -9,8 +9,9 @@ use gentoo_updater_fleet::name::RunId;
 use gentoo_updater_fleet::state::Fleet;
 use tokio::sync::Mutex;
 
-/// How many of them are kept, so that the pages of a run and its jobs read the history once.
-const KEPT: usize = 3;
+/// How many of them are kept, so that the pages of a run and its jobs read the history once. Each may have
+/// thousands of jobs.
+const KEPT: usize = 2;
 
 /// Former runs that were asked for last, each as a fleet that had no other.
 #[derive(Default)]

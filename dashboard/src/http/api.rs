@@ -217,7 +217,12 @@ impl Shared {
             Some(_) => None,
             None => {
                 let past = self.past.read().unwrap_or_else(PoisonError::into_inner);
-                let known = fleet.over.iter().chain(past.runs.keys());
+                // One that goes on is only not known yet.
+                let ended = past
+                    .runs
+                    .iter()
+                    .filter(|(_, run)| run.finished_at.is_some());
+                let known = fleet.over.iter().chain(ended.map(|(run, _)| run));
                 known.copied().find(|run| name.is(*run))
             }
         });
