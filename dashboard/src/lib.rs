@@ -32,6 +32,7 @@ use gentoo_updater_bus::follow::FleetView;
 use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::name::WorkerId;
 use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_runtime::monitor::Vitals;
 use gentoo_updater_server::{CertificateFiles, Limits, Server, ServerError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,8 @@ pub struct Options {
     pub names: BTreeSet<String>,
     /// Who shows it may change something. Nobody may without one.
     pub token: Option<Token>,
+    /// How this process is, which `/health` tells.
+    pub vitals: Vitals,
 }
 
 /// What operators do with other commands, and can do here as well. Documents are those of the commands'

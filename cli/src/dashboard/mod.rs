@@ -51,7 +51,6 @@ pub(crate) async fn dashboard(
         return crate::nothing_kept(&settings, false);
     };
     let bus = opened.bus.clone();
-    vitals.bus(&bus);
     // A long history may be read for longer than a start may take otherwise.
     let _watching = manager.watch(pulse.clone(), bus.health(), signals.stop.clone());
     let operations = Arc::new(Here::new(settings.clone(), opened));
@@ -65,6 +64,7 @@ pub(crate) async fn dashboard(
             limits,
             names: options.name.into_iter().collect(),
             token,
+            vitals,
         },
         signals.stop.clone(),
     );

@@ -78,8 +78,7 @@ impl Shared {
         let configured: BTreeMap<GuestName, PlatformName> = configured.collect();
         let own = [host_name()];
         let names = options.names.iter().chain(&own);
-        let vitals = Vitals::default();
-        vitals.bus(bus);
+        options.vitals.bus(bus);
         let overview = view.read(|fleet| Overview::of(fleet, &configured, Timestamp::now()));
         let signs = match settings.broker {
             Some(_) => Signs::nobody_heard(),
@@ -98,7 +97,7 @@ impl Shared {
             operations,
             stop,
             health: bus.health(),
-            vitals,
+            vitals: options.vitals.clone(),
             configured,
             names: names.map(|name| name.to_lowercase()).collect(),
         })

@@ -14,6 +14,7 @@ use gentoo_updater_dashboard::{Dashboard, DashboardError, Operations, Options, T
 use gentoo_updater_fleet::config;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::*;
+use gentoo_updater_runtime::monitor::Vitals;
 use gentoo_updater_server::Limits;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -91,6 +92,7 @@ impl Served {
             },
             names: ["fleet.example.org".to_owned()].into(),
             token,
+            vitals: Vitals::default(),
         };
         let settings = Arc::new(config::load(&file).unwrap());
         let dashboard = Dashboard::open(
