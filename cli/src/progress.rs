@@ -7,7 +7,7 @@ use std::time::Duration;
 use gentoo_updater_fleet::name::{GuestName, RunId};
 use gentoo_updater_fleet::remedy::next_step;
 use gentoo_updater_fleet::report::{GuestOutcome, JobReport, Report};
-use gentoo_updater_fleet::words::counted;
+use gentoo_updater_fleet::words::{because, counted};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Shows what changed since it was last asked to.
@@ -122,14 +122,9 @@ fn waits(report: &Report) -> Vec<String> {
         return Vec::new();
     }
     let paused = report.paused.iter().map(|pause| {
-        let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
-        format!(
-            "{} takes no new work: {} has paused it{}; {}",
-            pause.target,
-            pause.by,
-            reason.unwrap_or_default(),
-            pause.next_step()
-        )
+        let (target, by) = (&pause.target, &pause.by);
+        let (reason, next_step) = (because(pause.reason.as_deref()), pause.next_step());
+        format!("{target} takes no new work: {by} has paused it{reason}; {next_step}")
     });
     let unusable = report.unusable.iter();
     let unusable = unusable.map(|(name, failure)| {

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use gentoo_updater_fleet::inspect::HoldsView;
 use gentoo_updater_fleet::message::HoldTarget;
-use gentoo_updater_fleet::words::counted;
+use gentoo_updater_fleet::words::{because, counted};
 use gentoo_updater_portage::cpv::Cpv;
 use jiff::Timestamp;
 
@@ -30,8 +30,7 @@ fn write(out: &mut String, view: &HoldsView, now: Timestamp) -> fmt::Result {
         writeln!(out, "Held by operators (`gentoo-updater approve` ends it):")?;
     }
     for held in &view.held {
-        let reason = held.reason.as_ref().map(|reason| format!(": {reason}"));
-        let (since, reason) = (ago(held.since, now), reason.unwrap_or_default());
+        let (since, reason) = (ago(held.since, now), because(held.reason.as_deref()));
         writeln!(out, "  {}  by {} {since}{reason}", held.target, held.by)?;
         if held
             .reason

@@ -5,17 +5,14 @@ use std::collections::BTreeSet;
 use gentoo_updater_fleet::inspect::waits_for_approval;
 use gentoo_updater_fleet::message::HoldTarget;
 use gentoo_updater_fleet::state::{Fleet, Hold};
-use gentoo_updater_fleet::words::counted;
+use gentoo_updater_fleet::words::{because, counted};
 use jiff::Timestamp;
 
 use crate::time::ago;
 
 /// What a hold means, for what was or was not held before.
 pub(super) fn held(before: &Fleet, after: &Fleet, target: &HoldTarget, now: Timestamp) -> String {
-    let reason = |hold: &Hold| {
-        let reason = hold.reason.as_ref().map(|reason| format!(": {reason}"));
-        reason.unwrap_or_default()
-    };
+    let reason = |hold: &Hold| because(hold.reason.as_deref());
     let Some(now_held) = after.holds.get(target) else {
         return format!("{target} is over, and cannot be held.");
     };

@@ -3,6 +3,7 @@
 use gentoo_updater_fleet::message::PauseTarget;
 use gentoo_updater_fleet::name::WorkerId;
 use gentoo_updater_fleet::state::{Fleet, Pause};
+use gentoo_updater_fleet::words::because;
 use jiff::Timestamp;
 
 use crate::time::ago;
@@ -14,10 +15,7 @@ pub(super) fn paused(
     target: &PauseTarget,
     now: Timestamp,
 ) -> String {
-    let reason = |pause: &Pause| {
-        let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
-        reason.unwrap_or_default()
-    };
+    let reason = |pause: &Pause| because(pause.reason.as_deref());
     if let Some(pause) = before.pauses.get(target) {
         let was = format!("by {} {}{}", pause.by, ago(pause.since, now), reason(pause));
         return match after.pauses.get(target) {

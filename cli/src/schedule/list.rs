@@ -8,6 +8,7 @@ use gentoo_updater_fleet::config::Settings;
 use gentoo_updater_fleet::name::ScheduleName;
 use gentoo_updater_fleet::schedule::{Blocker, ScheduleView, SchedulesView, missed_words};
 use gentoo_updater_fleet::state::Fleet;
+use gentoo_updater_fleet::words::because;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
@@ -59,15 +60,12 @@ fn text(view: &SchedulesView) -> String {
     let rows: Vec<[String; 4]> = std::iter::once(head).chain(rows).collect();
     let mut text = output::table(&rows);
     for pause in &view.paused {
-        let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
+        let (target, by) = (&pause.target, &pause.by);
+        let (reason, next_step) = (because(pause.reason.as_deref()), pause.next_step());
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "Nothing begins: {} has paused {}{}; {}",
-            pause.by,
-            pause.target,
-            reason.unwrap_or_default(),
-            pause.next_step()
+            "Nothing begins: {by} has paused {target}{reason}; {next_step}"
         );
     }
     for (name, view) in &view.schedules {

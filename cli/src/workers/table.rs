@@ -4,6 +4,7 @@ use gentoo_updater_fleet::inspect::{PauseCause, WorkerState, WorkerView, WorkerW
 use gentoo_updater_fleet::message::PauseTarget;
 use gentoo_updater_fleet::needs::Capacity;
 use gentoo_updater_fleet::report::PauseReport;
+use gentoo_updater_fleet::words::because;
 use jiff::Timestamp;
 
 use crate::output;
@@ -61,10 +62,6 @@ pub(super) fn pauses_of_nobody(
         .replace('\n', " ")
     });
     lines.map(|line| line + "\n").collect()
-}
-
-fn because(reason: Option<&str>) -> String {
-    reason.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn state(state: WorkerState) -> &'static str {

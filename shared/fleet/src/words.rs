@@ -14,6 +14,11 @@ where
     format!("{number} {noun}{ending}")
 }
 
+/// A reason behind what it is the reason of, `: new disks`; nothing where none is given.
+pub fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
+}
+
 /// What a budget of failures means: `1 guest has failed`, `2 guests have failed`.
 pub fn guests_failed(number: u32) -> String {
     let have = if number == 1 { "has" } else { "have" };

@@ -5,6 +5,7 @@ mod cruft;
 mod failures;
 mod first;
 mod guest;
+mod operators;
 pub mod outline;
 mod rings;
 mod rollout;
@@ -17,6 +18,8 @@ pub(crate) use failures::machine_failures;
 pub use failures::{FailureReport, failures};
 pub use first::{BarrierReport, UnapprovedReport, barriers, unapproved};
 pub use guest::{guest_failure, of_guest};
+use operators::holds;
+pub use operators::{HoldReport, PauseReport, paused};
 pub use rings::RingReport;
 pub use rollout::{WaitReport, WaveReport, waits, waves};
 pub use stores::{StoreReport, stores};
@@ -29,10 +32,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::message::{
-    Failure, Finding, FindingKind, HeldBack, HoldTarget, PackageChange, PauseTarget, Purpose,
-    RunKind, RunOutcome, Task,
+    Failure, Finding, FindingKind, HeldBack, PackageChange, Purpose, RunKind, RunOutcome, Task,
 };
-use crate::name::{BuilderName, GuestName, PlatformName, RunId, WorkerId};
+use crate::name::{BuilderName, GuestName, PlatformName, RunId};
 use crate::platforms::{Standards, Verdict};
 use crate::state::{Fleet, Run};
 use crate::tree;
@@ -193,43 +195,6 @@ pub struct Report {
     pub further: Option<Box<Report>>,
 }
 
-/// Who takes no new work because an operator wants it so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PauseReport {
-    /// A role or a worker.
-    pub target: PauseTarget,
-    /// Who wants it.
-    pub by: WorkerId,
-    /// Since when.
-    pub since: Timestamp,
-    /// Why, in the operator's words.
-    pub reason: Option<String>,
-}
-
-impl PauseReport {
-    /// What ends it.
-    pub fn next_step(&self) -> String {
-        let who = match &self.target {
-            PauseTarget::Role(role) => role.to_string(),
-            PauseTarget::Worker(worker) => worker.to_string(),
-        };
-        format!("`gentoo-updater resume {who}` ends that")
-    }
-}
-
-/// What an operator holds, so that nothing of it is begun.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct HoldReport {
-    /// What.
-    pub target: HoldTarget,
-    /// Who wants it.
-    pub by: WorkerId,
-    /// Since when.
-    pub since: Timestamp,
-    /// Why, in the operator's words.
-    pub reason: Option<String>,
-}
-
 /// What came of one guest.
 #[derive(Debug, Clone, Serialize)]
 pub struct GuestReport {
@@ -343,31 +308,6 @@ fn unusable(fleet: &Fleet) -> BTreeMap<BuilderName, Failure> {
         .filter_map(|worker| worker.paused.as_ref());
     paused
         .filter_map(|(builder, failure)| Some((builder.clone()?, failure.clone())))
-        .collect()
-}
-
-/// Whom operators have paused, roles first.
-pub fn paused(fleet: &Fleet) -> Vec<PauseReport> {
-    let pauses = fleet.pauses.iter();
-    pauses
-        .map(|(target, pause)| PauseReport {
-            target: target.clone(),
-            by: pause.by.clone(),
-            since: pause.since,
-            reason: pause.reason.clone(),
-        })
-        .collect()
-}
-
-fn holds(fleet: &Fleet) -> Vec<HoldReport> {
-    let holds = fleet.holds.iter();
-    holds
-        .map(|(target, hold)| HoldReport {
-            target: target.clone(),
-            by: hold.by.clone(),
-            since: hold.since,
-            reason: hold.reason.clone(),
-        })
         .collect()
 }
 

@@ -6,7 +6,7 @@ use super::outline::{Block, Column, Entry, Mark, Outline, Row, Table};
 use super::{BuilderReport, FailureReport, GuestOutcome, GuestReport, JobReport, Report, cruft};
 use crate::message::{HeldBack, HoldReason, RunOutcome};
 use crate::name::{BuilderName, GuestName};
-use crate::words::{counted, seconds};
+use crate::words::{because, counted, seconds};
 use gentoo_updater_portage::cpv::Cpv;
 
 const FURTHER: &str = "A further round, for what was left open";
@@ -126,13 +126,9 @@ impl Report {
 
     /// What is true of the whole run.
     fn head(&self) -> Vec<String> {
-        let because = |reason: &Option<String>| match reason {
-            Some(reason) => format!(": {reason}"),
-            None => String::new(),
-        };
         let pauses = self.paused.iter().map(|pause| {
             let (target, by, since) = (&pause.target, &pause.by, pause.since);
-            let reason = because(&pause.reason);
+            let reason = because(pause.reason.as_deref());
             format!(
                 "{target}: takes no new work, because {by} wants it so since {since:.0}{reason}"
             )
@@ -142,7 +138,7 @@ impl Report {
             revisions.map(|(name, revision)| format!("Ebuild repository {name}: {revision}"));
         let holds = self.holds.iter().map(|hold| {
             let (target, by, since) = (&hold.target, &hold.by, hold.since);
-            let reason = because(&hold.reason);
+            let reason = because(hold.reason.as_deref());
             format!("{target}: held by {by} since {since:.0}{reason}")
         });
         pauses.chain(revisions).chain(holds).collect()

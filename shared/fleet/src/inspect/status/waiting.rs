@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::name::PlatformName;
 use crate::report::{PauseReport, Report, paused};
 use crate::state::Fleet;
-use crate::words::counted;
+use crate::words::{because, counted};
 
 /// What the bus says beside the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +43,8 @@ impl WaitingView {
     }
 
     fn of_pause(pause: &PauseReport) -> Self {
-        let reason = pause.reason.as_ref().map(|reason| format!(": {reason}"));
         let (target, by) = (&pause.target, &pause.by);
-        let reason = reason.unwrap_or_default();
+        let reason = because(pause.reason.as_deref());
         Self::new(
             "pause",
             format!("{target}: takes no new work, paused by {by}{reason}"),
