@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
+
 use super::super::testing::{
     builder, diagnosed, found, found_with, guest, machine, of, settings, settings_of, well,
 };
 use super::*;
-use crate::doctor::{Area, Diagnosis};
+use crate::doctor::Area;
 use crate::message::FailureClass;
 
 #[test]
@@ -149,34 +151,38 @@ fn a_guest_that_cannot_be_reached_is_not_well_because_it_is_a_builder_too() {
 }
 
 #[test]
-fn a_machine_is_not_well_as_a_guest_that_is_not_as_a_builder_and_no_store_is_that_a_machine_lacks()
-{
-    let mut findings = Findings::default();
-    let platform = Subject::Platform("default".parse().unwrap());
-    for subject in [builder("b1"), guest("b1"), guest("g1")] {
-        findings.looked_at(subject.area(), &subject);
-    }
-    findings.looked_at(Area::Stores, &platform);
-    let well = |findings: &Findings| {
-        let (found, checked) = (findings.findings.clone(), findings.checked.clone());
-        let diagnosis = Diagnosis::of(found, checked, &Area::ALL.into());
-        let good = |area| {
-            let good = diagnosis.good(area);
-            good.map(ToString::to_string).collect::<Vec<_>>()
-        };
-        [Area::Guests, Area::Builders, Area::Stores]
-            .map(good)
-            .concat()
+fn a_machine_is_not_well_in_its_other_part_and_no_store_is_that_a_machine_lacks() {
+    let settings = settings_of("[guests.other]\naddress = \"ssh://b1\"\n");
+    let all_well = || {
+        let mut facts = well();
+        let as_guest = facts.machines[&builder("b1")].clone();
+        facts.machines.insert(guest("other"), as_guest);
+        facts
     };
-    let all = ["guest b1", "guest g1", "builder b1", "platform default"];
-    assert_eq!(well(&findings), all);
-    findings.add(
-        Kind::StoreMissing,
-        &builder("b1"),
-        "none",
-        Remedy::new("mount it"),
-    );
-    assert_eq!(well(&findings), ["guest g1"]);
+    let good = |facts: &Facts| {
+        let diagnosis = diagnosed(&settings, facts);
+        let areas = Area::ALL.into_iter();
+        let good = areas.flat_map(|area| diagnosis.good(area).collect::<Vec<_>>());
+        good.cloned().collect::<BTreeSet<Subject>>()
+    };
+    let platform = Subject::Platform(settings.guests.values().next().unwrap().platform.clone());
+    let before = good(&all_well());
+    for subject in [&platform, &builder("b1"), &guest("other"), &guest("g1")] {
+        assert!(before.contains(subject), "{subject}: {before:?}");
+    }
+    let lost = |facts: &Facts| {
+        let after = good(facts);
+        let lost = before.difference(&after).map(ToString::to_string);
+        lost.collect::<Vec<_>>()
+    };
+    let mut without_store = all_well();
+    let store = of(&mut without_store, &guest("g1")).facts.store.as_mut();
+    store.unwrap().is_there = false;
+    assert_eq!(lost(&without_store), ["platform default", "guest g1"]);
+    let failure = Failure::new(FailureClass::Permanent, "Unreachable", "no");
+    let mut silent = all_well();
+    silent.machines.insert(builder("b1"), Err(failure));
+    assert_eq!(lost(&silent), ["builder b1", "guest other"]);
 }
 
 #[test]

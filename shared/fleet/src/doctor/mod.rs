@@ -179,6 +179,9 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// Everything that was looked at, whether or not something was found.
     pub checked: BTreeSet<Checked>,
+    /// What of it is not good because of what was found of something else.
+    #[serde(skip)]
+    pub spoiled: BTreeSet<Checked>,
 }
 
 /// Something that was looked at.
@@ -191,7 +194,8 @@ pub struct Checked {
 }
 
 impl Diagnosis {
-    fn of(findings: Vec<Finding>, checked: BTreeSet<Checked>, areas: &BTreeSet<Area>) -> Self {
+    fn of(settings: &Settings, findings: Findings, areas: &BTreeSet<Area>) -> Self {
+        let Findings { findings, checked } = findings;
         let mut findings: Vec<Finding> = findings
             .into_iter()
             .filter(|finding| areas.contains(&finding.area))
@@ -204,8 +208,10 @@ impl Diagnosis {
         });
         findings.dedup();
         let checked = checked.into_iter();
+        let checked = checked.filter(|it| areas.contains(&it.area)).collect();
         let mut diagnosis = Self {
-            checked: checked.filter(|it| areas.contains(&it.area)).collect(),
+            spoiled: spoiled(settings, &findings, &checked),
+            checked,
             findings,
             ..Self::default()
         };
@@ -234,28 +240,42 @@ impl Diagnosis {
         self
     }
 
-    /// What was looked at and found to be good: nothing but notes is said of it. Of a platform that is its
-    /// machines as well, and of a machine what it is besides, a guest or a builder.
+    /// What was looked at and found to be good: nothing but notes is said of it, and nothing of what it is
+    /// besides.
     pub fn good(&self, area: Area) -> impl Iterator<Item = &Subject> {
         let of_area = self.checked.iter().filter(move |it| it.area == area);
-        let good = of_area.map(|it| &it.subject);
-        good.filter(move |subject| !self.findings.iter().any(|it| it.denies(area, subject)))
+        let good = of_area.filter(|it| !self.spoiled.contains(*it));
+        good.map(|it| &it.subject).filter(move |subject| {
+            !self.findings.iter().any(|finding| {
+                finding.area == area
+                    && finding.subject == **subject
+                    && finding.severity != Severity::Note
+            })
+        })
     }
 }
 
-impl Finding {
-    /// Whether this is not good, as far as this area goes, where there is such a finding.
-    fn denies(&self, area: Area, subject: &Subject) -> bool {
-        match self.severity {
-            Severity::Note => false,
-            Severity::Warning => self.area == area && self.subject == *subject,
-            Severity::Error => match subject {
-                Subject::Platform(_) => self.area == area,
-                Subject::Guest(_) | Subject::Builder(_) => self.subject.is_named_as(subject),
-                _ => self.area == area && self.subject == *subject,
-            },
+/// What errors of others spoil: a guest those of the builder that the same machine is, and the other way
+/// round, and a platform those of its machines in the same area.
+fn spoiled(
+    settings: &Settings,
+    findings: &[Finding],
+    checked: &BTreeSet<Checked>,
+) -> BTreeSet<Checked> {
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error);
+    let spoils = |finding: &Finding, it: &Checked| match &it.subject {
+        Subject::Platform(name) => {
+            finding.area == it.area && finding.subject.platform(settings) == Some(name)
         }
-    }
+        subject => {
+            let address = subject.address(settings);
+            address.is_some() && finding.subject.address(settings) == address
+        }
+    };
+    let of = |finding| checked.iter().filter(move |it| spoils(finding, it));
+    errors.flat_map(of).cloned().collect()
 }
 
 /// Collects what is found.
@@ -292,5 +312,5 @@ pub fn diagnose(settings: &Settings, facts: &Facts, areas: &BTreeSet<Area>) -> D
     trees::judge(settings, facts, &mut findings);
     stores::judge(settings, facts, &mut findings);
     signatures::judge(settings, facts, &mut findings);
-    Diagnosis::of(findings.findings, findings.checked, areas)
+    Diagnosis::of(settings, findings, areas)
 }

@@ -38,12 +38,6 @@ impl Subject {
         }
     }
 
-    /// Whether both are machines of one name, be they guest or builder.
-    pub(super) fn is_named_as(&self, other: &Self) -> bool {
-        let is_machine = |it: &Self| matches!(it, Self::Builder(_) | Self::Guest(_));
-        is_machine(self) && is_machine(other) && self.name() == other.name()
-    }
-
     /// Its platform, where it is a machine of the configuration.
     pub fn platform<'a>(&'a self, settings: &'a Settings) -> Option<&'a PlatformName> {
         match self {
