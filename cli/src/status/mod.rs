@@ -94,9 +94,8 @@ fn terminal_size() -> Size {
 async fn look(settings: &Settings, opened: &Opened) -> anyhow::Result<(StatusView, Notices)> {
     let standing = standing::look(settings, opened, None).await?;
     let bus = bus_status(settings, opened, &standing.fleet).await?;
-    let view = StatusView::of(&standing.fleet, &bus, Timestamp::now(), |guest| {
-        settings.guests.contains_key(guest)
-    });
+    let guests = settings.guests.keys().cloned().collect();
+    let view = StatusView::of(&standing.fleet, &bus, Timestamp::now(), &guests);
     Ok((view, standing.notices))
 }
 

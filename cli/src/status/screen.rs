@@ -122,6 +122,12 @@ pub(super) fn screen(view: &StatusView, notices: &[String], size: Size) -> Vec<L
         earlier.collect(),
         "gentoo-updater report RUN",
     ));
+    let unheard = (!view.unheard.is_empty()).then(|| unheard_lines(&view.unheard, width));
+    parts.push(Part::new(
+        None,
+        unheard.into_iter().collect(),
+        "gentoo-updater scan",
+    ));
     parts.push(at_work(view, width));
     let waiting = view.waiting.iter().map(|waiting| {
         let mut lines = toned(
@@ -281,6 +287,19 @@ fn earlier_lines(earlier: &EarlierStatus, now: Timestamp, width: usize) -> Vec<L
     let headline = format!("Not run again since run {}{when}", earlier.run.short());
     let mut lines = toned(Tone::Heading, wrapped(&headline, width, "", "  "));
     lines.extend(guest_lines(&earlier.guests, width));
+    lines
+}
+
+/// Guests of which no run that is known was about.
+fn unheard_lines(guests: &[GuestName], width: usize) -> Vec<Line> {
+    let headline = "Not in the newest runs: `gentoo-updater scan` asks how they are";
+    let mut lines = toned(Tone::Heading, wrapped(headline, width, "", "  "));
+    let begin = format!("  {}: ", guests.len());
+    let room = width.saturating_sub(begin.chars().count());
+    lines.push(Line::new(
+        Tone::Attention,
+        format!("{begin}{}", names(guests, room)),
+    ));
     lines
 }
 

@@ -33,7 +33,18 @@ fn at_work() -> StatusView {
     events.push((200, failed(&job_of_batch(&state, "b/gen-1"))));
     events.push((100, event("PauseRequested")));
     let fleet = fleet(&events);
-    StatusView::of(&fleet, &ALIVE, now(), |_| true)
+    StatusView::of(&fleet, &ALIVE, now(), &BTreeSet::new())
+}
+
+#[test]
+fn guests_that_no_run_was_about_are_shown_with_what_asks_them() {
+    let mut view = at_work();
+    let lines = words(&screen(&view, &[], super::PLAIN));
+    assert!(!lines.contains("Not in the newest runs"), "{lines}");
+    view.unheard = vec!["mail".parse().unwrap(), "git".parse().unwrap()];
+    let lines = words(&screen(&view, &[], super::PLAIN));
+    let expected = "Not in the newest runs: `gentoo-updater scan` asks how they are 2: mail git";
+    assert!(lines.contains(expected), "{lines}");
 }
 
 fn text(lines: &[Line]) -> String {

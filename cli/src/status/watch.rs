@@ -122,17 +122,14 @@ async fn show(
     let mut resized = signal(resized).context("changes of the terminal cannot be told")?;
     let mut asked = Asked::now(settings, opened, view).await?;
     let mut ask_again = Instant::now() + ASKED_EVERY;
+    let guests = settings.guests.keys().cloned().collect();
     let mut silence: Option<String> = None;
     let mut scroll = Scroll::default();
     loop {
         // Subscribed before the state is read, so that no change between the two is missed.
         let changed = view.changed();
         let now = Timestamp::now();
-        let status = view.read(|fleet| {
-            StatusView::of(fleet, &asked.bus, now, |guest| {
-                settings.guests.contains_key(guest)
-            })
-        });
+        let status = view.read(|fleet| StatusView::of(fleet, &asked.bus, now, &guests));
         let mut notices = asked.notices.lines();
         notices.extend(silence.iter().map(|words| output::harmless(words)));
         let drawn = terminal.0.draw(|frame| {

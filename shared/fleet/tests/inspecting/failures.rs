@@ -43,7 +43,7 @@ fn each_cause_is_told_with_its_next_step_wherever_it_comes_up() {
             }
         }
         let bus = BusStatus::Process { lives: true };
-        let status = StatusView::of(&history.fleet, &bus, history.now(), |_| true);
+        let status = StatusView::of(&history.fleet, &bus, history.now(), &crate::guests());
         let told: Vec<_> = status
             .failures
             .iter()

@@ -11,6 +11,8 @@ mod status;
 mod why;
 mod workers;
 
+use std::collections::BTreeSet;
+
 use common::*;
 use gentoo_updater_fleet::message::*;
 use gentoo_updater_fleet::name::*;
@@ -37,4 +39,9 @@ pub(crate) fn issue(history: &mut History, task: &Task, attempt: u32, queue: &st
         work: work(task.clone(), attempt),
         queue: queue.to_owned(),
     }));
+}
+
+/// The guests of the configuration.
+fn guests() -> BTreeSet<GuestName> {
+    ["g1", "g2", "g3"].map(common::guest).into()
 }

@@ -18,7 +18,7 @@ use crate::{build, issue, planned};
 const ALIVE: BusStatus = BusStatus::Process { lives: true };
 
 fn status(history: &History) -> StatusView {
-    StatusView::of(&history.fleet, &ALIVE, history.now(), |_| true)
+    StatusView::of(&history.fleet, &ALIVE, history.now(), &crate::guests())
 }
 
 fn learnt(history: &mut History, seconds: &[(&str, u64)]) {
@@ -188,7 +188,7 @@ fn of_many_estimates_the_newest_are_kept() {
 fn what_waits_is_told_with_what_ends_it() {
     let mut history = planned();
     let words = |history: &History, bus: &BusStatus| {
-        let view = StatusView::of(&history.fleet, bus, history.now(), |_| true);
+        let view = StatusView::of(&history.fleet, bus, history.now(), &crate::guests());
         let waiting = view.waiting.into_iter();
         let one = |it: gentoo_updater_fleet::inspect::WaitingView| {
             format!(
@@ -284,9 +284,7 @@ fn a_guest_that_did_not_end_well_is_told_until_a_run_is_about_it_again() {
     );
 
     // One that is no guest any more is nobody's trouble.
-    let without = StatusView::of(&history.fleet, &ALIVE, history.now(), |it| {
-        *it != guest("g1")
-    });
+    let without = StatusView::of(&history.fleet, &ALIVE, history.now(), &[guest("g2")].into());
     assert!(without.earlier.is_empty() && without.failures.is_empty());
     begin(&mut history, run_number(3), "g1");
     let view = status(&history);
@@ -297,6 +295,8 @@ fn a_guest_that_did_not_end_well_is_told_until_a_run_is_about_it_again() {
     };
     assert_eq!(other.run, run_number(2));
     assert_eq!(other.guests[0].guests, [guest("g2")]);
+    // And one that no run was about.
+    assert_eq!(view.unheard, [guest("g3")]);
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn nothing_comes_nearer_to_its_end_while_no_process_works() {
     builder(&mut history, "b1", 1);
     let view = |lives| {
         let bus = BusStatus::Process { lives };
-        StatusView::of(&history.fleet, &bus, history.now(), |_| true)
+        StatusView::of(&history.fleet, &bus, history.now(), &crate::guests())
     };
     assert!(view(true).going_on[0].estimate.is_some());
     assert_eq!(view(false).going_on[0].estimate, None);

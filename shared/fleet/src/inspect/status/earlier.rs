@@ -25,7 +25,7 @@ pub struct EarlierStatus {
 pub(super) fn earlier(
     fleet: &Fleet,
     shown: &[&Run],
-    is_guest: impl Fn(&GuestName) -> bool,
+    guests: &BTreeSet<GuestName>,
 ) -> (Vec<EarlierStatus>, Vec<FailureReport>) {
     let mut seen: BTreeSet<&GuestName> = shown.iter().flat_map(|run| run.guests.keys()).collect();
     let (mut all, mut failed) = (Vec::new(), Vec::new());
@@ -37,7 +37,7 @@ pub(super) fn earlier(
     {
         let last_heard: Vec<&GuestName> =
             run.guests.keys().filter(|name| seen.insert(name)).collect();
-        let stand = last_heard.into_iter().filter(|name| is_guest(name));
+        let stand = last_heard.into_iter().filter(|name| guests.contains(*name));
         let stand: Vec<(&GuestName, GuestOutcome)> =
             stand.map(|name| (name, guest_outcome(run, name))).collect();
         if stand.is_empty() {

@@ -4,7 +4,7 @@
 mod earlier;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -33,6 +33,8 @@ pub struct StatusView {
     pub last: Option<RunStatus>,
     /// Guests of runs before those that no newer run was about. The newest first.
     pub earlier: Vec<EarlierStatus>,
+    /// Guests that no run was about of which anything is known.
+    pub unheard: Vec<GuestName>,
     /// What is worked on in the runs that go on, builds first, what began first before others.
     pub at_work: Vec<WorkStatus>,
     /// What waits in them, and why.
@@ -95,13 +97,13 @@ pub struct WorkStatus {
 }
 
 impl StatusView {
-    /// What the state tells at this time, with what the bus says beside it. Of runs that are long over only
-    /// those guests are told that are still guests.
+    /// What the state tells of these guests at this time, with what the bus says beside it. Of runs that are
+    /// long over only those guests are told that are still guests.
     pub fn of(
         fleet: &Fleet,
         bus: &BusStatus,
         now: Timestamp,
-        is_guest: impl Fn(&GuestName) -> bool,
+        guests: &BTreeSet<GuestName>,
     ) -> Self {
         let going_on: Vec<(&Run, Report)> = fleet
             .unfinished()
@@ -117,7 +119,11 @@ impl StatusView {
                 .collect(),
         };
         let runs: Vec<&Run> = shown.iter().map(|(run, _)| *run).collect();
-        let (earlier, of_earlier) = earlier::earlier(fleet, &runs, is_guest);
+        let (earlier, of_earlier) = earlier::earlier(fleet, &runs, guests);
+        let is_heard = |name: &GuestName| {
+            let mut runs = fleet.runs.values();
+            runs.any(|run| run.guests.contains_key(name))
+        };
         let of_shown = shown.into_iter().flat_map(|(_, report)| &report.failures);
         let mut failures: Vec<FailureReport> = Vec::new();
         for failure in of_shown
@@ -144,6 +150,11 @@ impl StatusView {
             at: now,
             at_work,
             earlier,
+            unheard: guests
+                .iter()
+                .filter(|name| !is_heard(name))
+                .cloned()
+                .collect(),
             waiting,
             failures,
             builds_were_off: PastError::of(&fleet.estimates.builds),
