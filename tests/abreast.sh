@@ -5,8 +5,9 @@
 #   tests/abreast.sh N CARGO-TEST-ARGUMENTS... [-- TEST-ARGUMENTS...]
 #
 # N programs run at a time, each in the folder of its package as under cargo; the largest begin, which
-# take longest most of the time. What one prints is shown when it has ended, so that no two are mixed. All are run, whichever fails; then the exit
-# code is 1. Documentation tests are not among them: cargo test --doc.
+# take longest most of the time. What one prints is shown when it has ended, so that no two are mixed.
+# All are run, whichever fails; then the exit code is 1. Documentation tests are not among them:
+# cargo test --doc.
 set -euo pipefail
 ME=$(readlink -f "${BASH_SOURCE[0]}")
 

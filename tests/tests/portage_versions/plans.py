@@ -52,8 +52,8 @@ def make_private_root(state):
     # What is mounted below these is not part of them: PKGDIR is the empty folder.
     for folder in ("etc", "var/cache", "var/db", "var/lib"):
         os.makedirs("/mnt/new/" + folder)
-        os.makedirs("/mnt/work/" + folder)
-        options = f"lowerdir=/{folder},upperdir=/mnt/new/{folder},workdir=/mnt/work/{folder}"
+        os.makedirs("/mnt/overlay/" + folder)
+        options = f"lowerdir=/{folder},upperdir=/mnt/new/{folder},workdir=/mnt/overlay/{folder}"
         mount("overlay", "/" + folder, "overlay", 0, options)
     mount("/mnt/repository", "/var/db/repos/gentoo", None, MS_MOVE)
 
